@@ -1,0 +1,1 @@
+"""The worker process: arq wake-ups and upkeep timers."""
