@@ -1,0 +1,1 @@
+"""Pure decisions: frozen values and functions. No I/O, no clock, no logging."""

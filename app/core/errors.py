@@ -1,0 +1,52 @@
+"""The two kinds of failure that ``sync`` catches; ``jira`` and ``store`` translate into them.
+
+``TransientError``: the same call may succeed later. ``PermanentError``: it will not until
+somebody changes something. Both carry facts as fields; words are chosen at the edge.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass
+class TwinlinkError(Exception):
+    """Base of all expected failures. ``code`` is stable and listed in the API's documents."""
+
+    code: str
+    detail: str = ""
+    facts: dict[str, str | int | float | None] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.detail}" if self.detail else self.code
+
+
+@dataclass
+class TransientError(TwinlinkError):
+    """Try again, not before ``retry_after`` seconds where that is given."""
+
+    retry_after: float | None = None
+
+
+@dataclass
+class PermanentError(TwinlinkError):
+    """Repeating the call as it is cannot succeed."""
+
+
+@dataclass
+class NotSent(TransientError):
+    """A write that certainly never reached Jira, or that Jira refused unseen (429)."""
+
+
+@dataclass
+class OutcomeUnknown(TransientError):
+    """A write that may or may not have acted: time-out, dropped connection, 5xx.
+
+    Never repeated blindly; confirmed by reading. ``at`` is our clock when it ended.
+    """
+
+    at: datetime | None = None
+
+
+@dataclass
+class Anonymous(PermanentError):
+    """Jira answered as if nobody were logged in. Whatever it did not show proves nothing."""

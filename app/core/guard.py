@@ -1,0 +1,91 @@
+"""The guard: how many removals a window still has room for. Counts in, numbers out.
+
+Windows slide: at any moment the last hour and the last day are looked at, so no two adjoining
+windows can be used up back to back. A reset begins both anew.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import floor
+
+from app.core.config import GuardLimits, WindowLimits
+
+HOUR = 3600
+DAY = 86_400
+# Of all connections of a site together (design section 6); no configuration raises it.
+SITE_HOUR_LIMIT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class WindowCount:
+    """Taken in one transaction under the connection's lock. All are numbers of links.
+
+    ``used`` guarded removals reserved within the window; ``managed`` links managed now;
+    ``created`` and ``removed`` what the window added to and took from the managed ones.
+    """
+
+    scope: str
+    seconds: int
+    used: int
+    managed: int
+    created: int
+    removed: int
+
+    @property
+    def managed_at_start(self) -> int:
+        return max(0, self.managed - self.created + self.removed)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One window as people see it."""
+
+    scope: str
+    seconds: int
+    limit: int
+    used: int
+
+    @property
+    def room(self) -> int:
+        return max(0, self.limit - self.used)
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """``granted`` of what was asked may go now. ``tripped_by`` names the first full window
+    when not all may; from then on the guard is latched until it is re-armed."""
+
+    granted: int
+    tripped_by: str | None
+
+
+def limit(limits: WindowLimits, managed_at_start: int) -> int:
+    """Share of the links managed at the window's start, at least min, at most max."""
+    return min(limits.max, max(limits.min, floor(limits.share * managed_at_start)))
+
+
+def windows(limits: GuardLimits, counts: Sequence[WindowCount]) -> list[Window]:
+    """The connection's windows with their limits, and the site's as it is."""
+    by_scope = {"hour": limits.hour, "day": limits.day}
+    return [
+        Window(
+            count.scope,
+            count.seconds,
+            limit(by_scope[count.scope], count.managed_at_start)
+            if count.scope in by_scope
+            else SITE_HOUR_LIMIT,
+            count.used,
+        )
+        for count in counts
+    ]
+
+
+def allow(asked: int, seen: Sequence[Window], *, latched: bool) -> Allowance:
+    """How many of *asked* removals may be reserved. A latched guard grants none."""
+    if latched:
+        return Allowance(0, None)
+    room = min((window.room for window in seen), default=0)
+    if asked <= room:
+        return Allowance(asked, None)
+    fullest = min(seen, key=lambda window: window.room, default=None)
+    return Allowance(room, fullest.scope if fullest else "none")

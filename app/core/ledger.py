@@ -1,0 +1,78 @@
+"""What we know of a link from before: the ledger row as a value."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from app.core.links import LinkId, Side, TypeId
+
+
+class State(StrEnum):
+    """Only ``managed`` rows may ever lead to a removal."""
+
+    MANAGED = "managed"
+    PREEXISTING = "preexisting"
+    DETACHED = "detached"
+    SUSPENDED = "suspended"
+    RELEASED = "released"
+    ORPHANED = "orphaned"
+
+
+class Authorship(StrEnum):
+    """Who made the mirror, by the site's own changelog (design section 3)."""
+
+    OURS = "ours"
+    THEIRS = "theirs"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class LinkKey:
+    """A link of one connection, named by the twins at its ends as the left site orders them.
+
+    For a symmetric type the twin with the lower left issue id comes first.
+    """
+
+    left_type: TypeId
+    source_twin: int
+    destination_twin: int
+
+    @property
+    def twins(self) -> tuple[int, int]:
+        return (self.source_twin, self.destination_twin)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One ledger row. ``version`` moves with every change and guards stale plans."""
+
+    id: int
+    key: LinkKey
+    right_type: TypeId
+    origin: Side
+    state: State
+    former: State | None
+    authorship: Authorship | None
+    authored_after: datetime | None
+    left_link: LinkId | None
+    right_link: LinkId | None
+    version: int
+
+    def link_on(self, side: Side) -> LinkId | None:
+        return self.left_link if side is Side.LEFT else self.right_link
+
+    @property
+    def mirror(self) -> Side:
+        return self.origin.other
+
+    @property
+    def mirror_id(self) -> LinkId | None:
+        return self.link_on(self.mirror)
+
+    @property
+    def made_by_us(self) -> bool:
+        """The recorded mirror id is one that we made, as far as is known."""
+        return self.mirror_id is not None and self.authorship in (
+            Authorship.OURS,
+            Authorship.UNKNOWN,
+        )

@@ -1,0 +1,123 @@
+"""Issue links as values: ids, ends, direction, and what makes two links equal.
+
+Direction follows what Jira does, not what its reference says: the *source* of a link is the
+issue that the REST call names ``inwardIssue``, the *destination* is its ``outwardIssue``, and
+``source OUTWARD-WORDING destination`` reads as a sentence ("A-1 blocks A-2").
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NewType
+
+IssueId = NewType("IssueId", str)
+"""Decimal text, as REST gives it. Stable across moves."""
+IssueKey = NewType("IssueKey", str)
+LinkId = NewType("LinkId", str)
+TypeId = NewType("TypeId", str)
+AccountId = NewType("AccountId", str)
+"""``accountId`` on Cloud, the user ``key`` on Data Center."""
+ProjectKey = NewType("ProjectKey", str)
+
+
+class Side(StrEnum):
+    """One of the two sites of a connection."""
+
+    LEFT = "left"
+    RIGHT = "right"
+
+    @property
+    def other(self) -> "Side":
+        return Side.RIGHT if self is Side.LEFT else Side.LEFT
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class IssueRef:
+    """An issue by the id that never changes and the key that it had when we looked."""
+
+    id: IssueId
+    key: IssueKey
+
+
+@dataclass(frozen=True, slots=True)
+class LinkType:
+    """A link type of one site. Ids and wordings differ from site to site."""
+
+    id: TypeId
+    name: str
+    inward: str
+    outward: str
+
+    @property
+    def symmetric(self) -> bool:
+        """Both ends read the same ("relates to"), so direction carries no meaning."""
+        return self.inward.casefold() == self.outward.casefold()
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Ends:
+    """Source and destination issue ids. ``canonical`` orders them where direction is mute."""
+
+    source: IssueId
+    destination: IssueId
+
+    def canonical(self, *, symmetric: bool) -> "Ends":
+        if symmetric and _numeric(self.destination) < _numeric(self.source):
+            return self.flipped()
+        return self
+
+    def flipped(self) -> "Ends":
+        return Ends(self.destination, self.source)
+
+    def touches(self, issue: IssueId) -> bool:
+        return issue in (self.source, self.destination)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link as one site shows it."""
+
+    id: LinkId
+    type_id: TypeId
+    source: IssueRef
+    destination: IssueRef
+
+    @property
+    def ends(self) -> Ends:
+        return Ends(self.source.id, self.destination.id)
+
+    def equals(self, type_id: TypeId, ends: Ends, *, symmetric: bool) -> bool:
+        """Same type, source and destination; for a symmetric type direction does not count."""
+        if self.type_id != type_id:
+            return False
+        return self.ends.canonical(symmetric=symmetric) == ends.canonical(symmetric=symmetric)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class PhysicalKey:
+    """One physical link of one site, whatever connection looks at it.
+
+    Symmetric ends are ordered, so the key of "A relates to B" is that of "B relates to A".
+    """
+
+    site: int
+    type_id: TypeId
+    source: IssueId
+    destination: IssueId
+
+
+def physical_key(site: int, link_type: LinkType, ends: Ends) -> PhysicalKey:
+    """The key under which intents exclude each other and at most one managed row stands."""
+    ordered = ends.canonical(symmetric=link_type.symmetric)
+    return PhysicalKey(site, link_type.id, ordered.source, ordered.destination)
+
+
+def equal_links(links: Iterable[Link], link_type: LinkType, ends: Ends) -> list[Link]:
+    """Every link among *links* that equals (type, ends). More than one is possible:
+    Jira keeps "A relates to B" and "B relates to A" as two links."""
+    symmetric = link_type.symmetric
+    return [link for link in links if link.equals(link_type.id, ends, symmetric=symmetric)]
+
+
+def _numeric(issue: IssueId) -> tuple[int, str]:
+    return (len(issue), issue)

@@ -1,0 +1,56 @@
+"""Migrations go forward only and run twice without harm. SQL stands beside each version."""
+
+from pathlib import Path
+
+from alembic import command, op
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+HERE = Path(__file__).parent
+# Two processes that migrate at once queue here instead of racing for the same tables.
+_LOCK = 0x7457494E
+
+
+def execute_beside(version_file: str) -> None:
+    """Run the ``.sql`` file of the same name, as many statements as it holds."""
+    sql = Path(version_file).with_suffix(".sql").read_text(encoding="utf-8")
+    driver = op.get_bind().connection.dbapi_connection
+    assert driver is not None
+    driver.run_async(lambda connection: connection.execute(sql))
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(HERE))
+    return config
+
+
+def _upgrade(connection: Connection) -> None:
+    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def latest() -> str:
+    """The revision that this code expects."""
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    assert head is not None
+    return head
+
+
+async def migrate(url: str) -> None:
+    """Bring the database at *url* (``postgresql://…``, the migrate role) to ``latest()``.
+
+    Errors: whatever the driver raises; the failing version leaves nothing behind.
+    """
+    scheme, _, rest = url.partition("://")
+    engine = create_async_engine(f"{scheme.split('+')[0]}+asyncpg://{rest}", poolclass=NullPool)
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(_upgrade)
+    finally:
+        await engine.dispose()

@@ -1,0 +1,76 @@
+"""The one door to PostgreSQL: connections, transactions, and errors told apart."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from app.core.errors import TransientError
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+    Connection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+    Pool = asyncpg.Pool[asyncpg.Record]
+    Row = asyncpg.Record
+else:
+    Connection = asyncpg.Connection
+    Pool = asyncpg.Pool
+    Row = asyncpg.Record
+
+# Away, full, starting, stopping, or a conflict that a second try resolves.
+_TRANSIENT = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.PostgresIOError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InterfaceError,
+    OSError,
+    TimeoutError,
+)
+
+
+async def _prepare(connection: Any) -> None:
+    await connection.set_type_codec(
+        "jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog"
+    )
+
+
+async def open_pool(url: str, *, low: int = 1, high: int = 10, timeout: float = 10) -> Pool:
+    """A pool whose connections speak jsonb as Python values. *timeout* in seconds."""
+    try:
+        return await asyncpg.create_pool(
+            url, min_size=low, max_size=high, init=_prepare, timeout=timeout, command_timeout=60
+        )
+    except _TRANSIENT as error:
+        raise TransientError("database_unavailable", type(error).__name__) from error
+
+
+class Database:
+    """A pool behind two context managers. Both raise ``TransientError`` when PostgreSQL is
+    away or asks for a retry; a constraint that was broken stays what it is."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        try:
+            async with self._pool.acquire(timeout=10) as connection:
+                yield connection
+        except _TRANSIENT as error:
+            raise TransientError("database_unavailable", type(error).__name__) from error
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """READ COMMITTED. Returning normally means committed; an error means rolled back,
+        except when the connection broke during COMMIT: then nobody knows (and callers read)."""
+        async with self.connection() as connection, connection.transaction():
+            yield connection
+
+    async def close(self) -> None:
+        await self._pool.close()
