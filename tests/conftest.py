@@ -32,6 +32,7 @@ from tests.support.servers import (
     ServersOwner,
     ensure_template,
     fresh_database,
+    throwaway_parent,
 )
 
 _OWNER = pytest.StashKey[ServersOwner]()
@@ -142,12 +143,13 @@ def settings(database: Database, redis_url: str) -> Settings:
 @pytest.fixture
 def own_postgres() -> Iterator[PostgresServer]:
     """A PostgreSQL that this test may stop, crash and restart. Neither roles nor schema."""
-    with throwaway_directory() as directory, start_postgres(directory, durable=False) as server:
+    parent = throwaway_parent()
+    with throwaway_directory(parent) as path, start_postgres(path, durable=False) as server:
         yield server
 
 
 @pytest.fixture
 def own_valkey() -> Iterator[ValkeyServer]:
     """A Valkey that this test may stop and restart."""
-    with throwaway_directory() as directory, start_valkey(directory, durable=False) as server:
+    with throwaway_directory() as path, start_valkey(path, durable=False) as server:
         yield server

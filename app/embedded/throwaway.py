@@ -14,10 +14,14 @@ _NAME = re.compile(r"twinlink-(\d+)-\w+")
 
 
 @contextmanager
-def throwaway_directory() -> Iterator[Path]:
-    """A directory that is gone after the block. What a killed predecessor left goes as well."""
-    _remove_orphans()
-    path = Path(tempfile.mkdtemp(prefix=f"twinlink-{os.getpid()}-"))
+def throwaway_directory(parent: Path | None = None) -> Iterator[Path]:
+    """A directory that is gone after the block. What a killed predecessor left goes as well.
+
+    `parent` is where temporary files belong, unless said otherwise.
+    """
+    parent = parent or Path(tempfile.gettempdir())
+    _remove_orphans(parent)
+    path = Path(tempfile.mkdtemp(prefix=f"twinlink-{os.getpid()}-", dir=parent))
     path.chmod(0o711)  # the server's account has to pass through
     try:
         yield path
@@ -25,8 +29,8 @@ def throwaway_directory() -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _remove_orphans() -> None:
-    for path in Path(tempfile.gettempdir()).glob("twinlink-*"):
+def _remove_orphans(parent: Path) -> None:
+    for path in parent.glob("twinlink-*"):
         match = _NAME.fullmatch(path.name)
         with suppress(OSError):
             if match and not is_running(int(match[1])) and path.stat().st_uid == os.geteuid():

