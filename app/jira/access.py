@@ -1,0 +1,51 @@
+"""What a client needs to know about one site. Built by ``wiring`` from the stored row."""
+
+import base64
+from dataclasses import dataclass, field
+from typing import Literal
+
+from app.core.links import AccountId
+
+Deployment = Literal["cloud", "datacenter"]
+
+
+@dataclass(frozen=True, slots=True)
+class BasicAuth:
+    """E-mail address and API token, for a Cloud site under its own address."""
+
+    email: str = field(repr=False)
+    token: str = field(repr=False)
+
+    @property
+    def header(self) -> str:
+        pair = f"{self.email}:{self.token}".encode()
+        return "Basic " + base64.b64encode(pair).decode("ascii")
+
+
+@dataclass(frozen=True, slots=True)
+class BearerAuth:
+    """A Data Center personal access token, or a Cloud OAuth 2.0 token behind the gateway."""
+
+    token: str = field(repr=False)
+
+    @property
+    def header(self) -> str:
+        return f"Bearer {self.token}"
+
+
+@dataclass(frozen=True, slots=True)
+class SiteAccess:
+    """One site. ``identity`` and ``account_id`` are pinned at the first successful check;
+    None means not pinned yet, and then nothing can be assured (`JiraClient.assure`).
+
+    A changed ``version`` means that the row changed: build a new client and close this one.
+    """
+
+    id: int
+    name: str
+    base_url: str
+    deployment: Deployment
+    auth: BasicAuth | BearerAuth
+    identity: str | None = None
+    account_id: AccountId | None = None
+    version: int = 0

@@ -1,0 +1,99 @@
+"""One HTTP answer of Jira: status, the few headers that matter, and a bounded body."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import orjson
+
+from app.core.errors import TransientError
+from app.jira.calls import Call
+
+JsonObject = dict[str, Any]
+
+ANONYMOUS_REASONS = ("AUTHENTICATED_FAILED", "AUTHENTICATION_DENIED")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """``headers`` looks names up without regard to case. The body never reaches an error."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+    @property
+    def at(self) -> datetime | None:
+        """Jira's own clock, whole seconds; None where the header is missing or unreadable."""
+        text = self.headers.get("date")
+        if text is None:
+            return None
+        try:
+            parsed = parsedate_to_datetime(text)
+        except ValueError:
+            return None
+        return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+
+    @property
+    def anonymous(self) -> bool:
+        """Jira says that the credentials did not log anybody in, whatever the status.
+
+        ``X-Seraph-LoginReason`` on both flavours; Data Center also names the user it served.
+        """
+        reason = self.headers.get("x-seraph-loginreason", "").upper()
+        if any(word in reason for word in ANONYMOUS_REASONS):
+            return True
+        return self.headers.get("x-ausername", "").strip().lower() == "anonymous"
+
+    @property
+    def request_id(self) -> str | None:
+        """The id to quote to Atlassian's support: printable ASCII, at most 64 characters."""
+        for name in ("atl-traceid", "x-arequestid", "x-trace-id"):
+            value = self.headers.get(name)
+            if value and value.isascii() and value.isprintable():
+                return value[:64]
+        return None
+
+    @property
+    def html(self) -> bool:
+        """A log-in page, a maintenance page or a proxy: never Jira's REST API."""
+        return "html" in self.headers.get("content-type", "").lower()
+
+    def json(self) -> Any:
+        """The parsed body; anything that is not whole JSON is a bad answer, to be asked again."""
+        try:
+            return orjson.loads(self.body)
+        except orjson.JSONDecodeError:
+            raise TransientError("bad_answer", "not JSON", {"status": self.status}) from None
+
+    def json_object(self) -> JsonObject:
+        value = self.json()
+        if not isinstance(value, dict):
+            raise TransientError("bad_answer", "not an object", {"status": self.status})
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """One request, for metrics and traces: identifiers only.
+
+    ``status`` is None where no answer came; ``outcome`` is "ok" or the code of the error.
+    """
+
+    site: int
+    endpoint: str
+    method: str
+    status: int | None
+    outcome: str
+    seconds: float
+    request_id: str | None = None
+
+    @classmethod
+    def of(
+        cls, site: int, call: Call, answer: Answer | None, outcome: str, seconds: float
+    ) -> "CallRecord":
+        status = answer.status if answer else None
+        request_id = answer.request_id if answer else None
+        return cls(site, call.endpoint, call.method, status, outcome, seconds, request_id)

@@ -1,0 +1,91 @@
+"""The ``changelog`` expansion of an issue: its Link items only, oldest first.
+
+Summaries, comments and everything else that a history holds are dropped here, unread.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from app.core.evidence import LinkChange
+from app.core.links import AccountId, IssueKey
+from app.jira.malformed import MalformedError
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Where the flavours differ. ``account`` names the field of a user that identifies it;
+    ``page`` is the number of newest histories at which a bulk answer is cut, None for no cut."""
+
+    account: str
+    page: int | None
+
+
+CLOUD_SHAPE = Shape("accountId", 40)
+DATA_CENTER_SHAPE = Shape("key", None)
+
+
+def parse_changelog(raw: object, shape: Shape) -> tuple[tuple[LinkChange, ...] | None, bool]:
+    """The Link items, and whether the changelog is whole. A missing changelog is None."""
+    if raw is None:
+        return None, False
+    if not isinstance(raw, dict) or not isinstance(raw.get("histories"), list):
+        raise MalformedError("changelog")
+    histories = raw["histories"]
+    changes = [change for history in histories for change in _link_changes(history, shape)]
+    changes.sort(key=lambda change: (change.at, change.history_id.zfill(20)))
+    return tuple(changes), _complete(raw, len(histories), shape)
+
+
+def _complete(page: dict[str, Any], shown: int, shape: Shape) -> bool:
+    """``total`` counts all histories, but is documented as the number on the page: a full
+    page is therefore taken for a cut one."""
+    total, start = page.get("total"), page.get("startAt", 0)
+    if not isinstance(total, int) or start != 0 or total > shown:
+        return False
+    return shape.page is None or shown < shape.page
+
+
+def _link_changes(history: object, shape: Shape) -> list[LinkChange]:
+    if not isinstance(history, dict) or not isinstance(history.get("items"), list):
+        raise MalformedError("history")
+    items = [item for item in history["items"] if _names_link(item)]
+    if not items:
+        return []
+    at, author = _time(history.get("created")), _account(history.get("author"), shape)
+    history_id = str(history.get("id", ""))
+    found = []
+    for item in items:
+        # Removed before added: one history that replaces a link leaves it there.
+        for added, key, text in ((False, "from", "fromString"), (True, "to", "toString")):
+            target = item.get(key)
+            if target is not None:
+                words = item.get(text) or ""
+                if not isinstance(target, str) or not isinstance(words, str):
+                    raise MalformedError("link item")
+                found.append(LinkChange(at, author, added, IssueKey(target), words, history_id))
+    return found
+
+
+def _names_link(item: object) -> bool:
+    if not isinstance(item, dict):
+        raise MalformedError("history item")
+    return item.get("field") == "Link" or item.get("fieldId") == "issuelinks"
+
+
+def _account(raw: object, shape: Shape) -> AccountId | None:
+    """None where Jira names nobody: an automation, a deleted or a hidden user."""
+    value = raw.get(shape.account) if isinstance(raw, dict) else None
+    return AccountId(value) if isinstance(value, str) and value else None
+
+
+def _time(raw: object) -> datetime:
+    if not isinstance(raw, str):
+        raise MalformedError("history time")
+    try:
+        at = datetime.fromisoformat(raw)
+    except ValueError:
+        raise MalformedError("history time") from None
+    if at.tzinfo is None:
+        raise MalformedError("history time")
+    return at.astimezone(UTC)

@@ -1,0 +1,275 @@
+"""The Jira client that the use cases see: core values in, core values out.
+
+Every method raises only ``core.errors`` (the table stands in ``errors.py``). Absence is never
+an answer: what was asked for and did not come back is in `Reading.unread`, with a reason.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import datetime
+
+import httpx
+
+from app.core.errors import PermanentError, TransientError, TwinlinkError
+from app.core.evidence import IssueView, Reading
+from app.core.links import (
+    AccountId,
+    Ends,
+    IssueId,
+    IssueKey,
+    Link,
+    LinkId,
+    LinkType,
+    ProjectKey,
+    TypeId,
+)
+from app.jira.access import BasicAuth, BearerAuth, SiteAccess
+from app.jira.answers import CallRecord
+from app.jira.assurance import Assurance
+from app.jira.budget import Budget
+from app.jira.calls import Call
+from app.jira.cloud import Cloud
+from app.jira.datacenter import DataCenter
+from app.jira.errors import facts, unexpected
+from app.jira.flavour import Flavour
+from app.jira.malformed import MalformedError
+from app.jira.network import guarded_transport
+from app.jira.payloads import ISSUE_KEY, Wanted, parse_link, parse_link_types
+from app.jira.readings import parsed, read_by_id, resolve
+from app.jira.search import project_search
+from app.jira.transport import Observer, Transport, utc_now
+from app.jira.webhook_admin import Webhook, WebhookAdmin, WebhookRequest
+from app.jira.writes import WriteAnswer, created, creation, decimal, deleted, deletion
+
+__all__ = [
+    "BasicAuth",
+    "BearerAuth",
+    "CallRecord",
+    "JiraClient",
+    "SiteAccess",
+    "Webhook",
+    "WebhookRequest",
+    "WriteAnswer",
+]
+
+_DROPPING = frozenset({"anonymous", "unauthorized", "redirected"})
+"""Codes after which it is no longer certain that Jira knows us."""
+
+
+class JiraClient:
+    """One site. Safe to share between tasks; close it with `aclose`.
+
+    ``http`` replaces the network in tests; without it the address guard applies unless
+    ``allow_private``. ``observe`` is called once per request that was sent.
+    """
+
+    def __init__(
+        self,
+        site: SiteAccess,
+        *,
+        budget: Budget | None = None,
+        observe: Observer | None = None,
+        read_only: bool = False,
+        allow_private: bool = False,
+        ca_file: str | None = None,
+        timeout_seconds: float = 20.0,
+        http: httpx.AsyncBaseTransport | None = None,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self.site = site
+        self._read_only = read_only
+        self._now = now
+        self._assurance = Assurance(self._check_pins, now)
+        self._transport = Transport(
+            site,
+            http or guarded_transport(allow_private=allow_private, ca_file=ca_file),
+            budget=budget,
+            observe=observe,
+            failed=self._note,
+            timeout_seconds=timeout_seconds,
+            now=now,
+        )
+        self._flavour: Flavour = (
+            Cloud(self._transport, site.base_url)
+            if site.deployment == "cloud"
+            else DataCenter(self._transport)
+        )
+        self._webhooks = WebhookAdmin(self._transport)
+
+    async def aclose(self) -> None:
+        await self._transport.aclose()
+
+    # Who we are, and who they are
+
+    async def myself(self) -> AccountId:
+        """The account that Jira takes us for."""
+        call = Call("myself", "GET", f"{self._flavour.api}/myself")
+        answer = await self._transport.call(call)
+        if answer.status != 200:
+            raise unexpected(answer, call)
+        account = self._flavour.account(answer.json_object())
+        if account is None:
+            raise TransientError("bad_answer", "no account id", facts(call, answer))
+        return account
+
+    async def identity(self) -> str:
+        """Which Jira this is: stable text, equal on every call and after upgrades."""
+        return await self._flavour.identity()
+
+    async def assure(self) -> datetime:
+        """When it was last certain that Jira knows us and is the one that was pinned: our
+        clock, at most 60 s ago. Asks again where it is older; concurrent callers share.
+
+        Raises `Anonymous`, or `PermanentError` with code ``account_changed``,
+        ``identity_changed`` or ``not_pinned``.
+        """
+        return await self._assurance.obtain()
+
+    def assured(self) -> bool:
+        """Whether the last assurance still holds. False once any answer came as nobody."""
+        return self._assurance.valid() is not None
+
+    # Reading
+
+    async def link_types(self) -> list[LinkType]:
+        call = Call("link_types", "GET", f"{self._flavour.api}/issueLinkType")
+        answer = await self._transport.call(call)
+        if answer.status != 200:
+            raise unexpected(answer, call)
+        try:
+            return parse_link_types(answer.json())
+        except MalformedError as odd:
+            raise TransientError("bad_answer", str(odd), facts(call, answer)) from None
+
+    async def read_issues(
+        self,
+        ids: Sequence[IssueId],
+        *,
+        changelog: bool = False,
+        field: str | None = None,
+        bulk: bool = False,
+    ) -> Reading:
+        """Any number of issues with their links, 100 a call.
+
+        ``at`` is `app.core.authorship.NO_DATE` where an answer had no readable ``Date``:
+        nothing can then be proven to have happened after it. ``unread`` reasons:
+        ``not_returned``, ``error``, ``malformed``. ``bulk`` yields to live traffic.
+        """
+        return await read_by_id(self._flavour, ids, Wanted(changelog, field), bulk=bulk)
+
+    async def resolve_keys(
+        self, keys: Sequence[IssueKey], *, field: str | None = None
+    ) -> dict[IssueKey, IssueView]:
+        """Issues by the key that they have or once had, under the key that was asked for.
+        One that cannot be seen, or has an odd key, is left out."""
+        sound = [key for key in keys if ISSUE_KEY.fullmatch(key)]
+        return await resolve(self._flavour, sound, Wanted(field=field))
+
+    async def search_issues(
+        self,
+        projects: Sequence[ProjectKey],
+        *,
+        updated_since: datetime | None = None,
+        field: str | None = None,
+    ) -> AsyncIterator[list[IssueView]]:
+        """All issues of *projects* with their links, page by page, as bulk traffic.
+
+        The index lags by seconds to minutes, and what a page leaves out is not gone: look
+        issues up with `read_issues` before concluding anything.
+        """
+        if not projects:
+            return
+        wanted = Wanted(field=field)
+        jql = project_search(projects, updated_since, self._now())
+        async for page in self._flavour.pages(jql, wanted):
+            yield parsed(page, wanted, self._flavour.shape)
+
+    async def get_link(self, link_id: LinkId) -> Link | None:
+        """The link under this id, with both ends. None is Jira's own 404: gone, or not
+        permitted; a 404 that is not JSON came from something else and raises."""
+        path = f"{self._flavour.api}/issueLink/{decimal(link_id)}"
+        call = Call("issue_link", "GET", path)
+        answer = await self._transport.call(call)
+        if answer.status == 404:
+            answer.json_object()
+            return None
+        if answer.status != 200:
+            raise unexpected(answer, call)
+        try:
+            link = parse_link(answer.json())
+        except MalformedError as odd:
+            raise TransientError("bad_answer", str(odd), facts(call, answer)) from None
+        if link.id != link_id:
+            raise TransientError("bad_answer", "another link id", facts(call, answer))
+        return link
+
+    # Writing
+
+    async def create_link(
+        self,
+        type_id: TypeId,
+        source: IssueId,
+        destination: IssueId,
+        *,
+        bulk: bool = False,
+        send_before: datetime | None = None,
+    ) -> WriteAnswer:
+        """201 and 400 come back as answers, and neither proves anything: read back.
+
+        Raises `NotSent` where nothing left (also code ``send_before_passed``),
+        `OutcomeUnknown` where it may have acted, `PermanentError` where Jira refused.
+        """
+        self._refuse_if_read_only()
+        call = creation(
+            self._flavour.api,
+            type_id,
+            Ends(source, destination),
+            bulk=bulk,
+            send_before=send_before,
+        )
+        return created(await self._transport.call(call), call)
+
+    async def delete_link(
+        self,
+        link_id: LinkId,
+        *,
+        ends: Ends | None = None,
+        bulk: bool = False,
+        send_before: datetime | None = None,
+    ) -> WriteAnswer:
+        """200, 204, 400 and 404 come back as answers; errors as in `create_link`. ``ends``
+        lets the write count against the budgets of both issues."""
+        self._refuse_if_read_only()
+        issues = (ends.source, ends.destination) if ends else ()
+        call = deletion(self._flavour.api, link_id, issues, bulk=bulk, send_before=send_before)
+        return deleted(await self._transport.call(call), call)
+
+    # Webhooks of the site
+
+    async def register_webhook(self, wanted: WebhookRequest) -> Webhook:
+        self._refuse_if_read_only()
+        return await self._webhooks.register(wanted)
+
+    async def list_webhooks(self) -> list[Webhook]:
+        return await self._webhooks.every()
+
+    async def remove_webhook(self, webhook_id: str) -> bool:
+        """False where Jira has none under this id."""
+        self._refuse_if_read_only()
+        return await self._webhooks.remove(webhook_id)
+
+    def _refuse_if_read_only(self) -> None:
+        if self._read_only:
+            raise PermanentError("read_only")
+
+    def _note(self, error: TwinlinkError) -> None:
+        if error.code in _DROPPING:
+            self._assurance.drop()
+
+    async def _check_pins(self) -> None:
+        site = self.site
+        if site.account_id is None or site.identity is None:
+            raise PermanentError("not_pinned")
+        if await self.identity() != site.identity:
+            raise PermanentError("identity_changed")
+        if await self.myself() != site.account_id:
+            raise PermanentError("account_changed")

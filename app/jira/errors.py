@@ -1,0 +1,166 @@
+"""Status codes, headers and broken connections, as ``core.errors``.
+
+=========================  ==============================  ===============================
+what happened              a read                          a write
+=========================  ==============================  ===============================
+refused, DNS, connecting   NotSent unreachable             NotSent unreachable
+no free connection         NotSent busy                    NotSent busy
+time-out after sending     Transient timeout               OutcomeUnknown timeout
+connection dropped         Transient dropped               OutcomeUnknown dropped
+answer as nobody           Anonymous                       Anonymous; 2xx or 5xx: OutcomeUnknown
+2xx that is a web page     Transient bad_answer            OutcomeUnknown bad_answer
+3xx                        Permanent redirected            Permanent redirected
+401 / 403                  Permanent unauthorized / forbidden
+408                        Transient timeout               OutcomeUnknown timeout
+409, 423, 425              Transient conflict              NotSent conflict
+429                        NotSent rate_limited            NotSent rate_limited
+5xx                        Transient server_error          OutcomeUnknown server_error
+=========================  ==============================  ===============================
+
+400, 404 and 413 mean different things on different calls, so each caller judges them. No text
+of Jira's answer enters an error: it may quote an issue.
+"""
+
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import httpx
+
+from app.core.errors import (
+    Anonymous,
+    NotSent,
+    OutcomeUnknown,
+    PermanentError,
+    TransientError,
+    TwinlinkError,
+)
+from app.jira.answers import Answer
+from app.jira.calls import Call
+
+Facts = dict[str, str | int | float | None]
+
+DEFAULT_RETRY_AFTER = 5.0
+"""Seconds. Gateways send 429 without ``Retry-After`` (jira-facts section 3)."""
+
+LONGEST_RETRY_AFTER = 3600.0
+"""Seconds. Hourly quotas end at the next hour; a longer pause would be a broken header."""
+
+_REASON_LENGTH = 64
+
+
+def facts(call: Call, answer: Answer | None = None) -> Facts:
+    """What an error may carry of a call: identifiers and numbers."""
+    found: Facts = {"endpoint": call.endpoint, "method": call.method}
+    if answer is not None:
+        found["status"] = answer.status
+        found["request_id"] = answer.request_id
+    return found
+
+
+def lost(call: Call, at: datetime, code: str) -> TransientError:
+    """The request left (or may have), and no usable answer came."""
+    if call.write:
+        return OutcomeUnknown(code, facts=facts(call), at=at)
+    return TransientError(code, facts=facts(call))
+
+
+def connection_failure(error: httpx.TransportError, call: Call, at: datetime) -> TransientError:
+    """Whether the request certainly never left decides between *not sent* and *unknown*."""
+    if isinstance(error, httpx.PoolTimeout):
+        return NotSent("busy", "no free connection", facts(call))
+    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+        return NotSent("unreachable", type(error).__name__, facts(call))
+    timed_out = isinstance(error, httpx.TimeoutException)
+    return lost(call, at, "timeout" if timed_out else "dropped")
+
+
+def refusal(answer: Answer, call: Call, at: datetime) -> TwinlinkError | None:
+    """The error that this answer means on every call, or None where the caller judges."""
+    found = facts(call, answer)
+    status = answer.status
+    if answer.anonymous:
+        return _as_nobody(answer, call, at, found)
+    if 200 <= status < 300:
+        return _web_page(answer, call, at, found)
+    if 300 <= status < 400:
+        return PermanentError("redirected", facts=found)
+    if status in {401, 403}:
+        return PermanentError("unauthorized" if status == 401 else "forbidden", facts=found)
+    if status == 429:
+        return _rate_limited(answer, found, at)
+    if status in {409, 423, 425}:
+        return NotSent("conflict", facts=found)
+    if status == 408 or status >= 500:
+        return _server_failed(call, at, found, "timeout" if status == 408 else "server_error")
+    return None
+
+
+def unexpected(answer: Answer, call: Call) -> PermanentError:
+    """A 4xx that this call has no meaning for."""
+    return PermanentError("refused", facts=facts(call, answer))
+
+
+def retry_after(answer: Answer, now: datetime) -> float | None:
+    """Seconds from ``Retry-After`` (number or HTTP date) or ``X-RateLimit-Reset`` (ISO 8601)."""
+    text = answer.headers.get("retry-after", "").strip()
+    seconds = _number(text)
+    if seconds is None:
+        until = _http_date(text) or _iso_date(answer.headers.get("x-ratelimit-reset", ""))
+        seconds = (until - now).total_seconds() if until else None
+    if seconds is None:
+        return None
+    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
+
+
+def _as_nobody(answer: Answer, call: Call, at: datetime, found: Facts) -> TwinlinkError:
+    # A 2xx write as nobody may have acted all the same (anonymous link permission).
+    if call.write and (200 <= answer.status < 300 or answer.status >= 500):
+        return OutcomeUnknown("anonymous", facts=found, at=at)
+    return Anonymous("anonymous", facts=found)
+
+
+def _web_page(answer: Answer, call: Call, at: datetime, found: Facts) -> TwinlinkError | None:
+    if not answer.html or answer.status == 204:
+        return None
+    return _server_failed(call, at, found, "bad_answer")
+
+
+def _server_failed(call: Call, at: datetime, found: Facts, code: str) -> TransientError:
+    if call.write:
+        return OutcomeUnknown(code, facts=found, at=at)
+    return TransientError(code, facts=found)
+
+
+def _rate_limited(answer: Answer, found: Facts, now: datetime) -> NotSent:
+    reason = answer.headers.get("ratelimit-reason", "").strip()[:_REASON_LENGTH]
+    seconds = retry_after(answer, now)
+    found["reason"] = reason or None
+    return NotSent(
+        "rate_limited",
+        facts=found,
+        retry_after=DEFAULT_RETRY_AFTER if seconds is None else seconds,
+    )
+
+
+def _number(text: str) -> float | None:
+    # isdecimal alone would take Unicode digits, which float() takes too, but no Jira sends.
+    plain = text.replace(".", "", 1)
+    return float(text) if plain.isascii() and plain.isdecimal() and len(text) < 16 else None
+
+
+def _http_date(text: str) -> datetime | None:
+    try:
+        return _aware(parsedate_to_datetime(text)) if text else None
+    except ValueError:
+        return None
+
+
+def _iso_date(text: str) -> datetime | None:
+    try:
+        return _aware(datetime.fromisoformat(text)) if text else None
+    except ValueError:
+        return None
+
+
+def _aware(value: datetime) -> datetime:
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value

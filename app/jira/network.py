@@ -1,0 +1,136 @@
+"""The address guard: a site's name may not lead into the network that we run in.
+
+The administrator types the base URL, and whoever owns its DNS decides where it points. So the
+check is made on the addresses that are connected to: resolved once per connection, checked,
+and dialled as checked, with TLS still verifying the name. ``TWINLINK_ALLOW_PRIVATE_SITES``
+turns it off for sites inside.
+"""
+
+import asyncio
+import ipaddress
+import socket
+import ssl
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+import httpcore
+import httpx
+
+from app.core.errors import PermanentError
+
+_CONNECTIONS = httpx.Limits(max_connections=50, max_keepalive_connections=20, keepalive_expiry=4.0)
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+def check_base_url(url: str, *, allow_private: bool) -> list[str]:
+    """Stable words for what is wrong with a base URL; empty if it may be used.
+
+    Looks at the text alone. What the name resolves to is checked at every connection.
+    """
+    try:
+        parts = urlsplit(url)
+        host, _port = parts.hostname, parts.port
+    except ValueError:
+        return ["not_a_url"]
+    problems = []
+    if parts.scheme not in ({"https", "http"} if allow_private else {"https"}):
+        problems.append("scheme")
+    if not host or any(char.isspace() for char in url) or not url.isprintable():
+        problems.append("not_a_url")
+    if parts.username is not None or parts.password is not None:
+        problems.append("userinfo")
+    if parts.query or parts.fragment:
+        problems.append("query")
+    if host and not allow_private and _named_private(host):
+        problems.append("private_address")
+    return problems
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is one of the public Internet. Embedded IPv4 addresses (mapped,
+    6to4, NAT64) count as what they embed; a scope id never belongs to a public address."""
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip.scope_id is not None:
+            return False
+        inner = ip.ipv4_mapped or ip.sixtofour
+        if inner is None and ip in _NAT64:
+            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        if inner is not None:
+            return is_public(str(inner))
+    return ip.is_global and not ip.is_multicast
+
+
+def guarded_transport(
+    *, allow_private: bool = False, ca_file: str | None = None
+) -> httpx.AsyncHTTPTransport:
+    """A pooled transport; with the guard unless *allow_private*. No proxy is used: a proxy
+    would resolve the name itself, past the check."""
+    context = ssl.create_default_context(cafile=ca_file) if ca_file else True
+    transport = httpx.AsyncHTTPTransport(verify=context, limits=_CONNECTIONS)
+    if not allow_private:
+        # httpx offers no argument for this; a test holds that the guard is really asked.
+        pool = transport._pool
+        pool._network_backend = GuardedBackend(pool._network_backend)
+    return transport
+
+
+class GuardedBackend(httpcore.AsyncNetworkBackend):
+    """Resolves, refuses what is not public, and connects to the very address it checked."""
+
+    def __init__(self, inner: httpcore.AsyncNetworkBackend) -> None:
+        self._inner = inner
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - the signature of httpcore
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        try:
+            async with asyncio.timeout(timeout):
+                addresses = await resolve(host, port)
+        except TimeoutError:
+            raise httpcore.ConnectTimeout("resolving") from None
+        failure: Exception = httpcore.ConnectError("no address")
+        for address in addresses:
+            try:
+                return await self._inner.connect_tcp(
+                    address, port, timeout, local_address, socket_options
+                )
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+        raise failure
+
+    async def sleep(self, seconds: float) -> None:
+        await self._inner.sleep(seconds)
+
+
+async def resolve(host: str, port: int) -> list[str]:
+    """The addresses of *host*, in the order to try. One private address refuses them all:
+    a name that mixes both is an attack or a mistake."""
+    loop = asyncio.get_running_loop()
+    try:
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise httpcore.ConnectError(type(error).__name__) from None
+    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    if not all(is_public(address) for address in addresses):
+        raise PermanentError("address_refused", "the site's name leads to a private address")
+    return addresses
+
+
+def _named_private(host: str) -> bool:
+    """A literal address that is not public, or a name that only makes sense inside."""
+    if host == "localhost" or host.endswith((".localhost", ".local", ".internal")):
+        return True
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return not is_public(host)

@@ -1,0 +1,39 @@
+"""Single reads that are the same on both flavours."""
+
+from urllib.parse import quote
+
+from app.core.errors import PermanentError
+from app.jira.calls import Call
+from app.jira.errors import unexpected
+from app.jira.flavour import Batch, date_of
+from app.jira.payloads import Wanted
+from app.jira.transport import Transport
+
+
+async def single(transport: Transport, api: str, key: str, wanted: Wanted) -> Batch:
+    """``GET issue/{key}`` follows moves. 403 and 404 leave the batch empty: neither proves
+    that the issue is gone."""
+    params = {"fields": ",".join(wanted.fields)}
+    if wanted.changelog:
+        params["expand"] = "changelog"
+    call = Call("issue", "GET", f"{api}/issue/{quote(key, safe='')}", params=params)
+    try:
+        answer = await transport.call(call)
+    except PermanentError as error:
+        if error.code == "forbidden":
+            return Batch()
+        raise
+    if answer.status == 404:
+        return Batch(at=date_of(answer))
+    if answer.status != 200:
+        raise unexpected(answer, call)
+    return Batch([answer.json_object()], at=date_of(answer))
+
+
+async def stated_base_url(transport: Transport, api: str) -> str:
+    """The address that Jira itself states; its title and version may change, this rarely does."""
+    answer = await transport.call(Call("server_info", "GET", f"{api}/serverInfo"))
+    base_url = answer.json_object().get("baseUrl") if answer.status == 200 else None
+    if not isinstance(base_url, str) or not base_url:
+        raise PermanentError("no_identity", facts={"status": answer.status})
+    return base_url.rstrip("/").lower()

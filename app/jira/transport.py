@@ -1,0 +1,151 @@
+"""One pooled HTTP client per site: turn-taking, time-outs, error translation, observation."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from time import monotonic
+
+import httpx
+
+from app.core.errors import NotSent, TransientError, TwinlinkError
+from app.jira.access import SiteAccess
+from app.jira.answers import Answer, CallRecord
+from app.jira.budget import Budget
+from app.jira.calls import Call
+from app.jira.errors import connection_failure, facts, lost, refusal
+from app.jira.throttle import heed
+
+BODY_LIMIT = 64 * 1024 * 1024
+"""Bytes after decompression. 100 issues with 2,000 links each stay below it."""
+
+CONNECT_SECONDS = 5.0
+
+KEEP_ALIVE_SECONDS = 4.0
+"""Shorter than the 5 s after which common servers close: a write on a connection that the
+server closes at the same moment has an unknown outcome."""
+
+Observer = Callable[[CallRecord], None]
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Transport:
+    """Sends calls to one site. Redirects are never followed: a redirect could carry the
+    credentials to another host, and no REST call of Jira needs one."""
+
+    def __init__(
+        self,
+        site: SiteAccess,
+        http: httpx.AsyncBaseTransport,
+        *,
+        budget: Budget | None = None,
+        observe: Observer | None = None,
+        failed: Callable[[TwinlinkError], None] | None = None,
+        timeout_seconds: float = 20.0,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._site = site
+        self._budget = budget
+        self._observe = observe
+        self._failed = failed
+        self._timeout = timeout_seconds
+        self._now = now
+        self._base = site.base_url.rstrip("/")
+        self._client = httpx.AsyncClient(
+            transport=http,
+            headers={
+                "Authorization": site.auth.header,
+                "Accept": "application/json",
+                "User-Agent": "twinlink",
+            },
+            timeout=httpx.Timeout(timeout_seconds, connect=min(CONNECT_SECONDS, timeout_seconds)),
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    async def call(self, call: Call) -> Answer:
+        """Wait for the budget, send, and raise what `errors.refusal` makes of the answer."""
+        await self._take_turn(call)
+        started = monotonic()
+        answer: Answer | None = None
+        outcome = "ok"
+        try:
+            answer = await self._send(call)
+            await heed(self._budget, self._site, call, answer, self._now())
+            error = refusal(answer, call, self._now())
+            if error is not None:
+                raise error
+        except TwinlinkError as error:
+            outcome = error.code
+            if self._failed is not None:
+                self._failed(error)
+            raise
+        except asyncio.CancelledError:
+            outcome = "cancelled"
+            raise
+        else:
+            return answer
+        finally:
+            self._report(call, answer, outcome, monotonic() - started)
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+    async def _take_turn(self, call: Call) -> None:
+        if self._budget is not None:
+            try:
+                async with asyncio.timeout(self._seconds_left(call)):
+                    await self._budget.take(
+                        self._site.id, call.endpoint, call.method, call.issues, bulk=call.bulk
+                    )
+            except TimeoutError:
+                raise NotSent("send_before_passed", facts=facts(call)) from None
+        left = self._seconds_left(call)
+        if left is not None and left <= 0:
+            raise NotSent("send_before_passed", facts=facts(call))
+
+    def _seconds_left(self, call: Call) -> float | None:
+        if call.send_before is None:
+            return None
+        return (call.send_before - self._now()).total_seconds()
+
+    async def _send(self, call: Call) -> Answer:
+        request = self._client.build_request(
+            call.method, self._base + call.path, json=call.body, params=call.params
+        )
+        try:
+            # httpx limits single reads; this limits the whole, however slowly a body drips.
+            async with asyncio.timeout(self._timeout):
+                response = await self._client.send(request, stream=True)
+                try:
+                    body = await self._read(response, call)
+                finally:
+                    await response.aclose()
+        except TimeoutError:
+            raise lost(call, self._now(), "timeout") from None
+        except httpx.TransportError as error:
+            raise connection_failure(error, call, self._now()) from None
+        except httpx.DecodingError:
+            raise lost(call, self._now(), "bad_answer") from None
+        return Answer(response.status_code, response.headers, body)
+
+    async def _read(self, response: httpx.Response, call: Call) -> bytes:
+        parts: list[bytes] = []
+        size = 0
+        async for part in response.aiter_bytes():
+            size += len(part)
+            if size > BODY_LIMIT:
+                raise self._too_large(call)
+            parts.append(part)
+        return b"".join(parts)
+
+    def _too_large(self, call: Call) -> TransientError:
+        error = lost(call, self._now(), "bad_answer")
+        error.detail = "body too large"
+        return error
+
+    def _report(self, call: Call, answer: Answer | None, outcome: str, seconds: float) -> None:
+        if self._observe is not None:
+            self._observe(CallRecord.of(self._site.id, call, answer, outcome, seconds))

@@ -1,0 +1,91 @@
+"""Creating and deleting links: the two requests that change somebody's Jira."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.core.errors import PermanentError
+from app.core.links import Ends, IssueId, LinkId, TypeId
+from app.jira.answers import Answer
+from app.jira.calls import Call
+from app.jira.errors import facts, unexpected
+
+_LOCATION = re.compile(r".*/issueLink/([0-9]{1,19})/?")
+
+
+@dataclass(frozen=True, slots=True)
+class WriteAnswer:
+    """What Jira answered, which proves nothing by itself: 201 and 400 both need a read-back
+    (jira-facts section 1). ``location_id`` is a hint of Data Center, perhaps of a link that was
+    there before. ``at`` is Jira's ``Date``."""
+
+    status: int
+    at: datetime | None = None
+    location_id: LinkId | None = None
+
+
+def creation(
+    api: str, type_id: TypeId, ends: Ends, *, bulk: bool, send_before: datetime | None
+) -> Call:
+    """``inwardIssue`` is the source, ``outwardIssue`` the destination: "source blocks
+    destination", against the reference's wording (jira-facts section 1, *Direction*)."""
+    body = {
+        "type": {"id": type_id},
+        "inwardIssue": {"id": ends.source},
+        "outwardIssue": {"id": ends.destination},
+    }
+    return Call(
+        "issue_link",
+        "POST",
+        f"{api}/issueLink",
+        body,
+        write=True,
+        issues=(ends.source, ends.destination),
+        bulk=bulk,
+        send_before=send_before,
+    )
+
+
+def deletion(
+    api: str,
+    link_id: LinkId,
+    issues: tuple[IssueId, ...],
+    *,
+    bulk: bool,
+    send_before: datetime | None,
+) -> Call:
+    return Call(
+        "issue_link",
+        "DELETE",
+        f"{api}/issueLink/{decimal(link_id)}",
+        write=True,
+        issues=issues,
+        bulk=bulk,
+        send_before=send_before,
+    )
+
+
+def created(answer: Answer, call: Call) -> WriteAnswer:
+    """201 and 400 are answers; 404 and 413 are refusals that stay."""
+    if answer.status == 404:
+        raise PermanentError("not_found_or_not_permitted", facts=facts(call, answer))
+    if answer.status == 413:
+        raise PermanentError("link_limit", facts=facts(call, answer))
+    if answer.status >= 300 and answer.status != 400:
+        raise unexpected(answer, call)
+    location = _LOCATION.fullmatch(answer.headers.get("location", ""))
+    return WriteAnswer(answer.status, answer.at, LinkId(location[1]) if location else None)
+
+
+def deleted(answer: Answer, call: Call) -> WriteAnswer:
+    """404 may mean gone or not permitted: the caller reads again."""
+    if answer.status >= 300 and answer.status not in {400, 404}:
+        raise unexpected(answer, call)
+    return WriteAnswer(answer.status, answer.at)
+
+
+def decimal(link_id: LinkId) -> str:
+    """Only digits may enter a path: an id from a hostile delivery must not name another one."""
+    if not (link_id.isascii() and link_id.isdigit()):
+        raise PermanentError("bad_id", "link id")
+    return link_id
