@@ -1,0 +1,242 @@
+"""Connections and their revisions. A deleted connection keeps its row: its audit names it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.core.config import ConnectionConfig, Mode
+from app.core.links import Side
+from app.store.pool import Connection, Row
+
+# Two PUTs that would connect the same projects take turns here; see ``lock_admin``.
+_ADMIN_LOCK = 0x7477_4341
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionRow:
+    """A live connection with its active configuration."""
+
+    id: int
+    name: str
+    left_site_id: int
+    right_site_id: int
+    revision: int
+    mode: Mode
+    paused_at: datetime | None
+    paused_by: str | None
+    guard_tripped_at: datetime | None
+    guard_trip_reason: str | None
+    guard_reset_at: datetime
+    created_at: datetime
+    config: ConnectionConfig
+
+    def site_id(self, side: Side) -> int:
+        return self.left_site_id if side is Side.LEFT else self.right_site_id
+
+    @property
+    def paused(self) -> bool:
+        return self.paused_at is not None
+
+    @property
+    def tripped(self) -> bool:
+        return self.guard_tripped_at is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    revision: int
+    config: ConnectionConfig
+    note: str
+    author: str
+    created_at: datetime
+
+
+_SELECT = """
+    SELECT c.id, c.name, c.left_site_id, c.right_site_id, c.revision, c.mode, c.paused_at,
+           c.paused_by, c.guard_tripped_at, c.guard_trip_reason, c.guard_reset_at, c.created_at,
+           r.config
+    FROM connections c JOIN revisions r ON r.connection_id = c.id AND r.revision = c.revision
+    WHERE c.deleted_at IS NULL
+"""
+
+
+async def by_name(conn: Connection, name: str) -> ConnectionRow | None:
+    return _connection(await conn.fetchrow(f"{_SELECT} AND c.name = $1", name))
+
+
+async def by_id(conn: Connection, connection_id: int) -> ConnectionRow | None:
+    return _connection(await conn.fetchrow(f"{_SELECT} AND c.id = $1", connection_id))
+
+
+async def lock(conn: Connection, name: str) -> ConnectionRow | None:
+    """The connection, held until this transaction ends: no intent commits meanwhile.
+
+    Locked first and read in a later statement, so that what is read is what the lock protects.
+    ``NO KEY`` as in ``running.lock``: ingest's foreign keys share this row.
+    """
+    connection_id: int | None = await conn.fetchval(
+        "SELECT id FROM connections WHERE name = $1 AND deleted_at IS NULL FOR NO KEY UPDATE", name
+    )
+    return None if connection_id is None else await by_id(conn, connection_id)
+
+
+async def lock_admin(conn: Connection) -> None:
+    """One creation or change of a connection at a time, over all API processes."""
+    await conn.execute("SELECT pg_advisory_xact_lock($1)", _ADMIN_LOCK)
+
+
+async def page(
+    conn: Connection, *, names: Sequence[str] | None, after: str, limit: int
+) -> list[ConnectionRow]:
+    """In the order of their names. With *names*: only those."""
+    rows = await conn.fetch(
+        f"{_SELECT} AND c.name > $1 AND ($2::text[] IS NULL OR c.name = ANY($2))"
+        " ORDER BY c.name LIMIT $3",
+        after,
+        names,
+        limit,
+    )
+    return [_row(row) for row in rows]
+
+
+async def between(conn: Connection, site: int, other: int) -> list[ConnectionRow]:
+    """Live connections that join these two sites, whichever of them is on the left."""
+    rows = await conn.fetch(
+        f"{_SELECT} AND (c.left_site_id, c.right_site_id) IN (($1, $2), ($2, $1))", site, other
+    )
+    return [_row(row) for row in rows]
+
+
+async def insert(
+    conn: Connection,
+    name: str,
+    sites: tuple[int, int],
+    config: ConnectionConfig,
+    *,
+    author: str,
+    now: datetime,
+) -> int:
+    """A connection in shadow with its first revision."""
+    connection_id: int = await conn.fetchval(
+        """
+        INSERT INTO connections
+            (name, left_site_id, right_site_id, revision, guard_reset_at, created_at)
+        VALUES ($1, $2, $3, 1, $4, $4) RETURNING id
+        """,
+        name,
+        *sites,
+        now,
+    )
+    await _insert_revision(conn, connection_id, 1, config, author=author, note="", now=now)
+    return connection_id
+
+
+async def append_revision(
+    conn: Connection,
+    connection_id: int,
+    config: ConnectionConfig,
+    *,
+    author: str,
+    note: str,
+    now: datetime,
+) -> int:
+    """The number of the new revision, active from this commit on. Call under ``lock``."""
+    revision: int = await conn.fetchval(
+        "UPDATE connections SET revision = revision + 1 WHERE id = $1 RETURNING revision",
+        connection_id,
+    )
+    await _insert_revision(conn, connection_id, revision, config, author=author, note=note, now=now)
+    return revision
+
+
+async def revisions(
+    conn: Connection, connection_id: int, *, before: int, limit: int
+) -> list[Revision]:
+    """Newest first, below the number *before*."""
+    rows = await conn.fetch(
+        """
+        SELECT revision, config, note, author, created_at FROM revisions
+        WHERE connection_id = $1 AND revision < $2 ORDER BY revision DESC LIMIT $3
+        """,
+        connection_id,
+        before,
+        limit,
+    )
+    return [
+        Revision(
+            row["revision"],
+            ConnectionConfig.from_json(row["config"]),
+            row["note"],
+            row["author"],
+            row["created_at"],
+        )
+        for row in rows
+    ]
+
+
+async def set_mode(conn: Connection, connection_id: int, mode: Mode) -> None:
+    await conn.execute("UPDATE connections SET mode = $2 WHERE id = $1", connection_id, mode.value)
+
+
+async def set_paused(
+    conn: Connection, connection_id: int, *, at: datetime | None, by: str | None
+) -> None:
+    """Pausing again keeps the first time: the length of a pause decides what follows it."""
+    await conn.execute(
+        """
+        UPDATE connections SET
+            paused_at = CASE WHEN $2::timestamptz IS NOT NULL THEN coalesce(paused_at, $2) END,
+            paused_by = CASE WHEN $2::timestamptz IS NOT NULL THEN coalesce(paused_by, $3) END
+        WHERE id = $1
+        """,
+        connection_id,
+        at,
+        by,
+    )
+
+
+async def reset_guard(conn: Connection, connection_id: int, now: datetime) -> None:
+    """Armed, and both windows begin anew at *now*."""
+    await conn.execute(
+        """
+        UPDATE connections SET guard_tripped_at = NULL, guard_trip_reason = NULL,
+               guard_reset_at = $2 WHERE id = $1
+        """,
+        connection_id,
+        now,
+    )
+
+
+async def _insert_revision(
+    conn: Connection,
+    connection_id: int,
+    revision: int,
+    config: ConnectionConfig,
+    *,
+    author: str,
+    note: str,
+    now: datetime,
+) -> None:
+    await conn.execute(
+        """
+        INSERT INTO revisions (connection_id, revision, config, note, author, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6)
+        """,
+        connection_id,
+        revision,
+        config.to_json(),
+        note,
+        author,
+        now,
+    )
+
+
+def _connection(row: Row | None) -> ConnectionRow | None:
+    return None if row is None else _row(row)
+
+
+def _row(row: Row) -> ConnectionRow:
+    stored = dict(row)
+    stored["mode"] = Mode(stored["mode"])
+    stored["config"] = ConnectionConfig.from_json(stored["config"])
+    return ConnectionRow(**stored)

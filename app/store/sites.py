@@ -1,0 +1,197 @@
+"""Sites: where each Jira is, its sealed credentials, its pins, and its link types."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Literal
+
+from app.core.links import AccountId, LinkType, TypeId
+from app.store.pool import Connection, Row
+
+Deployment = Literal["cloud", "datacenter"]
+
+
+@dataclass(frozen=True, slots=True)
+class SiteRow:
+    """``version`` moves with every change that a client of the site must notice, pins included."""
+
+    id: int
+    name: str
+    base_url: str
+    web_url: str | None
+    deployment: Deployment
+    auth_kind: Literal["basic", "bearer"]
+    auth_sealed: bytes = field(repr=False)
+    webhook_secret_sealed: bytes = field(repr=False)
+    previous_secret_sealed: bytes | None = field(repr=False)
+    previous_secret_until: datetime | None
+    account_dedicated: bool
+    identity: str | None
+    account_id: AccountId | None
+    checked_at: datetime | None
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def pinned(self) -> bool:
+        return self.identity is not None and self.account_id is not None
+
+
+@dataclass(frozen=True, slots=True)
+class SiteValues:
+    """What an administrator sets, secrets sealed."""
+
+    base_url: str
+    web_url: str | None
+    deployment: Deployment
+    auth_kind: Literal["basic", "bearer"]
+    auth_sealed: bytes = field(repr=False)
+    webhook_secret_sealed: bytes = field(repr=False)
+    previous_secret_sealed: bytes | None = field(repr=False)
+    previous_secret_until: datetime | None
+    account_dedicated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pins:
+    """Who answered there the first time that a check succeeded."""
+
+    identity: str | None
+    account_id: AccountId | None
+
+
+_COLUMNS = ", ".join(f.name for f in fields(SiteRow))
+_VALUES = tuple(f.name for f in fields(SiteValues))
+
+
+async def by_name(conn: Connection, name: str) -> SiteRow | None:
+    return _site(await conn.fetchrow(f"SELECT {_COLUMNS} FROM sites WHERE name = $1", name))  # noqa: S608 - column names of ours
+
+
+async def by_id(conn: Connection, site_id: int) -> SiteRow | None:
+    return _site(await conn.fetchrow(f"SELECT {_COLUMNS} FROM sites WHERE id = $1", site_id))  # noqa: S608
+
+
+async def lock(conn: Connection, name: str) -> SiteRow | None:
+    """The site as it is, and nobody else changes it until this transaction ends."""
+    query = f"SELECT {_COLUMNS} FROM sites WHERE name = $1 FOR NO KEY UPDATE"  # noqa: S608
+    return _site(await conn.fetchrow(query, name))
+
+
+async def page(
+    conn: Connection, *, connections: Sequence[str] | None, after: str, limit: int
+) -> list[SiteRow]:
+    """In the order of their names. With *connections*: only sites that one of those joins."""
+    rows = await conn.fetch(
+        f"""
+        SELECT {_COLUMNS} FROM sites s WHERE name > $1
+          AND ($2::text[] IS NULL OR EXISTS (SELECT 1 FROM connections c
+               WHERE c.name = ANY($2) AND c.deleted_at IS NULL
+                 AND s.id IN (c.left_site_id, c.right_site_id)))
+        ORDER BY name LIMIT $3
+        """,  # noqa: S608
+        after,
+        connections,
+        limit,
+    )
+    return [_row(row) for row in rows]
+
+
+async def insert(
+    conn: Connection, name: str, values: SiteValues, pins: Pins, now: datetime
+) -> int | None:
+    """The new site's id; None if the name was taken meanwhile."""
+    columns = ", ".join(_VALUES)
+    marks = ", ".join(f"${at}" for at in range(5, 5 + len(_VALUES)))
+    site_id: int | None = await conn.fetchval(
+        f"""
+        INSERT INTO sites
+            (name, identity, account_id, created_at, updated_at, checked_at, {columns})
+        VALUES ($1, $2, $3, $4, $4, CASE WHEN $2 IS NULL THEN NULL ELSE $4 END, {marks})
+        ON CONFLICT (name) DO NOTHING RETURNING id
+        """,  # noqa: S608
+        name,
+        pins.identity,
+        pins.account_id,
+        now,
+        *(getattr(values, name) for name in _VALUES),
+    )
+    return site_id
+
+
+async def update(
+    conn: Connection, site_id: int, values: SiteValues, pins: Pins, now: datetime
+) -> None:
+    sets = ", ".join(f"{name} = ${at}" for at, name in enumerate(_VALUES, start=5))
+    await conn.execute(
+        f"""
+        UPDATE sites SET identity = $2, account_id = $3, updated_at = $4, version = version + 1,
+               {sets} WHERE id = $1
+        """,  # noqa: S608
+        site_id,
+        pins.identity,
+        pins.account_id,
+        now,
+        *(getattr(values, name) for name in _VALUES),
+    )
+
+
+async def record_check(conn: Connection, site_id: int, pins: Pins, now: datetime) -> None:
+    """A check succeeded. First pins stay; the version moves only if one was set."""
+    await conn.execute(
+        """
+        UPDATE sites SET checked_at = $4,
+               identity = coalesce(identity, $2), account_id = coalesce(account_id, $3),
+               version = version + CASE WHEN (identity IS NULL AND $2::text IS NOT NULL)
+                   OR (account_id IS NULL AND $3::text IS NOT NULL) THEN 1 ELSE 0 END
+        WHERE id = $1
+        """,
+        site_id,
+        pins.identity,
+        pins.account_id,
+        now,
+    )
+
+
+async def users(conn: Connection, site_id: int) -> list[str]:
+    """Names of the connections that join this site, deleted ones too: their audit names it."""
+    rows = await conn.fetch(
+        "SELECT name FROM connections WHERE $1 IN (left_site_id, right_site_id) ORDER BY name",
+        site_id,
+    )
+    return [row["name"] for row in rows]
+
+
+async def delete(conn: Connection, site_id: int) -> None:
+    """The site and what it sent. Only where no connection ever joined it."""
+    await conn.execute("DELETE FROM inbox WHERE site_id = $1", site_id)
+    await conn.execute("DELETE FROM sites WHERE id = $1", site_id)
+
+
+async def link_types(conn: Connection, site_id: int) -> list[LinkType]:
+    rows = await conn.fetch(
+        "SELECT type_id, name, inward, outward FROM link_types WHERE site_id = $1 ORDER BY type_id",
+        site_id,
+    )
+    return [
+        LinkType(TypeId(str(row["type_id"])), row["name"], row["inward"], row["outward"])
+        for row in rows
+    ]
+
+
+async def replace_link_types(conn: Connection, site_id: int, types: Iterable[LinkType]) -> None:
+    """Call inside a transaction: between the two statements the site has no types."""
+    await conn.execute("DELETE FROM link_types WHERE site_id = $1", site_id)
+    await conn.executemany(
+        "INSERT INTO link_types (site_id, type_id, name, inward, outward) VALUES ($1,$2,$3,$4,$5)",
+        [(site_id, int(t.id), t.name, t.inward, t.outward) for t in types],
+    )
+
+
+def _site(row: Row | None) -> SiteRow | None:
+    return None if row is None else _row(row)
+
+
+def _row(row: Row) -> SiteRow:
+    return SiteRow(**dict(row))

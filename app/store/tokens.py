@@ -1,0 +1,113 @@
+"""API tokens. Only the SHA-256 of a token's text is kept: the text has 256 random bits, so a
+plain hash is enough, and nobody can read it back."""
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from app.store.pool import Connection, Row
+
+PREFIX = "twl_"
+# ``last_used_at`` is for people; a write per request would be for nobody.
+_USE_RECORDED_EVERY = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRow:
+    """``connections`` None means all of them."""
+
+    id: int
+    role: str
+    owner: str
+    connections: list[str] | None
+    created_at: datetime
+    created_by: str
+    expires_at: datetime | None
+    last_used_at: datetime | None
+
+
+_COLUMNS = "id, role, owner, connections, created_at, created_by, expires_at, last_used_at"
+
+
+def new_text() -> str:
+    return PREFIX + secrets.token_urlsafe(32)
+
+
+def digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+
+async def insert(
+    conn: Connection,
+    text: str,
+    *,
+    role: str,
+    owner: str,
+    connections: Sequence[str] | None,
+    created_by: str,
+    expires_at: datetime | None,
+    now: datetime,
+) -> TokenRow:
+    row = await conn.fetchrow(
+        f"""
+        INSERT INTO tokens (hash, role, owner, connections, created_by, expires_at, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING {_COLUMNS}
+        """,  # noqa: S608 - column names of ours
+        digest(text),
+        role,
+        owner,
+        connections,
+        created_by,
+        expires_at,
+        now,
+    )
+    assert row is not None
+    return _token(row)
+
+
+async def authenticate(conn: Connection, text: str, now: datetime) -> TokenRow | None:
+    """The token with this text, if it is neither revoked nor expired."""
+    row = await conn.fetchrow(
+        f"""
+        SELECT {_COLUMNS} FROM tokens WHERE hash = $1 AND revoked_at IS NULL
+          AND (expires_at IS NULL OR expires_at > $2)
+        """,  # noqa: S608
+        digest(text),
+        now,
+    )
+    if row is None:
+        return None
+    await _record_use(conn, row, now)
+    return _token(row)
+
+
+async def page(conn: Connection, *, after: int, limit: int) -> list[TokenRow]:
+    """Tokens that are not revoked, in the order of their making."""
+    rows = await conn.fetch(
+        f"SELECT {_COLUMNS} FROM tokens WHERE revoked_at IS NULL AND id > $1 ORDER BY id LIMIT $2",  # noqa: S608
+        after,
+        limit,
+    )
+    return [_token(row) for row in rows]
+
+
+async def revoke(conn: Connection, token_id: int, now: datetime) -> bool:
+    """False if there is no such token or it was revoked before. The row stays as a record."""
+    done = await conn.fetchval(
+        "UPDATE tokens SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL RETURNING true",
+        token_id,
+        now,
+    )
+    return bool(done)
+
+
+async def _record_use(conn: Connection, row: Row, now: datetime) -> None:
+    used: datetime | None = row["last_used_at"]
+    if used is None or now - used >= _USE_RECORDED_EVERY:
+        await conn.execute("UPDATE tokens SET last_used_at = $2 WHERE id = $1", row["id"], now)
+
+
+def _token(row: Row) -> TokenRow:
+    return TokenRow(**dict(row))
