@@ -1,0 +1,69 @@
+# Needs make and Python 3.11 or later; everything else comes from the locks in requirements/.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+PIP := $(PY) -m pip --disable-pip-version-check --quiet
+ARGS ?=
+
+LOCKED := $(VENV)/.locked
+READY := $(VENV)/.ready
+
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format bench openapi lock clean
+
+help: ## Say what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## Make .venv with exactly what the locks name
+
+demo: $(READY) ## Run everything on this machine with two sandbox sites (ARGS=--once: look and leave)
+	$(PY) -m app.cli.main up --demo $(ARGS)
+
+test: check ## Check, then run all tests (ARGS="-k guard" to choose)
+	$(PY) -m pytest -n logical --maxprocesses 4 --dist worksteal -m "not benchmark and not soak" $(ARGS)
+
+check: $(READY) ## Lint, format, types, import directions, API description
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(PY) -m app.cli.main openapi | diff -u openapi/openapi.json - \
+		|| { echo "openapi/openapi.json is out of date: make openapi" >&2; exit 1; }
+
+format: $(READY) ## Put the sources in the house's form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY) ## Measure what the design promises
+	$(PY) -m pytest -m benchmark --timeout 900 -s $(ARGS)
+
+openapi: $(READY) ## Write the API description anew
+	mkdir -p openapi
+	$(PY) -m app.cli.main openapi > openapi/.new
+	mv openapi/.new openapi/openapi.json
+
+# Names, versions and hashes only: the locks say what is installed, not where it comes from.
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"
+
+lock: $(READY) ## Resolve the dependencies anew (ARGS=--upgrade for newer versions)
+	$(LOCK) $(ARGS) pyproject.toml -o requirements/runtime.txt
+	$(LOCK) $(ARGS) pyproject.toml --extra embedded -c requirements/runtime.txt -o requirements/embedded.txt
+	$(LOCK) $(ARGS) pyproject.toml --extra embedded --extra dev -c requirements/embedded.txt -o requirements/dev.txt
+
+clean: ## Remove what was made here
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find app workers tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(LOCKED): requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Twinlink needs Python 3.11 or later")'
+	test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(READY): $(LOCKED) pyproject.toml
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
