@@ -1,0 +1,213 @@
+"""Making, finding and removing links, with Jira's rules about who may and what leaves a trace.
+
+"Same link" means same type, source and destination, in this order: A to B and B to A are two
+links even of a symmetric type.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from app.sandbox import events
+from app.sandbox.logbook import Mutation
+from app.sandbox.model import ChangeItem, History, Issue, Link, LinkType, Refusal, User
+from app.sandbox.site import GONE, JiraSite
+
+NO_LINK = "No issue link with id '{}' exists."
+NO_PERMISSION = "No Link Issue Permission for issue '{}'"
+ARCHIVED = "The issue '{}' is archived and cannot be edited."
+
+
+def create(
+    site: JiraSite,
+    actor: User,
+    type_: LinkType,
+    source: Issue,
+    destination: Issue,
+    *,
+    request: str | None = None,
+    cause: str = "link",
+) -> tuple[Link, bool]:
+    """Make the link, or find the identical one (False): Jira answers 201 to both."""
+    triple = (type_.id, source.id, destination.id)
+    present = site.triples.get(triple)
+    if present is not None:
+        return site.links[present], False
+    at = site.now()
+    link = Link(site.next_id("link"), type_.id, source.id, destination.id, at)
+    site.links[link.id] = link
+    site.triples[triple] = link.id
+    source.links[link.id] = None
+    destination.links[link.id] = None
+    _log(site, "created", actor, link, type_, source, destination, request, cause)
+    if not type_.system:
+        _history(site, actor, type_, source, destination, at, added=True)
+    events.link(site, "issuelink_created", link, type_)
+    if site.quirks.issue_event_on_link and not type_.system:
+        _issue_events(site, actor, source, destination)
+    return link, True
+
+
+def remove(
+    site: JiraSite,
+    actor: User,
+    link: Link,
+    *,
+    request: str | None = None,
+    cause: str = "unlink",
+    trace: bool = True,
+) -> None:
+    """Take the link away. ``trace`` off: no changelog, late event, as when an issue is deleted."""
+    source, destination = site.issues[link.source], site.issues[link.destination]
+    type_ = site.types[link.type_id]
+    del site.links[link.id]
+    del site.triples[(link.type_id, link.source, link.destination)]
+    source.links.pop(link.id, None)
+    destination.links.pop(link.id, None)
+    if site.lag.links:
+        until = site.now() + int(site.lag.links * 1000)
+        for end in (source.id, destination.id):
+            site.ghosts.setdefault(end, []).append((until, link))
+    _log(site, "removed", actor, link, type_, source, destination, request, cause)
+    if trace and not type_.system:
+        _history(site, actor, type_, source, destination, site.now(), added=False)
+    events.link(site, "issuelink_deleted", link, type_, "Primary" if trace else "Secondary")
+    if trace and site.quirks.issue_event_on_link and not type_.system:
+        _issue_events(site, actor, source, destination)
+
+
+def check_create(site: JiraSite, user: User, source: Issue, destination: Issue) -> None:
+    """Refuse what REST refuses, in Jira's order. Both issues are known to be visible."""
+    wanted = source if site.quirks.create_needs_link_on_source else destination
+    if not site.can(user, "LINK_ISSUES", site.projects[wanted.project]):
+        status = 404 if site.flavour == "cloud" else 401
+        raise Refusal(status, NO_PERMISSION.format(wanted.key))
+    if source.id == destination.id:
+        raise Refusal(400, "You cannot link an issue to itself.")
+    _check_archived(source, destination)
+
+
+def check_limit(site: JiraSite, type_: LinkType, source: Issue, destination: Issue) -> None:
+    """413 when either issue is full; an identical link is no new one."""
+    if (type_.id, source.id, destination.id) in site.triples:
+        return
+    if max(len(source.links), len(destination.links)) >= site.quirks.link_limit:
+        text = f"The maximum number of issue links per issue is {site.quirks.link_limit}."
+        raise Refusal(413, text)
+
+
+def visible(site: JiraSite, user: User | None, link_id: str) -> Link:
+    """The link if it exists and both ends can be browsed, else 404 with the same words."""
+    link = site.links.get(int(link_id)) if link_id.isdigit() else None
+    if link is None or site.types[link.type_id].system:
+        raise Refusal(404, NO_LINK.format(link_id))
+    for end in (link.source, link.destination):
+        if not site.can_browse(user, site.issues[end]):
+            raise Refusal(404, NO_LINK.format(link_id) if site.flavour == "cloud" else GONE)
+    return link
+
+
+def check_remove(site: JiraSite, user: User, link: Link) -> None:
+    """Link issues on at least one end."""
+    ends = site.issues[link.source], site.issues[link.destination]
+    if not any(site.can(user, "LINK_ISSUES", site.projects[end.project]) for end in ends):
+        if site.flavour == "cloud":
+            raise Refusal(404, NO_LINK.format(link.id))
+        raise Refusal(401, NO_PERMISSION.format(ends[0].key))
+    _check_archived(*ends)
+
+
+def shown(site: JiraSite, user: User | None, issue: Issue) -> list[Link]:
+    """The links that ``fields.issuelinks`` shows this caller, read lag included, by id."""
+    lag = int(site.lag.links * 1000)
+    now = site.now() if lag or site.ghosts else 0
+    found = [site.links[number] for number in issue.links]
+    if lag:
+        found = [link for link in found if link.created + lag <= now]
+    if site.ghosts:
+        found += [link for until, link in site.ghosts.get(issue.id, ()) if until > now]
+    result = []
+    for link in found:
+        if site.types[link.type_id].system:
+            continue
+        other = site.issues.get(link.destination if link.source == issue.id else link.source)
+        if other is not None and site.can_browse(user, other):
+            result.append(link)
+    result.sort(key=lambda link: link.id)
+    return result
+
+
+def unfiltered(site: JiraSite, issue: Issue) -> list[Link]:
+    """Every ordinary link of the issue, whoever looks: webhook bodies know no reader."""
+    found = (site.links[number] for number in issue.links)
+    return [link for link in found if not site.types[link.type_id].system]
+
+
+def touch(site: JiraSite, issue: Issue, at: int) -> None:
+    """Bump ``updated``, remembering what search still believes."""
+    issue.indexed = issue.updated
+    issue.updated = at
+
+
+def _check_archived(*issues: Issue) -> None:
+    for issue in issues:
+        if issue.archived:
+            raise Refusal(400, ARCHIVED.format(issue.key))
+
+
+def _history(
+    site: JiraSite,
+    actor: User,
+    type_: LinkType,
+    source: Issue,
+    destination: Issue,
+    at: int,
+    *,
+    added: bool,
+) -> None:
+    for issue, other, wording in (
+        (source, destination, type_.outward),
+        (destination, source, type_.inward),
+    ):
+        text = site.quirks.link_text.format(wording=wording, key=other.key)
+        item = (
+            ChangeItem("Link", after=other.key, after_text=text)
+            if added
+            else ChangeItem("Link", before=other.key, before_text=text)
+        )
+        issue.history.append(History(site.next_id("history"), actor.name, at, (item,)))
+        touch(site, issue, at)
+
+
+def _issue_events(site: JiraSite, actor: User, source: Issue, destination: Issue) -> None:
+    for issue in (source, destination):
+        events.issue(site, "jira:issue_updated", "issue_updated", actor, issue, issue.history[-1])
+
+
+def _log(
+    site: JiraSite,
+    kind: Literal["created", "removed"],
+    actor: User,
+    link: Link,
+    type_: LinkType,
+    source: Issue,
+    destination: Issue,
+    request: str | None,
+    cause: str,
+) -> None:
+    site.mutations.entries.append(
+        Mutation(
+            site.now(),
+            kind,
+            actor.name,
+            link.id,
+            type_.id,
+            type_.name,
+            source.id,
+            destination.id,
+            source.key,
+            destination.key,
+            request,
+            cause,
+        )
+    )

@@ -1,0 +1,62 @@
+"""What a fault makes of an answer."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from app.sandbox.faults import Fault
+from app.sandbox.limits import Limited
+from app.sandbox.site import JiraSite
+from app.sandbox.wire import JSON, Reply, ok
+
+PAGE = b"<!DOCTYPE html><html><head><title>Log in</title></head><body>Please log in.</body></html>"
+HTML = (b"content-type", b"text/html;charset=UTF-8")
+
+
+def dressed(site: JiraSite, fault: Fault, reply: Reply) -> Reply:
+    """The answer that leaves instead of ``reply``, which may already have had its effect."""
+    if fault.kind == "rate_limited":
+        return _too_many(site, fault)
+    if fault.kind in ("error_before", "error_after"):
+        broken = Reply(fault.status, b"upstream connect error", [(b"content-type", b"text/plain")])
+        if fault.status == 503 and fault.headers != "none":
+            broken.headers.append((b"retry-after", str(fault.retry_after).encode()))
+        return broken
+    if fault.kind == "html":
+        return Reply(200, PAGE, [HTML])
+    if fault.kind == "truncated":
+        return Reply(reply.status, reply.body[: len(reply.body) // 2], reply.headers)
+    if fault.kind == "huge":
+        return Reply(reply.status, b" " * fault.size + reply.body, reply.headers)
+    return reply
+
+
+def limited_reply(site: JiraSite, limited: Limited) -> Reply:
+    """429 of the site's own limits."""
+    fault = Fault("rate_limited", retry_after=limited.wait, reason=limited.reason)
+    return _too_many(site, fault, limited.limit)
+
+
+def _too_many(site: JiraSite, fault: Fault, limit: int = 100) -> Reply:
+    """With all headers, with Retry-After only, or (a gateway's 429) with none and no JSON."""
+    if fault.headers == "none":
+        return Reply(429, b"Too Many Requests", [(b"content-type", b"text/plain")])
+    reply = ok({"errorMessages": ["Rate limit exceeded."], "errors": {}}, 429)
+    reply.headers = [JSON, (b"retry-after", str(fault.retry_after).encode())]
+    if fault.headers == "retry_after":
+        return reply
+    reply.headers += [
+        (b"x-ratelimit-limit", str(limit).encode()),
+        (b"x-ratelimit-remaining", b"0"),
+    ]
+    if site.flavour == "datacenter":
+        reply.headers += [
+            (b"x-ratelimit-interval-seconds", b"1"),
+            (b"x-ratelimit-fillrate", str(limit).encode()),
+        ]
+        return reply
+    reset = datetime.fromtimestamp(site.clock.now() + fault.retry_after, UTC)
+    reply.headers.append((b"x-ratelimit-reset", f"{reset:%Y-%m-%dT%H:%MZ}".encode()))
+    if fault.reason is not None:
+        reply.headers.append((b"ratelimit-reason", fault.reason.encode()))
+    return reply

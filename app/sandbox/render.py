@@ -1,0 +1,364 @@
+"""How things look over REST and in webhook bodies: Cloud or Data Center, version 2 or 3.
+
+A :class:`View` is one caller's eyes: times in their zone, links only where they may browse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from app.sandbox import links
+from app.sandbox.model import ChangeItem, History, Issue, Link, LinkType, Project, User
+from app.sandbox.site import JiraSite
+from app.sandbox.times import stamp
+
+Json = dict[str, Any]
+EXPANDABLE = "renderedFields,names,schema,operations,editmeta,changelog,versionedRepresentations"
+STATUS_CATEGORY = {
+    "To Do": (2, "new", "blue-gray", "To Do"),
+    "In Progress": (4, "indeterminate", "yellow", "In Progress"),
+    "Done": (3, "done", "green", "Done"),
+}
+NAVIGABLE_NOT = frozenset({"comment", "worklog", "attachment", "issuerestriction"})
+
+
+@dataclass
+class View:
+    """``base`` starts every ``self``, ``api`` is "2" or "3", ``everything`` ignores permissions."""
+
+    site: JiraSite
+    user: User | None
+    api: str = "2"
+    base: str = ""
+    everything: bool = False
+
+    def __post_init__(self) -> None:
+        self.base = self.base or self.site.base_url
+        self.rest = f"{self.base}/rest/api/{self.api}"
+        self.zone = "Etc/UTC" if self.user is None else self.user.time_zone
+
+    def time(self, at: int) -> str:
+        return stamp(at, self.zone)
+
+    # -- people
+
+    def person(self, name: str | None, *, email: bool = True) -> Json | None:
+        """UserDetails; Data Center has names and keys, Cloud account ids."""
+        user = None if name is None else self.site.users.get(name)
+        if user is None:
+            return None
+        made: Json
+        if self.site.flavour == "datacenter":
+            made = {
+                "self": f"{self.rest}/user?username={user.name}",
+                "name": user.name,
+                "key": user.key,
+            }
+        else:
+            made = {
+                "self": f"{self.rest}/user?accountId={user.account_id}",
+                "accountId": user.account_id,
+            }
+        if email:
+            made["emailAddress"] = user.email
+        made |= {
+            "avatarUrls": {},
+            "displayName": user.display_name,
+            "active": user.active,
+            "timeZone": user.time_zone,
+        }
+        if self.site.flavour == "cloud":
+            made["accountType"] = user.account_type
+        return made
+
+    # -- links
+
+    def type(self, made: LinkType) -> Json:
+        return {
+            "id": str(made.id),
+            "name": made.name,
+            "inward": made.inward,
+            "outward": made.outward,
+            "self": f"{self.rest}/issueLinkType/{made.id}",
+        }
+
+    @cached_property
+    def _types(self) -> dict[int, Json]:
+        return {made.id: self.type(made) for made in self.site.types.values()}
+
+    def linked(self, issue: Issue) -> Json:
+        """The other end of a link: id, key and the human fields that come with it."""
+        return {
+            "id": str(issue.id),
+            "key": issue.key,
+            "self": f"{self.rest}/issue/{issue.id}",
+            "fields": {
+                "summary": issue.summary,
+                "status": self.status(issue.status),
+                "priority": self.priority(issue.priority),
+                "issuetype": self.issuetype(issue.issuetype),
+            },
+        }
+
+    def link(self, made: Link) -> Json:
+        """GET issueLink: ``inwardIssue`` is the source, ``outwardIssue`` the destination."""
+        return {
+            "id": str(made.id),
+            "self": f"{self.rest}/issueLink/{made.id}",
+            "type": self._types[made.type_id],
+            "inwardIssue": self.linked(self.site.issues[made.source]),
+            "outwardIssue": self.linked(self.site.issues[made.destination]),
+        }
+
+    def issuelinks(self, issue: Issue) -> list[Json]:
+        """``fields.issuelinks``: each entry has the other end only."""
+        shown = (
+            links.unfiltered(self.site, issue)
+            if self.everything
+            else links.shown(self.site, self.user, issue)
+        )
+        return [self._entry(made, issue) for made in shown]
+
+    def _entry(self, made: Link, issue: Issue) -> Json:
+        outward = made.source == issue.id
+        other = self.site.issues[made.destination if outward else made.source]
+        return {
+            "id": str(made.id),
+            "self": f"{self.rest}/issueLink/{made.id}",
+            "type": self._types[made.type_id],
+            "outwardIssue" if outward else "inwardIssue": self.linked(other),
+        }
+
+    # -- small parts
+
+    def status(self, name: str) -> Json:
+        known = {label: index for index, label in enumerate(STATUS_CATEGORY)}
+        number, key, color, shown = STATUS_CATEGORY.get(name, STATUS_CATEGORY["To Do"])
+        return {
+            "self": f"{self.rest}/status/{10004 + known.get(name, 9)}",
+            "description": "",
+            "iconUrl": f"{self.base}/",
+            "name": name,
+            "id": str(10004 + known.get(name, 9)),
+            "statusCategory": {
+                "self": f"{self.rest}/statuscategory/{number}",
+                "id": number,
+                "key": key,
+                "colorName": color,
+                "name": shown,
+            },
+        }
+
+    def priority(self, name: str) -> Json:
+        number = {"Highest": "1", "High": "2", "Medium": "3", "Low": "4"}.get(name, "5")
+        return {
+            "self": f"{self.rest}/priority/{number}",
+            "iconUrl": f"{self.base}/images/icons/priorities/{name.lower()}.svg",
+            "name": name,
+            "id": number,
+        }
+
+    def issuetype(self, name: str) -> Json:
+        number = {"Task": 10002, "Epic": 10000, "Story": 10001, "Bug": 10003}.get(name, 10009)
+        return {
+            "self": f"{self.rest}/issuetype/{number}",
+            "id": str(number),
+            "description": "",
+            "iconUrl": f"{self.base}/secure/viewavatar?size=medium&avatarId=10318",
+            "name": name,
+            "subtask": False,
+            "avatarId": 10318,
+        }
+
+    def project(self, made: Project) -> Json:
+        avatar = f"{self.base}/secure/projectavatar?pid={made.id}&avatarId=10417"
+        shown: Json = {
+            "self": f"{self.rest}/project/{made.id}",
+            "id": str(made.id),
+            "key": made.key,
+            "name": made.name,
+            "projectTypeKey": "software",
+        }
+        if self.site.flavour == "cloud":
+            shown["simplified"] = False
+        shown["avatarUrls"] = {
+            "48x48": avatar,
+            "24x24": f"{avatar}&size=small",
+            "16x16": f"{avatar}&size=xsmall",
+            "32x32": f"{avatar}&size=medium",
+        }
+        if made.archived:
+            shown["archived"] = True
+        return shown
+
+    def rich(self, text: str) -> str | Json | None:
+        """Plain text up to version 2, an Atlassian document in version 3."""
+        if not text:
+            return None
+        if self.api != "3":
+            return text
+        paragraph = {"type": "paragraph", "content": [{"type": "text", "text": text}]}
+        return {"type": "doc", "version": 1, "content": [paragraph]}
+
+    # -- changelog
+
+    def history(self, entry: History) -> Json:
+        return {
+            "id": str(entry.id),
+            "author": self.person(entry.author),
+            "created": self.time(entry.at),
+            "items": [change_item(item) for item in entry.items],
+        }
+
+    # -- issues
+
+    def issue(self, made: Issue, fields: frozenset[str] | None, without: frozenset[str]) -> Json:
+        """An IssueBean; ``fields`` None means all of them."""
+        return {
+            "expand": EXPANDABLE,
+            "id": str(made.id),
+            "self": f"{self.rest}/issue/{made.id}",
+            "key": made.key,
+            "fields": self.fields(made, fields, without),
+        }
+
+    def fields(
+        self, made: Issue, fields: frozenset[str] | None, without: frozenset[str] = frozenset()
+    ) -> Json:
+        """The chosen fields, computed only where chosen; unknown names are ignored."""
+        names: list[str] | frozenset[str]
+        if fields is None:
+            names = [*FIELD, *self.site.custom_fields]
+            if self.site.flavour == "datacenter" and made.archived:
+                names += ["archivedby", "archiveddate"]
+        else:
+            names = fields
+        shown: Json = {}
+        for name in names:
+            if name in without:
+                continue
+            getter = FIELD.get(name) or HIDDEN_FIELD.get(name)
+            if getter is not None:
+                shown[name] = getter(self, made)
+            elif name in self.site.custom_fields:
+                shown[name] = made.custom.get(name)
+        return shown
+
+
+Getter = Callable[[View, Issue], Any]
+
+
+def _nothing(_view: View, _issue: Issue) -> None:
+    return None
+
+
+def _empty(_view: View, _issue: Issue) -> list[Json]:
+    return []
+
+
+def _progress(_view: View, _issue: Issue) -> Json:
+    return {"progress": 0, "total": 0}
+
+
+def _comments(view: View, made: Issue) -> Json:
+    shown = [
+        {
+            "self": f"{view.rest}/issue/{made.id}/comment/{entry.id}",
+            "id": str(entry.id),
+            "author": view.person(entry.author),
+            "body": view.rich(entry.body),
+            "created": view.time(entry.at),
+        }
+        for entry in made.comments
+    ]
+    return {"comments": shown, "maxResults": len(shown), "total": len(shown), "startAt": 0}
+
+
+FIELD: dict[str, Getter] = {
+    "statuscategorychangedate": lambda view, made: view.time(made.created),
+    "issuetype": lambda view, made: view.issuetype(made.issuetype),
+    "timespent": _nothing,
+    "project": lambda view, made: view.project(view.site.projects[made.project]),
+    "fixVersions": _empty,
+    "aggregatetimespent": _nothing,
+    "resolution": _nothing,
+    "resolutiondate": _nothing,
+    "workratio": lambda view, made: -1,
+    "issuerestriction": lambda view, made: {"issuerestrictions": {}, "shouldDisplay": False},
+    "lastViewed": _nothing,
+    "watches": lambda view, made: {
+        "self": f"{view.rest}/issue/{made.key}/watchers",
+        "watchCount": 1,
+        "isWatching": True,
+    },
+    "created": lambda view, made: view.time(made.created),
+    "priority": lambda view, made: view.priority(made.priority),
+    "labels": lambda view, made: list(made.labels),
+    "aggregatetimeoriginalestimate": _nothing,
+    "timeestimate": _nothing,
+    "versions": _empty,
+    "issuelinks": lambda view, made: view.issuelinks(made),
+    "assignee": lambda view, made: view.person(made.assignee),
+    "updated": lambda view, made: view.time(made.updated),
+    "status": lambda view, made: view.status(made.status),
+    "components": _empty,
+    "timeoriginalestimate": _nothing,
+    "description": lambda view, made: view.rich(made.description),
+    "timetracking": lambda view, made: {},
+    "security": _nothing,
+    "attachment": _empty,
+    "aggregatetimeestimate": _nothing,
+    "summary": lambda view, made: made.summary,
+    "creator": lambda view, made: view.person(made.reporter),
+    "subtasks": _empty,
+    "reporter": lambda view, made: view.person(made.reporter),
+    "aggregateprogress": _progress,
+    "environment": _nothing,
+    "duedate": _nothing,
+    "progress": _progress,
+    "votes": lambda view, made: {
+        "self": f"{view.rest}/issue/{made.key}/votes",
+        "votes": 0,
+        "hasVoted": False,
+    },
+    "comment": _comments,
+    "worklog": lambda view, made: {"startAt": 0, "maxResults": 20, "total": 0, "worklogs": []},
+}
+HIDDEN_FIELD: dict[str, Getter] = {
+    "archivedby": lambda view, made: view.person(made.archived_by),
+    "archiveddate": lambda view, made: view.time(made.archived_at) if made.archived else None,
+}
+NAVIGABLE = frozenset(FIELD) - NAVIGABLE_NOT
+
+
+def change_item(item: ChangeItem) -> Json:
+    """``fieldId`` only where Jira has one: Link items do not."""
+    made: Json = {"field": item.field, "fieldtype": item.fieldtype}
+    if item.field_id is not None:
+        made["fieldId"] = item.field_id
+    made |= {
+        "from": item.before,
+        "fromString": item.before_text,
+        "to": item.after,
+        "toString": item.after_text,
+    }
+    return made
+
+
+def event_user(site: JiraSite, user: User) -> Json | None:
+    """The actor of an issue event; Cloud leaves out the address."""
+    return View(site, None).person(user.name, email=site.flavour == "datacenter")
+
+
+def event_issue(site: JiraSite, made: Issue) -> Json:
+    """The issue in a webhook body: seen by nobody in particular, hence all links."""
+    view = View(site, None, everything=True)
+    return {
+        "id": str(made.id),
+        "self": f"{view.rest}/{made.id}",
+        "key": made.key,
+        "fields": view.fields(made, None),
+    }

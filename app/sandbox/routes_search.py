@@ -1,0 +1,128 @@
+"""Search: Cloud's search/jql with page tokens, and the older search with startAt (Data Center)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.sandbox import jql
+from app.sandbox.model import Issue, Refusal
+from app.sandbox.render import Json, View
+from app.sandbox.routes_issues import changelog, page_key, page_start, page_token
+from app.sandbox.wire import Call, Reply, chosen, listed, ok
+
+IDS_PAGE = 5000
+FIELDS_PAGE = 100
+SERVER_PAGE = 1000
+UNBOUNDED = (
+    "Unbounded JQL queries are not allowed here. Please add a search restriction to your query."
+)
+REMOVED = (
+    "The requested API has been removed. Please migrate to the /rest/api/3/search/jql API. A full "
+    "migration guideline is available at https://developer.atlassian.com/changelog/#CHANGE-2046"
+)
+
+
+def by_token(call: Call) -> Reply:
+    """Bounded JQL only; ``fields`` defaults to id; no total; big pages only for ids and keys."""
+    given = _parameters(call)
+    query = jql.parse(str(given.get("jql") or ""))
+    if query.where is None:
+        raise Refusal(400, UNBOUNDED)
+    _complain(call, query)
+    names = listed(given.get("fields"), "fields") or ["id"]
+    bare = set(names) <= {"id", "key"}
+    most = min(_whole(given.get("maxResults"), 50), IDS_PAGE if bare else FIELDS_PAGE)
+    found = query.run(call.site, call.user)
+    key = page_key(str(given.get("jql")), *sorted(names))
+    start = page_start(given.get("nextPageToken"), key)
+    page = found[start : start + most]
+    expand = listed(given.get("expand"), "expand")
+    made: Json = {"issues": _shown(call, page, names, expand)}
+    made["isLast"] = start + most >= len(found)
+    if not made["isLast"]:
+        made["nextPageToken"] = page_token(start + most, key)
+    return ok(made)
+
+
+def by_offset(call: Call) -> Reply:
+    """Data Center's search; gone from Cloud. Unknown ids spoil the whole query unless told not to.
+
+    ``validateQuery`` is a boolean to some versions and strict, warn, none to others.
+    """
+    if call.site.flavour == "cloud" and call.site.quirks.old_search_gone:
+        raise Refusal(410, REMOVED)
+    given = _parameters(call)
+    query = jql.parse(str(given.get("jql") or ""))
+    validate = str(given.get("validateQuery", "strict")).lower()
+    warnings = []
+    if validate in ("warn", "none", "false"):
+        warnings = query.missing(call.site, call.user) if validate == "warn" else []
+    else:
+        _complain(call, query)
+    start = _whole(given.get("startAt"), 0)
+    most = min(_whole(given.get("maxResults"), 50), SERVER_PAGE)
+    found = query.run(call.site, call.user)
+    names = listed(given.get("fields"), "fields") or ["*navigable"]
+    expand = listed(given.get("expand"), "expand")
+    made: Json = {
+        "expand": "schema,names",
+        "startAt": start,
+        "maxResults": most,
+        "total": len(found),
+        "issues": _shown(call, found[start : start + most], names, expand),
+    }
+    if warnings:
+        made["warningMessages"] = warnings
+    return ok(made)
+
+
+def count(call: Call) -> Reply:
+    query = jql.parse(str(call.json().get("jql") or ""))
+    if query.where is None:
+        raise Refusal(400, UNBOUNDED)
+    return ok({"count": len(query.run(call.site, call.user))})
+
+
+def _complain(call: Call, query: jql.Query) -> None:
+    """Anonymous callers are told nothing: they get an empty 200, which is the trap."""
+    if call.user is None or not call.site.quirks.strict_ids_in_jql:
+        return
+    missing = query.missing(call.site, call.user)
+    if missing:
+        raise Refusal(400, *missing)
+
+
+def _parameters(call: Call) -> dict[str, Any]:
+    if call.body:
+        return call.json()
+    made: dict[str, Any] = {name: values[-1] for name, values in call.query.items()}
+    for name in ("fields", "expand"):
+        if name in made:
+            made[name] = call.names(name)
+    return made
+
+
+def _whole(value: Any, default: int) -> int:
+    try:
+        made = default if value is None else int(value)
+    except (TypeError, ValueError):
+        raise Refusal(400, f"'{value}' is not a number.") from None
+    if made < 0:
+        raise Refusal(400, f"'{value}' must not be negative.")
+    return made
+
+
+def _shown(call: Call, page: list[Issue], names: list[str], expand: list[str]) -> list[Json]:
+    if set(names) == {"id"} and call.site.flavour == "cloud":
+        return [{"id": str(issue.id)} for issue in page]
+    fields, without = chosen(call, names, None)
+    view: View = call.view()
+    shown = []
+    for issue in page:
+        made = view.issue(issue, fields, without)
+        if not made["fields"]:
+            del made["fields"]
+        if "changelog" in expand:
+            made["changelog"] = changelog(view, issue, 100)
+        shown.append(made)
+    return shown
