@@ -22,6 +22,7 @@ from app.embedded import (
     bootstrap_roles,
     embedded_postgres,
     embedded_valkey,
+    secret_from,
     start_postgres,
     start_valkey,
     throwaway_directory,
@@ -281,6 +282,15 @@ def test_secrets_are_ours_alone(own_postgres: PostgresServer, own_valkey: Valkey
     ]
     for path in secrets:
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+
+
+def test_a_secret_is_made_once_and_ours_alone(directory: Path) -> None:
+    path = directory / "secret-key"
+    secret = secret_from(path)
+    assert len(secret) >= 32
+    assert secret_from(path) == secret
+    assert secret_from(directory / "other") != secret
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_throwaway_directories_go_and_take_orphans_along(

@@ -6,7 +6,7 @@ create system users and change permissions of directories up to the file system'
 """
 
 from app.embedded.postgres import PostgresServer, embedded_postgres, start_postgres
-from app.embedded.process import EmbeddedError
+from app.embedded.process import EmbeddedError, secret_from
 from app.embedded.roles import bootstrap_roles
 from app.embedded.throwaway import throwaway_directory
 from app.embedded.valkey import ValkeyServer, embedded_valkey, start_valkey
@@ -18,6 +18,7 @@ __all__ = [
     "bootstrap_roles",
     "embedded_postgres",
     "embedded_valkey",
+    "secret_from",
     "start_postgres",
     "start_valkey",
     "throwaway_directory",

@@ -25,7 +25,7 @@ from app.embedded.process import (
     clean_environment,
     free_port,
     package_path,
-    password_from,
+    secret_from,
 )
 
 SUPERUSER = "postgres"
@@ -82,7 +82,7 @@ class PostgresServer:
         _make_root(self.directory, closed=self._account is None)
         self._lock = DirectoryLock(self.directory / "postgres.lock")
         self._password_file = self.directory / "postgres.password"
-        self._password = password_from(self._password_file)
+        self._password = secret_from(self._password_file)
         self._process: ServerProcess | None = None
         self.port = 0
 

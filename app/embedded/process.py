@@ -59,16 +59,14 @@ def is_running(pid: int) -> bool:
     return True
 
 
-def password_from(path: Path) -> str:
-    """The password kept in this file, made on first use and readable by us alone."""
-    try:
-        return path.read_text().strip()
-    except FileNotFoundError:
-        password = secrets.token_urlsafe(24)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(password)
-        return password
+def secret_from(path: Path) -> str:
+    """The secret kept in this file, made on first use and readable by us alone."""
+    if not path.exists():
+        unfinished = path.with_name(path.name + ".unfinished")
+        unfinished.touch(mode=0o600)
+        unfinished.write_text(secrets.token_urlsafe(24))
+        unfinished.rename(path)  # whole or not at all: we may be killed half-way
+    return path.read_text()
 
 
 def clean_environment() -> dict[str, str]:

@@ -19,7 +19,7 @@ from app.embedded.process import (
     clean_environment,
     free_port,
     package_path,
-    password_from,
+    secret_from,
 )
 
 _START_SECONDS = 30.0
@@ -51,7 +51,7 @@ class ValkeyServer:
         self._durable = durable
         self._data.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = DirectoryLock(self.directory / "valkey.lock")
-        self._password = password_from(self._data / "password")
+        self._password = secret_from(self._data / "password")
         self._process: ServerProcess | None = None
         self.port = 0
 
