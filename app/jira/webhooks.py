@@ -58,7 +58,7 @@ _ID_LIMIT = 2**63
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class MalformedDelivery(PermanentError):  # noqa: N818 - named like the other kinds of outcome
+class MalformedDelivery(PermanentError):
     """Not a delivery that Jira sends: 400. ``detail`` names the part, never its content."""
 
     def __init__(self, part: str) -> None:

@@ -1,0 +1,229 @@
+"""The promise of the budgets: no sliding window ever holds more turns than its limit."""
+
+import asyncio
+import heapq
+import itertools
+from collections.abc import AsyncIterator, Callable, Sequence
+from time import monotonic
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from redis.asyncio import Redis
+
+from app.core.links import IssueId
+from app.embedded import ValkeyServer
+from app.jira.budget import (
+    Budget,
+    Limits,
+    endpoint_scope,
+    issue_scope,
+    site_scope,
+)
+from app.jira.budget_local import LocalBudget
+from app.jira.budget_shared import SharedBudget
+
+HUB, OTHER = IssueId("11"), IssueId("12")
+
+
+def most_in(seconds: float, times: Sequence[float]) -> int:
+    """The largest number of *times* in any half-open window of so many seconds."""
+    ordered = sorted(times)
+    start, most = 0, 0
+    for end, last in enumerate(ordered):
+        while last - ordered[start] >= seconds:
+            start += 1
+        most = max(most, end - start + 1)
+    return most
+
+
+class SimulatedTime:
+    """A clock that jumps to the next sleeper once nobody can run."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self._order = itertools.count()
+        self._sleepers: list[tuple[float, int, asyncio.Event]] = []
+
+    def clock(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        woken = asyncio.Event()
+        heapq.heappush(self._sleepers, (self.now + seconds, next(self._order), woken))
+        await woken.wait()
+
+    async def run(self, *tasks: asyncio.Task[None]) -> None:
+        while not all(task.done() for task in tasks):
+            for _ in range(20 + 4 * len(tasks)):
+                await asyncio.sleep(0)
+            if self._sleepers:
+                self.now, _, woken = heapq.heappop(self._sleepers)
+                woken.set()
+
+
+Arrival = tuple[float, bool, bool]
+"""When it comes, whether it is bulk, whether it writes the hub."""
+
+
+def simulate(arrivals: Sequence[Arrival], limits: Limits) -> list[tuple[float, bool, bool]]:
+    """When each arrival got its turn by a local budget."""
+
+    async def run() -> list[tuple[float, bool, bool]]:
+        time = SimulatedTime()
+        budget = LocalBudget(limits, clock=time.clock, sleep=time.sleep)
+        turns: list[tuple[float, bool, bool]] = []
+
+        async def one(at: float, bulk: bool, hub: bool) -> None:
+            await time.sleep(at)
+            issues = (HUB, OTHER) if hub else ()
+            await budget.take(1, "issue_link", "POST", issues, bulk=bulk)
+            turns.append((time.now, bulk, hub))
+
+        await time.run(*(asyncio.create_task(one(*arrival)) for arrival in arrivals))
+        return turns
+
+    return asyncio.run(run())
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(0, 3), st.booleans(), st.booleans()),
+        max_size=60,
+    )
+)
+def test_no_sliding_window_exceeds_its_limit(arrivals: list[Arrival]) -> None:
+    limits = Limits({"POST": 10, "DELETE": 5}, ((2.0, 4), (6.0, 8)))
+    turns = simulate(arrivals, limits)
+    assert len(turns) == len(arrivals)
+    assert most_in(1, [at for at, _, _ in turns]) <= 10
+    assert most_in(2, [at for at, _, hub in turns if hub]) <= 4
+    assert most_in(6, [at for at, _, hub in turns if hub]) <= 8
+
+
+def test_a_full_second_uses_nearly_all_of_the_limit() -> None:
+    turns = [at for at, _, _ in simulate([(0.0, True, False)] * 200, Limits())]
+    assert max(turns) - min(turns) <= 200 / 100 / 0.9
+
+
+def test_live_goes_before_bulk() -> None:
+    waiting = [(0.0, True, False)] * 100
+    live = [(0.5, False, False)] * 20
+    turns = simulate([*waiting, *live], Limits({"POST": 20, "DELETE": 5}))
+    last_live = max(at for at, bulk, _ in turns if not bulk)
+    assert last_live <= 1000 + 0.5 + 21 / 19 + 0.1
+    assert sum(1 for at, bulk, _ in turns if bulk and at > last_live) >= 85
+
+
+def test_a_hot_issue_does_not_hold_the_others() -> None:
+    hot = [(0.0, False, True)] * 10
+    cold = [(0.1, False, False)] * 5
+    turns = simulate([*hot, *cold], Limits({"POST": 100, "DELETE": 5}, ((2.0, 2),)))
+    assert max(at for at, _, hub in turns if not hub) < 1000.3
+    assert most_in(2, [at for at, _, hub in turns if hub]) == 2
+
+
+async def times_of(count: int, take: Callable[[int], object]) -> list[float]:
+    """When each of *count* concurrent takes got its turn."""
+    times: list[float] = []
+
+    async def one(number: int) -> None:
+        await take(number)  # type: ignore[misc]
+        times.append(monotonic())
+
+    await asyncio.gather(*(one(number) for number in range(count)))
+    return times
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    async with Redis.from_url(redis_url) as client:
+        yield client
+
+
+async def test_two_workers_share_one_budget(redis: Redis) -> None:
+    limits = Limits({"GET": 100, "DELETE": 50})
+    workers = [SharedBudget(redis, limits), SharedBudget(redis, limits)]
+    times = await times_of(150, lambda n: workers[n % 2].take(1, "issue", "GET"))
+    assert most_in(1, times) <= 100
+    assert max(times) - min(times) <= 150 / 100 / 0.85
+
+
+async def test_two_workers_share_the_limit_of_an_issue(redis: Redis) -> None:
+    limits = Limits({"POST": 1000, "DELETE": 50}, ((0.5, 5), (30.0, 100)))
+    workers = [SharedBudget(redis, limits), SharedBudget(redis, limits)]
+    times = await times_of(12, lambda n: workers[n % 2].take(1, "link", "POST", (HUB, OTHER)))
+    assert most_in(0.5, times) <= 5
+
+
+async def test_an_idle_budget_costs_no_time(redis: Redis) -> None:
+    budget = SharedBudget(redis)
+    await budget.take(1, "issue", "GET")
+    assert await budget.take(1, "search", "POST") < 0.2
+
+
+async def test_emptying_redis_lets_nobody_through_early(redis: Redis) -> None:
+    limits = Limits({"GET": 60, "DELETE": 50})
+    workers = [SharedBudget(redis, limits), SharedBudget(redis, limits)]
+    flushed = asyncio.Event()
+
+    async def take(number: int) -> None:
+        await workers[number % 2].take(1, "issue", "GET")
+        if number == 40:
+            await redis.flushdb()
+            flushed.set()
+
+    times = await times_of(100, take)
+    assert flushed.is_set()
+    assert most_in(1, times) <= 60
+
+
+async def test_writes_of_an_issue_rest_after_a_flush(redis: Redis) -> None:
+    limits = Limits({"POST": 1000, "DELETE": 50}, ((0.4, 5), (30.0, 100)))
+    workers = [SharedBudget(redis, limits), SharedBudget(redis, limits)]
+    times = await times_of(4, lambda n: workers[n % 2].take(1, "link", "POST", (HUB,)))
+    await redis.flushdb()
+    times += await times_of(4, lambda n: workers[n % 2].take(1, "link", "POST", (HUB,)))
+    assert most_in(0.4, times) <= 5
+
+
+async def test_a_pause_holds_for_all_workers_and_survives_a_flush(redis: Redis) -> None:
+    pausing, other = SharedBudget(redis), SharedBudget(redis)
+    await pausing.pause(1, endpoint_scope("issue", "GET"), 0.4)
+    assert await other.take(1, "issue", "GET") > 0.2
+    await pausing.pause(1, site_scope(), 0.4)
+    await redis.flushdb()
+    assert await pausing.take(1, "search", "POST") > 0.2
+
+
+async def test_a_pause_holds_what_it_names_only(redis: Redis) -> None:
+    budget = SharedBudget(redis)
+    await budget.pause(1, issue_scope(HUB), 60)
+    await budget.pause(1, endpoint_scope("issue", "GET"), 60)
+    assert await budget.take(1, "link", "POST", (OTHER,)) < 0.5
+    assert await budget.take(2, "issue", "GET") < 0.5
+
+
+async def test_a_longer_pause_stays(redis: Redis) -> None:
+    pausing, other = SharedBudget(redis), SharedBudget(redis)
+    await pausing.pause(1, site_scope(), 0.5)
+    await pausing.pause(1, site_scope(), 0.01)
+    assert await other.take(1, "issue", "GET") > 0.3
+
+
+@pytest.mark.parametrize("kind", ["shared", "local"])
+async def test_near_the_limit_the_rate_is_halved(redis: Redis, kind: str) -> None:
+    limits = Limits({"GET": 40, "DELETE": 5})
+    budget: Budget = SharedBudget(redis, limits) if kind == "shared" else LocalBudget(limits)
+    await budget.slow(1, "issue", "GET")
+    times = await times_of(12, lambda _: budget.take(1, "issue", "GET"))
+    assert max(times) - min(times) >= 0.9 * 11 / 20
+
+
+async def test_without_redis_each_worker_keeps_to_its_share(own_valkey: ValkeyServer) -> None:
+    async with Redis.from_url(own_valkey.url) as client:
+        budget = SharedBudget(client, Limits({"GET": 80, "DELETE": 50}))
+        await budget.take(1, "issue", "GET")
+        own_valkey.stop()
+        times = await times_of(8, lambda _: budget.take(1, "issue", "GET"))
+    assert max(times) - min(times) >= 0.6
