@@ -134,11 +134,7 @@ def decide(
     direction: Direction,
     on_mirror_removed: OnMirrorRemoved = OnMirrorRemoved.DETACH,
 ) -> Decision:
-    """The outcome for one link key, from the ledger row and what each side showed.
-
-    ``left`` and ``right`` must already leave out links that another connection manages where
-    they would serve as an origin: those are never origins.
-    """
+    """The outcome for one link key, from the ledger row and what each side showed."""
     seen = {Side.LEFT: left, Side.RIGHT: right}
     if row is None:
         return _without_row(seen, direction)
@@ -155,10 +151,11 @@ def decide(
 
 
 def _without_row(seen: dict[Side, Observed], direction: Direction) -> Decision:
-    """Rows 1 to 3. A side that does not list the link cannot be an origin, so nothing is asked."""
+    """Rows 1 to 3. A side that does not list the link cannot be an origin, so nothing is asked;
+    nor can one that shows only links which other connections manage."""
     allowed = [side for side in Side if direction.allows_origin(side)]
     for side in allowed:
-        origin, mirror = seen[side], seen[side.other]
+        origin, mirror = _as_origin(seen[side]), seen[side.other]
         if not isinstance(origin, Present):
             continue
         origin_id = min(origin.ids, key=_age)
@@ -181,6 +178,7 @@ def _without_row(seen: dict[Side, Observed], direction: Direction) -> Decision:
 def _managed(
     row: Row, origin: Observed, mirror: Observed, on_mirror_removed: OnMirrorRemoved
 ) -> Decision:
+    origin = _as_origin(origin)
     open_question = _open_question({row.origin: origin, row.mirror: mirror})
     match origin, mirror:
         case Present(), Present():
@@ -234,15 +232,24 @@ def _preexisting(row: Row, origin: Observed, mirror: Observed) -> Decision:
 
 
 def _detached(row: Row, origin: Observed, mirror: Observed) -> Decision:
-    if isinstance(origin, Present) and isinstance(mirror, Present):
+    own = _as_origin(origin)
+    if isinstance(own, Present) and isinstance(mirror, Present):
         if row.made_by_us and row.mirror_id in mirror.ids:
-            return ManageAgain(_kept_or_oldest(row, origin))
+            return ManageAgain(_kept_or_oldest(row, own))
         return Nothing(12)
     if isinstance(origin, Present) or isinstance(mirror, Present):
         return Nothing(12)
     if isinstance(origin, Absent) and isinstance(mirror, Absent):
         return Forget()
     return _open_question({row.origin: origin, row.mirror: mirror})
+
+
+def _as_origin(observed: Observed) -> Observed:
+    """A link that another connection manages is no origin, and its presence is no absence."""
+    if not isinstance(observed, Present) or not observed.foreign:
+        return observed
+    own = observed.ids - observed.foreign
+    return Present(own, observed.known_gone) if own else Unknown("managed_elsewhere")
 
 
 def _open_question(seen: dict[Side, Observed]) -> Decision:

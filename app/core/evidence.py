@@ -85,11 +85,15 @@ class Lookup(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """At least one equal link is there. ``ids`` holds all of them."""
+    """At least one equal link is there. ``ids`` holds all of them.
+
+    ``known_gone``: the id that the ledger knows is not among them and answers 404.
+    ``foreign``: those that another connection manages; they are never an origin.
+    """
 
     ids: frozenset[LinkId]
     known_gone: bool = False
-    """The id that the ledger knows is not among them and answers 404."""
+    foreign: frozenset[LinkId] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

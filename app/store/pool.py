@@ -35,8 +35,13 @@ _TRANSIENT = (
 
 
 async def _prepare(connection: Any) -> None:
+    # Binary, so that COPY can carry it too; the first byte is the version of jsonb's format.
     await connection.set_type_codec(
-        "jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog"
+        "jsonb",
+        encoder=lambda value: b"\x01" + json.dumps(value).encode(),
+        decoder=lambda raw: json.loads(raw[1:]),
+        schema="pg_catalog",
+        format="binary",
     )
 
 

@@ -291,6 +291,9 @@ CREATE TABLE intents (
 );
 CREATE UNIQUE INDEX intents_open ON intents (site_id, type_id, key_source_id, key_destination_id)
     WHERE state = 'open';
+-- What was written to one link before: stale views and flapping show here.
+CREATE INDEX intents_key ON intents
+    (site_id, type_id, key_source_id, key_destination_id, created_at);
 CREATE INDEX intents_confirm ON intents (confirm_after) WHERE state = 'open';
 CREATE INDEX intents_guard ON intents (connection_id, created_at)
     WHERE operation = 'remove' AND guarded;

@@ -1,0 +1,314 @@
+"""Intents: the small mutable table that says which physical links are being written now.
+
+At most one intent is open per physical link, whatever connection wants it. ``reserve`` must be
+followed by the audit rows of the same transaction, and any close by its outcome row.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from app.core.guard import DAY, HOUR, WindowCount
+from app.core.ledger import LinkKey
+from app.core.links import IssueId, IssueKey, IssueRef, LinkId, PhysicalKey, Side, TypeId
+from app.store.pool import Connection, Row
+from app.store.running import Running
+from app.store.work import Cause
+
+# Checked right before the request; what is later than this is not sent at all.
+SEND_WITHIN = timedelta(seconds=10)
+# Nobody confirms earlier than this after ``send_before``: it exceeds the request's time-out
+# of 20 s, so a request that was sent at the last moment has ended by then.
+CONFIRM_AFTER = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One write to be reserved. ``link_id`` is the mirror's for a removal, None for a create.
+
+    ``read_at`` is Jira's Date of the read that this write rests on.
+    """
+
+    operation: str
+    site: int
+    type_id: TypeId
+    source: IssueRef
+    destination: IssueRef
+    physical: PhysicalKey
+    key: LinkKey
+    right_type: TypeId
+    origin: Side
+    origin_link: LinkId | None
+    link_id: LinkId | None
+    ledger_id: int | None
+    read_at: datetime | None
+    guarded: bool
+    cause: Cause
+    plan_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A reserved write."""
+
+    id: int
+    connection_id: int
+    revision: int
+    send_before: datetime
+    wanted: Wanted
+    confirm_tries: int = 0
+    created_at: datetime | None = None
+
+
+async def guard_counts(conn: Connection, running: Running, now: datetime) -> list[WindowCount]:
+    """The windows' counts; take them in a statement after the connection's lock.
+
+    Only removals reserved since the last reset count. The site's window covers all
+    connections that write to either of this connection's sites.
+    """
+    managed: int = await conn.fetchval(
+        "SELECT count(*) FROM ledger WHERE connection_id = $1 AND state = 'managed'", running.id
+    )
+    counts = []
+    for scope, seconds in (("hour", HOUR), ("day", DAY)):
+        since = max(now - timedelta(seconds=seconds), running.guard_reset_at)
+        row = await conn.fetchrow(
+            """
+            SELECT count(*) FILTER (WHERE operation = 'remove' AND guarded AND created_at > $2) AS used,
+                   count(*) FILTER (WHERE operation = 'create' AND state = 'applied') AS created,
+                   count(*) FILTER (WHERE operation = 'remove' AND state = 'applied') AS removed
+            FROM intents WHERE connection_id = $1 AND created_at > $3
+            """,
+            running.id,
+            since,
+            now - timedelta(seconds=seconds),
+        )
+        assert row is not None
+        counts.append(
+            WindowCount(scope, seconds, row["used"], managed, row["created"], row["removed"])
+        )
+    return counts
+
+
+async def site_removals(conn: Connection, site: int, now: datetime) -> int:
+    """Guarded removals on a site within the last hour, all connections together."""
+    used: int = await conn.fetchval(
+        """SELECT count(*) FROM intents
+           WHERE site_id = $1 AND operation = 'remove' AND guarded AND created_at > $2""",
+        site,
+        now - timedelta(seconds=HOUR),
+    )
+    return used
+
+
+async def insert(
+    conn: Connection, running: Running, wanted: Sequence[Wanted], *, now: datetime
+) -> list[Intent]:
+    """Open an intent for each, in key order; those whose physical link has an open intent of
+    anybody's are left out of the answer."""
+    opened = []
+    for it in sorted(wanted, key=lambda w: w.physical):
+        intent_id = await conn.fetchval(
+            """
+            INSERT INTO intents (connection_id, site_id, operation, type_id, source_id, source_key,
+                destination_id, destination_key, key_source_id, key_destination_id, link_id,
+                left_type_id, right_type_id, source_twin_id, destination_twin_id, origin,
+                origin_link_id, ledger_id, guarded, plan_id, cause_kind, cause_id, revision,
+                read_at, created_at, send_before, confirm_after)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
+                    $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)
+            ON CONFLICT (site_id, type_id, key_source_id, key_destination_id)
+                WHERE state = 'open' DO NOTHING
+            RETURNING id
+            """,
+            running.id,
+            it.site,
+            it.operation,
+            int(it.type_id),
+            int(it.source.id),
+            it.source.key,
+            int(it.destination.id),
+            it.destination.key,
+            int(it.physical.source),
+            int(it.physical.destination),
+            _int(it.link_id),
+            int(it.key.left_type),
+            int(it.right_type),
+            it.key.source_twin,
+            it.key.destination_twin,
+            it.origin.value,
+            _int(it.origin_link),
+            it.ledger_id,
+            it.guarded,
+            it.plan_id,
+            it.cause.kind,
+            it.cause.id,
+            running.revision,
+            it.read_at,
+            now,
+            now + SEND_WITHIN,
+            now + SEND_WITHIN + CONFIRM_AFTER,
+        )
+        if intent_id is not None:
+            sending = now + SEND_WITHIN
+            opened.append(Intent(intent_id, running.id, running.revision, sending, it, 0, now))
+    return opened
+
+
+async def close(
+    conn: Connection, intent_id: int, state: str, outcome: str, *, now: datetime
+) -> bool:
+    """End an open intent as ``applied``, ``noop`` or ``failed``. False if somebody else did."""
+    done = await conn.fetchval(
+        """UPDATE intents SET state = $2, outcome = $3, closed_at = $4, unconfirmed_since = NULL
+           WHERE id = $1 AND state = 'open' RETURNING true""",
+        intent_id,
+        state,
+        outcome,
+        now,
+    )
+    return bool(done)
+
+
+async def mark_unconfirmed(conn: Connection, intent_ids: Iterable[int], now: datetime) -> None:
+    """Nobody knows whether these have acted; shown to people with their age."""
+    await conn.execute(
+        """UPDATE intents SET unconfirmed_since = coalesce(unconfirmed_since, $2)
+           WHERE id = ANY($1::bigint[]) AND state = 'open'""",
+        list(intent_ids),
+        now,
+    )
+
+
+async def take_unconfirmed(
+    conn: Connection, *, now: datetime, limit: int = 100, retry: float = 15
+) -> list[Intent]:
+    """Open intents past their time, each kept from other confirmers for *retry* seconds and
+    for twice as long at every further try, at most ten minutes."""
+    rows = await conn.fetch(
+        """
+        UPDATE intents SET confirm_tries = confirm_tries + 1,
+            unconfirmed_since = coalesce(unconfirmed_since, $1),
+            confirm_after = $1 + make_interval(secs => LEAST(600, $3 * 2 ^ LEAST(confirm_tries, 6)))
+        WHERE id IN (SELECT id FROM intents WHERE state = 'open' AND confirm_after <= $1
+                     ORDER BY confirm_after LIMIT $2 FOR UPDATE SKIP LOCKED)
+        RETURNING *
+        """,
+        now,
+        limit,
+        float(retry),
+    )
+    return [_intent(row) for row in rows]
+
+
+async def open_at(conn: Connection, keys: Sequence[PhysicalKey]) -> set[PhysicalKey]:
+    """The physical links among *keys* that somebody is writing now."""
+    rows = await conn.fetch(
+        """SELECT i.site_id, i.type_id, i.key_source_id, i.key_destination_id
+           FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[])
+                u (site, type, source, destination)
+           JOIN intents i ON i.state = 'open' AND i.site_id = u.site AND i.type_id = u.type
+            AND i.key_source_id = u.source AND i.key_destination_id = u.destination""",
+        *_columns(keys),
+    )
+    return {_physical(row) for row in rows}
+
+
+async def written_since(
+    conn: Connection, keys: Sequence[PhysicalKey], since: datetime
+) -> set[PhysicalKey]:
+    """The physical links among *keys* for which an intent was closed after *since*: a view
+    that began before may show what is no more."""
+    rows = await conn.fetch(
+        """SELECT DISTINCT i.site_id, i.type_id, i.key_source_id, i.key_destination_id
+           FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[])
+                u (site, type, source, destination)
+           JOIN intents i ON i.closed_at > $5 AND i.site_id = u.site AND i.type_id = u.type
+            AND i.key_source_id = u.source AND i.key_destination_id = u.destination""",
+        *_columns(keys),
+        since,
+    )
+    return {_physical(row) for row in rows}
+
+
+async def open_for_twins(conn: Connection, connection_id: int, twins: Iterable[int]) -> set[int]:
+    """The twins among *twins* at an end of an open intent of this connection."""
+    wanted = list(twins)
+    rows = await conn.fetch(
+        """SELECT source_twin_id, destination_twin_id FROM intents
+           WHERE connection_id = $1 AND state = 'open'
+             AND (source_twin_id = ANY($2::bigint[]) OR destination_twin_id = ANY($2::bigint[]))""",
+        connection_id,
+        wanted,
+    )
+    ends = {row["source_twin_id"] for row in rows} | {row["destination_twin_id"] for row in rows}
+    return ends & set(wanted)
+
+
+async def removed_links(conn: Connection, site: int, links: Iterable[LinkId]) -> set[LinkId]:
+    """Those of *links* on a site that we removed: an event that names one is our echo."""
+    rows = await conn.fetch(
+        """SELECT link_id FROM intents WHERE site_id = $1 AND link_id = ANY($2::bigint[])
+           AND operation = 'remove' AND state = 'applied'""",
+        site,
+        [int(link) for link in links],
+    )
+    return {LinkId(str(row["link_id"])) for row in rows}
+
+
+def _intent(row: Row) -> Intent:
+    wanted = Wanted(
+        operation=row["operation"],
+        site=row["site_id"],
+        type_id=TypeId(str(row["type_id"])),
+        source=IssueRef(IssueId(str(row["source_id"])), IssueKey(row["source_key"])),
+        destination=IssueRef(IssueId(str(row["destination_id"])), IssueKey(row["destination_key"])),
+        physical=_physical(row),
+        key=LinkKey(
+            TypeId(str(row["left_type_id"])), row["source_twin_id"], row["destination_twin_id"]
+        ),
+        right_type=TypeId(str(row["right_type_id"])),
+        origin=Side(row["origin"]),
+        origin_link=_link(row["origin_link_id"]),
+        link_id=_link(row["link_id"]),
+        ledger_id=row["ledger_id"],
+        read_at=row["read_at"],
+        guarded=row["guarded"],
+        cause=Cause(row["cause_kind"], row["cause_id"]),
+        plan_id=row["plan_id"],
+    )
+    return Intent(
+        row["id"],
+        row["connection_id"],
+        row["revision"],
+        row["send_before"],
+        wanted,
+        row["confirm_tries"],
+        row["created_at"],
+    )
+
+
+def _columns(keys: Sequence[PhysicalKey]) -> tuple[list[int], list[int], list[int], list[int]]:
+    return (
+        [key.site for key in keys],
+        [int(key.type_id) for key in keys],
+        [int(key.source) for key in keys],
+        [int(key.destination) for key in keys],
+    )
+
+
+def _physical(row: Row) -> PhysicalKey:
+    return PhysicalKey(
+        row["site_id"],
+        TypeId(str(row["type_id"])),
+        IssueId(str(row["key_source_id"])),
+        IssueId(str(row["key_destination_id"])),
+    )
+
+
+def _link(value: int | None) -> LinkId | None:
+    return None if value is None else LinkId(str(value))
+
+
+def _int(link: LinkId | None) -> int | None:
+    return None if link is None else int(link)

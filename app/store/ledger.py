@@ -1,0 +1,312 @@
+"""The ledger: one row per connection and link key. Every write checks the version it saw."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from app.core.ledger import Authorship, LinkKey, Row, State
+from app.core.links import IssueId, IssueKey, IssueRef, LinkId, PhysicalKey, Side, TypeId
+from app.store.pool import Connection
+from app.store.pool import Row as Record
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a link key lies: its ends on both sides as Jira has them, and its mirror."""
+
+    left_source: IssueRef
+    left_destination: IssueRef
+    right_source: IssueRef
+    right_destination: IssueRef
+    mirror: PhysicalKey
+
+    def source(self, side: Side) -> IssueRef:
+        return self.left_source if side is Side.LEFT else self.right_source
+
+    def destination(self, side: Side) -> IssueRef:
+        return self.left_destination if side is Side.LEFT else self.right_destination
+
+
+@dataclass(frozen=True, slots=True)
+class NewRow:
+    """A row to be inserted, with the ids that were seen or made."""
+
+    key: LinkKey
+    right_type: TypeId
+    place: Place
+    origin: Side
+    state: State
+    left_link: LinkId | None
+    right_link: LinkId | None
+    authorship: Authorship | None = None
+    authored_after: datetime | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a row becomes: every field but its key, origin and ends is written anew."""
+
+    row: Row
+    state: State
+    former: State | None = None
+    authorship: Authorship | None = None
+    authored_after: datetime | None = None
+    left_link: LinkId | None = None
+    right_link: LinkId | None = None
+    reason: str = ""
+
+
+async def touching(conn: Connection, connection_id: int, twins: Iterable[int]) -> list[Row]:
+    """The rows with an end at one of these twins; released rows are history and left out."""
+    records = await conn.fetch(
+        """
+        SELECT * FROM ledger WHERE connection_id = $1 AND state <> 'released'
+          AND source_twin_id = ANY($2::bigint[])
+        UNION
+        SELECT * FROM ledger WHERE connection_id = $1 AND state <> 'released'
+          AND destination_twin_id = ANY($2::bigint[])
+        """,
+        connection_id,
+        list(twins),
+    )
+    return [row_value(record) for record in records]
+
+
+async def by_id(conn: Connection, row_id: int) -> Row | None:
+    record = await conn.fetchrow("SELECT * FROM ledger WHERE id = $1", row_id)
+    return row_value(record) if record else None
+
+
+async def managed_elsewhere(
+    conn: Connection, connection_id: int, site_id: int, links: Iterable[LinkId]
+) -> set[LinkId]:
+    """Those of *links* on a site that another connection manages: never an origin for us."""
+    records = await conn.fetch(
+        """
+        SELECT CASE origin WHEN 'left' THEN right_link_id ELSE left_link_id END AS link_id
+        FROM ledger
+        WHERE connection_id <> $1 AND mirror_site_id = $2
+          AND (state = 'managed' OR (state IN ('suspended', 'orphaned') AND former = 'managed'))
+          AND ((origin = 'left' AND right_link_id = ANY($3::bigint[]))
+            OR (origin = 'right' AND left_link_id = ANY($3::bigint[])))
+        """,
+        connection_id,
+        site_id,
+        [int(link) for link in links],
+    )
+    return {LinkId(str(record["link_id"])) for record in records}
+
+
+async def known_links(
+    conn: Connection, connection_id: int, links: Iterable[LinkId]
+) -> set[tuple[Side, LinkId]]:
+    """The (side, link id) pairs that rows in step hold: an event that names one says nothing new."""
+    records = await conn.fetch(
+        """
+        SELECT left_link_id, right_link_id FROM ledger
+        WHERE connection_id = $1 AND state IN ('managed', 'preexisting')
+          AND (left_link_id = ANY($2::bigint[]) OR right_link_id = ANY($2::bigint[]))
+        """,
+        connection_id,
+        [int(link) for link in links],
+    )
+    known = {(Side.LEFT, _link(record["left_link_id"])) for record in records}
+    known |= {(Side.RIGHT, _link(record["right_link_id"])) for record in records}
+    return {(side, link) for side, link in known if link is not None}
+
+
+async def heirs(conn: Connection, connection_id: int, mirror: PhysicalKey) -> list[Record]:
+    """Rows of other live connections for which our mirror is the preexisting one, oldest
+    first: if ours withdraws, management moves to the first whose origin is there."""
+    return await conn.fetch(
+        """
+        SELECT l.*, c.name AS connection_name FROM ledger l JOIN connections c ON c.id = l.connection_id
+        WHERE l.connection_id <> $1 AND l.state = 'preexisting' AND c.deleted_at IS NULL
+          AND l.mirror_site_id = $2 AND l.mirror_type_id = $3
+          AND l.mirror_source_id = $4 AND l.mirror_destination_id = $5
+        ORDER BY l.id
+        """,
+        connection_id,
+        *_physical(mirror),
+    )
+
+
+async def insert(conn: Connection, connection_id: int, new: NewRow, *, now: datetime) -> int | None:
+    """The new row's id; None if a row for that key, or a managed one for that physical link,
+    is there already (then nothing was written)."""
+    place = new.place
+    row_id: int | None = await conn.fetchval(
+        """
+        INSERT INTO ledger (connection_id, left_type_id, right_type_id, source_twin_id,
+            destination_twin_id, left_source_id, left_source_key, left_destination_id,
+            left_destination_key, right_source_id, right_source_key, right_destination_id,
+            right_destination_key, origin, state, authorship, authored_after, left_link_id,
+            right_link_id, mirror_site_id, mirror_type_id, mirror_source_id,
+            mirror_destination_id, reason, created_at, changed_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
+                $18, $19, $20, $21, $22, $23, $24, $25, $25)
+        ON CONFLICT DO NOTHING RETURNING id
+        """,
+        connection_id,
+        int(new.key.left_type),
+        int(new.right_type),
+        new.key.source_twin,
+        new.key.destination_twin,
+        *_ref(place.left_source),
+        *_ref(place.left_destination),
+        *_ref(place.right_source),
+        *_ref(place.right_destination),
+        new.origin.value,
+        new.state.value,
+        new.authorship.value if new.authorship else None,
+        new.authored_after,
+        _int(new.left_link),
+        _int(new.right_link),
+        *_physical(place.mirror),
+        new.reason,
+        now,
+    )
+    return row_id
+
+
+async def change(conn: Connection, it: Change, *, now: datetime) -> bool:
+    """Write a row's next state. False if its version has moved: then nothing was written."""
+    done = await conn.fetchval(
+        """
+        UPDATE ledger SET state = $3, former = $4, authorship = $5, authored_after = $6,
+            left_link_id = $7, right_link_id = $8, reason = $9, version = version + 1,
+            changed_at = $10
+        WHERE id = $1 AND version = $2 RETURNING true
+        """,
+        it.row.id,
+        it.row.version,
+        it.state.value,
+        it.former.value if it.former else None,
+        it.authorship.value if it.authorship else None,
+        it.authored_after,
+        _int(it.left_link),
+        _int(it.right_link),
+        it.reason,
+        now,
+    )
+    return bool(done)
+
+
+async def forget(conn: Connection, row: Row) -> bool:
+    """Delete a row whose link is proven absent on both sides. False if its version moved."""
+    done = await conn.fetchval(
+        "DELETE FROM ledger WHERE id = $1 AND version = $2 RETURNING true", row.id, row.version
+    )
+    return bool(done)
+
+
+async def versions(conn: Connection, rows: Iterable[Row]) -> set[int]:
+    """The ids among *rows* whose version still stands."""
+    seen = list(rows)
+    records = await conn.fetch(
+        """SELECT l.id FROM unnest($1::bigint[], $2::int[]) u (id, version)
+           JOIN ledger l ON l.id = u.id AND l.version = u.version""",
+        [row.id for row in seen],
+        [row.version for row in seen],
+    )
+    return {record["id"] for record in records}
+
+
+async def occupied(
+    conn: Connection, connection_id: int, keys: Sequence[LinkKey]
+) -> set[LinkKey]:
+    """The keys among *keys* that have a row by now."""
+    records = await conn.fetch(
+        """SELECT l.left_type_id, l.source_twin_id, l.destination_twin_id
+           FROM unnest($2::bigint[], $3::bigint[], $4::bigint[]) u (type, source, destination)
+           JOIN ledger l ON l.connection_id = $1 AND l.left_type_id = u.type
+            AND l.source_twin_id = u.source AND l.destination_twin_id = u.destination
+            AND l.state <> 'released'""",
+        connection_id,
+        [int(key.left_type) for key in keys],
+        [key.source_twin for key in keys],
+        [key.destination_twin for key in keys],
+    )
+    return {_key(record) for record in records}
+
+
+async def managed_keys(conn: Connection, keys: Sequence[PhysicalKey]) -> dict[PhysicalKey, int]:
+    """The physical links among *keys* that a connection manages, with that connection's id."""
+    records = await conn.fetch(
+        """SELECT l.connection_id, l.mirror_site_id, l.mirror_type_id, l.mirror_source_id,
+                  l.mirror_destination_id
+           FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[])
+                u (site, type, source, destination)
+           JOIN ledger l ON l.mirror_site_id = u.site AND l.mirror_type_id = u.type
+            AND l.mirror_source_id = u.source AND l.mirror_destination_id = u.destination
+            AND (l.state = 'managed'
+                 OR (l.state IN ('suspended', 'orphaned') AND l.former = 'managed'))""",
+        *(list(column) for column in zip(*(_physical(key) for key in keys), strict=True)),
+    ) if keys else []
+    return {mirror_of(record): record["connection_id"] for record in records}
+
+
+def row_value(record: Record) -> Row:
+    return Row(
+        id=record["id"],
+        key=_key(record),
+        right_type=TypeId(str(record["right_type_id"])),
+        origin=Side(record["origin"]),
+        state=State(record["state"]),
+        former=State(record["former"]) if record["former"] else None,
+        authorship=Authorship(record["authorship"]) if record["authorship"] else None,
+        authored_after=record["authored_after"],
+        left_link=_link(record["left_link_id"]),
+        right_link=_link(record["right_link_id"]),
+        version=record["version"],
+    )
+
+
+def place_of(record: Record) -> Place:
+    """The ends as they were when the row was written: they outlive twins and issues."""
+
+    def ref(name: str) -> IssueRef:
+        return IssueRef(IssueId(str(record[f"{name}_id"])), IssueKey(record[f"{name}_key"]))
+
+    return Place(
+        ref("left_source"),
+        ref("left_destination"),
+        ref("right_source"),
+        ref("right_destination"),
+        mirror_of(record),
+    )
+
+
+def mirror_of(record: Record) -> PhysicalKey:
+    return PhysicalKey(
+        record["mirror_site_id"],
+        TypeId(str(record["mirror_type_id"])),
+        IssueId(str(record["mirror_source_id"])),
+        IssueId(str(record["mirror_destination_id"])),
+    )
+
+
+def _key(record: Record) -> LinkKey:
+    return LinkKey(
+        TypeId(str(record["left_type_id"])),
+        record["source_twin_id"],
+        record["destination_twin_id"],
+    )
+
+
+def _physical(key: PhysicalKey) -> tuple[int, int, int, int]:
+    return (key.site, int(key.type_id), int(key.source), int(key.destination))
+
+
+def _ref(ref: IssueRef) -> tuple[int, str]:
+    return (int(ref.id), str(ref.key))
+
+
+def _link(value: Any) -> LinkId | None:
+    return None if value is None else LinkId(str(value))
+
+
+def _int(link: LinkId | None) -> int | None:
+    return None if link is None else int(link)

@@ -1,0 +1,128 @@
+"""Plans: changes that are not made yet. Held removals gather here; shadow and dry runs end here."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from app.core.ledger import LinkKey
+from app.core.links import IssueRef, LinkId, TypeId
+from app.store.pool import Connection
+from app.store.running import Running
+
+EXPIRES = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One create or remove, with why it is proposed and what was seen."""
+
+    operation: str
+    site: int
+    type_id: TypeId
+    source: IssueRef
+    destination: IssueRef
+    link_id: LinkId | None
+    key: LinkKey
+    reason: str
+    evidence: dict[str, str] = field(default_factory=dict)
+
+
+async def gathering(
+    conn: Connection, running: Running, kind: str, *, reason: str, now: datetime
+) -> int:
+    """The plan of this kind that is open for more changes, begun where there is none."""
+    status = "gathering" if kind == "removals" else "shadow"
+    if kind != "dry_run":
+        plan_id: int | None = await conn.fetchval(
+            "SELECT id FROM plans WHERE connection_id = $1 AND kind = $2 AND status = $3",
+            running.id,
+            kind,
+            status,
+        )
+        if plan_id is not None:
+            return plan_id
+    created: int = await conn.fetchval(
+        """INSERT INTO plans (connection_id, kind, status, reason, revision, created_at, expires_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id""",
+        running.id,
+        kind,
+        status,
+        reason,
+        running.revision,
+        now,
+        now + EXPIRES,
+    )
+    return created
+
+
+async def put(
+    conn: Connection, plan_id: int, changes: Sequence[Planned], *, now: datetime
+) -> int:
+    """Add changes to an open plan; answers how many it did not hold before."""
+    added = 0
+    for it in changes:
+        status = await conn.execute(
+            """
+            INSERT INTO plan_changes (plan_id, operation, site_id, type_id, source_id, source_key,
+                destination_id, destination_key, link_id, left_type_id, source_twin_id,
+                destination_twin_id, reason, evidence, created_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+            ON CONFLICT DO NOTHING
+            """,
+            plan_id,
+            it.operation,
+            it.site,
+            int(it.type_id),
+            int(it.source.id),
+            it.source.key,
+            int(it.destination.id),
+            it.destination.key,
+            int(it.link_id) if it.link_id else None,
+            int(it.key.left_type),
+            it.key.source_twin,
+            it.key.destination_twin,
+            it.reason,
+            it.evidence,
+            now,
+        )
+        added += int(status.endswith(" 1"))
+    return added
+
+
+async def drop(conn: Connection, connection_id: int, keys: Iterable[LinkKey]) -> None:
+    """Take these links out of every plan that is still open: they were judged anew."""
+    wanted = list(keys)
+    await conn.execute(
+        """
+        DELETE FROM plan_changes c USING plans p,
+            unnest($2::bigint[], $3::bigint[], $4::bigint[]) u (type, source, destination)
+        WHERE p.id = c.plan_id AND p.connection_id = $1
+          AND p.status IN ('gathering', 'shadow') AND p.kind <> 'dry_run'
+          AND c.left_type_id = u.type AND c.source_twin_id = u.source
+          AND c.destination_twin_id = u.destination
+        """,
+        connection_id,
+        [int(key.left_type) for key in wanted],
+        [key.source_twin for key in wanted],
+        [key.destination_twin for key in wanted],
+    )
+
+
+async def expire(
+    conn: Connection, connection_id: int, kind: str, *, by: str, now: datetime
+) -> list[int]:
+    """End the open plans of a kind; answers the twins they named, to be looked at again."""
+    rows = await conn.fetch(
+        """
+        WITH ended AS (
+            UPDATE plans SET status = 'expired', decided_at = $3, decided_by = $4
+            WHERE connection_id = $1 AND kind = $2 AND status IN ('gathering', 'shadow')
+            RETURNING id)
+        SELECT DISTINCT source_twin_id FROM plan_changes c JOIN ended e ON e.id = c.plan_id
+        """,
+        connection_id,
+        kind,
+        now,
+        by,
+    )
+    return [row["source_twin_id"] for row in rows]

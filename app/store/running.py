@@ -1,0 +1,110 @@
+"""A connection as the workers need it: its state, its active revision, and its lock.
+
+Everything that changes pause, mode, revision, guard or twins takes ``lock`` first in its
+transaction, and so does every intent: once such a change has returned, no older intent commits.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.core.config import ConnectionConfig, Mode
+from app.core.links import Side
+from app.store.pool import Connection, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """One connection at one moment. ``paused`` holds for its own pause and the global one."""
+
+    id: int
+    name: str
+    left_site: int
+    right_site: int
+    left_name: str
+    right_name: str
+    revision: int
+    mode: Mode
+    paused: bool
+    guard_tripped_at: datetime | None
+    guard_reset_at: datetime
+    config: ConnectionConfig
+
+    def site(self, side: Side) -> int:
+        return self.left_site if side is Side.LEFT else self.right_site
+
+    def site_name(self, side: Side) -> str:
+        return self.left_name if side is Side.LEFT else self.right_name
+
+    def side_of(self, site: int) -> Side:
+        return Side.LEFT if site == self.left_site else Side.RIGHT
+
+
+_SELECT = """
+    SELECT c.*, l.name AS left_name, r.name AS right_name, v.config,
+           c.paused_at IS NOT NULL
+             OR EXISTS (SELECT 1 FROM installation WHERE paused_at IS NOT NULL) AS paused
+    FROM connections c JOIN sites l ON l.id = c.left_site_id JOIN sites r ON r.id = c.right_site_id
+    JOIN revisions v ON v.connection_id = c.id AND v.revision = c.revision
+    WHERE c.id = $1 AND c.deleted_at IS NULL
+"""
+
+
+async def load(conn: Connection, connection_id: int) -> Running | None:
+    """The connection as it is; None once it is deleted."""
+    row = await conn.fetchrow(_SELECT, connection_id)
+    return _running(row) if row else None
+
+
+async def lock(conn: Connection, connection_id: int) -> Running | None:
+    """Lock the row, *then* read it in a later statement, so that what is read is what the
+    last holder of the lock committed.
+
+    ``NO KEY`` because ingest's foreign keys share-lock this row: webhooks never wait for us.
+    """
+    await conn.execute("SELECT 1 FROM connections WHERE id = $1 FOR NO KEY UPDATE", connection_id)
+    return await load(conn, connection_id)
+
+
+async def lock_any(conn: Connection, connection_id: int) -> Running:
+    """``lock``, also of a connection that was deleted: an outcome is recorded all the same."""
+    await conn.execute("SELECT 1 FROM connections WHERE id = $1 FOR NO KEY UPDATE", connection_id)
+    row = await conn.fetchrow(_SELECT.replace("AND c.deleted_at IS NULL", ""), connection_id)
+    assert row is not None
+    return _running(row)
+
+
+async def lock_sites(conn: Connection, site_ids: set[int]) -> None:
+    """Before ``lock`` where a removal counts in its site's window, in id order."""
+    await conn.execute(
+        "SELECT 1 FROM sites WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE",
+        sorted(site_ids),
+    )
+
+
+async def trip(conn: Connection, connection_id: int, reason: str, now: datetime) -> bool:
+    """Latch the guard. False if it was latched before."""
+    done = await conn.fetchval(
+        """UPDATE connections SET guard_tripped_at = $2, guard_trip_reason = $3
+           WHERE id = $1 AND guard_tripped_at IS NULL RETURNING true""",
+        connection_id,
+        now,
+        reason,
+    )
+    return bool(done)
+
+
+def _running(row: Row) -> Running:
+    return Running(
+        id=row["id"],
+        name=row["name"],
+        left_site=row["left_site_id"],
+        right_site=row["right_site_id"],
+        left_name=row["left_name"],
+        right_name=row["right_name"],
+        revision=row["revision"],
+        mode=Mode(row["mode"]),
+        paused=row["paused"],
+        guard_tripped_at=row["guard_tripped_at"],
+        guard_reset_at=row["guard_reset_at"],
+        config=ConnectionConfig.from_json(row["config"]),
+    )

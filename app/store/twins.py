@@ -1,0 +1,150 @@
+"""Twins: a left issue and a right issue that stand for the same work in one connection."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.core.links import IssueId, IssueKey, IssueRef, Side
+from app.store.pool import Connection, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """``suspended`` says why nothing is planned for the pair; None means it is in scope."""
+
+    id: int
+    connection_id: int
+    left: IssueRef
+    right: IssueRef
+    source: str
+    suspended: str | None
+    version: int
+
+    def on(self, side: Side) -> IssueRef:
+        return self.left if side is Side.LEFT else self.right
+
+
+async def by_ids(conn: Connection, connection_id: int, ids: Iterable[int]) -> dict[int, Twin]:
+    rows = await conn.fetch(
+        "SELECT * FROM twins WHERE connection_id = $1 AND id = ANY($2::bigint[])",
+        connection_id,
+        list(ids),
+    )
+    return {row["id"]: _twin(row) for row in rows}
+
+
+async def by_issues(
+    conn: Connection, connection_id: int, side: Side, issues: Iterable[IssueId]
+) -> dict[IssueId, Twin]:
+    """The twins of these issues of one side, by issue id."""
+    rows = await conn.fetch(
+        f"""SELECT * FROM twins
+            WHERE connection_id = $1 AND {side.value}_issue_id = ANY($2::bigint[])""",  # noqa: S608
+        connection_id,
+        [int(issue) for issue in issues],
+    )
+    return {twin.on(side).id: twin for twin in map(_twin, rows)}
+
+
+async def page(conn: Connection, connection_id: int, *, after: int, limit: int) -> list[int]:
+    """Ids of the connection's twins in order, for flat-memory walks."""
+    rows = await conn.fetch(
+        "SELECT id FROM twins WHERE connection_id = $1 AND id > $2 ORDER BY id LIMIT $3",
+        connection_id,
+        after,
+        limit,
+    )
+    return [row["id"] for row in rows]
+
+
+async def count(conn: Connection, connection_id: int) -> int:
+    total: int = await conn.fetchval(
+        "SELECT count(*) FROM twins WHERE connection_id = $1", connection_id
+    )
+    return total
+
+
+async def insert(
+    conn: Connection,
+    connection_id: int,
+    sites: tuple[int, int],
+    left: IssueRef,
+    right: IssueRef,
+    *,
+    source: str,
+    now: datetime,
+) -> int | None:
+    """Pair two issues; None if either is paired in this connection already. The caller holds
+    the connection's lock."""
+    twin_id: int | None = await conn.fetchval(
+        """INSERT INTO twins (connection_id, left_site_id, left_issue_id, left_key,
+               right_site_id, right_issue_id, right_key, source, created_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING RETURNING id""",
+        connection_id,
+        sites[0],
+        int(left.id),
+        left.key,
+        sites[1],
+        int(right.id),
+        right.key,
+        source,
+        now,
+    )
+    return twin_id
+
+
+async def rekey(conn: Connection, twin: Twin, side: Side, key: IssueKey) -> bool:
+    """Record a key that was proven to belong to the same issue id. False if the twin moved on."""
+    done = await conn.fetchval(
+        f"""UPDATE twins SET {side.value}_key = $3, version = version + 1
+            WHERE id = $1 AND version = $2 RETURNING true""",  # noqa: S608
+        twin.id,
+        twin.version,
+        key,
+    )
+    return bool(done)
+
+
+async def suspend(conn: Connection, twin: Twin, reason: str | None) -> bool:
+    """Set why nothing is planned for the pair, or None to have it back in scope."""
+    done = await conn.fetchval(
+        """UPDATE twins SET suspended = $3, version = version + 1
+           WHERE id = $1 AND version = $2 RETURNING true""",
+        twin.id,
+        twin.version,
+        reason,
+    )
+    return bool(done)
+
+
+async def delete(conn: Connection, connection_id: int, twin_id: int) -> bool:
+    """Unpair. Its work goes with it; its ledger rows must be released in this transaction."""
+    done = await conn.fetchval(
+        "DELETE FROM twins WHERE connection_id = $1 AND id = $2 RETURNING true",
+        connection_id,
+        twin_id,
+    )
+    return bool(done)
+
+
+async def standing(conn: Connection, twins: Sequence[Twin]) -> set[int]:
+    """The ids among *twins* that are there in the same version: same issues, keys and scope."""
+    rows = await conn.fetch(
+        """SELECT t.id FROM unnest($1::bigint[], $2::int[]) u (id, version)
+           JOIN twins t ON t.id = u.id AND t.version = u.version""",
+        [twin.id for twin in twins],
+        [twin.version for twin in twins],
+    )
+    return {row["id"] for row in rows}
+
+
+def _twin(row: Row) -> Twin:
+    return Twin(
+        id=row["id"],
+        connection_id=row["connection_id"],
+        left=IssueRef(IssueId(str(row["left_issue_id"])), IssueKey(row["left_key"])),
+        right=IssueRef(IssueId(str(row["right_issue_id"])), IssueKey(row["right_key"])),
+        source=row["source"],
+        suspended=row["suspended"],
+        version=row["version"],
+    )

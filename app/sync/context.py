@@ -1,0 +1,20 @@
+"""What the use cases of the workers work with. Built in ``wiring``, passed as an argument."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.store.pool import Database
+from app.sync.sites import Sites
+from app.telemetry import Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """``clock`` gives our time, aware and in UTC; ``engine`` names this version in the audit."""
+
+    database: Database
+    sites: Sites
+    metrics: Metrics
+    clock: Callable[[], datetime]
+    engine: str

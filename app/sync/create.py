@@ -1,0 +1,223 @@
+"""Make mirrors: intent, POST, read back with the changelog, outcome.
+
+The answer to the POST proves nothing (201 for a duplicate, no id): only the read-back does.
+Exactly one new link with our type and ends is taken; whose it is, the changelog says.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import stamina
+
+from app.core.authorship import authorship
+from app.core.errors import NotSent, OutcomeUnknown, PermanentError, TransientError
+from app.core.evidence import Reading
+from app.core.ledger import Authorship, LinkKey
+from app.core.links import Ends, Link, LinkType, equal_links
+from app.jira.client import JiraClient
+from app.store import intents, sites
+from app.store.intents import Intent
+from app.sync.context import Context
+from app.sync.look import Look
+from app.sync.outcome import Outcome, settle
+from app.sync.reserve import Proposal, reserve
+
+# Requests of one batch side by side: enough to hide Jira's 100 ms, within its budgets.
+WRITES_AT_ONCE = 16
+# One intent transaction: all of its requests must begin within ten seconds.
+BATCH = 100
+# A fresh link may not be listed at once; after these tries the confirmation goes on.
+READ_BACKS = 3
+
+
+async def create_all(
+    ctx: Context, look: Look, proposals: Sequence[Proposal], results: dict[LinkKey, str]
+) -> None:
+    """Create every proposed mirror; *results* gets a word per key: ``created``, ``theirs``,
+    ``open`` (left to confirmation), ``failed:<code>``, ``retry:<code>``, or why not granted."""
+    for start in range(0, len(proposals), BATCH):
+        await _batch(ctx, look, proposals[start : start + BATCH], results)
+
+
+async def _batch(
+    ctx: Context, look: Look, proposals: Sequence[Proposal], results: dict[LinkKey, str]
+) -> None:
+    reserved = await reserve(ctx, look, proposals)
+    results.update(reserved.refused)
+    if not reserved.granted:
+        return
+    bulk = all(it.bulk for it in look.pairs.values())
+    sent, outcomes = await _send_all(ctx, reserved.granted, results, bulk=bulk)
+    outcomes += await _read_back(ctx, look, sent, results)
+    await settle(ctx, look.running.id, outcomes)
+    unknown = [intent.id for intent, _ in sent if results.get(intent.wanted.key) == "open"]
+    if unknown:
+        async with ctx.database.connection() as conn:
+            await intents.mark_unconfirmed(conn, unknown, ctx.clock())
+
+
+async def _send_all(
+    ctx: Context,
+    granted: Sequence[tuple[Intent, Proposal]],
+    results: dict[LinkKey, str],
+    *,
+    bulk: bool,
+) -> tuple[list[tuple[Intent, Proposal]], list[Outcome]]:
+    """POST each; answers those that may have acted, and the outcomes of those that cannot."""
+    gate = asyncio.Semaphore(WRITES_AT_ONCE)
+    sent: list[tuple[Intent, Proposal]] = []
+    outcomes: list[Outcome] = []
+
+    async def one(intent: Intent, proposal: Proposal) -> None:
+        async with gate:
+            verdict = await _send(ctx, intent, bulk=bulk)
+        if verdict is None:
+            sent.append((intent, proposal))
+        else:
+            code = verdict.partition(":")[2]
+            outcomes.append(Outcome(intent, "failed", code))
+            results[proposal.key] = verdict
+
+    await asyncio.gather(*(one(intent, proposal) for intent, proposal in granted))
+    return sent, outcomes
+
+
+async def _send(ctx: Context, intent: Intent, *, bulk: bool) -> str | None:
+    """None if the request may have acted; else the word for why it certainly has not."""
+    wanted = intent.wanted
+    client = await ctx.sites.client(wanted.site)
+    try:
+        await client.create_link(
+            wanted.type_id,
+            wanted.source.id,
+            wanted.destination.id,
+            bulk=bulk,
+            send_before=intent.send_before,
+        )
+    except OutcomeUnknown:
+        return None
+    except NotSent as error:
+        return f"retry:{error.code}"
+    except PermanentError as error:
+        return f"failed:{error.code}"
+    except TransientError:
+        # Not known to be unsent, so it counts as sent.
+        return None
+    return None
+
+
+async def _read_back(
+    ctx: Context,
+    look: Look,
+    sent: Sequence[tuple[Intent, Proposal]],
+    results: dict[LinkKey, str],
+) -> list[Outcome]:
+    """Read all ends of a side in shared calls until each link shows, or tries are over."""
+    outcomes: list[Outcome] = []
+    waiting = {intent.id: (intent, proposal) for intent, proposal in sent}
+    results.update({proposal.key: "open" for _, proposal in sent})
+    backoff = stamina.retry_context(
+        on=LinkNotShownError, attempts=READ_BACKS, wait_initial=0.15, wait_max=1, timeout=5
+    )
+    try:
+        async for attempt in backoff:
+            with attempt:
+                for intent, outcome in await _shown(ctx, look, list(waiting.values())):
+                    outcomes.append(outcome)
+                    waiting.pop(intent.id)
+                    results[outcome.key] = _word(outcome)
+                if waiting:
+                    raise LinkNotShownError
+    except LinkNotShownError:
+        pass
+    return outcomes
+
+
+class LinkNotShownError(Exception):
+    """A link that we may have made is not listed yet."""
+
+
+def _word(outcome: Outcome) -> str:
+    if outcome.state == "applied":
+        return "created"
+    return "theirs" if outcome.authorship is Authorship.THEIRS else "stale"
+
+
+async def _shown(
+    ctx: Context, look: Look, waiting: Sequence[tuple[Intent, Proposal]]
+) -> list[tuple[Intent, Outcome]]:
+    found = []
+    by_site: dict[int, list[tuple[Intent, Proposal]]] = {}
+    for intent, proposal in waiting:
+        by_site.setdefault(intent.wanted.site, []).append((intent, proposal))
+    for site, here in by_site.items():
+        client = await ctx.sites.client(site)
+        types = await site_types(ctx, site)
+        try:
+            reading = await read_ends(client, (intent for intent, _ in here))
+        except (TransientError, PermanentError):
+            continue
+        for intent, _ in here:
+            place = look.place(intent.wanted.key, intent.wanted.origin.other)
+            outcome = find_created(intent, reading, types, client)
+            if outcome is not None:
+                found.append((intent, replace(outcome, place=place)))
+    return found
+
+
+async def read_ends(client: JiraClient, those: Iterable[Intent]) -> Reading:
+    """Both ends of each intent's link, with changelogs, in shared calls."""
+    ends = {ref.id for it in those for ref in (it.wanted.source, it.wanted.destination)}
+    return await client.read_issues(sorted(ends), changelog=True)
+
+
+async def site_types(ctx: Context, site: int) -> Sequence[LinkType]:
+    """All link types of a site: a wording means something only among all others."""
+    async with ctx.database.connection() as conn:
+        return await sites.link_types(conn, site)
+
+
+def find_created(
+    intent: Intent, reading: Reading, types: Sequence[LinkType], client: JiraClient
+) -> Outcome | None:
+    """What became of a create, as the read-back shows it; None if no such link is listed.
+
+    Two candidates: neither is ours, and the next look records what is there.
+    """
+    links = listed_links(intent, reading, types)
+    if not links:
+        return None
+    if len(links) > 1:
+        return Outcome(intent, "noop", "two_candidates")
+    link = next(iter(links.values()))
+    since, account = intent.wanted.read_at, client.site.account_id
+    verdict = Authorship.UNKNOWN
+    if since is not None and account is not None:
+        verdict = Authorship(authorship(reading.issues, link, types, account, since))
+    state, code = ("noop", "made_by_another") if verdict is Authorship.THEIRS else (
+        "applied", f"read_back_{verdict}"
+    )  # fmt: skip
+    return Outcome(
+        intent, state, code, link_id=link.id, authorship=verdict, authored_after=since
+    )
+
+
+def listed_links(
+    intent: Intent, reading: Reading, types: Sequence[LinkType]
+) -> Mapping[str, Link]:
+    """The links equal to the intent's that either end lists, by id."""
+    wanted = intent.wanted
+    kind = next((it for it in types if it.id == wanted.type_id), None)
+    if kind is None:
+        return {}
+    ends = Ends(wanted.source.id, wanted.destination.id)
+    views = (reading.issues.get(end) for end in (ends.source, ends.destination))
+    found = [
+        link
+        for view in views
+        if view is not None and view.links is not None
+        for link in equal_links(view.links, kind, ends)
+    ]
+    return {link.id: link for link in found}
+

@@ -1,0 +1,134 @@
+"""Decisions that change what we know and nothing in Jira."""
+
+from collections.abc import Mapping
+from typing import assert_never
+
+from app.core.diff import (
+    CreateMirror,
+    Decision,
+    Detach,
+    Forget,
+    InStep,
+    ManageAgain,
+    Nothing,
+    Prove,
+    RecordPreexisting,
+    RemoveMirror,
+    Wait,
+)
+from app.core.ledger import LinkKey, Row, State
+from app.core.links import LinkId, Side
+from app.store import ledger, running, work
+from app.store.ledger import Change, NewRow
+from app.store.pool import Connection
+from app.sync.context import Context
+from app.sync.look import Look
+
+
+async def record(ctx: Context, look: Look, decisions: Mapping[LinkKey, Decision]) -> set[LinkKey]:
+    """Write them all in one transaction under the connection's lock, each against the version
+    that the decision rests on and only while our claim stands. Answers the stale ones."""
+    writing = {key: it for key, it in decisions.items() if _changes(look, key, it)}
+    if not writing:
+        return set()
+    stale = set()
+    async with ctx.database.transaction() as conn:
+        state = await running.lock(conn, look.running.id)
+        standing = await standing_claims(conn, look, ctx)
+        for key, decision in sorted(writing.items()):
+            claimed = not standing.isdisjoint(key.twins)
+            current = state is not None and state.revision == look.running.revision
+            if not (claimed and current and await _write(conn, ctx, look, key, decision)):
+                stale.add(key)
+    return stale
+
+
+async def standing_claims(conn: Connection, look: Look, ctx: Context) -> set[int]:
+    """The twins of this look that are still ours by fence and lease."""
+    fences = [(it.twin_id, it.fence) for it in look.pairs.values()]
+    return await work.held_fences(conn, look.running.id, fences, ctx.clock())
+
+
+def _changes(look: Look, key: LinkKey, decision: Decision) -> bool:
+    match decision:
+        case InStep(origin_id=origin_id):
+            row = look.rows[key]
+            return row.link_on(row.origin) != origin_id
+        case RecordPreexisting() | Detach() | ManageAgain() | Forget():
+            return True
+        case Nothing() | CreateMirror() | RemoveMirror() | Prove() | Wait():
+            return False
+    assert_never(decision)
+
+
+async def _write(
+    conn: Connection, ctx: Context, look: Look, key: LinkKey, decision: Decision
+) -> bool:
+    row = look.rows.get(key)
+    now = ctx.clock()
+    match decision:
+        case RecordPreexisting() if row is None:
+            return await ledger.insert(
+                conn, look.running.id, _preexisting(look, key, decision), now=now
+            ) is not None
+        case Forget():
+            return row is None or await ledger.forget(conn, row)
+        case ManageAgain() if await _managed_by_another(conn, look, key):
+            # Two connections cannot manage one link; to us it stays as it is.
+            return True
+        case _:
+            assert row is not None
+            return await ledger.change(conn, _change(row, decision), now=now)
+
+
+async def _managed_by_another(conn: Connection, look: Look, key: LinkKey) -> bool:
+    physical = look.physical(key, look.rows[key].mirror)
+    return physical in await ledger.managed_keys(conn, [physical])
+
+
+def _preexisting(look: Look, key: LinkKey, it: RecordPreexisting) -> NewRow:
+    types = look.pair_types(key)
+    assert types is not None
+    left, right = _by_side(it.origin, it.origin_id, it.mirror_id)
+    return NewRow(
+        key,
+        types.right.id,
+        look.place(key, it.origin.other),
+        it.origin,
+        State.PREEXISTING,
+        left,
+        right,
+        reason=f"row_{it.row}",
+    )
+
+
+def _change(row: Row, decision: Decision) -> Change:
+    match decision:
+        case InStep(origin_id=origin_id) | ManageAgain(origin_id=origin_id):
+            left, right = _by_side(row.origin, origin_id, row.mirror_id)
+            return Change(
+                row, State.MANAGED, None, row.authorship, row.authored_after, left, right,
+                f"row_{decision.row}",
+            )  # fmt: skip
+        case RecordPreexisting():
+            left, right = _by_side(row.origin, decision.origin_id, decision.mirror_id)
+            return Change(row, State.PREEXISTING, left_link=left, right_link=right,
+                          reason=f"row_{decision.row}")  # fmt: skip
+        case Detach(keep_mirror_id=True):
+            return Change(
+                row, State.DETACHED, None, row.authorship, row.authored_after,
+                row.left_link, row.right_link, f"row_{decision.row}",
+            )  # fmt: skip
+        case Detach():
+            # The id that we made is gone: a link that stands there is nobody's of ours.
+            left, right = _by_side(row.origin, row.link_on(row.origin), None)
+            return Change(row, State.DETACHED, left_link=left, right_link=right,
+                          reason=f"row_{decision.row}")  # fmt: skip
+        case _:
+            raise AssertionError(decision)
+
+
+def _by_side(
+    origin: Side, origin_id: LinkId | None, mirror_id: LinkId | None
+) -> tuple[LinkId | None, LinkId | None]:
+    return (origin_id, mirror_id) if origin is Side.LEFT else (mirror_id, origin_id)

@@ -1,0 +1,274 @@
+"""Remove mirrors. The only code that asks Jira to delete a link stands at the end of this file.
+
+On the way there: the decision (row 7: ledger id seen right now, origin proven absent), proven
+authorship, no other connection whose origin keeps the link, a guard slot in the intent's own
+transaction, and a read immediately before the DELETE that shows the same link.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+from app.core.authorship import authorship
+from app.core.errors import NotSent, OutcomeUnknown, PermanentError, TransientError
+from app.core.ledger import Authorship, LinkKey, Row, State
+from app.core.links import Ends, Link, LinkType
+from app.jira.client import JiraClient
+from app.store import audit, intents, ledger, running
+from app.store.intents import Intent
+from app.store.ledger import Change
+from app.store.work import raise_pairs
+from app.sync.context import Context
+from app.sync.create import WRITES_AT_ONCE, site_types
+from app.sync.look import Look
+from app.sync.outcome import Outcome, settle
+from app.sync.reserve import Proposal, hold, reserve
+
+# Fewer than creates: a removal costs a read and a DELETE, and haste is nobody's wish here.
+BATCH = 50
+
+
+async def remove_all(
+    ctx: Context, look: Look, proposals: Sequence[Proposal], results: dict[LinkKey, str]
+) -> None:
+    """Remove what may be removed; *results* gets ``removed``, ``held``, ``kept``, ``moved``,
+    ``open``, ``failed:<code>``, ``retry:<code>``, or why a removal was not granted."""
+    proven = await _authored(ctx, look, proposals, results)
+    ours = [it for it in proven if not await _moved_to_heir(ctx, look, it, results)]
+    for start in range(0, len(ours), BATCH):
+        batch = ours[start : start + BATCH]
+        reserved = await reserve(ctx, look, batch)
+        results.update(reserved.refused)
+        results.update(dict.fromkeys(reserved.held, "held"))
+        await _carry_out(ctx, look, reserved.granted, results)
+
+
+async def _authored(
+    ctx: Context, look: Look, proposals: Sequence[Proposal], results: dict[LinkKey, str]
+) -> list[Proposal]:
+    """Only the proposals whose mirror is proven to be ours. Unknown is asked once more: theirs
+    becomes preexisting, still unknown is held and its row stays."""
+    known = [it for it in proposals if it.row and it.row.authorship is Authorship.OURS]
+    unsure = [it for it in proposals if it.row and it.row.authorship is not Authorship.OURS]
+    if not unsure:
+        return known
+    held = []
+    for it, verdict in await _ask(ctx, unsure):
+        assert it.row is not None
+        row = await _note_author(ctx, it.row, verdict)
+        if row is None:
+            results[it.key] = "stale"
+        elif verdict is Authorship.OURS:
+            evidence = {**it.evidence, "authorship": "changelog"}
+            known.append(replace(it, row=row, evidence=evidence))
+        elif verdict is Authorship.THEIRS:
+            results[it.key] = "kept"
+        else:
+            held.append(replace(it, row=row, reason="authorship_unknown"))
+    if held:
+        await hold(ctx, look, held, "authorship_unknown")
+        results.update({it.key: "held" for it in held})
+    return known
+
+
+async def _ask(ctx: Context, unsure: Sequence[Proposal]) -> list[tuple[Proposal, Authorship]]:
+    site = unsure[0].wanted.site
+    client = await ctx.sites.client(site)
+    types = await site_types(ctx, site)
+    ends = {ref.id for it in unsure for ref in (it.wanted.source, it.wanted.destination)}
+    reading = await client.read_issues(sorted(ends), changelog=True)
+    account = client.site.account_id
+    verdicts = []
+    for it in unsure:
+        since = it.row.authored_after if it.row else None
+        verdict = Authorship.UNKNOWN
+        if account is not None and since is not None and it.wanted.link_id is not None:
+            link = Link(
+                it.wanted.link_id, it.wanted.type_id, it.wanted.source, it.wanted.destination
+            )
+            verdict = Authorship(authorship(reading.issues, link, types, account, since))
+        verdicts.append((it, verdict))
+    return verdicts
+
+
+async def _note_author(ctx: Context, row: Row, verdict: Authorship) -> Row | None:
+    """The row with the verdict written to it; None if it has moved meanwhile."""
+    if verdict is Authorship.UNKNOWN:
+        return row
+    state = State.MANAGED if verdict is Authorship.OURS else State.PREEXISTING
+    author = Authorship.OURS if verdict is Authorship.OURS else None
+    change = Change(
+        row, state, None, author, row.authored_after, row.left_link, row.right_link,
+        f"authorship_{verdict}",
+    )  # fmt: skip
+    async with ctx.database.transaction() as conn:
+        if not await ledger.change(conn, change, now=ctx.clock()):
+            return None
+        return await ledger.by_id(conn, row.id)
+
+
+async def _moved_to_heir(
+    ctx: Context, look: Look, it: Proposal, results: dict[LinkKey, str]
+) -> bool:
+    """Where another connection records this mirror as preexisting, its origin may be there:
+    management moves to it, audited, without a DELETE. If that origin is gone as well, its own
+    look finds out, under its own guard."""
+    assert it.row is not None
+    async with ctx.database.transaction() as conn:
+        heirs = await ledger.heirs(conn, look.running.id, it.wanted.physical)
+        if not heirs:
+            return False
+        heir = heirs[0]
+        now = ctx.clock()
+        for connection_id in sorted((look.running.id, heir["connection_id"])):
+            await running.lock(conn, connection_id)
+        giving = await running.load(conn, look.running.id)
+        taking = await running.load(conn, heir["connection_id"])
+        row = await ledger.by_id(conn, it.row.id)
+        theirs = await ledger.by_id(conn, heir["id"])
+        if giving is None or taking is None or row is None or row.version != it.row.version:
+            results[it.key] = "stale"
+            return True
+        if theirs is None or theirs.version != heir["version"]:
+            results[it.key] = "stale"
+            return True
+        await ledger.forget(conn, row)
+        await ledger.change(conn, _inherited(theirs, it), now=now)
+        for state, operation, managed in ((giving, "release", False), (taking, "adopt", True)):
+            row_entry = _handover(state, it, operation, managed=managed)
+            await audit.append(conn, state.id, state.name, [row_entry], engine=ctx.engine, now=now)
+        twin_ids = list(theirs.key.twins)
+        await raise_pairs(conn, taking.id, twin_ids, cause=it.wanted.cause, now=now)
+    results[it.key] = "moved"
+    return True
+
+
+def _inherited(theirs: Row, it: Proposal) -> Change:
+    """The heir's row as the manager of our mirror: its own origin id, our mirror id."""
+    assert it.row is not None
+    origin = theirs.link_on(theirs.origin)
+    left, right = origin, it.wanted.link_id
+    if theirs.origin.value == "right":
+        left, right = right, left
+    return Change(
+        theirs, State.MANAGED, None, it.row.authorship, it.row.authored_after, left, right,
+        "inherited",
+    )  # fmt: skip
+
+
+def _handover(
+    state: running.Running, it: Proposal, operation: str, *, managed: bool
+) -> audit.Entry:
+    side = state.side_of(it.wanted.site)
+    names = [pair.on(side) for pair in state.config.link_types]
+    return audit.Entry(
+        site=state.site_name(side),
+        operation=operation,
+        status="applied",
+        link_id=it.wanted.link_id,
+        type_id=it.wanted.type_id,
+        type=next((kind.name for kind in names if kind.id == it.wanted.type_id), ""),
+        source_id=it.wanted.source.id,
+        source_key=it.wanted.source.key,
+        destination_id=it.wanted.destination.id,
+        destination_key=it.wanted.destination.key,
+        managed=managed,
+        cause=it.wanted.cause,
+        revision=state.revision,
+        evidence={**it.evidence, "reason": "another connection's origin keeps it"},
+    )
+
+
+async def _carry_out(
+    ctx: Context,
+    look: Look,
+    granted: Sequence[tuple[Intent, Proposal]],
+    results: dict[LinkKey, str],
+) -> None:
+    if not granted:
+        return
+    gate = asyncio.Semaphore(WRITES_AT_ONCE)
+    outcomes: list[Outcome] = []
+    unknown: list[int] = []
+
+    async def one(intent: Intent, proposal: Proposal) -> None:
+        async with gate:
+            outcome, word = await _remove(ctx, intent, proposal, _kind(look, proposal))
+        results[proposal.key] = word
+        if outcome is None:
+            unknown.append(intent.id)
+        else:
+            outcomes.append(outcome)
+
+    await asyncio.gather(*(one(intent, proposal) for intent, proposal in granted))
+    await settle(ctx, look.running.id, outcomes)
+    if unknown:
+        async with ctx.database.connection() as conn:
+            await intents.mark_unconfirmed(conn, unknown, ctx.clock())
+
+
+def _kind(look: Look, proposal: Proposal) -> LinkType:
+    types = look.pair_types(proposal.key)
+    assert types is not None
+    return types.on(proposal.wanted.origin.other)
+
+
+async def _remove(
+    ctx: Context, intent: Intent, proposal: Proposal, kind: LinkType
+) -> tuple[Outcome | None, str]:
+    """Read the link once more, then delete it. No outcome where nobody knows what happened."""
+    client = await ctx.sites.client(intent.wanted.site)
+    row = proposal.row
+    try:
+        seen = await _re_read(client, intent)
+    except (TransientError, PermanentError) as error:
+        return Outcome(intent, "failed", error.code, row=row), f"retry:{error.code}"
+    if seen is None:
+        # Gone, or hidden from us: the next look proves which, and forgets or waits.
+        return Outcome(intent, "noop", "not_found", row=row), "stale"
+    if not shows(intent, seen, kind):
+        return Outcome(intent, "failed", "link_changed", row=row), "failed:link_changed"
+    try:
+        return await _delete(client, intent, row)
+    except NotSent as error:
+        return Outcome(intent, "failed", error.code, row=row), f"retry:{error.code}"
+    except PermanentError as error:
+        return Outcome(intent, "failed", error.code, row=row), f"failed:{error.code}"
+    except (OutcomeUnknown, TransientError):
+        return None, "open"
+
+
+def shows(intent: Intent, seen: Link, kind: LinkType) -> bool:
+    """Whether *seen* is the very link that the intent names: id, type, ends and direction."""
+    wanted = intent.wanted
+    ends = Ends(wanted.source.id, wanted.destination.id)
+    return (
+        wanted.link_id is not None
+        and seen.id == wanted.link_id
+        and seen.equals(wanted.type_id, ends, symmetric=kind.symmetric)
+    )
+
+
+async def _re_read(client: JiraClient, intent: Intent) -> Link | None:
+    """The link as it is right now."""
+    assert intent.wanted.link_id is not None
+    return await client.get_link(intent.wanted.link_id)
+
+
+async def _delete(
+    client: JiraClient, intent: Intent, row: Row | None
+) -> tuple[Outcome | None, str]:
+    """The one DELETE of this service. What may pass between the re-read and here, at the
+    socket, is the width of one request; a link id is never given to another link."""
+    wanted = intent.wanted
+    assert wanted.link_id is not None
+    answer = await client.delete_link(
+        wanted.link_id,
+        ends=Ends(wanted.source.id, wanted.destination.id),
+        send_before=intent.send_before,
+    )
+    if answer.status in (200, 204):
+        return Outcome(intent, "applied", "deleted", row=row), "removed"
+    # 404: gone or not permitted; 400: refused. Which one it is, a confirmation finds out.
+    return None, "open"
+

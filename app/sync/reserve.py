@@ -1,0 +1,255 @@
+"""The intent's transaction: the last place where a write can be refused, and the only one that
+lets it go.
+
+Under the connection's lock, in *later statements* (one statement's snapshot is older than the
+lock it waits for; counting and inserting in one overshoots the guard's limit): pause, mode and
+revision, our claim's fence, both twins and the ledger row by version, what was written to the
+link since the look began, the guard's windows. Then intents in key order and their audit rows.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from app.core.config import Mode
+from app.core.guard import HOUR, SITE_HOUR_LIMIT, Window, allow, windows
+from app.core.ledger import LinkKey, Row
+from app.core.links import PhysicalKey
+from app.store import audit, intents, ledger, plans, running, twins
+from app.store.intents import Intent, Wanted
+from app.store.plans import Planned
+from app.store.pool import Connection
+from app.store.running import Running
+from app.sync.context import Context
+from app.sync.look import Look
+from app.sync.record import standing_claims
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A write that a look proposes, with the row that it rests on and what was seen."""
+
+    wanted: Wanted
+    row: Row | None
+    reason: str
+    evidence: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def key(self) -> LinkKey:
+        return self.wanted.key
+
+
+@dataclass(slots=True)
+class Reserved:
+    """``granted`` may be sent. ``held`` waits in a plan; ``refused`` says why per key: ``stale``
+    and ``busy`` are to be looked at again, ``mode`` is not."""
+
+    granted: list[tuple[Intent, Proposal]] = field(default_factory=list)
+    held: set[LinkKey] = field(default_factory=set)
+    refused: dict[LinkKey, str] = field(default_factory=dict)
+
+
+async def reserve(ctx: Context, look: Look, proposals: Sequence[Proposal]) -> Reserved:
+    """Open intents for what may go. One transaction, so all of it holds or none."""
+    out = Reserved()
+    removing = any(it.wanted.operation == "remove" for it in proposals)
+    async with ctx.database.transaction() as conn:
+        now = ctx.clock()
+        if removing:
+            await running.lock_sites(conn, {it.wanted.site for it in proposals})
+        state = await running.lock(conn, look.running.id)
+        if state is None or state.paused or state.revision != look.running.revision:
+            out.refused = {it.key: "stale" for it in proposals}
+            return out
+        sound = await _sound(conn, ctx, look, state, proposals, out)
+        going = [it for it in sound if it.wanted.operation == "create"]
+        going += await _guarded(conn, ctx, state, sound, out, now)
+        await _open(conn, ctx, state, going, out, now)
+    return out
+
+
+async def hold(
+    ctx: Context, look: Look, proposals: Sequence[Proposal], reason: str
+) -> None:
+    """Put removals into the plan that waits for a person, without asking the guard."""
+    async with ctx.database.transaction() as conn:
+        state = await running.lock(conn, look.running.id)
+        if state is not None:
+            await _hold(conn, ctx, state, proposals, reason, ctx.clock())
+
+
+async def _sound(
+    conn: Connection,
+    ctx: Context,
+    look: Look,
+    state: Running,
+    proposals: Sequence[Proposal],
+    out: Reserved,
+) -> list[Proposal]:
+    """The proposals whose grounds all stand still; the others get their reason."""
+    ours = await standing_claims(conn, look, ctx)
+    ends = {twin for it in proposals for twin in it.key.twins}
+    twins_standing = await twins.standing(conn, [look.twins[twin] for twin in ends])
+    rows_standing = await ledger.versions(conn, [it.row for it in proposals if it.row])
+    new = [it.key for it in proposals if it.row is None]
+    occupied = await ledger.occupied(conn, state.id, new)
+    physical = [it.wanted.physical for it in proposals]
+    open_now = await intents.open_at(conn, physical)
+    written = await intents.written_since(conn, physical, look.started_at)
+    elsewhere = await _managed_elsewhere(conn, state, proposals)
+    sound = []
+    for it in proposals:
+        stands = it.row.id in rows_standing if it.row else it.key not in occupied
+        if not may_write(state.mode, it.wanted.operation):
+            out.refused[it.key] = "mode"
+        elif ours.isdisjoint(it.key.twins) or not twins_standing.issuperset(it.key.twins):
+            out.refused[it.key] = "stale"
+        elif not stands or it.wanted.physical in written:
+            out.refused[it.key] = "stale"
+        elif it.wanted.physical in open_now or it.wanted.physical in elsewhere:
+            out.refused[it.key] = "busy"
+        else:
+            sound.append(it)
+    return sound
+
+
+def may_write(mode: Mode, operation: str) -> bool:
+    """Whether a mode lets this kind of write be proposed. ``review`` holds every removal."""
+    if operation == "create":
+        return mode is not Mode.SHADOW
+    return mode in (Mode.REVIEW, Mode.LIVE)
+
+
+async def _managed_elsewhere(
+    conn: Connection, state: Running, proposals: Iterable[Proposal]
+) -> set[PhysicalKey]:
+    """Links to be made that another connection manages: its row must settle first."""
+    keys = [it.wanted.physical for it in proposals if it.wanted.operation == "create"]
+    managed = await ledger.managed_keys(conn, keys)
+    return {key for key, owner in managed.items() if owner != state.id}
+
+
+async def _guarded(
+    conn: Connection,
+    ctx: Context,
+    state: Running,
+    sound: Sequence[Proposal],
+    out: Reserved,
+    now: datetime,
+) -> list[Proposal]:
+    """As many removals as every window has room for; the rest is held and the guard latched."""
+    removals = sorted(
+        (it for it in sound if it.wanted.operation == "remove"), key=lambda it: it.wanted.physical
+    )
+    if not removals:
+        return []
+    if state.mode is Mode.REVIEW:
+        granted, reason = 0, "review"
+    elif state.guard_tripped_at is not None:
+        granted, reason = 0, "guard_tripped"
+    else:
+        seen = await _windows(conn, state, {it.wanted.site for it in removals}, now)
+        allowance = allow(len(removals), seen, latched=False)
+        granted, reason = allowance.granted, f"guard_{allowance.tripped_by}"
+        if allowance.tripped_by is not None:
+            await running.trip(conn, state.id, allowance.tripped_by, now)
+    await _hold(conn, ctx, state, removals[granted:], reason, now)
+    out.held |= {it.key for it in removals[granted:]}
+    return removals[:granted]
+
+
+async def _windows(
+    conn: Connection, state: Running, sites: Iterable[int], now: datetime
+) -> list[Window]:
+    counts = await intents.guard_counts(conn, state, now)
+    seen = windows(state.config.guard, counts)
+    for site in sites:
+        used = await intents.site_removals(conn, site, now)
+        seen.append(Window("site_hour", HOUR, SITE_HOUR_LIMIT, used))
+    return seen
+
+
+async def _hold(
+    conn: Connection,
+    ctx: Context,
+    state: Running,
+    proposals: Sequence[Proposal],
+    reason: str,
+    now: datetime,
+) -> None:
+    if not proposals:
+        return
+    plan_id = await plans.gathering(conn, state, "removals", reason=reason, now=now)
+    changes = [planned(it, it.reason) for it in proposals]
+    added = await plans.put(conn, plan_id, changes, now=now)
+    ctx.metrics.guard_held.labels(state.name).inc(added)
+
+
+def planned(it: Proposal, reason: str) -> Planned:
+    """The proposal as a plan shows it."""
+    wanted = it.wanted
+    return Planned(
+        wanted.operation,
+        wanted.site,
+        wanted.type_id,
+        wanted.source,
+        wanted.destination,
+        wanted.link_id,
+        wanted.key,
+        reason,
+        it.evidence,
+    )
+
+
+async def _open(
+    conn: Connection,
+    ctx: Context,
+    state: Running,
+    going: Sequence[Proposal],
+    out: Reserved,
+    now: datetime,
+) -> None:
+    by_link = {it.wanted.physical: it for it in going}
+    opened = await intents.insert(conn, state, [it.wanted for it in by_link.values()], now=now)
+    for intent in opened:
+        out.granted.append((intent, by_link.pop(intent.wanted.physical)))
+    out.refused.update({it.key: "busy" for it in by_link.values()})
+    if opened:
+        entries = [entry(state, intent, "intended", proposal) for intent, proposal in out.granted]
+        await audit.append(conn, state.id, state.name, entries, engine=ctx.engine, now=now)
+
+
+def entry(
+    state: Running, intent: Intent, status: str, proposal: Proposal | None = None, **more: str
+) -> audit.Entry:
+    """The audit row of an intent (``intended``) or of its outcome."""
+    wanted = intent.wanted
+    side = state.side_of(wanted.site)
+    types = [pair.on(side) for pair in state.config.link_types]
+    name = next((kind.name for kind in types if kind.id == wanted.type_id), "")
+    evidence = {**(proposal.evidence if proposal else {}), **more}
+    if proposal is not None:
+        evidence["reason"] = proposal.reason
+    return audit.Entry(
+        site=state.site_name(side),
+        operation=wanted.operation,
+        status=status,
+        link_id=wanted.link_id,
+        type_id=wanted.type_id,
+        type=name,
+        source_id=wanted.source.id,
+        source_key=wanted.source.key,
+        destination_id=wanted.destination.id,
+        destination_key=wanted.destination.key,
+        managed=True,
+        cause=wanted.cause,
+        revision=intent.revision,
+        intent_id=intent.id,
+        plan_id=wanted.plan_id,
+        evidence=evidence,
+    )
+
+
+def in_time(ctx: Context, intent: Intent) -> bool:
+    """Whether its request may still begin."""
+    return ctx.clock() < intent.send_before - timedelta(milliseconds=1)

@@ -1,0 +1,39 @@
+"""Jira clients by site, each built anew when its site's row has changed."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from app.jira.client import JiraClient, SiteAccess
+
+Load = Callable[[int], Awaitable[SiteAccess]]
+"""Reads a site with its credentials; raises ``PermanentError("site_unknown")``."""
+Build = Callable[[SiteAccess], JiraClient]
+
+
+class Sites:
+    """One client per site and process. A client in use outlives its replacement: it is closed
+    when the registry is, since a request of another task may still be on its way."""
+
+    def __init__(self, load: Load, build: Build) -> None:
+        self._load = load
+        self._build = build
+        self._clients: dict[int, JiraClient] = {}
+        self._retired: list[JiraClient] = []
+        self._lock = asyncio.Lock()
+
+    async def client(self, site_id: int) -> JiraClient:
+        """The client for the site as it is stored now."""
+        access = await self._load(site_id)
+        async with self._lock:
+            client = self._clients.get(site_id)
+            if client is None or client.site.version != access.version:
+                if client is not None:
+                    self._retired.append(client)
+                client = self._clients[site_id] = self._build(access)
+            return client
+
+    async def aclose(self) -> None:
+        for client in [*self._clients.values(), *self._retired]:
+            with suppress(Exception):
+                await client.aclose()

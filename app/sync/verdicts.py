@@ -1,0 +1,122 @@
+"""From decisions and results to how each pair's look ended."""
+
+from collections.abc import Mapping
+
+from app.core.diff import Decision, Prove, Wait
+from app.core.ledger import LinkKey
+from app.core.links import Side
+from app.store.work import Settlement, Tally
+from app.sync import scope
+from app.sync.context import Context
+from app.sync.look import Look
+
+# Unknown: three tries, then the next event or comparison (design section 3). Seconds.
+TRIES = (1.0, 5.0, 25.0)
+# Somebody else moved first, or is writing this link right now.
+SOON = 0.3
+
+_TALLIED = {"created": "created", "removed": "removed", "held": "held"}
+_SOON = frozenset({"stale", "busy"})
+
+
+async def settlements(
+    ctx: Context,
+    look: Look,
+    decisions: Mapping[LinkKey, Decision],
+    results: Mapping[LinkKey, str],
+) -> list[Settlement]:
+    """One settlement a claimed pair, from all of its links; the worst word counts."""
+    ended = {twin_id: Settlement(it) for twin_id, it in look.pairs.items()}
+    for key, word in results.items():
+        mine = [ended[twin] for twin in key.twins if twin in ended]
+        _tally(mine[0].tally, word)
+        for it in mine:
+            _apply_word(it, word)
+    unknown = _unknown(look, decisions)
+    last = {
+        key for key, it in _waiting_keys(decisions).items() if _tries_over(look, key) and it
+    }
+    await _orphan_unseen(ctx, look, last)
+    for twin_id, reason in unknown.items():
+        _apply_unknown(ended[twin_id], reason)
+    return list(ended.values())
+
+
+def _tally(tally: Tally, word: str) -> None:
+    field = _TALLIED.get(word, "failed" if word.startswith("failed:") else "skipped")
+    setattr(tally, field, getattr(tally, field) + 1)
+
+
+def _apply_word(it: Settlement, word: str) -> None:
+    """A failure shows; a retry comes back with back-off; a race comes back at once."""
+    kind, _, code = word.partition(":")
+    if kind == "failed":
+        it.failure = code
+    elif kind == "retry":
+        delay = min(60.0, 0.5 * 2 ** min(it.claimed.tries, 7))
+        it.again = max(it.again or 0.0, delay)
+    elif word in _SOON:
+        it.again = max(it.again or 0.0, SOON)
+    elif word == "mode":
+        it.waiting = "mode"
+    if it.failure is not None:
+        it.again = None
+
+
+def _waiting_keys(decisions: Mapping[LinkKey, Decision]) -> dict[LinkKey, str]:
+    reasons = {}
+    for key, decision in decisions.items():
+        if isinstance(decision, Wait):
+            reasons[key] = decision.reason
+        elif isinstance(decision, Prove):
+            reasons[key] = "not_proven"
+    return reasons
+
+
+def _unknown(look: Look, decisions: Mapping[LinkKey, Decision]) -> dict[int, str]:
+    """Why a claimed pair does not know enough: one of its links waits, or its own issue did
+    not come back."""
+    reasons: dict[int, str] = {}
+    for twin in look.claimed_twins():
+        for side in Side:
+            unread = look.readings[side].unread.get(twin.on(side).id)
+            if unread is not None:
+                reasons[twin.id] = f"issue_{unread}"
+    for key, reason in _waiting_keys(decisions).items():
+        for twin_id in key.twins:
+            if twin_id in look.pairs:
+                reasons.setdefault(twin_id, reason)
+    return reasons
+
+
+def _tries_over(look: Look, key: LinkKey) -> bool:
+    claimed = [look.pairs[twin] for twin in key.twins if twin in look.pairs]
+    return all(it.tries >= len(TRIES) for it in claimed)
+
+
+async def _orphan_unseen(ctx: Context, look: Look, keys: set[LinkKey]) -> None:
+    """Links with an end that still does not come back after all tries, or whose deletion was
+    delivered, rest as orphans."""
+    unseen = {
+        key
+        for key in look.rows
+        if key in keys and _end_unseen(look, key)
+    }
+    await scope.orphan(ctx, look, sorted(unseen), "issue_not_returned")
+
+
+def _end_unseen(look: Look, key: LinkKey) -> bool:
+    return any(
+        look.readings[side].unread.get(look.twins[twin].on(side).id) == "not_returned"
+        for twin in key.twins
+        for side in Side
+    )
+
+
+def _apply_unknown(it: Settlement, reason: str) -> None:
+    if it.failure is not None:
+        return
+    if it.claimed.tries < len(TRIES):
+        it.again = max(it.again or 0.0, TRIES[it.claimed.tries])
+    else:
+        it.waiting = f"unknown:{reason}"
