@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
@@ -28,7 +29,22 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Dropper = Callable[[tuple[str, int]], None]
-BEFORE_KINDS = frozenset({"rate_limited", "error_before", "html", "drop_before"})
+BEFORE_KINDS = frozenset({"rate_limited", "error_before", "html"})
+
+
+@dataclass(slots=True)
+class _Asked:
+    """One call as it came in. ``found`` is its route and wildcards."""
+
+    method: str
+    api: str
+    gateway: bool
+    who: Identity
+    found: tuple[Route, tuple[str, ...]] | None
+    query: str
+    headers: dict[bytes, str]
+    body: bytes
+    request: str
 
 
 class SiteApp:
@@ -90,100 +106,86 @@ class SiteApp:
             return self._finish(place, request, Identity(None))
         api, rest, gateway = place
         who = identify(site, headers.get(b"authorization", ""), gateway=gateway)
+        found = self._router.find(rest)
+        asked = _Asked(method, api, gateway, who, found, query, headers, body, request)
         account = who.user.name if who.user else None
         fault = site.faults.pick(method, rest, account) if site.faults.plan else None
-        found = self._router.find(rest)
-        template = found[0].template if found else rest
         status = 0
         try:
-            reply = await self._faulty(
-                fault, who, method, (api, gateway), found, (query, headers, body, request)
-            )
+            reply = self._handle(asked) if fault is None else await self._faulty(fault, asked)
             if isinstance(reply, Reply):
                 status = reply.status
-                return self._finish(reply, request, who)
+                reply = self._finish(reply, request, who)
             return reply
         finally:
+            template = found[0].template if found else rest
             kind = fault.kind if fault else None
             site.requests.add(
                 Served(request, site.now(), method, rest, template, status, account, kind)
             )
 
-    async def _faulty(
-        self,
-        fault: Fault | None,
-        who: Identity,
-        method: str,
-        place: tuple[str, bool],
-        found: tuple[Route, tuple[str, ...]] | None,
-        given: tuple[str, dict[bytes, str], bytes, str],
-    ) -> Reply | httpx.TransportError:
-        """The call as the fault would have it; without one, the call."""
-        if fault is None:
-            return self._handle(who, method, place, found, given)
-        if fault.kind == "anonymous":
-            who.user, who.credential, who.failed, who.refusal = None, None, True, None
-        elif fault.kind == "unauthorized":
-            who.failed = True
-            return unauthorized()
-        elif fault.kind == "before" and fault.action is not None:
-            await _run(fault)
-        elif fault.kind == "slow":
-            await self.site.clock.sleep(fault.seconds)
-        elif fault.kind in BEFORE_KINDS:
-            if fault.kind == "drop_before":
-                return httpx.RemoteProtocolError("Server disconnected without a response.")
-            return dressed(self.site, fault, Reply(200))
-        elif fault.kind == "late_commit":
-            return await self._late(fault, lambda: self._handle(who, method, place, found, given))
-        reply = self._handle(who, method, place, found, given, fault)
+    async def _faulty(self, fault: Fault, asked: _Asked) -> Reply | httpx.TransportError:
+        """The call as the fault would have it."""
+        early = await self._before(fault, asked)
+        if early is not None:
+            return early
+        reply = self._handle(asked, fault)
         if fault.kind == "after":
             await _run(fault)
         if fault.kind == "drop_after":
             return httpx.RemoteProtocolError("Server disconnected without a response.")
         return dressed(self.site, fault, reply)
 
-    def _handle(
-        self,
-        who: Identity,
-        method: str,
-        place: tuple[str, bool],
-        found: tuple[Route, tuple[str, ...]] | None,
-        given: tuple[str, dict[bytes, str], bytes, str],
-        fault: Fault | None = None,
-    ) -> Reply:
+    async def _before(self, fault: Fault, asked: _Asked) -> Reply | httpx.TransportError | None:
+        """What happens before the call is handled; an answer if it never is, or not in time."""
+        who = asked.who
+        if fault.kind == "anonymous":
+            who.user, who.credential, who.failed, who.refusal = None, None, True, None
+        elif fault.kind == "unauthorized":
+            who.failed = True
+            return unauthorized()
+        elif fault.kind == "before":
+            await _run(fault)
+        elif fault.kind == "slow":
+            await self.site.clock.sleep(fault.seconds)
+        elif fault.kind == "drop_before":
+            return httpx.RemoteProtocolError("Server disconnected without a response.")
+        elif fault.kind in BEFORE_KINDS:
+            return dressed(self.site, fault, Reply(200))
+        elif fault.kind == "late_commit":
+            return await self._late(fault, lambda: self._handle(asked))
+        return None
+
+    def _handle(self, asked: _Asked, fault: Fault | None = None) -> Reply:
         """Everything that a well-behaved Jira does; synchronous, hence atomic."""
-        site = self.site
-        query, headers, body, request = given
+        site, who = self.site, asked.who
         if who.refusal is not None:
             return who.refusal
-        if found is None:
+        if asked.found is None:
             return refused(Refusal(404, "null for uri: this resource does not exist."))
-        route, args = found
-        handler = route.handlers.get(method)
+        route, args = asked.found
+        handler = route.handlers.get(asked.method)
         if handler is None:
-            return refused(Refusal(405, f"Method {method} is not allowed."))
-        if body and method in ("POST", "PUT") and "json" not in headers.get(b"content-type", ""):
+            return refused(Refusal(405, f"Method {asked.method} is not allowed."))
+        if asked.body and "json" not in asked.headers.get(b"content-type", ""):
             return refused(Refusal(415, "The content type must be application/json."))
-        scope = scope_refusal(who.credential, method, route.template)
+        scope = scope_refusal(who.credential, asked.method, route.template)
         if scope is not None:
             return scope
-        api, gateway = place
-        base = f"{site.base_url}/ex/jira/{site.cloud_id}" if gateway else site.base_url
         call = Call(
             site,
             who.user,
-            api,
+            asked.api,
             tuple(unquote(arg) for arg in args),
-            parse_qs(query, keep_blank_values=True) if query else {},
-            body,
-            request,
-            base,
+            parse_qs(asked.query, keep_blank_values=True) if asked.query else {},
+            asked.body,
+            asked.request,
+            f"{site.base_url}/ex/jira/{site.cloud_id}" if asked.gateway else site.base_url,
         )
         if fault is not None and fault.kind == "issue_error":
             call.fail_issues, call.issue_errors = True, fault.issues
         try:
-            near = site.limits.call(method, route.template)
+            near = site.limits.call(asked.method, route.template)
             reply = handler(call)
         except Refusal as refusal:
             return refused(refusal)

@@ -58,8 +58,6 @@ def scope_refusal(credential: Credential | None, method: str, endpoint: str) -> 
     needed = "read:jira-work" if reading else "write:jira-work"
     if endpoint == "/myself":
         needed = "read:jira-user"
-        if "read:jira-work" in credential.scopes:  # both classic scopes are handed out together
-            return None
     if needed in credential.scopes and not endpoint.startswith("/webhooks"):
         return None
     return ok({"code": 401, "message": "Unauthorized; scope does not match"}, 401)

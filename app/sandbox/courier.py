@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from types import TracebackType
+from typing import Self
 
 import httpx
 
@@ -31,7 +32,7 @@ class Courier:
         self._sending: set[asyncio.Task[None]] = set()
         self._loop: asyncio.Task[None] | None = None
 
-    async def __aenter__(self) -> Courier:
+    async def __aenter__(self) -> Self:
         self._client = httpx.AsyncClient(
             timeout=TIMEOUT, transport=self._transport, trust_env=False
         )
@@ -49,6 +50,10 @@ class Courier:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._client.aclose()
+
+    def reroute(self, transport: httpx.AsyncBaseTransport) -> None:
+        """Send through another transport from now on: to a receiver in process, say."""
+        self._client = httpx.AsyncClient(timeout=TIMEOUT, transport=transport, trust_env=False)
 
     def pause(self) -> None:
         """Hold deliveries back; what is under way finishes."""

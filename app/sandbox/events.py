@@ -16,9 +16,7 @@ from app.sandbox.outbox import Flow, Webhook
 from app.sandbox.site import JiraSite
 
 
-def link(
-    site: JiraSite, event: str, made: Link, type_: LinkType, flow: Flow = "Primary"
-) -> None:
+def link(site: JiraSite, event: str, made: Link, type_: LinkType, flow: Flow = "Primary") -> None:
     """``issuelink_created`` or ``issuelink_deleted``; never filtered by JQL."""
     receivers = _receivers(site, event)
     if not receivers:
@@ -53,6 +51,7 @@ def issue(
     kind: str,
     actor: User,
     made: Issue,
+    *,
     change: History | None = None,
 ) -> None:
     """``jira:issue_*``; the changelog only on updates that have one."""

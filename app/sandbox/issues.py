@@ -17,6 +17,7 @@ def create(
     actor: User,
     project: Project,
     summary: str,
+    *,
     description: str = "",
     issuetype: str = "Task",
     custom: Mapping[str, Any] | None = None,
@@ -69,7 +70,7 @@ def comment(site: JiraSite, actor: User, issue: Issue, body: str) -> Comment:
     at = site.now()
     made = Comment(site.next_id("comment"), actor.name, body, at)
     issue.comments = (*issue.comments, made)
-    links.touch(site, issue, at)
+    links.touch(issue, at)
     events.comment(site, "comment_created", actor, issue, made)
     events.issue(site, "jira:issue_updated", "issue_commented", actor, issue)
     return made
@@ -104,7 +105,7 @@ def archive(site: JiraSite, actor: User, issue: Issue, archived: bool = True) ->
     issue.archived_at = site.now()
 
 
-def hide(site: JiraSite, issue: Issue, user: str, hidden: bool = True) -> None:
+def hide(issue: Issue, user: str, hidden: bool = True) -> None:
     """Issue security against one user. Bumps nothing and tells nobody."""
     names = set(issue.hidden_from)
     (names.add if hidden else names.discard)(user)
@@ -147,6 +148,6 @@ def _record(
     at = site.now()
     entry = History(site.next_id("history"), actor.name, at, items)
     issue.history.append(entry)
-    links.touch(site, issue, at)
-    events.issue(site, "jira:issue_updated", kind, actor, issue, entry)
+    links.touch(issue, at)
+    events.issue(site, "jira:issue_updated", kind, actor, issue, change=entry)
     return entry

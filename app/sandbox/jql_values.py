@@ -35,7 +35,7 @@ def instant(site: JiraSite, user: User | None, text: str) -> int:
         return int(text)
     for form in FORMATS:
         try:
-            made = datetime.strptime(text, form)
+            made = datetime.strptime(text, form)  # noqa: DTZ007 - the reader's zone comes below
         except ValueError:
             continue
         own = zone("Etc/UTC" if user is None else user.time_zone)
@@ -90,6 +90,4 @@ def _custom(site: JiraSite, field: str) -> str:
         named = numbered is not None and made.number == int(numbered.group(1))
         if named or made.name.casefold() == field:
             return made.id
-    raise Refusal(
-        400, f"Field '{field}' does not exist or you do not have permission to view it."
-    )
+    raise Refusal(400, f"Field '{field}' does not exist or you do not have permission to view it.")

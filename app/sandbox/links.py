@@ -6,10 +6,8 @@ links even of a symmetric type.
 
 from __future__ import annotations
 
-from typing import Literal
-
 from app.sandbox import events
-from app.sandbox.logbook import Mutation
+from app.sandbox.logbook import Mutation, MutationKind
 from app.sandbox.model import ChangeItem, History, Issue, Link, LinkType, Refusal, User
 from app.sandbox.site import GONE, JiraSite
 
@@ -39,9 +37,9 @@ def create(
     site.triples[triple] = link.id
     source.links[link.id] = None
     destination.links[link.id] = None
-    _log(site, "created", actor, link, type_, source, destination, request, cause)
+    _log(site, "created", actor, link, request=request, cause=cause)
     if not type_.system:
-        _history(site, actor, type_, source, destination, at, added=True)
+        _history(site, actor, type_, source, destination, at=at, added=True)
     events.link(site, "issuelink_created", link, type_)
     if site.quirks.issue_event_on_link and not type_.system:
         _issue_events(site, actor, source, destination)
@@ -68,9 +66,9 @@ def remove(
         until = site.now() + int(site.lag.links * 1000)
         for end in (source.id, destination.id):
             site.ghosts.setdefault(end, []).append((until, link))
-    _log(site, "removed", actor, link, type_, source, destination, request, cause)
+    _log(site, "removed", actor, link, request=request, cause=cause)
     if trace and not type_.system:
-        _history(site, actor, type_, source, destination, site.now(), added=False)
+        _history(site, actor, type_, source, destination, at=site.now(), added=False)
     events.link(site, "issuelink_deleted", link, type_, "Primary" if trace else "Secondary")
     if trace and site.quirks.issue_event_on_link and not type_.system:
         _issue_events(site, actor, source, destination)
@@ -143,7 +141,7 @@ def unfiltered(site: JiraSite, issue: Issue) -> list[Link]:
     return [link for link in found if not site.types[link.type_id].system]
 
 
-def touch(site: JiraSite, issue: Issue, at: int) -> None:
+def touch(issue: Issue, at: int) -> None:
     """Bump ``updated``, remembering what search still believes."""
     issue.indexed = issue.updated
     issue.updated = at
@@ -161,8 +159,8 @@ def _history(
     type_: LinkType,
     source: Issue,
     destination: Issue,
-    at: int,
     *,
+    at: int,
     added: bool,
 ) -> None:
     for issue, other, wording in (
@@ -176,38 +174,37 @@ def _history(
             else ChangeItem("Link", before=other.key, before_text=text)
         )
         issue.history.append(History(site.next_id("history"), actor.name, at, (item,)))
-        touch(site, issue, at)
+        touch(issue, at)
 
 
 def _issue_events(site: JiraSite, actor: User, source: Issue, destination: Issue) -> None:
     for issue in (source, destination):
-        events.issue(site, "jira:issue_updated", "issue_updated", actor, issue, issue.history[-1])
+        events.issue(
+            site, "jira:issue_updated", "issue_updated", actor, issue, change=issue.history[-1]
+        )
 
 
 def _log(
     site: JiraSite,
-    kind: Literal["created", "removed"],
+    kind: MutationKind,
     actor: User,
     link: Link,
-    type_: LinkType,
-    source: Issue,
-    destination: Issue,
+    *,
     request: str | None,
     cause: str,
 ) -> None:
-    site.mutations.entries.append(
-        Mutation(
-            site.now(),
-            kind,
-            actor.name,
-            link.id,
-            type_.id,
-            type_.name,
-            source.id,
-            destination.id,
-            source.key,
-            destination.key,
-            request,
-            cause,
-        )
+    entry = Mutation(
+        at=site.now(),
+        kind=kind,
+        actor=actor.name,
+        link_id=link.id,
+        type_id=link.type_id,
+        type_name=site.types[link.type_id].name,
+        source=link.source,
+        destination=link.destination,
+        source_key=site.issues[link.source].key,
+        destination_key=site.issues[link.destination].key,
+        request=request,
+        cause=cause,
     )
+    site.mutations.entries.append(entry)

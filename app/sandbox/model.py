@@ -177,6 +177,6 @@ class Credential:
     secret: str
     user: str
     kind: Literal["api_token", "pat", "scoped"]
-    scopes: frozenset[str] = frozenset({"read:jira-work", "write:jira-work"})
+    scopes: frozenset[str] = frozenset()
     expired: bool = False
     on_failure: Literal["anonymous", "unauthorized"] = "anonymous"

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import hmac
 import heapq
+import hmac
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace

@@ -49,7 +49,9 @@ class Person:
         found = self.site.project(project)
         if found is None or not self.site.can(self.user, "CREATE_ISSUES", found):
             raise Refusal(404, f"No project could be found with key '{project}'.")
-        return issues.create(self.site, self.user, found, summary, description, issuetype)
+        return issues.create(
+            self.site, self.user, found, summary, description=description, issuetype=issuetype
+        )
 
     def edit(self, issue: str, **values: Any) -> None:
         """System fields by name, custom fields by id: ``edit("A-1", customfield_10050="B-1")``."""
@@ -70,7 +72,7 @@ class Person:
 
     def hide(self, issue: str, user: str, hidden: bool = True) -> None:
         """Take ``issue`` out of sight of ``user``."""
-        issues.hide(self.site, self._seen(issue), user, hidden)
+        issues.hide(self._seen(issue), user, hidden)
 
     def delete(self, issue: str) -> None:
         issues.delete(self.site, self.user, self._seen(issue))

@@ -42,9 +42,7 @@ def bulkfetch(call: Call) -> Reply:
     view = call.view()
     shown, errors = [], []
     for issue in _visible(call, refs):
-        if call.fail_issues and (
-            call.issue_errors is None or str(issue.id) in call.issue_errors
-        ):
+        if call.fail_issues and (call.issue_errors is None or str(issue.id) in call.issue_errors):
             errors.append({"id": str(issue.id), "errorMessage": "The issue could not be fetched."})
             continue
         made = view.issue(issue, fields, without)
@@ -145,7 +143,7 @@ def create(call: Call) -> Reply:
         user,
         project,
         summary,
-        plain(call, fields.get("description"), "description"),
+        description=plain(call, fields.get("description"), "description"),
         issuetype=str((fields.get("issuetype") or {}).get("name") or "Task"),
         custom={name: fields[name] for name in fields if name in call.site.custom_fields},
     )

@@ -93,20 +93,20 @@ def fields(call: Call) -> Reply:
         }
         for name in FIELD
     ]
-    for made in call.site.custom_fields.values():
-        shown.append(
-            {
-                "id": made.id,
-                "key": made.id,
-                "name": made.name,
-                "custom": True,
-                "orderable": True,
-                "navigable": True,
-                "searchable": True,
-                "clauseNames": [f"cf[{made.number}]", made.name],
-                "schema": {"type": "string", "custom": made.kind, "customId": made.number},
-            }
-        )
+    shown += [
+        {
+            "id": made.id,
+            "key": made.id,
+            "name": made.name,
+            "custom": True,
+            "orderable": True,
+            "navigable": True,
+            "searchable": True,
+            "clauseNames": [f"cf[{made.number}]", made.name],
+            "schema": {"type": "string", "custom": made.kind, "customId": made.number},
+        }
+        for made in call.site.custom_fields.values()
+    ]
     if call.site.flavour == "datacenter":
         for one in shown:
             del one["key"]

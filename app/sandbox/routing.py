@@ -102,7 +102,11 @@ class Router:
             return route, ()
         given = path[1:].split("/")
         for route in self._by_length.get(len(given), ()):
-            if all(part is None or part == one for part, one in zip(route.parts, given)):
-                found = tuple(one for part, one in zip(route.parts, given) if part is None)
+            if all(
+                part is None or part == one for part, one in zip(route.parts, given, strict=True)
+            ):
+                found = tuple(
+                    one for part, one in zip(route.parts, given, strict=True) if part is None
+                )
                 return route, found
         return None

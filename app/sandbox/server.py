@@ -40,8 +40,12 @@ def listen(
     url: str,
     secret: str,
     *,
-    events: Sequence[str] = ("issuelink_created", "issuelink_deleted", "jira:issue_updated",
-                             "jira:issue_deleted"),
+    events: Sequence[str] = (
+        "issuelink_created",
+        "issuelink_deleted",
+        "jira:issue_updated",
+        "jira:issue_deleted",
+    ),
     jql: str | None = None,
 ) -> Webhook:
     """Register a webhook as an administrator would by hand."""  # fmt: skip
@@ -80,7 +84,15 @@ def signed_in(
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals to whoever owns the loop."""
+    """Leaves signals to whoever owns the loop; ``up`` is set once it listens."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.up.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -130,8 +142,9 @@ async def _serve_one(site: JiraSite, host: str, port: int) -> AsyncIterator[Serv
     app.dropper = server.drop
     running = asyncio.create_task(server.serve(sockets=[listener]))
     try:
-        while not server.started and not running.done():
-            await asyncio.sleep(0)
+        up = asyncio.create_task(server.up.wait())
+        await asyncio.wait({up, running}, return_when=asyncio.FIRST_COMPLETED)
+        up.cancel()
         if running.done():
             running.result()
         async with Courier(site) as courier:

@@ -101,7 +101,7 @@ class JiraSite:
         self.flavour: Flavour = flavour
         self.seed = seed
         self.clock: Clock = clock or WallClock()
-        self.random = random.Random(f"{name}/{seed}")
+        self.random = random.Random(f"{name}/{seed}")  # noqa: S311 - seeded on purpose
         self.base_url = public_url or f"http://{name}.jira.invalid{context}"
         self.public_url = public_url
         self.context = context
@@ -178,7 +178,7 @@ class JiraSite:
         user: str,
         *,
         scoped: bool = False,
-        scopes: Iterable[str] = ("read:jira-work", "write:jira-work"),
+        scopes: Iterable[str] = ("read:jira-work", "write:jira-work", "read:jira-user"),
     ) -> str:
         """A fresh secret: an API token (Cloud), a personal access token (DC), or a scoped token."""
         prefix = "ATSTT" if scoped else "ATATT" if self.flavour == "cloud" else "pat"
@@ -189,7 +189,7 @@ class JiraSite:
 
     def person(self, name: str) -> Person:
         """Somebody in the browser: acts at once, under the same permissions as REST."""
-        from app.sandbox.people import Person
+        from app.sandbox.people import Person  # noqa: PLC0415 - people know sites, too
 
         return Person(self, self.users[name])
 
@@ -285,9 +285,7 @@ class JiraSite:
 
     # -- truth for tests
 
-    def triples_of(
-        self, chosen: Callable[[Link], bool] | None = None
-    ) -> set[tuple[str, str, str]]:
+    def triples_of(self, chosen: Callable[[Link], bool] | None = None) -> set[tuple[str, str, str]]:
         """All links as (source key, type name, destination key)."""
         return {
             (

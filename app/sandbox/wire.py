@@ -130,9 +130,7 @@ def plain(call: Call, value: Any, name: str) -> str:
         return ""
     if call.api == "3":
         if not isinstance(value, dict) or value.get("type") != "doc":
-            raise Refusal(
-                400, errors={name: "Operation value must be an Atlassian Document (ADF)"}
-            )
+            raise Refusal(400, errors={name: "Operation value must be an Atlassian Document (ADF)"})
         return "".join(_texts(value))
     if not isinstance(value, str):
         raise Refusal(400, errors={name: "Operation value must be a string"})

@@ -123,7 +123,8 @@ def build(
         "right", right_flavour, seed=seed, clock=clock, public_url=public_urls[1], first_id=20300
     )
     past = ManualClock(clock.now() - BUILD_DAYS * 86400)
-    builder = _Builder(left, right, sizes, random.Random(f"world/{seed}"), past)
+    dice = random.Random(f"world/{seed}")  # noqa: S311 - seeded on purpose
+    builder = _Builder(left, right, sizes, dice, past)
     left.clock = right.clock = past
     world = builder.build()
     left.clock = right.clock = clock
@@ -159,8 +160,6 @@ class _Builder:
         }
         self._issues(fields["left"])
         self._links()
-        left_type, right_type = TYPES[0][0][0], TYPES[0][1][0]
-        del left_type, right_type
         return World(
             self.left,
             self.right,
@@ -200,11 +199,12 @@ class _Builder:
             self._issue(self.right, "P", number)
 
     def _issue(self, site: JiraSite, project: str, number: int) -> Issue:
-        found = site.project(project)
-        assert found is not None
+        found = site.projects[site.project_keys[project]]
         actor = site.user(PEOPLE[number % len(PEOPLE)])
         text = f"{CANARY} {project} {number}"
-        made = issues.create(site, actor, found, f"Summary {text}", f"Description {text}")
+        made = issues.create(
+            site, actor, found, f"Summary {text}", description=f"Description {text}"
+        )
         if number % 5 == 0:
             issues.comment(site, actor, made, f"Comment {text}")
         self.clock.tick(self.step)
@@ -216,9 +216,7 @@ class _Builder:
         for story in range(min(self.sizes.epics, len(self.pairs) - 1)):
             type_ = self.right.link_type("Epic-Story Link")
             epic = self.pairs[0][1]
-            links.create(
-                self.right, self.right.user("ann"), type_, epic, self.pairs[story + 1][1]
-            )
+            links.create(self.right, self.right.user("ann"), type_, epic, self.pairs[story + 1][1])
         hub = self.pairs[len(self.pairs) // 2][1]
         made = [0]
 
@@ -231,7 +229,7 @@ class _Builder:
         self._until(self.sizes.foreign_right, on_right)
 
     def _until(self, wanted: int, make: Callable[[], bool]) -> None:
-        """Repeat until that many links are made; a small world that has no room left is an error."""
+        """Repeat until that many links are made; ValueError when the world has no room."""
         tries = 0
         while wanted:
             wanted -= make()
@@ -266,8 +264,7 @@ class _Builder:
         if hub is not None:
             b = hub
         elif dice < 0.2:
-            outside = self.right.project("P")
-            assert outside is not None
+            outside = self.right.projects[self.right.project_keys["P"]]
             b = self.right.issues[self.random.choice(list(outside.issues))]
         if b.id == d.id or self._known(a, c, b, d):
             return False
