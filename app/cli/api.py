@@ -1,0 +1,81 @@
+"""`twinlink api`: the HTTP process."""
+
+import importlib
+import signal
+import socket
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from app.cli.errors import UsageError
+from app.cli.listen import end_with_parent, listener
+from app.settings import Settings, load_settings
+
+_LAST_REQUESTS_SECONDS = 10
+"""How long a stop waits for answers under way. Streams of events would keep it for ever."""
+
+
+class Part(StrEnum):
+    WEBHOOKS = "webhooks"
+
+
+def api(
+    only: Annotated[
+        Part | None, typer.Option(help="Serve the webhook route and the probes alone.")
+    ] = None,
+    descriptor: Annotated[
+        int | None, typer.Option("--fd", hidden=True, help="A socket that already listens.")
+    ] = None,
+    lifeline: Annotated[
+        bool, typer.Option(hidden=True, help="End when standard input ends.")
+    ] = False,
+) -> None:
+    """Run the HTTP process: REST, webhooks and probes.
+
+    Reads TWINLINK_HOST and TWINLINK_PORT; needs TWINLINK_DATABASE_URL. Stops on SIGTERM after the
+    answers under way.
+    """
+    settings = load_settings()
+    require_database(settings)
+    if lifeline:
+        end_with_parent()
+    if descriptor is None:
+        bound = listener(settings.host, settings.port)
+    else:
+        bound = socket.socket(fileno=descriptor)
+    _serve(_create_app(settings, only), bound)
+
+
+def require_database(settings: Settings) -> None:
+    if settings.database_url is None:
+        raise UsageError(
+            "TWINLINK_DATABASE_URL is not set",
+            details=["`twinlink up` runs everything on this machine with embedded servers"],
+        )
+
+
+def _create_app(settings: Settings, only: Part | None) -> Any:
+    return importlib.import_module("app.main").create_app(
+        settings, only=None if only is None else only.value
+    )
+
+
+def _serve(app: Any, bound: socket.socket) -> None:
+    import uvicorn  # noqa: PLC0415 - as above
+
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_LAST_REQUESTS_SECONDS,
+    )
+    # uvicorn raises the signal again once it has stopped: then it is the end, and a good one.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _leave)
+    uvicorn.Server(config).run(sockets=[bound])
+
+
+def _leave(_number: int, _frame: object) -> None:
+    raise SystemExit(0)

@@ -1,0 +1,102 @@
+"""Everything that `twinlink up` runs: servers, schema, secrets, the API and a worker."""
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from app.cli import local
+from app.cli.children import Children
+from app.cli.errors import CommandError
+from app.cli.listen import address, listener
+from app.cli.migrate import migrated
+from app.cli.servers import Embedded, start_servers
+from app.cli.stop import Stop
+from app.embedded import EmbeddedError
+from app.embedded.process import DirectoryLock
+from app.settings import Settings
+
+_READY_SECONDS = 60.0
+"""From the start of the API's process to its first answer, on a machine that is busy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Household:
+    """`settings` name the servers, the secrets and the port that are in use."""
+
+    settings: Settings
+    api_url: str
+    embedded: tuple[Embedded, ...]
+    children: Children
+
+
+async def start(
+    settings: Settings,
+    port: int,
+    *,
+    stop: Stop,
+    stack: AsyncExitStack,
+    durable: bool = True,
+) -> Household:
+    """In the order in which the parts need each other; `stack` ends them in reverse. Errors:
+    `CommandError`, and `Stopped` if somebody asked for that meanwhile."""
+    children = Children()
+    stop.at_once = children.kill
+    # Listening comes first: a taken port is found at once, and whoever calls early waits.
+    bound = stack.enter_context(listener(settings.host, port))
+    claim(settings.data_dir, stack)
+    servers = await stop.unless(start_servers(settings, stack, durable=durable))
+    await stop.unless(migrated(servers.migrate_url))
+    settings = local.with_kept_secrets(servers.settings)
+    settings = settings.model_copy(update={"port": bound.getsockname()[1]})
+    told = local.environment(settings)
+    stack.push_async_callback(children.end)
+    await children.start("api", f"--fd={bound.fileno()}", environment=told, fds=[bound.fileno()])
+    await children.start("worker", environment=told)
+    home = Household(settings, address(bound), servers.embedded, children)
+    await stop.unless(first(_answers(home.api_url), children.first_end()))
+    announce(home, settings.data_dir, stack)
+    return home
+
+
+def claim(directory: Path, stack: AsyncExitStack) -> None:
+    """One `up` per data directory, even where all of its servers are elsewhere."""
+    try:
+        local.make_directory(directory)
+        stack.callback(DirectoryLock(directory / "up.lock").release)
+    except (EmbeddedError, OSError) as error:
+        raise CommandError(str(error)) from None
+
+
+def announce(home: Household, directory: Path, stack: AsyncExitStack) -> None:
+    """Let the other commands that look into this directory find the service while it runs."""
+    running = local.announce(directory, home.settings, home.api_url)
+    stack.callback(running.unlink, missing_ok=True)
+
+
+async def first(*running: Coroutine[Any, Any, int]) -> int:
+    """The result of whichever ends first; the others are cancelled."""
+    tasks = [asyncio.ensure_future(one) for one in running]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return next(task for task in tasks if task in done).result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _answers(api_url: str) -> int:
+    """One question is enough: it waits in the listening socket until the API takes it."""
+    async with httpx.AsyncClient(timeout=_READY_SECONDS, trust_env=False) as client:
+        try:
+            answer = await client.get(f"{api_url}/readyz")
+        except httpx.TransportError as error:
+            raise CommandError(f"the api does not answer: {type(error).__name__}") from None
+    if answer.is_error:
+        raise CommandError("the api is not ready", details=answer.text.splitlines())
+    return 0

@@ -1,0 +1,118 @@
+"""What `twinlink up` keeps on its machine, so that the other commands find it by themselves.
+
+All files are readable by their owner alone. `admin.token`, `secret.key` and `installation.id` are
+made at the first boot and stay; `running.json` says where the service is while it runs.
+"""
+
+import json
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from pydantic import SecretStr, ValidationError
+
+from app.settings import PREFIX, Settings, load_settings
+
+ADMIN_TOKEN = "admin.token"  # noqa: S105 - a file's name
+SECRET_KEY = "secret.key"  # noqa: S105
+INSTALLATION = "installation.id"
+RUNNING = "running.json"
+
+
+def make_directory(directory: Path) -> None:
+    """As the embedded servers make it: started by root, another account has to enter it."""
+    if not directory.exists():
+        directory.mkdir(parents=True)
+        directory.chmod(0o711 if os.geteuid() == 0 else 0o700)
+
+
+def with_kept_secrets(settings: Settings) -> Settings:
+    """Fill in what the environment does not say with what the first boot made."""
+    directory = settings.data_dir
+    made: dict[str, Any] = {}
+    if settings.admin_token is None:
+        made["admin_token"] = SecretStr(_kept(directory / ADMIN_TOKEN, secrets.token_urlsafe))
+    if not settings.secret_key:
+        made["secret_key"] = (SecretStr(_kept(directory / SECRET_KEY, secrets.token_urlsafe)),)
+    if settings.installation is None:
+        made["installation"] = _kept(directory / INSTALLATION, lambda: str(uuid4()))
+    return settings.model_copy(update=made)
+
+
+def variables(settings: Settings) -> dict[str, str]:
+    """What a process beside `up` has to be told. The schema owner's URL is none of it."""
+    told = {
+        "database_url": _text(settings.database_url),
+        "redis_url": _text(settings.redis_url),
+        "data_dir": str(settings.data_dir),
+        "admin_token": _text(settings.admin_token),
+        "secret_key": ",".join(key.get_secret_value() for key in settings.secret_key),
+        "installation": settings.installation or "",
+        "allow_private_sites": str(int(settings.allow_private_sites)),
+        "host": settings.host,
+        "port": str(settings.port),
+        "log_format": settings.log_format,
+    }
+    return {name: value for name, value in told.items() if value}
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Our own environment, handed on to a child with what `up` decided."""
+    handed_on = {**os.environ}
+    handed_on.pop(PREFIX + "MIGRATE_DATABASE_URL", None)
+    told = variables(settings)
+    return handed_on | {PREFIX + name.upper(): value for name, value in told.items()}
+
+
+def announce(directory: Path, settings: Settings, api_url: str) -> Path:
+    """Write `running.json`; the caller removes it when the service ends."""
+    path = directory / RUNNING
+    _write(path, json.dumps(variables(settings) | {"api_url": api_url}))
+    return path
+
+
+def client_settings() -> Settings:
+    """The environment, completed by what runs on this machine. The environment wins."""
+    settings = load_settings()
+    told = _running(settings.data_dir / RUNNING)
+    if settings.api_url != told.get("api_url") and "api_url" in settings.model_fields_set:
+        told.pop("admin_token", None)  # another service must not be shown this one's token
+    told = {name: told[name] for name in told.keys() - settings.model_fields_set}
+    try:
+        return Settings(**told) if told else settings
+    except ValidationError:  # written by another version
+        return settings
+
+
+def _running(path: Path) -> dict[str, Any]:
+    try:
+        told = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _kept(path: Path, make: Callable[[], str]) -> str:
+    """The file's content, made on first use."""
+    if not path.exists():
+        _write(path, make())
+    return path.read_text().strip()
+
+
+def _write(path: Path, text: str) -> None:
+    """Whole or not at all, also over a crash: a lost key would make credentials unreadable."""
+    unfinished = path.with_name(path.name + ".unfinished")
+    unfinished.unlink(missing_ok=True)
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)
+
+
+def _text(secret: SecretStr | None) -> str:
+    return "" if secret is None else secret.get_secret_value()

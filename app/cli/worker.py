@@ -1,0 +1,26 @@
+"""`twinlink worker`: the process that looks at twins and writes links."""
+
+import importlib
+from typing import Annotated
+
+import typer
+
+from app.cli.api import require_database
+from app.cli.listen import end_with_parent
+from app.settings import load_settings
+
+
+def worker(
+    lifeline: Annotated[
+        bool, typer.Option(hidden=True, help="End when standard input ends.")
+    ] = False,
+) -> None:
+    """Run a worker process. Start as many as you like, on as many machines.
+
+    Needs TWINLINK_DATABASE_URL. Stops on SIGTERM after the looks under way.
+    """
+    settings = load_settings()
+    require_database(settings)
+    if lifeline:
+        end_with_parent()
+    importlib.import_module("workers.main").run(settings)
