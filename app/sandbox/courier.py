@@ -28,14 +28,13 @@ class Courier:
         self.site = site
         self.paused = False
         self._transport = transport
+        self._opened: list[httpx.AsyncClient] = []
         self._slots = asyncio.Semaphore(concurrency)
         self._sending: set[asyncio.Task[None]] = set()
         self._loop: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        self._client = httpx.AsyncClient(
-            timeout=TIMEOUT, transport=self._transport, trust_env=False
-        )
+        self._client = self._open(self._transport)
         self._loop = asyncio.create_task(self._run())
         return self
 
@@ -49,11 +48,17 @@ class Courier:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._client.aclose()
+        for client in self._opened:
+            await client.aclose()
 
     def reroute(self, transport: httpx.AsyncBaseTransport) -> None:
         """Send through another transport from now on: to a receiver in process, say."""
-        self._client = httpx.AsyncClient(timeout=TIMEOUT, transport=transport, trust_env=False)
+        self._client = self._open(transport)
+
+    def _open(self, transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient:
+        made = httpx.AsyncClient(timeout=TIMEOUT, transport=transport, trust_env=False)
+        self._opened.append(made)
+        return made
 
     def pause(self) -> None:
         """Hold deliveries back; what is under way finishes."""
@@ -102,9 +107,10 @@ class Courier:
                     headers=outbox.headers(delivery),
                 )
                 status = answer.status_code
-        except httpx.HTTPError:
+        except (httpx.HTTPError, httpx.InvalidURL):
             status = None
-        outbox.settle(delivery, status)
+        finally:
+            outbox.settle(delivery, status)  # whatever happens: a lost count would never be idle
 
 
 async def _sleep(site: JiraSite, seconds: float) -> None:

@@ -133,6 +133,10 @@ class JiraSite:
 
     # -- time and ids
 
+    def use_clock(self, clock: Clock) -> None:
+        """Another opinion about time, for the site and everything of it."""
+        self.clock = self.outbox.clock = self.limits.clock = clock
+
     def now(self) -> int:
         """Milliseconds."""
         return int(self.clock.now() * 1000)

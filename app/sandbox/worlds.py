@@ -125,9 +125,11 @@ def build(
     past = ManualClock(clock.now() - BUILD_DAYS * 86400)
     dice = random.Random(f"world/{seed}")  # noqa: S311 - seeded on purpose
     builder = _Builder(left, right, sizes, dice, past)
-    left.clock = right.clock = past
+    for site in (left, right):
+        site.use_clock(past)
     world = builder.build()
-    left.clock = right.clock = clock
+    for site in (left, right):
+        site.use_clock(clock)
     return world
 
 

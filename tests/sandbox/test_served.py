@@ -1,11 +1,11 @@
-"""Over real sockets: webhooks arrive signed, connections drop, public clients agree on direction."""
+"""Over sockets: webhooks arrive signed, connections drop, public clients agree on direction."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 from collections.abc import AsyncIterator, MutableMapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from typing import Any
 
 import httpx
@@ -22,7 +22,7 @@ SECRET = "made-up"
 
 def wall_site(flavour: Flavour = "cloud") -> JiraSite:
     site = small_site(flavour)
-    site.clock = site.outbox.clock = site.limits.clock = WallClock()
+    site.use_clock(WallClock())
     return site
 
 
@@ -131,7 +131,7 @@ async def test_pycontribs_jira(flavour: Flavour) -> None:
         options: dict[str, Any] = (
             {"basic_auth": (email, token)} if flavour == "cloud" else {"token_auth": token}
         )
-        with JIRA(base, max_retries=0, **options) as jira:
+        with closing(JIRA(base, max_retries=0, **options)) as jira:
             assert jira.myself()["displayName"] == "Twinlink"
             jira.create_issue_link("Blocks", "A-1", "A-2")
             issue = jira.issue("A-1", expand="changelog")
@@ -165,7 +165,7 @@ async def test_atlassian_python_api(flavour: Flavour) -> None:
             if flavour == "cloud"
             else {"token": token, "cloud": False}
         )
-        jira = AtlassianJira(url=base, **options)
+        jira: Any = AtlassianJira(url=base, **options)
         jira.create_issue_link(body_of("A-1", "A-2"))
         fields = jira.issue("A-1", fields="issuelinks")["fields"]
         entry = fields["issuelinks"][0]
