@@ -17,7 +17,7 @@ import httpx
 from app.sandbox.auth import SERAPH_FAILED, Identity, identify, scope_refusal, unauthorized
 from app.sandbox.faults import Fault
 from app.sandbox.limits import Limited
-from app.sandbox.logbook import Served
+from app.sandbox.logbook import RequestRecord
 from app.sandbox.misbehave import dressed, limited_reply
 from app.sandbox.model import Refusal
 from app.sandbox.routing import Route, Router
@@ -121,7 +121,7 @@ class SiteApp:
             template = found[0].template if found else rest
             kind = fault.kind if fault else None
             site.requests.add(
-                Served(request, site.now(), method, rest, template, status, account, kind)
+                RequestRecord(request, site.now(), method, rest, template, status, account, kind)
             )
 
     async def _faulty(self, fault: Fault, asked: _Asked) -> Reply | httpx.TransportError:

@@ -58,7 +58,7 @@ def issue(
     receivers = [
         hook
         for hook in _receivers(site, event)
-        if not hook.jql or jql.parse(hook.jql).matches(site, None, made, unrestricted=True)
+        if not hook.jql or jql.parse(hook.jql).takes(site, made)
     ]
     if not receivers:
         return

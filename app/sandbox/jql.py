@@ -1,49 +1,26 @@
-"""The part of JQL that synchronisers use: AND, OR, NOT, parentheses, comparisons, ORDER BY.
+"""JQL evaluated over a site, through its indexes where a query allows.
 
 Dates are read in the caller's own time zone and to the minute, as Jira does.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+import operator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from functools import lru_cache
 from typing import Any
 
+from app.sandbox.jql_syntax import Clause, Condition, Group, Parser
 from app.sandbox.jql_values import instant, matches_value, missing_value
-from app.sandbox.model import Issue, Refusal, User
+from app.sandbox.model import Issue, User
 from app.sandbox.site import JiraSite
 
-TOKEN = re.compile(
-    r"""\s*(?:(?P<quoted>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
-    |(?P<op>>=|<=|!=|!~|=|>|<|~)|(?P<mark>[(),])|(?P<word>[^\s"'=<>!~(),]+))""",
-    re.VERBOSE,
-)
 ISSUE_FIELDS = frozenset({"id", "key", "issue", "issuekey"})
 DATE_FIELDS = frozenset({"updated", "updateddate", "created", "createddate"})
-PLAIN_FIELDS = frozenset({"issuetype", "type", "status", "summary", "priority", "labels"})
-WORDS = frozenset({"and", "or", "not", "in", "is", "order"})
-
-
-@dataclass(frozen=True, slots=True)
-class Clause:
-    """``field`` is lower case; ``op`` one of = != in, not in, >= > <= < ~ !~ is, is not."""
-
-    field: str
-    op: str
-    values: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """``word`` is and, or, not."""
-
-    word: str
-    parts: tuple[Condition, ...]
-
-
-Condition = Clause | Group
+POSITIVE = frozenset({"=", "in"})
+COMPARE = {">=": operator.ge, ">": operator.gt, "<=": operator.le, "<": operator.lt}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +33,21 @@ class Query:
     def run(self, site: JiraSite, user: User | None) -> list[Issue]:
         """All matching issues that this caller may see, ordered; archived ones never."""
         pool = _candidates(self.where, site)
+        reading = _Reading(site, user)
         found = [
             issue
             for issue in (site.issues.values() if pool is None else pool)
-            if self.matches(site, user, issue)
+            if (self.where is None or reading.holds(self.where, issue))
+            and not issue.archived
+            and site.can_browse(user, issue)
         ]
         for field, descending in reversed(self.order or (("id", True),)):
             found.sort(key=_sort_key(field), reverse=descending)
         return found
 
-    def matches(
-        self, site: JiraSite, user: User | None, issue: Issue, *, unrestricted: bool = False
-    ) -> bool:
-        """``unrestricted`` ignores permissions: webhook filters."""
-        if issue.archived or not (unrestricted or site.can_browse(user, issue)):
-            return False
-        return self.where is None or _holds(self.where, site, user, issue)
+    def takes(self, site: JiraSite, issue: Issue) -> bool:
+        """Whether a webhook filter lets this issue pass, whoever may see it."""
+        return self.where is None or _Reading(site, None).holds(self.where, issue)
 
     def missing(self, site: JiraSite, user: User | None) -> list[str]:
         """What Jira complains about: values that do not exist or that the caller cannot see."""
@@ -86,108 +62,7 @@ class Query:
 @lru_cache(maxsize=256)
 def parse(text: str) -> Query:
     """Raises Refusal(400) for what is not understood."""
-    return _Parser(text).query()
-
-
-class _Parser:
-    def __init__(self, text: str) -> None:
-        self.tokens: list[tuple[str, str]] = []
-        self.at = 0
-        end = len(text.rstrip())
-        position = 0
-        while position < end:
-            found = TOKEN.match(text, position)
-            if found is None or found.lastgroup is None:
-                raise Refusal(400, f"Error in the JQL Query at position {position}.")
-            value = found.group(found.lastgroup)
-            if found.lastgroup == "quoted":
-                value = re.sub(r"\\(.)", r"\1", value[1:-1])
-            self.tokens.append((found.lastgroup, value))
-            position = found.end()
-
-    def query(self) -> Query:
-        where = None if self._is("order") or self._done() else self._or()
-        order: list[tuple[str, bool]] = []
-        if self._take("order"):
-            self._need("by")
-            while True:
-                field = self._next().lower()
-                descending = self._take("desc")
-                if not descending:
-                    self._take("asc")
-                order.append((field, descending))
-                if not self._take(","):
-                    break
-        if not self._done():
-            raise Refusal(400, f"Error in the JQL Query: unexpected '{self.tokens[self.at][1]}'.")
-        return Query(where, tuple(order))
-
-    def _or(self) -> Condition:
-        parts = [self._and()]
-        while self._take("or"):
-            parts.append(self._and())
-        return parts[0] if len(parts) == 1 else Group("or", tuple(parts))
-
-    def _and(self) -> Condition:
-        parts = [self._term()]
-        while self._take("and"):
-            parts.append(self._term())
-        return parts[0] if len(parts) == 1 else Group("and", tuple(parts))
-
-    def _term(self) -> Condition:
-        if self._take("not"):
-            return Group("not", (self._term(),))
-        if self._take("("):
-            inner = self._or()
-            self._need(")")
-            return inner
-        field = self._next().lower()
-        if self._take("not"):
-            self._need("in")
-            return Clause(field, "not in", self._list())
-        if self._take("in"):
-            return Clause(field, "in", self._list())
-        if self._take("is"):
-            op = "is not" if self._take("not") else "is"
-            if self._next().lower() not in ("empty", "null"):
-                raise Refusal(400, "Error in the JQL Query: 'is' needs EMPTY.")
-            return Clause(field, op, ())
-        op = self._next()
-        if op not in ("=", "!=", ">=", "<=", ">", "<", "~", "!~"):
-            raise Refusal(400, f"Error in the JQL Query: Expecting operator but got '{op}'.")
-        return Clause(field, op, (self._next(),))
-
-    def _list(self) -> tuple[str, ...]:
-        self._need("(")
-        values = [self._next()]
-        while self._take(","):
-            values.append(self._next())
-        self._need(")")
-        return tuple(values)
-
-    def _done(self) -> bool:
-        return self.at >= len(self.tokens)
-
-    def _is(self, word: str) -> bool:
-        if self._done():
-            return False
-        kind, value = self.tokens[self.at]
-        return kind != "quoted" and value.lower() == word
-
-    def _take(self, word: str) -> bool:
-        found = self._is(word)
-        self.at += found
-        return found
-
-    def _need(self, word: str) -> None:
-        if not self._take(word):
-            raise Refusal(400, f"Error in the JQL Query: Expecting '{word}'.")
-
-    def _next(self) -> str:
-        if self._done():
-            raise Refusal(400, "Error in the JQL Query: unexpected end.")
-        self.at += 1
-        return self.tokens[self.at - 1][1]
+    return Query(*Parser(text).query())
 
 
 def _clauses(condition: Condition | None) -> list[Clause]:
@@ -216,35 +91,56 @@ def _candidates(condition: Condition | None, site: JiraSite) -> list[Issue] | No
     return None
 
 
-def _holds(condition: Condition, site: JiraSite, user: User | None, issue: Issue) -> bool:
-    if isinstance(condition, Clause):
-        return _clause_holds(condition, site, user, issue)
-    if condition.word == "and":
-        return all(_holds(part, site, user, issue) for part in condition.parts)
-    if condition.word == "or":
-        return any(_holds(part, site, user, issue) for part in condition.parts)
-    return not _holds(condition.parts[0], site, user, issue)
+@dataclass(slots=True)
+class _Reading:
+    """One evaluation: what a clause's values mean is looked up once, not per issue."""
 
+    site: JiraSite
+    user: User | None
+    meanings: dict[int, frozenset[int]] = dataclass_field(default_factory=dict)
 
-def _clause_holds(clause: Clause, site: JiraSite, user: User | None, issue: Issue) -> bool:
-    field, op, values = clause.field, clause.op, clause.values
-    if field in ISSUE_FIELDS:
-        hit = any((found := site.find(value)) is not None and found.id == issue.id
-                  for value in values)  # fmt: skip
-        return hit if op in ("=", "in") else not hit
-    if field == "project":
-        hit = any((made := site.project(value)) is not None and made.id == issue.project
-                  for value in values)  # fmt: skip
-        return hit if op in ("=", "in") else not hit
-    if field in DATE_FIELDS:
-        lag = int(site.lag.search * 1000)
-        moved = issue.indexed if lag and issue.updated + lag > site.now() else issue.updated
-        at = moved if field.startswith("updated") else issue.created
-        limit = instant(site, user, values[0])
-        return {">=": at >= limit, ">": at > limit, "<=": at <= limit, "<": at < limit}.get(
-            op, at == limit
-        )
-    return matches_value(site, issue, field, op, values)
+    def holds(self, condition: Condition, issue: Issue) -> bool:
+        if isinstance(condition, Clause):
+            return self._clause(condition, issue)
+        if condition.word == "and":
+            return all(self.holds(part, issue) for part in condition.parts)
+        if condition.word == "or":
+            return any(self.holds(part, issue) for part in condition.parts)
+        return not self.holds(condition.parts[0], issue)
+
+    def _clause(self, clause: Clause, issue: Issue) -> bool:
+        field, op = clause.field, clause.op
+        if field in ISSUE_FIELDS:
+            return (issue.id in self._meaning(clause)) is (op in POSITIVE)
+        if field == "project":
+            return (issue.project in self._meaning(clause)) is (op in POSITIVE)
+        if field not in DATE_FIELDS:
+            return matches_value(self.site, issue, field, op, clause.values)
+        at = self._updated(issue) if field.startswith("updated") else issue.created
+        (limit,) = self._meaning(clause)
+        return bool(COMPARE.get(op, operator.eq)(at, limit))
+
+    def _meaning(self, clause: Clause) -> frozenset[int]:
+        known = self.meanings.get(id(clause))
+        if known is None:
+            known = self.meanings[id(clause)] = frozenset(self._look_up(clause))
+        return known
+
+    def _look_up(self, clause: Clause) -> Iterator[int]:
+        for value in clause.values:
+            if clause.field in DATE_FIELDS:
+                yield instant(self.site, self.user, value)
+            elif clause.field == "project":
+                project = self.site.project(value)
+                yield -1 if project is None else project.id
+            else:
+                issue = self.site.find(value)
+                yield -1 if issue is None else issue.id
+
+    def _updated(self, issue: Issue) -> int:
+        """As the search index believes."""
+        lag = int(self.site.lag.search * 1000)
+        return issue.indexed if lag and issue.updated + lag > self.site.now() else issue.updated
 
 
 def _sort_key(field: str) -> Callable[[Issue], Any]:

@@ -29,7 +29,7 @@ class Mutation:
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class RequestRecord:
     """One REST call. ``status`` 0 means that the caller got no answer (dropped, timed out)."""
 
     id: str
@@ -78,14 +78,14 @@ class RequestLog:
     ``keep`` off leaves only the counters, for benchmarks and soaks.
     """
 
-    entries: list[Served] = field(default_factory=list)
+    entries: list[RequestRecord] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     keep: bool = True
 
     def __len__(self) -> int:
         return sum(self.counts.values())
 
-    def add(self, served: Served) -> None:
+    def add(self, served: RequestRecord) -> None:
         self.counts[f"{served.method} {served.endpoint}"] += 1
         if self.keep:
             self.entries.append(served)
@@ -106,7 +106,7 @@ class RequestLog:
         endpoint: str | None = None,
         account: str | None = None,
         since: int = 0,
-    ) -> list[Served]:
+    ) -> list[RequestRecord]:
         return [
             entry
             for entry in self.entries[since:]

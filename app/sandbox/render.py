@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from app.sandbox import links
+from app.sandbox.fields import FIELD, HIDDEN_FIELD
 from app.sandbox.model import ChangeItem, History, Issue, Link, LinkType, Project, User
 from app.sandbox.site import JiraSite
 from app.sandbox.times import stamp
@@ -22,7 +23,6 @@ STATUS_CATEGORY = {
     "In Progress": (4, "indeterminate", "yellow", "In Progress"),
     "Done": (3, "done", "green", "Done"),
 }
-NAVIGABLE_NOT = frozenset({"comment", "worklog", "attachment", "issuerestriction"})
 
 
 @dataclass
@@ -37,8 +37,10 @@ class View:
 
     def __post_init__(self) -> None:
         self.base = self.base or self.site.base_url
-        self.rest = f"{self.base}/rest/api/{self.api}"
-        self.zone = "Etc/UTC" if self.user is None else self.user.time_zone
+        self._parts: dict[tuple[str, str], Json] = {}
+        self._authors: dict[str, Json | None] = {}
+        self.rest: str = f"{self.base}/rest/api/{self.api}"
+        self.zone: str = "Etc/UTC" if self.user is None else self.user.time_zone
 
     def time(self, at: int) -> str:
         return stamp(at, self.zone)
@@ -135,6 +137,22 @@ class View:
     # -- small parts
 
     def status(self, name: str) -> Json:
+        return self._once("status", name, self._status)
+
+    def priority(self, name: str) -> Json:
+        return self._once("priority", name, self._priority)
+
+    def issuetype(self, name: str) -> Json:
+        return self._once("issuetype", name, self._issuetype)
+
+    def _once(self, kind: str, name: str, make: Callable[[str], Json]) -> Json:
+        """The same part recurs in every linked issue of an answer."""
+        made = self._parts.get((kind, name))
+        if made is None:
+            made = self._parts[kind, name] = make(name)
+        return made
+
+    def _status(self, name: str) -> Json:
         known = {label: index for index, label in enumerate(STATUS_CATEGORY)}
         number, key, color, shown = STATUS_CATEGORY.get(name, STATUS_CATEGORY["To Do"])
         return {
@@ -152,7 +170,7 @@ class View:
             },
         }
 
-    def priority(self, name: str) -> Json:
+    def _priority(self, name: str) -> Json:
         number = {"Highest": "1", "High": "2", "Medium": "3", "Low": "4"}.get(name, "5")
         return {
             "self": f"{self.rest}/priority/{number}",
@@ -161,7 +179,7 @@ class View:
             "id": number,
         }
 
-    def issuetype(self, name: str) -> Json:
+    def _issuetype(self, name: str) -> Json:
         number = {"Task": 10002, "Epic": 10000, "Story": 10001, "Bug": 10003}.get(name, 10009)
         return {
             "self": f"{self.rest}/issuetype/{number}",
@@ -208,10 +226,15 @@ class View:
     def history(self, entry: History) -> Json:
         return {
             "id": str(entry.id),
-            "author": self.person(entry.author),
+            "author": self._author(entry.author),
             "created": self.time(entry.at),
             "items": [change_item(item) for item in entry.items],
         }
+
+    def _author(self, name: str) -> Json | None:
+        if name not in self._authors:
+            self._authors[name] = self.person(name)
+        return self._authors[name]
 
     # -- issues
 
@@ -246,92 +269,6 @@ class View:
             elif name in self.site.custom_fields:
                 shown[name] = made.custom.get(name)
         return shown
-
-
-Getter = Callable[[View, Issue], Any]
-
-
-def _nothing(_view: View, _issue: Issue) -> None:
-    return None
-
-
-def _empty(_view: View, _issue: Issue) -> list[Json]:
-    return []
-
-
-def _progress(_view: View, _issue: Issue) -> Json:
-    return {"progress": 0, "total": 0}
-
-
-def _comments(view: View, made: Issue) -> Json:
-    shown = [
-        {
-            "self": f"{view.rest}/issue/{made.id}/comment/{entry.id}",
-            "id": str(entry.id),
-            "author": view.person(entry.author),
-            "body": view.rich(entry.body),
-            "created": view.time(entry.at),
-        }
-        for entry in made.comments
-    ]
-    return {"comments": shown, "maxResults": len(shown), "total": len(shown), "startAt": 0}
-
-
-FIELD: dict[str, Getter] = {
-    "statuscategorychangedate": lambda view, made: view.time(made.created),
-    "issuetype": lambda view, made: view.issuetype(made.issuetype),
-    "timespent": _nothing,
-    "project": lambda view, made: view.project(view.site.projects[made.project]),
-    "fixVersions": _empty,
-    "aggregatetimespent": _nothing,
-    "resolution": _nothing,
-    "resolutiondate": _nothing,
-    "workratio": lambda _view, _made: -1,
-    "issuerestriction": lambda _view, _made: {"issuerestrictions": {}, "shouldDisplay": False},
-    "lastViewed": _nothing,
-    "watches": lambda view, made: {
-        "self": f"{view.rest}/issue/{made.key}/watchers",
-        "watchCount": 1,
-        "isWatching": True,
-    },
-    "created": lambda view, made: view.time(made.created),
-    "priority": lambda view, made: view.priority(made.priority),
-    "labels": lambda _view, made: list(made.labels),
-    "aggregatetimeoriginalestimate": _nothing,
-    "timeestimate": _nothing,
-    "versions": _empty,
-    "issuelinks": lambda view, made: view.issuelinks(made),
-    "assignee": lambda view, made: view.person(made.assignee),
-    "updated": lambda view, made: view.time(made.updated),
-    "status": lambda view, made: view.status(made.status),
-    "components": _empty,
-    "timeoriginalestimate": _nothing,
-    "description": lambda view, made: view.rich(made.description),
-    "timetracking": lambda _view, _made: {},
-    "security": _nothing,
-    "attachment": _empty,
-    "aggregatetimeestimate": _nothing,
-    "summary": lambda _view, made: made.summary,
-    "creator": lambda view, made: view.person(made.reporter),
-    "subtasks": _empty,
-    "reporter": lambda view, made: view.person(made.reporter),
-    "aggregateprogress": _progress,
-    "environment": _nothing,
-    "duedate": _nothing,
-    "progress": _progress,
-    "votes": lambda view, made: {
-        "self": f"{view.rest}/issue/{made.key}/votes",
-        "votes": 0,
-        "hasVoted": False,
-    },
-    "comment": _comments,
-    "worklog": lambda _view, _made: {"startAt": 0, "maxResults": 20, "total": 0, "worklogs": []},
-}
-HIDDEN_FIELD: dict[str, Getter] = {
-    "archivedby": lambda view, made: view.person(made.archived_by),
-    "archiveddate": lambda view, made: view.time(made.archived_at) if made.archived else None,
-}
-NAVIGABLE = frozenset(FIELD) - NAVIGABLE_NOT
 
 
 def change_item(item: ChangeItem) -> Json:

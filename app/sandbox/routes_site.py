@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from app.sandbox.fields import FIELD
 from app.sandbox.model import PROJECT_PERMISSIONS, Project, Refusal
-from app.sandbox.render import FIELD, Json
+from app.sandbox.render import Json
 from app.sandbox.times import stamp
 from app.sandbox.wire import Call, Reply, ok
 

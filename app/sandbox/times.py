@@ -21,8 +21,14 @@ def zone(name: str) -> tzinfo:
 
 def stamp(at: int, zone_name: str) -> str:
     """``2019-07-13T16:28:19.215-0700`` of a time in milliseconds."""
-    made = datetime.fromtimestamp(at // 1000, zone(zone_name))
-    return f"{made:%Y-%m-%dT%H:%M:%S}.{at % 1000:03d}{made:%z}"
+    second, offset = _second(at // 1000, zone_name)
+    return f"{second}.{at % 1000:03d}{offset}"
+
+
+@lru_cache(maxsize=65536)
+def _second(at: int, zone_name: str) -> tuple[str, str]:
+    made = datetime.fromtimestamp(at, zone(zone_name))
+    return f"{made:%Y-%m-%dT%H:%M:%S}", f"{made:%z}"
 
 
 @lru_cache(maxsize=4)

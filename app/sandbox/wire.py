@@ -7,8 +7,9 @@ from typing import Any
 
 import orjson
 
+from app.sandbox.fields import NAVIGABLE
 from app.sandbox.model import Issue, Refusal, User
-from app.sandbox.render import NAVIGABLE, Json, View
+from app.sandbox.render import Json, View
 from app.sandbox.site import JiraSite
 
 JSON = (b"content-type", b"application/json;charset=UTF-8")
