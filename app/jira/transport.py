@@ -19,10 +19,8 @@ BODY_LIMIT = 64 * 1024 * 1024
 """Bytes after decompression. 100 issues with 2,000 links each stay below it."""
 
 CONNECT_SECONDS = 5.0
-
-KEEP_ALIVE_SECONDS = 4.0
-"""Shorter than the 5 s after which common servers close: a write on a connection that the
-server closes at the same moment has an unknown outcome."""
+"""For a free connection, and again for a new one: a write leaves at most this twofold after its
+``send_before`` was checked, well before anybody may confirm it (design section 5)."""
 
 Observer = Callable[[CallRecord], None]
 
@@ -53,6 +51,7 @@ class Transport:
         self._timeout = timeout_seconds
         self._now = now
         self._base = site.base_url.rstrip("/")
+        connect = min(CONNECT_SECONDS, timeout_seconds)
         self._client = httpx.AsyncClient(
             transport=http,
             headers={
@@ -60,7 +59,7 @@ class Transport:
                 "Accept": "application/json",
                 "User-Agent": "twinlink",
             },
-            timeout=httpx.Timeout(timeout_seconds, connect=min(CONNECT_SECONDS, timeout_seconds)),
+            timeout=httpx.Timeout(timeout_seconds, connect=connect, pool=connect),
             follow_redirects=False,
             trust_env=False,
         )

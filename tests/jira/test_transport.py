@@ -1,0 +1,257 @@
+"""What one request may do: redirects, sizes, missing dates, rate limits, records."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+
+from app.core.authorship import NO_DATE
+from app.core.errors import NotSent, OutcomeUnknown, PermanentError, TransientError
+from app.core.links import Ends, IssueId, LinkId, ProjectKey, TypeId
+from app.jira import transport as transport_module
+from app.jira.answers import Answer
+from app.jira.budget import Scope
+from app.jira.client import BasicAuth, CallRecord, JiraClient, SiteAccess
+from app.jira.errors import LONGEST_RETRY_AFTER, retry_after
+
+Handler = Callable[[httpx.Request], httpx.Response]
+DATE = {"Date": "Fri, 29 Aug 2025 16:00:00 GMT"}
+NOW = datetime(2025, 8, 29, 16, 0, tzinfo=UTC)
+EMPTY = {"issues": [], "issueErrors": [], "startAt": 0, "total": 0}
+ENDS = Ends(IssueId("11"), IssueId("12"))
+
+
+class RecordingBudget:
+    """Grants at once; remembers what was asked of it."""
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[str, str, tuple[IssueId, ...], bool]] = []
+        self.paused: list[tuple[Scope, float]] = []
+        self.slowed: list[tuple[str, str]] = []
+
+    async def take(
+        self,
+        site: int,
+        endpoint: str,
+        method: str,
+        issues: Sequence[IssueId] = (),
+        *,
+        bulk: bool = False,
+    ) -> float:
+        self.taken.append((endpoint, method, tuple(issues), bulk))
+        return 0.0
+
+    async def pause(self, site: int, scope: Scope, seconds: float) -> None:
+        self.paused.append((scope, seconds))
+
+    async def slow(self, site: int, endpoint: str, method: str) -> None:
+        self.slowed.append((endpoint, method))
+
+
+Make = Callable[..., JiraClient]
+
+
+@pytest.fixture
+async def make() -> AsyncIterator[Make]:
+    opened: list[JiraClient] = []
+
+    def build(handler: Handler, deployment: str = "cloud", **options: object) -> JiraClient:
+        site = SiteAccess(
+            1,
+            "left",
+            "https://left.example/jira",
+            deployment,  # type: ignore[arg-type]
+            BasicAuth("bot@left.example", "token"),
+        )
+        client = JiraClient(site, http=httpx.MockTransport(handler), **options)  # type: ignore[arg-type]
+        opened.append(client)
+        return client
+
+    yield build
+    for client in opened:
+        await client.aclose()
+
+
+def always(response: httpx.Response) -> Handler:
+    return lambda _: httpx.Response(
+        response.status_code, headers=response.headers, content=response.content
+    )
+
+
+async def test_a_redirect_is_not_followed_and_costs_the_assurance(make: Make) -> None:
+    asked: list[str] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.host)
+        return httpx.Response(302, headers={"Location": "https://evil.example/"})
+
+    with pytest.raises(PermanentError) as caught:
+        await make(handler).link_types()
+    assert caught.value.code == "redirected"
+    assert asked == ["left.example"]
+
+
+async def test_the_path_of_the_base_url_stays(make: Make) -> None:
+    def handler(request: httpx.Request) -> httpx.Response:
+        assert request.url == "https://left.example/jira/rest/api/3/issueLinkType"
+        assert request.headers["Authorization"].startswith("Basic ")
+        return httpx.Response(200, json={"issueLinkTypes": []})
+
+    assert await make(handler).link_types() == []
+
+
+async def test_a_huge_body_is_given_up(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport_module, "BODY_LIMIT", 1000)
+    client = make(always(httpx.Response(200, content=b" " * 1001)))
+    with pytest.raises(TransientError) as caught:
+        await client.link_types()
+    assert (caught.value.code, caught.value.detail) == ("bad_answer", "body too large")
+
+
+async def test_broken_compression_is_a_bad_answer(make: Make) -> None:
+    def handler(_: httpx.Request) -> httpx.Response:
+        stream = httpx.ByteStream(b"not gzip")
+        return httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=stream)
+
+    with pytest.raises(TransientError) as caught:
+        await make(handler).link_types()
+    assert caught.value.code == "bad_answer"
+
+
+@pytest.mark.parametrize("deployment", ["cloud", "datacenter"])
+@pytest.mark.parametrize(
+    ("headers", "at"), [(DATE, NOW), ({}, NO_DATE), ({"Date": "today"}, NO_DATE)]
+)
+async def test_the_time_of_a_reading(
+    make: Make, deployment: str, headers: dict[str, str], at: datetime
+) -> None:
+    client = make(always(httpx.Response(200, json=EMPTY, headers=headers)), deployment)
+    assert (await client.read_issues([IssueId("11")])).at == at
+
+
+@pytest.mark.parametrize("page", [{}, {"issues": None}, [], {"issues": [], "issueErrors": 1}])
+@pytest.mark.parametrize("deployment", ["cloud", "datacenter"])
+async def test_an_answer_without_issues_is_no_answer(
+    make: Make, deployment: str, page: object
+) -> None:
+    client = make(always(httpx.Response(200, json=page)), deployment)
+    with pytest.raises(TransientError) as caught:
+        await client.read_issues([IssueId("11")])
+    assert caught.value.code == "bad_answer"
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        {"issues": [], "isLast": False},
+        {"issues": [], "isLast": False, "nextPageToken": ""},
+        {"issues": [], "isLast": False, "nextPageToken": "same"},
+    ],
+)
+async def test_a_page_without_a_successor_must_be_the_last(make: Make, page: object) -> None:
+    client = make(always(httpx.Response(200, json=page)))
+    with pytest.raises(TransientError):
+        [page async for page in client.search_issues([ProjectKey("A")])]
+
+
+async def test_a_data_center_page_must_reach_the_total(make: Make) -> None:
+    client = make(always(httpx.Response(200, json={"issues": [], "total": 1})), "datacenter")
+    with pytest.raises(TransientError):
+        await client.read_issues([IssueId("11")])
+
+
+async def test_a_404_that_is_not_jiras_proves_nothing(make: Make) -> None:
+    page = httpx.Response(404, content=b"<html>no route</html>")
+    with pytest.raises(TransientError):
+        await make(always(page)).get_link(LinkId("1"))
+
+
+async def test_a_link_under_another_id_is_a_bad_answer(make: Make) -> None:
+    ref = {"id": "11", "key": "A-1"}
+    link = {"id": "2", "type": {"id": "7"}, "inwardIssue": ref, "outwardIssue": ref}
+    with pytest.raises(TransientError):
+        await make(always(httpx.Response(200, json=link))).get_link(LinkId("1"))
+
+
+async def test_a_write_as_nobody_may_have_acted(make: Make) -> None:
+    headers = {"X-AUSERNAME": "anonymous"}
+    client = make(always(httpx.Response(201, headers=headers)), "datacenter")
+    with pytest.raises(OutcomeUnknown) as caught:
+        await client.create_link(TypeId("7"), ENDS.source, ENDS.destination)
+    assert caught.value.code == "anonymous"
+
+
+@pytest.mark.parametrize(
+    ("deployment", "reason", "scopes"),
+    [
+        ("cloud", "jira-burst-based", ["endpoint:issue_link:DELETE"]),
+        ("cloud", "jira-per-issue-on-write", ["issue:11", "issue:12"]),
+        ("cloud", "jira-quota-global-based", ["site"]),
+        ("cloud", "jira-quota-tenant-based", ["site"]),
+        ("cloud", "something-new", ["endpoint:issue_link:DELETE"]),
+        ("cloud", None, ["endpoint:issue_link:DELETE"]),
+        ("datacenter", None, ["site"]),
+    ],
+)
+async def test_only_what_429_names_is_paused(
+    make: Make, deployment: str, reason: str | None, scopes: list[str]
+) -> None:
+    headers = {"Retry-After": "7"} | ({"RateLimit-Reason": reason} if reason else {})
+    budget = RecordingBudget()
+    client = make(always(httpx.Response(429, headers=headers)), deployment, budget=budget)
+    with pytest.raises(NotSent) as caught:
+        await client.delete_link(LinkId("1"), ends=ENDS, bulk=True)
+    assert budget.taken == [("issue_link", "DELETE", (ENDS.source, ENDS.destination), True)]
+    assert budget.paused == [(scope, 7.0) for scope in scopes]
+    assert caught.value.retry_after == 7
+
+
+async def test_near_a_limit_the_budget_is_told(make: Make) -> None:
+    headers = {"X-RateLimit-NearLimit": "true"}
+    budget = RecordingBudget()
+    page = httpx.Response(200, json={"issueLinkTypes": []}, headers=headers)
+    await make(always(page), budget=budget).link_types()
+    assert budget.slowed == [("link_types", "GET")]
+    assert budget.paused == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "3"}, 3.0),
+        ({"retry-after": "0.5"}, 0.5),
+        ({"retry-after": "Fri, 29 Aug 2025 16:00:30 GMT"}, 30.0),
+        ({"retry-after": "Fri, 29 Aug 2025 15:00:00 GMT"}, 0.0),
+        ({"retry-after": "99999999"}, LONGEST_RETRY_AFTER),
+        ({"retry-after": "-1", "x-ratelimit-reset": "2025-08-29T16:01Z"}, 60.0),
+        ({"x-ratelimit-reset": "2025-08-29T16:00:10"}, 10.0),
+        ({"retry-after": "soon", "x-ratelimit-reset": "later"}, None),
+        ({"retry-after": "nan"}, None),
+        ({"retry-after": "٣"}, None),
+        ({}, None),
+    ],
+)
+def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
+    assert retry_after(Answer(429, headers, b""), NOW) == seconds
+
+
+async def test_every_request_is_recorded_once(make: Make) -> None:
+    records: list[CallRecord] = []
+    headers = {"atl-traceid": "abc123", "Content-Type": "application/json"}
+    page = httpx.Response(503, headers=headers)
+    with pytest.raises(TransientError):
+        await make(always(page), observe=records.append).link_types()
+    (record,) = records
+    assert (record.endpoint, record.method, record.status) == ("link_types", "GET", 503)
+    assert (record.outcome, record.request_id) == ("server_error", "abc123")
+
+
+async def test_what_was_never_answered_is_recorded_too(make: Make) -> None:
+    def handler(_: httpx.Request) -> httpx.Response:
+        raise httpx.ReadTimeout("")
+
+    records: list[CallRecord] = []
+    with pytest.raises(OutcomeUnknown):
+        await make(handler, observe=records.append).delete_link(LinkId("1"))
+    assert [(record.status, record.outcome) for record in records] == [(None, "timeout")]
