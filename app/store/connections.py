@@ -80,6 +80,13 @@ async def lock(conn: Connection, name: str) -> ConnectionRow | None:
     return None if connection_id is None else await by_id(conn, connection_id)
 
 
+async def lock_all(conn: Connection) -> None:
+    """Every live connection, in one order, until this transaction ends."""
+    await conn.execute(
+        "SELECT 1 FROM connections WHERE deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE"
+    )
+
+
 async def lock_admin(conn: Connection) -> None:
     """One creation or change of a connection at a time, over all API processes."""
     await conn.execute("SELECT pg_advisory_xact_lock($1)", _ADMIN_LOCK)

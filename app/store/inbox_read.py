@@ -53,6 +53,4 @@ async def deleted_issues(
         site,
         [int(issue) for issue in issues],
     )
-    return {
-        IssueId(str(row["issue_id"])): (row["delivery"], row["received_at"]) for row in rows
-    }
+    return {IssueId(str(row["issue_id"])): (row["delivery"], row["received_at"]) for row in rows}

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from app.core.guard import DAY, HOUR, WindowCount
 from app.core.ledger import LinkKey
 from app.core.links import IssueId, IssueKey, IssueRef, LinkId, PhysicalKey, Side, TypeId
+from app.store.ledger import Place
 from app.store.pool import Connection, Row
 from app.store.running import Running
 from app.store.work import Cause
@@ -39,12 +40,22 @@ class Wanted:
     right_type: TypeId
     origin: Side
     origin_link: LinkId | None
+    origin_source: IssueRef
+    origin_destination: IssueRef
     link_id: LinkId | None
     ledger_id: int | None
     read_at: datetime | None
     guarded: bool
     cause: Cause
     plan_id: int | None = None
+
+    @property
+    def place(self) -> Place:
+        """Where the ledger row of this link lies."""
+        mirror = (self.source, self.destination)
+        origin = (self.origin_source, self.origin_destination)
+        left, right = (origin, mirror) if self.origin is Side.LEFT else (mirror, origin)
+        return Place(*left, *right, self.physical)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +124,11 @@ async def insert(
             INSERT INTO intents (connection_id, site_id, operation, type_id, source_id, source_key,
                 destination_id, destination_key, key_source_id, key_destination_id, link_id,
                 left_type_id, right_type_id, source_twin_id, destination_twin_id, origin,
-                origin_link_id, ledger_id, guarded, plan_id, cause_kind, cause_id, revision,
-                read_at, created_at, send_before, confirm_after)
+                origin_link_id, origin_source_id, origin_source_key, origin_destination_id,
+                origin_destination_key, ledger_id, guarded, plan_id, cause_kind, cause_id,
+                revision, read_at, created_at, send_before, confirm_after)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-                    $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)
+                    $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31)
             ON CONFLICT (site_id, type_id, key_source_id, key_destination_id)
                 WHERE state = 'open' DO NOTHING
             RETURNING id
@@ -138,6 +150,10 @@ async def insert(
             it.key.destination_twin,
             it.origin.value,
             _int(it.origin_link),
+            int(it.origin_source.id),
+            it.origin_source.key,
+            int(it.origin_destination.id),
+            it.origin_destination.key,
             it.ledger_id,
             it.guarded,
             it.plan_id,
@@ -261,8 +277,10 @@ def _intent(row: Row) -> Intent:
         operation=row["operation"],
         site=row["site_id"],
         type_id=TypeId(str(row["type_id"])),
-        source=IssueRef(IssueId(str(row["source_id"])), IssueKey(row["source_key"])),
-        destination=IssueRef(IssueId(str(row["destination_id"])), IssueKey(row["destination_key"])),
+        source=_ref(row, "source"),
+        destination=_ref(row, "destination"),
+        origin_source=_ref(row, "origin_source"),
+        origin_destination=_ref(row, "origin_destination"),
         physical=_physical(row),
         key=LinkKey(
             TypeId(str(row["left_type_id"])), row["source_twin_id"], row["destination_twin_id"]
@@ -304,6 +322,10 @@ def _physical(row: Row) -> PhysicalKey:
         IssueId(str(row["key_source_id"])),
         IssueId(str(row["key_destination_id"])),
     )
+
+
+def _ref(row: Row, end: str) -> IssueRef:
+    return IssueRef(IssueId(str(row[f"{end}_id"])), IssueKey(row[f"{end}_key"]))
 
 
 def _link(value: int | None) -> LinkId | None:

@@ -214,9 +214,7 @@ async def versions(conn: Connection, rows: Iterable[Row]) -> set[int]:
     return {record["id"] for record in records}
 
 
-async def occupied(
-    conn: Connection, connection_id: int, keys: Sequence[LinkKey]
-) -> set[LinkKey]:
+async def occupied(conn: Connection, connection_id: int, keys: Sequence[LinkKey]) -> set[LinkKey]:
     """The keys among *keys* that have a row by now."""
     records = await conn.fetch(
         """SELECT l.left_type_id, l.source_twin_id, l.destination_twin_id
@@ -234,8 +232,9 @@ async def occupied(
 
 async def managed_keys(conn: Connection, keys: Sequence[PhysicalKey]) -> dict[PhysicalKey, int]:
     """The physical links among *keys* that a connection manages, with that connection's id."""
-    records = await conn.fetch(
-        """SELECT l.connection_id, l.mirror_site_id, l.mirror_type_id, l.mirror_source_id,
+    records = (
+        await conn.fetch(
+            """SELECT l.connection_id, l.mirror_site_id, l.mirror_type_id, l.mirror_source_id,
                   l.mirror_destination_id
            FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[])
                 u (site, type, source, destination)
@@ -243,8 +242,11 @@ async def managed_keys(conn: Connection, keys: Sequence[PhysicalKey]) -> dict[Ph
             AND l.mirror_source_id = u.source AND l.mirror_destination_id = u.destination
             AND (l.state = 'managed'
                  OR (l.state IN ('suspended', 'orphaned') AND l.former = 'managed'))""",
-        *(list(column) for column in zip(*(_physical(key) for key in keys), strict=True)),
-    ) if keys else []
+            *(list(column) for column in zip(*(_physical(key) for key in keys), strict=True)),
+        )
+        if keys
+        else []
+    )
     return {mirror_of(record): record["connection_id"] for record in records}
 
 

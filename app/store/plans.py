@@ -55,9 +55,7 @@ async def gathering(
     return created
 
 
-async def put(
-    conn: Connection, plan_id: int, changes: Sequence[Planned], *, now: datetime
-) -> int:
+async def put(conn: Connection, plan_id: int, changes: Sequence[Planned], *, now: datetime) -> int:
     """Add changes to an open plan; answers how many it did not hold before."""
     added = 0
     for it in changes:

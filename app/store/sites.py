@@ -10,6 +10,9 @@ from app.store.pool import Connection, Row
 
 Deployment = Literal["cloud", "datacenter"]
 
+# Two sites that turn out to be one Jira must not both be pinned.
+_ADMIN_LOCK = 0x7477_5341
+
 
 @dataclass(frozen=True, slots=True)
 class SiteRow:
@@ -77,6 +80,19 @@ async def lock(conn: Connection, name: str) -> SiteRow | None:
     """The site as it is, and nobody else changes it until this transaction ends."""
     query = f"SELECT {_COLUMNS} FROM sites WHERE name = $1 FOR NO KEY UPDATE"  # noqa: S608
     return _site(await conn.fetchrow(query, name))
+
+
+async def lock_admin(conn: Connection) -> None:
+    """One change of any site at a time, over all API processes."""
+    await conn.execute("SELECT pg_advisory_xact_lock($1)", _ADMIN_LOCK)
+
+
+async def with_identity(conn: Connection, identity: str, *, other_than: str) -> str | None:
+    """The name of another site that is pinned to this Jira."""
+    found: str | None = await conn.fetchval(
+        "SELECT name FROM sites WHERE identity = $1 AND name <> $2", identity, other_than
+    )
+    return found
 
 
 async def page(
@@ -158,6 +174,18 @@ async def users(conn: Connection, site_id: int) -> list[str]:
     """Names of the connections that join this site, deleted ones too: their audit names it."""
     rows = await conn.fetch(
         "SELECT name FROM connections WHERE $1 IN (left_site_id, right_site_id) ORDER BY name",
+        site_id,
+    )
+    return [row["name"] for row in rows]
+
+
+async def writers(conn: Connection, site_id: int) -> list[str]:
+    """Names of the connections on this site that may write."""
+    rows = await conn.fetch(
+        """
+        SELECT name FROM connections WHERE $1 IN (left_site_id, right_site_id)
+          AND deleted_at IS NULL AND mode <> 'shadow' ORDER BY name
+        """,
         site_id,
     )
     return [row["name"] for row in rows]

@@ -50,7 +50,7 @@ async def insert(
     expires_at: datetime | None,
     now: datetime,
 ) -> TokenRow:
-    row = await conn.fetchrow(
+    [row] = await conn.fetch(
         f"""
         INSERT INTO tokens (hash, role, owner, connections, created_by, expires_at, created_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING {_COLUMNS}
@@ -63,7 +63,6 @@ async def insert(
         expires_at,
         now,
     )
-    assert row is not None
     return _token(row)
 
 

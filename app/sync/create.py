@@ -6,7 +6,6 @@ Exactly one new link with our type and ends is taken; whose it is, the changelog
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 
 import stamina
 
@@ -49,7 +48,7 @@ async def _batch(
         return
     bulk = all(it.bulk for it in look.pairs.values())
     sent, outcomes = await _send_all(ctx, reserved.granted, results, bulk=bulk)
-    outcomes += await _read_back(ctx, look, sent, results)
+    outcomes += await _read_back(ctx, sent, results)
     await settle(ctx, look.running.id, outcomes)
     unknown = [intent.id for intent, _ in sent if results.get(intent.wanted.key) == "open"]
     if unknown:
@@ -109,7 +108,6 @@ async def _send(ctx: Context, intent: Intent, *, bulk: bool) -> str | None:
 
 async def _read_back(
     ctx: Context,
-    look: Look,
     sent: Sequence[tuple[Intent, Proposal]],
     results: dict[LinkKey, str],
 ) -> list[Outcome]:
@@ -123,7 +121,7 @@ async def _read_back(
     try:
         async for attempt in backoff:
             with attempt:
-                for intent, outcome in await _shown(ctx, look, list(waiting.values())):
+                for intent, outcome in await _shown(ctx, list(waiting.values())):
                     outcomes.append(outcome)
                     waiting.pop(intent.id)
                     results[outcome.key] = _word(outcome)
@@ -145,7 +143,7 @@ def _word(outcome: Outcome) -> str:
 
 
 async def _shown(
-    ctx: Context, look: Look, waiting: Sequence[tuple[Intent, Proposal]]
+    ctx: Context, waiting: Sequence[tuple[Intent, Proposal]]
 ) -> list[tuple[Intent, Outcome]]:
     found = []
     by_site: dict[int, list[tuple[Intent, Proposal]]] = {}
@@ -159,10 +157,9 @@ async def _shown(
         except (TransientError, PermanentError):
             continue
         for intent, _ in here:
-            place = look.place(intent.wanted.key, intent.wanted.origin.other)
             outcome = find_created(intent, reading, types, client)
             if outcome is not None:
-                found.append((intent, replace(outcome, place=place)))
+                found.append((intent, outcome))
     return found
 
 
@@ -198,14 +195,10 @@ def find_created(
     state, code = ("noop", "made_by_another") if verdict is Authorship.THEIRS else (
         "applied", f"read_back_{verdict}"
     )  # fmt: skip
-    return Outcome(
-        intent, state, code, link_id=link.id, authorship=verdict, authored_after=since
-    )
+    return Outcome(intent, state, code, link_id=link.id, authorship=verdict, authored_after=since)
 
 
-def listed_links(
-    intent: Intent, reading: Reading, types: Sequence[LinkType]
-) -> Mapping[str, Link]:
+def listed_links(intent: Intent, reading: Reading, types: Sequence[LinkType]) -> Mapping[str, Link]:
     """The links equal to the intent's that either end lists, by id."""
     wanted = intent.wanted
     kind = next((it for it in types if it.id == wanted.type_id), None)
@@ -220,4 +213,3 @@ def listed_links(
         for link in equal_links(view.links, kind, ends)
     ]
     return {link.id: link for link in found}
-

@@ -11,7 +11,7 @@ from app.core.ledger import Authorship, LinkKey, Row, State
 from app.core.links import LinkId, Side
 from app.store import audit, intents, ledger, running
 from app.store.intents import Intent
-from app.store.ledger import Change, NewRow, Place
+from app.store.ledger import Change, NewRow
 from app.store.pool import Connection
 from app.store.running import Running
 from app.sync.context import Context
@@ -23,15 +23,12 @@ class Outcome:
     """How one intent ended.
 
     ``state`` is ``applied``, ``noop`` or ``failed``; ``code`` says which way, for people.
-    ``link_id`` and ``authorship`` are set where a link was found after a create; ``place``
-    tells where its ledger row lies. ``row`` is the row that the write rested on.
+    ``link_id`` and ``authorship`` are set where a link was found after a create.
     """
 
     intent: Intent
     state: str
     code: str
-    place: Place | None = None
-    row: Row | None = None
     link_id: LinkId | None = None
     authorship: Authorship | None = None
     authored_after: datetime | None = None
@@ -99,13 +96,11 @@ async def _after_create(conn: Connection, state: Running, it: Outcome, now: date
     target = State.MANAGED if managed else State.PREEXISTING
     authorship = it.authorship if managed else None
     if row is not None:
-        change = Change(
-            row, target, None, authorship, it.authored_after, left, right, it.code
-        )
+        change = Change(row, target, None, authorship, it.authored_after, left, right, it.code)
         await ledger.change(conn, change, now=now)
-    elif it.place is not None:
+    else:
         new = NewRow(
-            wanted.key, wanted.right_type, it.place, wanted.origin, target, left, right,
+            wanted.key, wanted.right_type, wanted.place, wanted.origin, target, left, right,
             authorship, it.authored_after, it.code,
         )  # fmt: skip
         await ledger.insert(conn, state.id, new, now=now)

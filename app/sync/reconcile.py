@@ -27,7 +27,7 @@ from app.sync.look import Look
 from app.sync.record import record
 from app.sync.remove import remove_all
 from app.sync.reserve import Proposal, planned
-from app.sync.verdicts import settlements
+from app.sync.verdicts import back_off, settlements
 
 _LOG = structlog.get_logger(__name__)
 
@@ -80,7 +80,11 @@ async def _look(ctx: Context, connection_id: int, claimed: list[Claimed]) -> lis
     free = [it for it in claimed if it.twin_id not in busy]
     echoes = await echo.known(ctx, state, free)
     done = [Settlement(it) for it in free if it.twin_id in echoes]
-    return [*waiting, *done, *await _judge(ctx, state, [it for it in free if it.twin_id not in echoes])]
+    return [
+        *waiting,
+        *done,
+        *await _judge(ctx, state, [it for it in free if it.twin_id not in echoes]),
+    ]
 
 
 async def _judge(ctx: Context, state: Running, claimed: list[Claimed]) -> list[Settlement]:
@@ -89,24 +93,34 @@ async def _judge(ctx: Context, state: Running, claimed: list[Claimed]) -> list[S
         return []
     try:
         return await look_at(ctx, state, claimed)
-    except (TransientError, PermanentError) as error:
-        _LOG.warning("look_failed", connection=state.name, code=error.code, pairs=len(claimed))
-        permanent = isinstance(error, PermanentError)
-        return [_put_off(it, error, permanent=permanent) for it in claimed]
+    except TransientError as error:
+        _LOG.warning("look_put_off", connection=state.name, code=error.code, pairs=len(claimed))
+        now, least = ctx.clock(), error.retry_after or 0.0
+        return [
+            Settlement(it, again=max(least, back_off(it, now)), count_try=False) for it in claimed
+        ]
+    except PermanentError as error:
+        # Credentials, another Jira: nothing is wrong with these pairs. Once a minute.
+        _LOG.warning("look_refused", connection=state.name, code=error.code, pairs=len(claimed))
+        reason = f"site:{error.code}"
+        return [Settlement(it, again=60.0, waiting=reason, count_try=False) for it in claimed]
+    except Exception:
+        _LOG.exception("look_broke", connection=state.name, pairs=len(claimed))
+        return await _singly(ctx, state, claimed)
 
 
-def _put_off(it: Claimed, error: TransientError | PermanentError, *, permanent: bool) -> Settlement:
-    """Transient: soon, with back-off. Permanent (credentials, another Jira): once a minute."""
-    retry_after = getattr(error, "retry_after", None) or 0.0
-    delay = 60.0 if permanent else max(retry_after, min(60.0, 0.5 * 2 ** min(it.tries, 7)))
-    return Settlement(it, again=delay, waiting=f"site:{error.code}" if permanent else None)
+async def _singly(ctx: Context, state: Running, claimed: list[Claimed]) -> list[Settlement]:
+    """One pair that breaks our code must not take the others of its claim with it."""
+    if len(claimed) == 1:
+        return [Settlement(claimed[0], failure="internal")]
+    return [ended for it in claimed for ended in await _judge(ctx, state, [it])]
 
 
 async def look_at(ctx: Context, state: Running, claimed: list[Claimed]) -> list[Settlement]:
     """One whole look: read, decide, record, plan or act."""
     look, decisions = await decisions_for(ctx, state, claimed)
     stale = await record(ctx, look, decisions)
-    proposals = await _proposals(ctx, look, decisions)
+    proposals = await proposals_for(ctx, look, decisions)
     results: dict[LinkKey, str] = dict.fromkeys(stale, "stale")
     await _refresh_plans(ctx, look, decisions, proposals)
     if state.mode is not Mode.SHADOW:
@@ -119,13 +133,15 @@ async def look_at(ctx: Context, state: Running, claimed: list[Claimed]) -> list[
 
 
 async def decisions_for(
-    ctx: Context, state: Running, claimed: Iterable[Claimed]
+    ctx: Context, state: Running, claimed: Iterable[Claimed], *, dry: bool = False
 ) -> tuple[Look, dict[LinkKey, Decision]]:
-    """Read both sides and decide every link of these pairs; changes rest and keys only."""
+    """Read both sides and decide every link of these pairs. Follows moves and scope in the
+    store, unless *dry*."""
     look = await observe.begin(ctx, state, claimed)
     await observe.read_pairs(ctx, look)
-    await scope.follow_moves(ctx, look)
-    await scope.rest_and_resume(ctx, look)
+    if not dry:
+        await scope.follow_moves(ctx, look)
+        await scope.rest_and_resume(ctx, look)
     return look, await _decide_all(ctx, look)
 
 
@@ -140,9 +156,7 @@ async def _decide_all(ctx: Context, look: Look) -> dict[LinkKey, Decision]:
     for _ in range(ROUNDS):
         for key in pending:
             decisions[key] = _decide(look, key, proven)
-        asked = {
-            key: it.sides for key in pending if isinstance(it := decisions[key], Prove)
-        }
+        asked = {key: it.sides for key in pending if isinstance(it := decisions[key], Prove)}
         if not asked:
             break
         await observe.prove(ctx, look, asked)
@@ -157,7 +171,7 @@ def _decide(look: Look, key: LinkKey, proven: set[tuple[LinkKey, Side]]) -> Deci
     return decide(look.rows.get(key), left, right, config.direction, config.on_mirror_removed)
 
 
-async def _proposals(
+async def proposals_for(
     ctx: Context, look: Look, decisions: Mapping[LinkKey, Decision]
 ) -> list[Proposal]:
     proposals = []
@@ -192,18 +206,14 @@ async def _orphan_removal(ctx: Context, look: Look, key: LinkKey) -> list[Propos
     return [_removal(look, key, row.mirror_id, "issue_deleted", delivery=delivery)]
 
 
-def _creation(
-    look: Look, key: LinkKey, origin: Side, origin_id: LinkId, reason: str
-) -> Proposal:
+def _creation(look: Look, key: LinkKey, origin: Side, origin_id: LinkId, reason: str) -> Proposal:
     wanted = _wanted(look, key, "create", origin, origin_id, None)
     read_at = look.readings[origin.other].at.isoformat()
     evidence = {"origin_link": origin_id, "mirror_read_at": read_at}
     return Proposal(wanted, look.rows.get(key), reason, evidence)
 
 
-def _removal(
-    look: Look, key: LinkKey, mirror_id: LinkId, reason: str, **more: str
-) -> Proposal:
+def _removal(look: Look, key: LinkKey, mirror_id: LinkId, reason: str, **more: str) -> Proposal:
     row = look.rows[key]
     wanted = _wanted(look, key, "remove", row.origin, row.link_on(row.origin), mirror_id)
     evidence = {"origin_read_at": look.readings[row.origin].at.isoformat(), **more}
@@ -227,6 +237,7 @@ def _wanted(
     types = look.pair_types(key)
     assert types is not None
     source, destination = look.ends(key, mirror)
+    origin_source, origin_destination = look.ends(key, origin)
     row = look.rows.get(key)
     claimed = next(look.pairs[twin] for twin in key.twins if twin in look.pairs)
     return Wanted(
@@ -240,6 +251,8 @@ def _wanted(
         right_type=types.right.id,
         origin=origin,
         origin_link=origin_id,
+        origin_source=origin_source,
+        origin_destination=origin_destination,
         link_id=link_id,
         ledger_id=row.id if row else None,
         read_at=look.readings[mirror].at,

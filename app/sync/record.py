@@ -68,9 +68,12 @@ async def _write(
     now = ctx.clock()
     match decision:
         case RecordPreexisting() if row is None:
-            return await ledger.insert(
-                conn, look.running.id, _preexisting(look, key, decision), now=now
-            ) is not None
+            return (
+                await ledger.insert(
+                    conn, look.running.id, _preexisting(look, key, decision), now=now
+                )
+                is not None
+            )
         case Forget():
             return row is None or await ledger.forget(conn, row)
         case ManageAgain() if await _managed_by_another(conn, look, key):

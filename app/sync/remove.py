@@ -193,7 +193,7 @@ async def _carry_out(
 
     async def one(intent: Intent, proposal: Proposal) -> None:
         async with gate:
-            outcome, word = await _remove(ctx, intent, proposal, _kind(look, proposal))
+            outcome, word = await _remove(ctx, intent, _kind(look, proposal))
         results[proposal.key] = word
         if outcome is None:
             unknown.append(intent.id)
@@ -213,27 +213,24 @@ def _kind(look: Look, proposal: Proposal) -> LinkType:
     return types.on(proposal.wanted.origin.other)
 
 
-async def _remove(
-    ctx: Context, intent: Intent, proposal: Proposal, kind: LinkType
-) -> tuple[Outcome | None, str]:
+async def _remove(ctx: Context, intent: Intent, kind: LinkType) -> tuple[Outcome | None, str]:
     """Read the link once more, then delete it. No outcome where nobody knows what happened."""
     client = await ctx.sites.client(intent.wanted.site)
-    row = proposal.row
     try:
         seen = await _re_read(client, intent)
     except (TransientError, PermanentError) as error:
-        return Outcome(intent, "failed", error.code, row=row), f"retry:{error.code}"
+        return Outcome(intent, "failed", error.code), f"retry:{error.code}"
     if seen is None:
         # Gone, or hidden from us: the next look proves which, and forgets or waits.
-        return Outcome(intent, "noop", "not_found", row=row), "stale"
+        return Outcome(intent, "noop", "not_found"), "stale"
     if not shows(intent, seen, kind):
-        return Outcome(intent, "failed", "link_changed", row=row), "failed:link_changed"
+        return Outcome(intent, "failed", "link_changed"), "failed:link_changed"
     try:
-        return await _delete(client, intent, row)
+        return await _delete(client, intent)
     except NotSent as error:
-        return Outcome(intent, "failed", error.code, row=row), f"retry:{error.code}"
+        return Outcome(intent, "failed", error.code), f"retry:{error.code}"
     except PermanentError as error:
-        return Outcome(intent, "failed", error.code, row=row), f"failed:{error.code}"
+        return Outcome(intent, "failed", error.code), f"failed:{error.code}"
     except (OutcomeUnknown, TransientError):
         return None, "open"
 
@@ -255,9 +252,7 @@ async def _re_read(client: JiraClient, intent: Intent) -> Link | None:
     return await client.get_link(intent.wanted.link_id)
 
 
-async def _delete(
-    client: JiraClient, intent: Intent, row: Row | None
-) -> tuple[Outcome | None, str]:
+async def _delete(client: JiraClient, intent: Intent) -> tuple[Outcome | None, str]:
     """The one DELETE of this service. What may pass between the re-read and here, at the
     socket, is the width of one request; a link id is never given to another link."""
     wanted = intent.wanted
@@ -268,7 +263,6 @@ async def _delete(
         send_before=intent.send_before,
     )
     if answer.status in (200, 204):
-        return Outcome(intent, "applied", "deleted", row=row), "removed"
+        return Outcome(intent, "applied", "deleted"), "removed"
     # 404: gone or not permitted; 400: refused. Which one it is, a confirmation finds out.
     return None, "open"
-

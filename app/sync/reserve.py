@@ -68,9 +68,7 @@ async def reserve(ctx: Context, look: Look, proposals: Sequence[Proposal]) -> Re
     return out
 
 
-async def hold(
-    ctx: Context, look: Look, proposals: Sequence[Proposal], reason: str
-) -> None:
+async def hold(ctx: Context, look: Look, proposals: Sequence[Proposal], reason: str) -> None:
     """Put removals into the plan that waits for a person, without asking the guard."""
     async with ctx.database.transaction() as conn:
         state = await running.lock(conn, look.running.id)
@@ -97,14 +95,21 @@ async def _sound(
     open_now = await intents.open_at(conn, physical)
     written = await intents.written_since(conn, physical, look.started_at)
     elsewhere = await _managed_elsewhere(conn, state, proposals)
+
+    def _stands(it: Proposal) -> bool:
+        row_stands = it.row.id in rows_standing if it.row else it.key not in occupied
+        return (
+            row_stands
+            and not ours.isdisjoint(it.key.twins)
+            and twins_standing.issuperset(it.key.twins)
+            and it.wanted.physical not in written
+        )
+
     sound = []
     for it in proposals:
-        stands = it.row.id in rows_standing if it.row else it.key not in occupied
         if not may_write(state.mode, it.wanted.operation):
             out.refused[it.key] = "mode"
-        elif ours.isdisjoint(it.key.twins) or not twins_standing.issuperset(it.key.twins):
-            out.refused[it.key] = "stale"
-        elif not stands or it.wanted.physical in written:
+        elif not _stands(it):
             out.refused[it.key] = "stale"
         elif it.wanted.physical in open_now or it.wanted.physical in elsewhere:
             out.refused[it.key] = "busy"

@@ -33,9 +33,7 @@ async def follow_moves(ctx: Context, look: Look) -> None:
             await _place_in_scope(ctx, look, current)
 
 
-async def _rekey(
-    ctx: Context, look: Look, twin: Twin, side: Side, view: IssueView
-) -> Twin | None:
+async def _rekey(ctx: Context, look: Look, twin: Twin, side: Side, view: IssueView) -> Twin | None:
     """The twin under its new key; unchanged where the old key leads elsewhere or nowhere."""
     client = await ctx.sites.client(look.running.site(side))
     old = twin.on(side).key

@@ -1,11 +1,13 @@
 """From decisions and results to how each pair's look ended."""
 
-from collections.abc import Mapping
+import random
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 from app.core.diff import Decision, Prove, Wait
 from app.core.ledger import LinkKey
 from app.core.links import Side
-from app.store.work import Settlement, Tally
+from app.store.work import Claimed, Settlement, Tally
 from app.sync import scope
 from app.sync.context import Context
 from app.sync.look import Look
@@ -14,6 +16,14 @@ from app.sync.look import Look
 TRIES = (1.0, 5.0, 25.0)
 # Somebody else moved first, or is writing this link right now.
 SOON = 0.3
+
+
+def back_off(claimed: Claimed, now: datetime) -> float:
+    """Seconds until a failed call is tried again: half of the pair's age so far, so the tries
+    thin out, with some chance, so that pairs put off together do not come back together."""
+    age = max(0.0, (now - claimed.dirty_since).total_seconds())
+    return min(60.0, max(0.5, age / 2)) * random.uniform(0.75, 1.25)  # noqa: S311
+
 
 _TALLIED = {"created": "created", "removed": "removed", "held": "held"}
 _SOON = frozenset({"stale", "busy"})
@@ -31,12 +41,9 @@ async def settlements(
         mine = [ended[twin] for twin in key.twins if twin in ended]
         _tally(mine[0].tally, word)
         for it in mine:
-            _apply_word(it, word)
+            _apply_word(it, word, ctx.clock())
     unknown = _unknown(look, decisions)
-    last = {
-        key for key, it in _waiting_keys(decisions).items() if _tries_over(look, key) and it
-    }
-    await _orphan_unseen(ctx, look, last)
+    await _orphan_unseen(ctx, look, _waiting_keys(decisions))
     for twin_id, reason in unknown.items():
         _apply_unknown(ended[twin_id], reason)
     return list(ended.values())
@@ -47,14 +54,14 @@ def _tally(tally: Tally, word: str) -> None:
     setattr(tally, field, getattr(tally, field) + 1)
 
 
-def _apply_word(it: Settlement, word: str) -> None:
+def _apply_word(it: Settlement, word: str, now: datetime) -> None:
     """A failure shows; a retry comes back with back-off; a race comes back at once."""
     kind, _, code = word.partition(":")
     if kind == "failed":
         it.failure = code
     elif kind == "retry":
-        delay = min(60.0, 0.5 * 2 ** min(it.claimed.tries, 7))
-        it.again = max(it.again or 0.0, delay)
+        it.again = max(it.again or 0.0, back_off(it.claimed, now))
+        it.count_try = False
     elif word in _SOON:
         it.again = max(it.again or 0.0, SOON)
     elif word == "mode":
@@ -94,15 +101,12 @@ def _tries_over(look: Look, key: LinkKey) -> bool:
     return all(it.tries >= len(TRIES) for it in claimed)
 
 
-async def _orphan_unseen(ctx: Context, look: Look, keys: set[LinkKey]) -> None:
-    """Links with an end that still does not come back after all tries, or whose deletion was
-    delivered, rest as orphans."""
-    unseen = {
-        key
-        for key in look.rows
-        if key in keys and _end_unseen(look, key)
-    }
-    await scope.orphan(ctx, look, sorted(unseen), "issue_not_returned")
+async def _orphan_unseen(ctx: Context, look: Look, keys: Iterable[LinkKey]) -> None:
+    """Links with an end that still does not come back after all tries rest as orphans."""
+    unseen = [key for key in keys if key in look.rows and _end_unseen(look, key)]
+    over = [key for key in unseen if _tries_over(look, key)]
+    if over:
+        await scope.orphan(ctx, look, over, "issue_not_returned")
 
 
 def _end_unseen(look: Look, key: LinkKey) -> bool:

@@ -29,6 +29,7 @@ CREATE TABLE sites (
     rejected_recent integer NOT NULL DEFAULT 0,
     rejected_since timestamptz,
     polled_until timestamptz,
+    poll_due_at timestamptz NOT NULL DEFAULT now(),
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now()
 );
@@ -271,6 +272,10 @@ CREATE TABLE intents (
     destination_twin_id bigint NOT NULL,
     origin text NOT NULL CHECK (origin IN ('left', 'right')),
     origin_link_id bigint,
+    origin_source_id bigint NOT NULL,
+    origin_source_key text NOT NULL,
+    origin_destination_id bigint NOT NULL,
+    origin_destination_key text NOT NULL,
     ledger_id bigint,
     guarded boolean NOT NULL DEFAULT false,
     plan_id bigint REFERENCES plans,

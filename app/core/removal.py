@@ -1,0 +1,48 @@
+"""Who removed a link that is gone: read from the changelogs of its two ends."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from app.core.authorship import wording_of
+from app.core.evidence import IssueView, LinkChange
+from app.core.links import AccountId, IssueId, IssueKey, Link, LinkType
+
+
+def removed_by_another(
+    views: Mapping[IssueId, IssueView],
+    link: Link,
+    types: Sequence[LinkType],
+    ours: AccountId | None,
+    since: datetime | None,
+) -> bool:
+    """Whether the changelog names somebody else as the one who removed *link* at or after
+    *since* (Jira's clock). False also where it says nothing: a link that is gone then counts
+    as removed by us, so that it can be restored.
+    """
+    own = next((kind for kind in types if kind.id == link.type_id), None)
+    if own is None or since is None or ours is None:
+        return False
+    ends = (
+        (views.get(link.source.id), link.destination.key, own.outward),
+        (views.get(link.destination.id), link.source.key, own.inward),
+    )
+    authors = {
+        change.author
+        for view, other, wording in ends
+        if view is not None
+        for change in _removals(view, other, wording, types, since)
+    }
+    return bool(authors) and ours not in authors
+
+
+def _removals(
+    view: IssueView, other: IssueKey, wording: str, types: Sequence[LinkType], since: datetime
+) -> list[LinkChange]:
+    return [
+        change
+        for change in view.changes or ()
+        if not change.added
+        and change.at >= since
+        and change.target == other
+        and wording_of(change.text, other, types) == wording.casefold()
+    ]

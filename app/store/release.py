@@ -1,0 +1,80 @@
+"""Letting links go: they become unmanaged, stay in Jira, and stay in the ledger as history."""
+
+from collections.abc import Sequence
+
+from app.core.links import Side
+from app.store.audit import Entry
+from app.store.ledger import place_of
+from app.store.pool import Connection, Row
+from app.store.running import Running
+from app.store.work import Cause
+
+
+async def release_rows(
+    conn: Connection, state: Running, twin_ids: Sequence[int] | None, *, now: object
+) -> list[Row]:
+    """Release the rows at these twins, or all of the connection; answers them as they were.
+    Rows that managed nothing are dropped: there is nothing of ours to remember."""
+    return await conn.fetch(
+        """
+        UPDATE ledger l SET state = 'released', former = NULL, version = version + 1,
+            changed_at = $3, reason = 'withdrawn'
+        FROM (SELECT id, state AS was, former AS was_former FROM ledger
+              WHERE connection_id = $1 AND state <> 'released'
+                AND ($2::bigint[] IS NULL OR source_twin_id = ANY($2)
+                     OR destination_twin_id = ANY($2)) FOR UPDATE) o
+        WHERE l.id = o.id RETURNING l.*, o.was, o.was_former
+        """,
+        state.id,
+        list(twin_ids) if twin_ids is not None else None,
+        now,
+    )
+
+
+def was_managed(row: Row) -> bool:
+    """Whether a row, as ``release_rows`` answers it, stood for a link of ours."""
+    return "managed" in (row["was"], row["was_former"])
+
+
+async def open_writes(conn: Connection, connection_id: int, twin_ids: Sequence[int] | None) -> int:
+    """Open intents at these twins, or of the whole connection: until they are closed, nobody
+    knows what would be released."""
+    total: int = await conn.fetchval(
+        """SELECT count(*) FROM intents WHERE connection_id = $1 AND state = 'open'
+           AND ($2::bigint[] IS NULL OR source_twin_id = ANY($2)
+                OR destination_twin_id = ANY($2))""",
+        connection_id,
+        list(twin_ids) if twin_ids is not None else None,
+    )
+    return total
+
+
+async def type_names(conn: Connection, site_id: int) -> dict[int, str]:
+    rows = await conn.fetch("SELECT type_id, name FROM link_types WHERE site_id = $1", site_id)
+    return {row["type_id"]: row["name"] for row in rows}
+
+
+def entry(state: Running, row: Row, names: dict[int, str], actor: str) -> Entry:
+    """The audit row of one released link."""
+    place = place_of(row)
+    mirror = Side(row["origin"]).other
+    return Entry(
+        site=state.site_name(mirror),
+        operation="release",
+        status="applied",
+        link_id=_text(row[f"{mirror.value}_link_id"]),
+        type_id=place.mirror.type_id,
+        type=names.get(int(place.mirror.type_id), ""),
+        source_id=place.source(mirror).id,
+        source_key=place.source(mirror).key,
+        destination_id=place.destination(mirror).id,
+        destination_key=place.destination(mirror).key,
+        managed=False,
+        cause=Cause("twin", str(row["source_twin_id"])),
+        revision=state.revision,
+        actor=actor,
+    )
+
+
+def _text(value: int | None) -> str | None:
+    return None if value is None else str(value)

@@ -1,0 +1,116 @@
+"""What a crash, a time-out or a dropped connection left open is confirmed by reading Jira.
+
+Never earlier than ``send_before`` + 30 s: by then its request has ended. Until an intent is
+closed, nothing else touches its link. What cannot be read stays open, with its age.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import groupby
+
+import structlog
+
+from app.core.errors import PermanentError, TransientError
+from app.core.evidence import Reading
+from app.core.links import Link, LinkType
+from app.core.removal import removed_by_another
+from app.jira.client import JiraClient
+from app.store import intents
+from app.store.intents import Intent
+from app.store.work import Cause, raise_pairs
+from app.sync.context import Context
+from app.sync.create import find_created, listed_links, read_ends, site_types
+from app.sync.outcome import Outcome, settle
+from app.sync.remove import shows
+
+_LOG = structlog.get_logger(__name__)
+
+
+async def run_once(ctx: Context) -> int:
+    """Confirm what is due; answers how many intents were closed."""
+    async with ctx.database.transaction() as conn:
+        due = await intents.take_unconfirmed(conn, now=ctx.clock())
+    closed = 0
+    due.sort(key=lambda it: (it.connection_id, it.wanted.site))
+    for (connection_id, site), group in groupby(
+        due, key=lambda it: (it.connection_id, it.wanted.site)
+    ):
+        closed += await _confirm(ctx, connection_id, site, list(group))
+    return closed
+
+
+async def _confirm(ctx: Context, connection_id: int, site: int, those: list[Intent]) -> int:
+    try:
+        outcomes = await _read(ctx, site, those)
+    except (TransientError, PermanentError) as error:
+        _LOG.warning("confirm_put_off", code=error.code, intents=len(those))
+        return 0
+    await settle(ctx, connection_id, outcomes)
+    async with ctx.database.transaction() as conn:
+        for it in outcomes:
+            cause = Cause("confirm", str(it.intent.id))
+            twins = list(it.key.twins)
+            await raise_pairs(conn, connection_id, twins, cause=cause, now=ctx.clock())
+    return len(outcomes)
+
+
+async def _read(ctx: Context, site: int, those: Sequence[Intent]) -> list[Outcome]:
+    client = await ctx.sites.client(site)
+    await client.assure()
+    types = await site_types(ctx, site)
+    reading = await read_ends(client, those)
+    outcomes = []
+    for intent in those:
+        if intent.wanted.operation == "create":
+            outcome = _created(intent, reading, types, client)
+        else:
+            outcome = await _removed(intent, reading, types, client)
+        if outcome is not None:
+            outcomes.append(outcome)
+    return outcomes
+
+
+def _created(
+    intent: Intent,
+    reading: Reading,
+    types: Sequence[LinkType],
+    client: JiraClient,
+) -> Outcome | None:
+    found = find_created(intent, reading, types, client)
+    if found is not None:
+        return replace(found, code=f"confirmed_{found.code}")
+    if _both_ends_read(intent, reading):
+        return Outcome(intent, "failed", "confirmed_not_made")
+    return None
+
+
+async def _removed(
+    intent: Intent, reading: Reading, types: Sequence[LinkType], client: JiraClient
+) -> Outcome | None:
+    """Gone counts as removed by us, hence restorable, unless the changelog names another."""
+    wanted = intent.wanted
+    assert wanted.link_id is not None
+    kind = next((it for it in types if it.id == wanted.type_id), None)
+    seen = await client.get_link(wanted.link_id)
+    if kind is None:
+        return None
+    if seen is not None:
+        code = "confirmed_still_there" if shows(intent, seen, kind) else "confirmed_changed"
+        return Outcome(intent, "failed", code)
+    if not _both_ends_read(intent, reading) or wanted.link_id in listed_links(
+        intent, reading, types
+    ):
+        return None
+    link = Link(wanted.link_id, wanted.type_id, wanted.source, wanted.destination)
+    if removed_by_another(reading.issues, link, types, client.site.account_id, wanted.read_at):
+        return Outcome(intent, "noop", "confirmed_removed_by_another")
+    return Outcome(intent, "applied", "confirmed_gone")
+
+
+def _both_ends_read(intent: Intent, reading: Reading) -> bool:
+    """A complete answer for both ends, under the ids and keys that the intent names."""
+    for end in (intent.wanted.source, intent.wanted.destination):
+        view = reading.issues.get(end.id)
+        if view is None or view.links is None or view.archived or view.ref.key != end.key:
+            return False
+    return True

@@ -1,0 +1,153 @@
+"""Resyncs: look at all twins of a connection, or at some, in flat memory.
+
+A walk raises bulk work page by page and keeps a bounded number of pairs outstanding; every
+worker helps to look at them. A dry run reads and decides by itself, writes nothing, and leaves
+a plan.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from app.core.diff import Wait
+from app.core.errors import PermanentError, TransientError
+from app.store import plans, resyncs, running, twins
+from app.store.pool import Connection, Database
+from app.store.resyncs import Resync
+from app.store.running import Running
+from app.store.work import Cause, Claimed, raise_pairs
+from app.sync.context import Context
+from app.sync.reconcile import decisions_for, proposals_for
+from app.sync.reserve import planned
+
+PAGE = 100
+# Enough to keep every worker busy, and a bound for what a cancel has to wait for.
+OUTSTANDING = 2000
+# How soon a walk that waits for its pairs looks again.
+POLL = timedelta(seconds=0.5)
+
+
+async def request(
+    database: Database,
+    connection_id: int,
+    *,
+    twin_ids: Sequence[int] | None,
+    dry_run: bool,
+    requested_by: str,
+    now: datetime,
+    cause: str = "request",
+) -> int:
+    """Queue a resync; answers its id. A whole one that has not begun yet is joined."""
+    async with database.transaction() as conn:
+        if twin_ids is None and not dry_run:
+            queued = await resyncs.waiting(conn, connection_id)
+            if queued is not None:
+                return queued
+        total = (
+            len(set(twin_ids)) if twin_ids is not None else await twins.count(conn, connection_id)
+        )
+        return await resyncs.insert(
+            conn,
+            connection_id,
+            twin_ids=twin_ids,
+            dry_run=dry_run,
+            cause=cause,
+            requested_by=requested_by,
+            total=total,
+            now=now,
+        )
+
+
+async def run_once(ctx: Context, *, lease: float = 60.0) -> bool:
+    """Take one resync a step further. False: none is due."""
+    async with ctx.database.transaction() as conn:
+        resync = await resyncs.claim(conn, now=ctx.clock(), lease=lease)
+        if resync is None:
+            return False
+        state = await running.load(conn, resync.connection_id)
+    if state is None:
+        await _finish(ctx, resync, "cancelled", "connection_deleted")
+    elif resync.cancel_requested:
+        await _finish(ctx, resync, "cancelled", "")
+    elif resync.dry_run:
+        await _dry_page(ctx, state, resync)
+    else:
+        await _raise_page(ctx, state, resync)
+    return True
+
+
+async def _raise_page(ctx: Context, state: Running, resync: Resync) -> None:
+    async with ctx.database.transaction() as conn:
+        outstanding = await resyncs.outstanding(conn, resync.id)
+        room = OUTSTANDING - outstanding
+        page = await _page(conn, resync, min(room, 10 * PAGE)) if room >= PAGE else []
+        if page:
+            cause = Cause("resync", str(resync.id))
+            raised = await raise_pairs(
+                conn, state.id, page, cause=cause, now=ctx.clock(), bulk=True
+            )
+            await resyncs.advance(conn, resync, page[-1], raised)
+            await resyncs.let_go(conn, resync, due=ctx.clock() - POLL)
+        elif outstanding:
+            await resyncs.let_go(conn, resync, due=ctx.clock() + POLL)
+    if not page and not outstanding:
+        await _finish(ctx, resync, "succeeded", "")
+
+
+async def _page(conn: Connection, resync: Resync, limit: int) -> list[int]:
+    if resync.twin_ids is not None:
+        rest = [twin for twin in resync.twin_ids if twin > resync.cursor]
+        return rest[:limit]
+    return await twins.page(conn, resync.connection_id, after=resync.cursor, limit=limit)
+
+
+async def _dry_page(ctx: Context, state: Running, resync: Resync) -> None:
+    """Decide one page of twins without writing anything but the plan and the figures."""
+    async with ctx.database.connection() as conn:
+        page = await _page(conn, resync, PAGE)
+    if not page:
+        await _finish(ctx, resync, "succeeded", "")
+        return
+    now = ctx.clock()
+    claimed = [_unclaimed(state, twin, resync, now) for twin in page]
+    try:
+        look, decisions = await decisions_for(ctx, state, claimed, dry=True)
+        proposals = await proposals_for(ctx, look, decisions)
+    except (TransientError, PermanentError) as error:
+        permanent = isinstance(error, PermanentError)
+        if permanent:
+            await _finish(ctx, resync, "failed", error.code)
+            return
+        async with ctx.database.connection() as conn:
+            await resyncs.let_go(conn, resync, due=now + timedelta(seconds=5))
+        return
+    async with ctx.database.transaction() as conn:
+        plan_id = resync.plan_id or await plans.gathering(
+            conn, state, "dry_run", reason=f"resync {resync.id}", now=now
+        )
+        await conn.execute("UPDATE resyncs SET plan_id = $2 WHERE id = $1", resync.id, plan_id)
+        added = [
+            it
+            for it in proposals
+            if await plans.put(conn, plan_id, [planned(it, it.reason)], now=now)
+        ]
+        await resyncs.count(
+            conn,
+            resync,
+            done=len(page),
+            created=sum(it.wanted.operation == "create" for it in added),
+            removed=sum(it.wanted.operation == "remove" for it in added),
+            skipped=sum(isinstance(it, Wait) for it in decisions.values()),
+        )
+        await resyncs.advance(conn, resync, page[-1], {})
+        await resyncs.let_go(conn, resync, due=now - POLL)
+
+
+def _unclaimed(state: Running, twin_id: int, resync: Resync, now: datetime) -> Claimed:
+    """A pair as a dry run looks at it: without a claim, so nothing could be committed."""
+    cause = Cause("resync", str(resync.id))
+    return Claimed(state.id, twin_id, 0, 0, True, (), cause, 0, True, now)
+
+
+async def _finish(ctx: Context, resync: Resync, status: str, detail: str) -> None:
+    async with ctx.database.transaction() as conn:
+        await resyncs.finish(conn, resync, status, now=ctx.clock(), detail=detail)
