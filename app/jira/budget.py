@@ -1,7 +1,7 @@
 """Rate budgets: what every worker may send to a site, and when.
 
 Jira limits per endpoint, method and second, and writes per issue (jira-facts section 3).
-`Budget.take` returns when one request may leave; it never refuses. `RedisBudget` shares the
+`Budget.take` returns when one request may leave; it never refuses. `SharedBudget` shares the
 turns of all workers through Redis, `LocalBudget` keeps them in one process.
 
 The promise: no sliding second holds more turns than the limit. Turns are spaced evenly, so

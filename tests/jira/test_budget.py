@@ -21,7 +21,7 @@ from app.jira.budget import (
     site_scope,
 )
 from app.jira.budget_local import LocalBudget
-from app.jira.budget_redis import RedisBudget
+from app.jira.budget_shared import SharedBudget
 
 HUB, OTHER = IssueId("11"), IssueId("12")
 
@@ -143,7 +143,7 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
 
 async def test_two_workers_share_one_budget(redis: Redis) -> None:
     limits = Limits({"GET": 100, "DELETE": 50})
-    workers = [RedisBudget(redis, limits), RedisBudget(redis, limits)]
+    workers = [SharedBudget(redis, limits), SharedBudget(redis, limits)]
     times = await times_of(150, lambda n: workers[n % 2].take(1, "issue", "GET"))
     assert most_in(1, times) <= 100
     assert max(times) - min(times) <= 150 / 100 / 0.85
@@ -151,20 +151,20 @@ async def test_two_workers_share_one_budget(redis: Redis) -> None:
 
 async def test_two_workers_share_the_limit_of_an_issue(redis: Redis) -> None:
     limits = Limits({"POST": 1000, "DELETE": 50}, ((0.5, 5), (30.0, 100)))
-    workers = [RedisBudget(redis, limits), RedisBudget(redis, limits)]
+    workers = [SharedBudget(redis, limits), SharedBudget(redis, limits)]
     times = await times_of(12, lambda n: workers[n % 2].take(1, "link", "POST", (HUB, OTHER)))
     assert most_in(0.5, times) <= 5
 
 
 async def test_an_idle_budget_costs_no_time(redis: Redis) -> None:
-    budget = RedisBudget(redis)
+    budget = SharedBudget(redis)
     await budget.take(1, "issue", "GET")
     assert await budget.take(1, "search", "POST") < 0.2
 
 
 async def test_emptying_redis_lets_nobody_through_early(redis: Redis) -> None:
     limits = Limits({"GET": 60, "DELETE": 50})
-    workers = [RedisBudget(redis, limits), RedisBudget(redis, limits)]
+    workers = [SharedBudget(redis, limits), SharedBudget(redis, limits)]
     flushed = asyncio.Event()
 
     async def take(number: int) -> None:
@@ -180,7 +180,7 @@ async def test_emptying_redis_lets_nobody_through_early(redis: Redis) -> None:
 
 async def test_writes_of_an_issue_rest_after_a_flush(redis: Redis) -> None:
     limits = Limits({"POST": 1000, "DELETE": 50}, ((0.4, 5), (30.0, 100)))
-    workers = [RedisBudget(redis, limits), RedisBudget(redis, limits)]
+    workers = [SharedBudget(redis, limits), SharedBudget(redis, limits)]
     times = await times_of(4, lambda n: workers[n % 2].take(1, "link", "POST", (HUB,)))
     await redis.flushdb()
     times += await times_of(4, lambda n: workers[n % 2].take(1, "link", "POST", (HUB,)))
@@ -188,7 +188,7 @@ async def test_writes_of_an_issue_rest_after_a_flush(redis: Redis) -> None:
 
 
 async def test_a_pause_holds_for_all_workers_and_survives_a_flush(redis: Redis) -> None:
-    pausing, other = RedisBudget(redis), RedisBudget(redis)
+    pausing, other = SharedBudget(redis), SharedBudget(redis)
     await pausing.pause(1, endpoint_scope("issue", "GET"), 0.4)
     assert await other.take(1, "issue", "GET") > 0.2
     await pausing.pause(1, site_scope(), 0.4)
@@ -197,7 +197,7 @@ async def test_a_pause_holds_for_all_workers_and_survives_a_flush(redis: Redis) 
 
 
 async def test_a_pause_holds_what_it_names_only(redis: Redis) -> None:
-    budget = RedisBudget(redis)
+    budget = SharedBudget(redis)
     await budget.pause(1, issue_scope(HUB), 60)
     await budget.pause(1, endpoint_scope("issue", "GET"), 60)
     assert await budget.take(1, "link", "POST", (OTHER,)) < 0.5
@@ -205,7 +205,7 @@ async def test_a_pause_holds_what_it_names_only(redis: Redis) -> None:
 
 
 async def test_a_longer_pause_stays(redis: Redis) -> None:
-    pausing, other = RedisBudget(redis), RedisBudget(redis)
+    pausing, other = SharedBudget(redis), SharedBudget(redis)
     await pausing.pause(1, site_scope(), 0.5)
     await pausing.pause(1, site_scope(), 0.01)
     assert await other.take(1, "issue", "GET") > 0.3
@@ -214,7 +214,7 @@ async def test_a_longer_pause_stays(redis: Redis) -> None:
 @pytest.mark.parametrize("kind", ["shared", "local"])
 async def test_near_the_limit_the_rate_is_halved(redis: Redis, kind: str) -> None:
     limits = Limits({"GET": 40, "DELETE": 5})
-    budget: Budget = RedisBudget(redis, limits) if kind == "shared" else LocalBudget(limits)
+    budget: Budget = SharedBudget(redis, limits) if kind == "shared" else LocalBudget(limits)
     await budget.slow(1, "issue", "GET")
     times = await times_of(12, lambda _: budget.take(1, "issue", "GET"))
     assert max(times) - min(times) >= 0.9 * 11 / 20
@@ -222,7 +222,7 @@ async def test_near_the_limit_the_rate_is_halved(redis: Redis, kind: str) -> Non
 
 async def test_without_redis_each_worker_keeps_to_its_share(own_valkey: ValkeyServer) -> None:
     async with Redis.from_url(own_valkey.url) as client:
-        budget = RedisBudget(client, Limits({"GET": 80, "DELETE": 50}))
+        budget = SharedBudget(client, Limits({"GET": 80, "DELETE": 50}))
         await budget.take(1, "issue", "GET")
         own_valkey.stop()
         times = await times_of(8, lambda _: budget.take(1, "issue", "GET"))

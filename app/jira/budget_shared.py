@@ -40,7 +40,7 @@ _KEPT_MS = 2 * 24 * 3600 * 1000
 """Keys of a site that is silent for two days go; then it starts as after a flush."""
 
 
-class RedisBudget:
+class SharedBudget:
     """See `Budget`. Redis holds nothing that matters beyond the next half minute."""
 
     def __init__(self, redis: Redis, limits: Limits | None = None) -> None:
