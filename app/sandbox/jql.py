@@ -30,10 +30,15 @@ class Query:
     where: Condition | None
     order: tuple[tuple[str, bool], ...]
 
-    def run(self, site: JiraSite, user: User | None) -> list[Issue]:
-        """All matching issues that this caller may see, ordered; archived ones never."""
+    def run(
+        self, site: JiraSite, user: User | None, reconciled: frozenset[int] = frozenset()
+    ) -> list[Issue]:
+        """All matching issues that this caller may see, ordered; archived ones never.
+
+        Search does not lag for ``reconciled`` ids.
+        """
         pool = _candidates(self.where, site)
-        reading = _Reading(site, user)
+        reading = _Reading(site, user, reconciled)
         found = [
             issue
             for issue in (site.issues.values() if pool is None else pool)
@@ -97,6 +102,7 @@ class _Reading:
 
     site: JiraSite
     user: User | None
+    reconciled: frozenset[int] = frozenset()
     meanings: dict[int, frozenset[int]] = dataclass_field(default_factory=dict)
 
     def holds(self, condition: Condition, issue: Issue) -> bool:
@@ -140,7 +146,8 @@ class _Reading:
     def _updated(self, issue: Issue) -> int:
         """As the search index believes."""
         lag = int(self.site.lag.search * 1000)
-        return issue.indexed if lag and issue.updated + lag > self.site.now() else issue.updated
+        lagging = lag and issue.id not in self.reconciled
+        return issue.indexed if lagging and issue.updated + lag > self.site.now() else issue.updated
 
 
 def _sort_key(field: str) -> Callable[[Issue], Any]:

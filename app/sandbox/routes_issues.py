@@ -16,6 +16,7 @@ from app.sandbox.wire import Call, Reply, chosen, empty, listed, ok, plain
 BULK_ISSUES = 100
 BULK_HISTORIES = 40
 BULK_CHANGELOG_ISSUES = 1000
+BULK_BODY = ("issueIdsOrKeys", "fields", "fieldsByKeys", "expand", "properties")
 
 
 def read(call: Call) -> Reply:
@@ -30,7 +31,7 @@ def read(call: Call) -> Reply:
 
 def bulkfetch(call: Call) -> Reply:
     """Ascending by id. What is missing or hidden is absent; ``issueErrors`` may be retried."""
-    body = call.json()
+    body = call.json(*BULK_BODY)
     refs = listed(body.get("issueIdsOrKeys"), "issueIdsOrKeys")
     if not refs:
         raise Refusal(400, "No issue IDs or keys were provided.")
@@ -93,7 +94,7 @@ def read_changelog(call: Call) -> Reply:
 
 def changelog_bulkfetch(call: Call) -> Reply:
     """Oldest first within an issue; ``fieldIds`` selects items, and Link items have no id."""
-    body = call.json()
+    body = call.json("issueIdsOrKeys", "fieldIds", "maxResults", "nextPageToken")
     refs = listed(body.get("issueIdsOrKeys"), "issueIdsOrKeys")
     wanted = listed(body.get("fieldIds"), "fieldIds")
     if not refs or len(refs) > BULK_CHANGELOG_ISSUES or len(wanted) > 10:

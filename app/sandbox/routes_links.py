@@ -8,10 +8,12 @@ from app.sandbox import issues, links
 from app.sandbox.model import Issue, LinkType, Refusal
 from app.sandbox.wire import Call, Reply, empty, ok, plain
 
+LINK_BODY = ("type", "inwardIssue", "outwardIssue", "comment")
+
 
 def create(call: Call) -> Reply:
     """``inwardIssue`` is the source: ``{inward: A, outward: B, Blocks}`` means A blocks B."""
-    site, user, body = call.site, call.signed_in(), call.json()
+    site, user, body = call.site, call.signed_in(), call.json(*LINK_BODY)
     source = _end(call, body, "inwardIssue")
     destination = _end(call, body, "outwardIssue")
     type_ = find_type(call, body.get("type"))

@@ -13,6 +13,12 @@ from app.sandbox.wire import Call, Reply, chosen, listed, ok
 IDS_PAGE = 5000
 FIELDS_PAGE = 100
 SERVER_PAGE = 1000
+RECONCILED = 50
+TOKEN_BODY = (
+    "jql", "fields", "fieldsByKeys", "expand", "maxResults", "nextPageToken", "properties",
+    "reconcileIssues",
+)  # fmt: skip
+OFFSET_BODY = ("jql", "fields", "expand", "startAt", "maxResults", "validateQuery")
 UNBOUNDED = (
     "Unbounded JQL queries are not allowed here. Please add a search restriction to your query."
 )
@@ -24,7 +30,7 @@ REMOVED = (
 
 def by_token(call: Call) -> Reply:
     """Bounded JQL only; ``fields`` defaults to id; no total; big pages only for ids and keys."""
-    given = _parameters(call)
+    given = _parameters(call, TOKEN_BODY)
     query = jql.parse(str(given.get("jql") or ""))
     if query.where is None:
         raise Refusal(400, UNBOUNDED)
@@ -32,12 +38,14 @@ def by_token(call: Call) -> Reply:
     names = listed(given.get("fields"), "fields") or ["id"]
     bare = set(names) <= {"id", "key"}
     most = min(_whole(given.get("maxResults"), 50), IDS_PAGE if bare else FIELDS_PAGE)
-    found = query.run(call.site, call.user)
+    found = query.run(call.site, call.user, _reconciled(given))
     key = page_key(str(given.get("jql")), *sorted(names))
     start = page_start(given.get("nextPageToken"), key)
     page = found[start : start + most]
-    expand = listed(given.get("expand"), "expand")
-    made: Json = {"issues": _shown(call, page, names, expand)}
+    expand = given.get("expand") or ""  # text here, a list in bulkfetch
+    if not isinstance(expand, str):
+        raise Refusal(400, "Invalid request payload. Refer to the REST API.")
+    made: Json = {"issues": _shown(call, page, names, expand.split(","))}
     made["isLast"] = start + most >= len(found)
     if not made["isLast"]:
         made["nextPageToken"] = page_token(start + most, key)
@@ -51,7 +59,7 @@ def by_offset(call: Call) -> Reply:
     """
     if call.site.flavour == "cloud" and call.site.quirks.old_search_gone:
         raise Refusal(410, REMOVED)
-    given = _parameters(call)
+    given = _parameters(call, OFFSET_BODY)
     query = jql.parse(str(given.get("jql") or ""))
     validate = str(given.get("validateQuery", "strict")).lower()
     warnings = []
@@ -63,7 +71,7 @@ def by_offset(call: Call) -> Reply:
     most = min(_whole(given.get("maxResults"), 50), SERVER_PAGE)
     found = query.run(call.site, call.user)
     names = listed(given.get("fields"), "fields") or ["*navigable"]
-    expand = listed(given.get("expand"), "expand")
+    expand = listed(given.get("expand"), "expand") if call.body else call.names("expand")
     made: Json = {
         "expand": "schema,names",
         "startAt": start,
@@ -92,14 +100,23 @@ def _complain(call: Call, query: jql.Query) -> None:
         raise Refusal(400, *missing)
 
 
-def _parameters(call: Call) -> dict[str, Any]:
+def _parameters(call: Call, known: tuple[str, ...]) -> dict[str, Any]:
+    """From the body, which knows no strange fields, or from the query, which ignores them."""
     if call.body:
-        return call.json()
+        return call.json(*known)
     made: dict[str, Any] = {name: values[-1] for name, values in call.query.items()}
-    for name in ("fields", "expand"):
+    for name in ("fields", "reconcileIssues"):
         if name in made:
             made[name] = call.names(name)
     return made
+
+
+def _reconciled(given: dict[str, Any]) -> frozenset[int]:
+    """Ids for which search must not lag; at most 50."""
+    numbers = listed(given.get("reconcileIssues"), "reconcileIssues")
+    if len(numbers) > RECONCILED or not all(number.isdigit() for number in numbers):
+        raise Refusal(400, f"reconcileIssues takes at most {RECONCILED} issue ids.")
+    return frozenset(int(number) for number in numbers)
 
 
 def _whole(value: Any, default: int) -> int:

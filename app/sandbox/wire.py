@@ -42,13 +42,18 @@ class Call:
     def view(self) -> View:
         return View(self.site, self.user, self.api, self.base)
 
-    def json(self) -> Json:
-        """The body as an object, else 400."""
+    def json(self, *known: str) -> Json:
+        """The body as an object, else 400; so do fields outside ``known``, where it is given."""
         try:
             made = orjson.loads(self.body)
         except orjson.JSONDecodeError:
             raise Refusal(400, "Invalid request payload. Refer to the REST API.") from None
         if not isinstance(made, dict):
+            raise Refusal(400, "Invalid request payload. Refer to the REST API.")
+        strange = [name for name in made if known and name not in known]
+        if strange and self.site.flavour == "datacenter":
+            raise Refusal(400, f'Unrecognized field "{strange[0]}", not marked as ignorable')
+        if strange:
             raise Refusal(400, "Invalid request payload. Refer to the REST API.")
         return made
 
@@ -115,11 +120,9 @@ def chosen(
 
 
 def listed(value: Any, name: str) -> list[str]:
-    """A list of strings from a body; None is empty, a string is split at commas; else 400."""
+    """A list of strings from a body; None is empty; anything else, a string included, is 400."""
     if value is None:
         return []
-    if isinstance(value, str):
-        return [part.strip() for part in value.split(",") if part.strip()]
     if isinstance(value, list) and all(isinstance(part, str | int) for part in value):
         return [str(part) for part in value]
     raise Refusal(400, errors={name: "data was not an array"})

@@ -114,6 +114,9 @@ def test_search_lag_knows_the_former_time(site: JiraSite, clock: ManualClock) ->
     clock.tick(600)
     site.person("ann").edit("A-2", summary="Later")
     assert keys(site, "updated >= -5m") == []
+    fresh = frozenset({site.issue("A-2").id})
+    found = parse("updated >= -5m").run(site, site.user("ann"), fresh)
+    assert [issue.key for issue in found] == ["A-2"]
     clock.tick(31)
     assert keys(site, "updated >= -5m") == ["A-2"]
 
@@ -131,3 +134,28 @@ def test_clauses(site: JiraSite) -> None:
     assert "A-1" not in keys(site, "project = A")
     with pytest.raises(Refusal):
         parse("project = A extra")
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("search/jql", {"jql": "project = A", "startAt": 0}),
+        ("search/jql", {"jql": "project = A", "expand": ["changelog"]}),
+        ("search/jql", {"jql": "project = A", "fields": "issuelinks"}),
+        ("search/jql", {"jql": "project = A", "reconcileIssues": list(range(51))}),
+        ("issue/bulkfetch", {"issueIdsOrKeys": ["A-1"], "ids": []}),
+        ("issue/bulkfetch", {"issueIdsOrKeys": ["A-1"], "expand": "changelog"}),
+        ("issueLink", {"type": {"name": "Blocks"}, "from": "A-1"}),
+    ],
+)
+async def test_strange_bodies_are_refused(
+    site: JiraSite, connect: Connect, path: str, body: dict[str, object]
+) -> None:
+    assert (await connect(site).post(f"{V3}/{path}", json=body)).status_code == 400
+
+
+async def test_data_center_names_the_strange_field(dc: JiraSite, connect: Connect) -> None:
+    body = {"jql": "project = A", "fieldsByKeys": True}
+    answer = await connect(dc).post("/rest/api/2/search", json=body)
+    assert answer.status_code == 400
+    assert "fieldsByKeys" in answer.json()["errorMessages"][0]
