@@ -1,16 +1,16 @@
 """`twinlink api`: the HTTP process."""
 
-import importlib
 import signal
 import socket
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from app.cli.errors import UsageError
 from app.cli.listen import end_with_parent, listener
 from app.settings import Settings, load_settings
+from app.telemetry import configure_logging
 
 _LAST_REQUESTS_SECONDS = 10
 """How long a stop waits for answers under way. Streams of events would keep it for ever."""
@@ -44,7 +44,8 @@ def api(
         bound = listener(settings.host, settings.port)
     else:
         bound = socket.socket(fileno=descriptor)
-    _serve(_create_app(settings, only), bound)
+    configure_logging(settings.log_level, settings.log_format)
+    _serve(settings, bound, only_webhooks=only is not None)
 
 
 def require_database(settings: Settings) -> None:
@@ -55,17 +56,13 @@ def require_database(settings: Settings) -> None:
         )
 
 
-def _create_app(settings: Settings, only: Part | None) -> Any:
-    return importlib.import_module("app.main").create_app(
-        settings, only=None if only is None else only.value
-    )
+def _serve(settings: Settings, bound: socket.socket, *, only_webhooks: bool) -> None:
+    import uvicorn  # noqa: PLC0415 - slow, and no other command needs them
 
-
-def _serve(app: Any, bound: socket.socket) -> None:
-    import uvicorn  # noqa: PLC0415 - as above
+    from app.main import create_app  # noqa: PLC0415
 
     config = uvicorn.Config(
-        app,
+        create_app(settings, only_webhooks=only_webhooks),
         log_config=None,
         access_log=False,
         server_header=False,

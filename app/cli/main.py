@@ -2,9 +2,13 @@
 
 import typer
 
+from app.cli import connection, guard, site
 from app.cli.api import api
 from app.cli.migrate import migrate
+from app.cli.mode import mode
+from app.cli.pause import pause, resume
 from app.cli.root import RootGroup
+from app.cli.status import status
 from app.cli.up import up
 from app.cli.worker import worker
 
@@ -19,8 +23,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for command in (up, api, worker, migrate):
+for command in (up, api, worker, migrate, status, pause, resume, mode):
     app.command()(command)
+for noun in (site, connection, guard):
+    app.add_typer(noun.app, name=noun.__name__.rpartition(".")[2])
 
 
 def main() -> None:

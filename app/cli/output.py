@@ -1,6 +1,6 @@
 """Answers on standard output, everything said beside them on standard error."""
 
-import json
+import json as json_
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -37,7 +37,7 @@ def note(text: str) -> None:
 
 def document(value: Any) -> None:
     """The one JSON document that `--json` promises."""
-    line(json.dumps(value, indent=2, ensure_ascii=False))
+    line(json_.dumps(value, indent=2, ensure_ascii=False))
 
 
 def table(columns: Columns, rows: Iterable[Mapping[str, Any]], *, empty: str) -> None:
@@ -51,6 +51,16 @@ def table(columns: Columns, rows: Iterable[Mapping[str, Any]], *, empty: str) ->
         _console(stderr=False).print(grid)
     else:
         note(empty)
+
+
+def listed(found: Mapping[str, Any], columns: Columns, empty: str, *, json: bool) -> None:
+    """A list in the API's shape, as it is or as a table."""
+    if json:
+        document(found)
+        return
+    table(columns, found["items"], empty=empty)
+    if found["next"] is not None:
+        note("there are more: --limit says how many are shown")
 
 
 def fields(row: Mapping[str, Any], columns: Columns) -> None:

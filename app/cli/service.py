@@ -63,7 +63,7 @@ class Service:
         return self._send("GET", path, params=_present(params))
 
     def post(self, path: str, body: Any = None) -> Any:
-        return self._send("POST", path, json={} if body is None else body)
+        return self._send("POST", path, **({} if body is None else {"json": body}))
 
     def put(self, path: str, body: Any, *, revision: int | None = None) -> Any:
         """With `revision`: only if that is still the current one."""

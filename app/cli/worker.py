@@ -8,6 +8,7 @@ import typer
 from app.cli.api import require_database
 from app.cli.listen import end_with_parent
 from app.settings import load_settings
+from app.telemetry import configure_logging
 
 
 def worker(
@@ -23,4 +24,5 @@ def worker(
     require_database(settings)
     if lifeline:
         end_with_parent()
+    configure_logging(settings.log_level, settings.log_format)
     importlib.import_module("workers.main").run(settings)

@@ -1,0 +1,37 @@
+"""`twinlink failures`: what was given up after its tries."""
+
+import typer
+
+from app.cli import output
+from app.cli.options import Json, Limit, RowId
+from app.cli.service import service
+
+app = typer.Typer(help="Pairs that were given up after their tries.")
+
+_COLUMNS: output.Columns = (
+    ("ID", "id"),
+    ("CONNECTION", "connection"),
+    ("LEFT", "left.key"),
+    ("RIGHT", "right.key"),
+    ("REASON", "reason"),
+    ("TRIES", "tries"),
+    ("FAILED", "failed_at"),
+)
+
+
+@app.callback(invoke_without_command=True)
+def failures(ctx: typer.Context, limit: Limit = 100, json: Json = False) -> None:
+    """What was given up after its tries, and why."""
+    if ctx.invoked_subcommand is None:
+        found = service(ctx).listing("failures", limit=limit)
+        output.listed(found, _COLUMNS, "nothing failed", json=json)
+
+
+@app.command()
+def retry(ctx: typer.Context, id: RowId, json: Json = False) -> None:
+    """Look at it again, with fresh tries."""
+    answer = service(ctx).post(f"failures/{id}/retry")
+    if json:
+        output.document(answer)
+    else:
+        output.line(f"{id} is looked at again")

@@ -1,0 +1,50 @@
+"""`twinlink status`: how things stand."""
+
+from typing import Any
+
+import typer
+
+from app.cli import output
+from app.cli.options import AnyConnection, Json
+from app.cli.service import Service, service
+
+_QUIET = ("backlog", "in_flight", "delayed", "resyncs")
+_COLUMNS: output.Columns = (
+    ("NAME", "name"),
+    ("MODE", "mode"),
+    ("PAUSED", "paused"),
+    ("GUARD", "guard"),
+    ("QUIET", "quiet"),
+    ("BACKLOG", "backlog"),
+    ("IN FLIGHT", "in_flight"),
+    ("WAITING", "waiting"),
+    ("HELD", "held"),
+    ("FAILED", "failed"),
+    ("UNCONFIRMED", "unconfirmed"),
+    ("OLDEST", "oldest_seconds"),
+)
+
+
+def status(
+    ctx: typer.Context,
+    name: AnyConnection = None,
+    json: Json = False,
+) -> None:
+    """How the connections stand: what waits, what is held, what failed.
+
+    Quiet means that nothing is due, under way or delayed, and that no resync runs.
+    """
+    api = service(ctx)
+    found = api.every("connections") if name is None else [api.get(f"connections/{name}")]
+    rows = [_row(api, connection) for connection in found]
+    if json:
+        output.document({"items": rows})
+    else:
+        output.table(_COLUMNS, rows, empty="no connections yet: twinlink connection put --help")
+
+
+def _row(api: Service, connection: dict[str, Any]) -> dict[str, Any]:
+    now = api.get(f"connections/{connection['name']}/status")
+    state = {field: connection[field] for field in ("name", "mode", "paused")}
+    quiet = not any(now[field] for field in _QUIET)
+    return {**state, "guard": connection["guard"]["state"], "quiet": quiet, **now}
