@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 
-@dataclass
+@dataclass(eq=False)
 class TwinlinkError(Exception):
     """Base of all expected failures. ``code`` is stable and listed in the API's documents."""
 
@@ -20,24 +20,24 @@ class TwinlinkError(Exception):
         return f"{self.code}: {self.detail}" if self.detail else self.code
 
 
-@dataclass
+@dataclass(eq=False)
 class TransientError(TwinlinkError):
     """Try again, not before ``retry_after`` seconds where that is given."""
 
     retry_after: float | None = None
 
 
-@dataclass
+@dataclass(eq=False)
 class PermanentError(TwinlinkError):
     """Repeating the call as it is cannot succeed."""
 
 
-@dataclass
+@dataclass(eq=False)
 class NotSent(TransientError):
     """A write that certainly never reached Jira, or that Jira refused unseen (429)."""
 
 
-@dataclass
+@dataclass(eq=False)
 class OutcomeUnknown(TransientError):
     """A write that may or may not have acted: time-out, dropped connection, 5xx.
 
@@ -47,6 +47,6 @@ class OutcomeUnknown(TransientError):
     at: datetime | None = None
 
 
-@dataclass
+@dataclass(eq=False)
 class Anonymous(PermanentError):
     """Jira answered as if nobody were logged in. Whatever it did not show proves nothing."""

@@ -39,10 +39,12 @@ ROUNDS = 3
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """What one pass did: pairs claimed, and pairs that are dirty still."""
+    """What one pass did: pairs claimed, pairs that are dirty still, and how many seconds from
+    now the first of those that were put off is due."""
 
     claimed: int
     dirty: int
+    soonest: float | None = None
 
 
 async def run_once(ctx: Context, *, size: int, lease: float) -> Pass:
@@ -51,15 +53,16 @@ async def run_once(ctx: Context, *, size: int, lease: float) -> Pass:
         claimed = await work.claim(conn, now=ctx.clock(), size=size, lease=lease)
     ctx.metrics.work_claimed.inc(len(claimed))
     dirty = 0
+    soonest: list[float] = []
     by_connection = sorted(claimed, key=lambda it: it.connection_id)
     for connection_id, group in groupby(by_connection, key=lambda it: it.connection_id):
-        dirty += await _handle(ctx, connection_id, list(group))
-    return Pass(len(claimed), dirty)
+        ended = await _look(ctx, connection_id, list(group))
+        soonest += [it.again for it in ended if it.again is not None]
+        dirty += await _settle(ctx, ended)
+    return Pass(len(claimed), dirty, min(soonest, default=None))
 
 
-async def _handle(ctx: Context, connection_id: int, claimed: list[Claimed]) -> int:
-    """One connection's share of a claim, settled whatever happens."""
-    ended = await _look(ctx, connection_id, claimed)
+async def _settle(ctx: Context, ended: list[Settlement]) -> int:
     for it in ended:
         ctx.metrics.looks.labels(_outcome(it)).inc()
     async with ctx.database.transaction() as conn:

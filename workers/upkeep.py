@@ -1,0 +1,72 @@
+"""Timers of the worker process. They stand on PostgreSQL alone and go on while Redis is away."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+
+from app.core.errors import TwinlinkError
+from app.sync import confirm, discover, gauges, poll, purge, resync, verify
+from app.sync.context import Context
+from workers.pump import Pump
+
+_LOG = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """Something done again and again, ``seconds`` apart; an error costs one turn."""
+
+    name: str
+    seconds: float
+    run_once: Callable[[], Awaitable[object]]
+
+
+def duties(ctx: Context, pump: Pump, *, sweep_seconds: float) -> list[Duty]:
+    """Every duty of a worker. All may run in any number of workers at once."""
+
+    async def sweep() -> None:
+        pump.poke()
+
+    async def confirm_due() -> None:
+        if await confirm.run_once(ctx):
+            pump.poke()
+
+    async def walk() -> None:
+        while await resync.run_once(ctx):
+            pump.poke()
+
+    async def discover_due() -> None:
+        while await discover.run_once(ctx):
+            pump.poke()
+
+    async def poll_due() -> None:
+        if await poll.run_once(ctx):
+            pump.poke()
+
+    return [
+        Duty("sweep", sweep_seconds, sweep),
+        Duty("confirm", min(5.0, sweep_seconds), confirm_due),
+        Duty("resync", 0.5, walk),
+        Duty("discover", 1.0, discover_due),
+        Duty("poll", 5.0, poll_due),
+        Duty("compare", 60.0, lambda: poll.compare_due(ctx)),
+        Duty("verify", 1.0, lambda: verify.run_once(ctx)),
+        Duty("gauges", 10.0, lambda: gauges.run_once(ctx)),
+        Duty("purge", 300.0, lambda: purge.run_once(ctx)),
+        Duty("audit_heads", 3600.0, lambda: verify.log_heads(ctx)),
+    ]
+
+
+async def keep(duty: Duty) -> None:
+    """Do *duty* for ever, with some chance in the pauses so that workers do not march."""
+    while True:
+        try:
+            await duty.run_once()
+        except TwinlinkError as error:
+            _LOG.warning("upkeep_put_off", duty=duty.name, code=error.code)
+        except Exception:
+            _LOG.exception("upkeep_broke", duty=duty.name)
+        await asyncio.sleep(duty.seconds * random.uniform(0.8, 1.2))  # noqa: S311

@@ -1,0 +1,76 @@
+"""arq around the pump: it may end, lose jobs or be away; the sweep goes on without it."""
+
+import asyncio
+from urllib.parse import urlsplit
+
+import structlog
+from arq.connections import RedisSettings
+from arq.worker import Worker
+from redis.exceptions import RedisError
+
+from app.telemetry import Metrics
+from workers.pump import Pump
+from workers.tasks import work
+
+_LOG = structlog.get_logger(__name__)
+
+# arq waits this long between looks at its queue. Wake-up latency is half of it on average.
+_LONGEST_PAUSE = 5.0
+
+
+async def listen(url: str, pump: Pump, metrics: Metrics, *, poll_delay: float) -> None:
+    """Take wake-ups for ever. arq ends on an outage of Redis, so it is begun anew."""
+    pause = 0.1
+    while True:
+        worker = _worker(url, pump, poll_delay)
+        started = asyncio.get_running_loop().time()
+        try:
+            await worker.async_run()
+        except (RedisError, OSError, asyncio.CancelledError, TimeoutError) as error:
+            # arq answers its own shutdown with a cancellation; ours must go through.
+            current = asyncio.current_task()
+            if current is not None and current.cancelling():
+                raise
+            metrics.redis_up.set(0)
+            _LOG.warning("wake_ups_away", error=type(error).__name__)
+        finally:
+            await _close(worker)
+        lasted = asyncio.get_running_loop().time() - started
+        pause = 0.1 if lasted > _LONGEST_PAUSE else min(_LONGEST_PAUSE, pause * 2)
+        await asyncio.sleep(pause)
+
+
+def _worker(url: str, pump: Pump, poll_delay: float) -> Worker:
+    async def up(ctx: dict[str, object]) -> None:
+        pump.poke()
+
+    return Worker(
+        functions=[work],
+        redis_settings=_settings(url),
+        on_startup=up,
+        handle_signals=False,
+        # A wake-up is taken in an instant; many at once say no more than one.
+        max_jobs=20,
+        job_timeout=10,
+        keep_result=0,
+        max_tries=1,
+        poll_delay=poll_delay,
+        log_results=False,
+        ctx={"pump": pump},
+    )
+
+
+def _settings(url: str) -> RedisSettings:
+    settings = RedisSettings.from_dsn(url)
+    settings.conn_timeout = 2
+    settings.conn_retries = 0
+    if urlsplit(url).scheme == "unix":
+        settings.unix_socket_path = urlsplit(url).path
+    return settings
+
+
+async def _close(worker: Worker) -> None:
+    try:
+        await worker.close()
+    except (RedisError, OSError):
+        return
