@@ -48,7 +48,7 @@ def listen(
     ),
     jql: str | None = None,
 ) -> Webhook:
-    """Register a webhook as an administrator would by hand."""  # fmt: skip
+    """Register a webhook as an administrator would by hand."""
     hook = Webhook(site.next_id("webhook"), "Twinlink", url, tuple(events), secret, jql)
     hook.updated = site.now()
     site.webhooks[hook.id] = hook
