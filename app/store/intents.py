@@ -204,8 +204,8 @@ async def take_unconfirmed(
     rows = await conn.fetch(
         """
         UPDATE intents SET confirm_tries = confirm_tries + 1,
-            unconfirmed_since = coalesce(unconfirmed_since, $1),
-            confirm_after = $1 + make_interval(secs => LEAST(600, $3 * 2 ^ LEAST(confirm_tries, 6)))
+            unconfirmed_since = coalesce(unconfirmed_since, $1::timestamptz),
+            confirm_after = $1::timestamptz + make_interval(secs => LEAST(600, $3 * 2 ^ LEAST(confirm_tries, 6)))
         WHERE id IN (SELECT id FROM intents WHERE state = 'open' AND confirm_after <= $1
                      ORDER BY confirm_after LIMIT $2 FOR UPDATE SKIP LOCKED)
         RETURNING *

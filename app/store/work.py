@@ -158,8 +158,8 @@ _SETTLE = """
         tries = CASE WHEN w.generation > u.generation OR NOT u.again THEN 0
                      WHEN u.count_try THEN w.tries + 1 ELSE w.tries END,
         due_at = CASE WHEN w.generation > u.generation OR NOT u.again THEN w.due_at
-                      ELSE $1 + make_interval(secs => u.delay) END,
-        dirty_since = CASE WHEN u.ended AND w.generation > u.generation THEN $1
+                      ELSE $1::timestamptz + make_interval(secs => u.delay) END,
+        dirty_since = CASE WHEN u.ended AND w.generation > u.generation THEN $1::timestamptz
                            ELSE w.dirty_since END,
         bulk = w.bulk AND NOT (u.ended AND w.generation = u.generation),
         waiting = CASE WHEN w.generation > u.generation THEN NULL ELSE u.waiting END,
