@@ -1,5 +1,7 @@
 """`twinlink failures`: what was given up after its tries."""
 
+from typing import Annotated
+
 import typer
 
 from app.cli import output
@@ -13,17 +15,23 @@ _COLUMNS: output.Columns = (
     ("CONNECTION", "connection"),
     ("LEFT", "left.key"),
     ("RIGHT", "right.key"),
-    ("REASON", "reason"),
+    ("REASON", "failure"),
     ("TRIES", "tries"),
     ("FAILED", "failed_at"),
 )
 
 
 @app.callback(invoke_without_command=True)
-def failures(ctx: typer.Context, limit: Limit = 100, json: Json = False) -> None:
+def failures(
+    ctx: typer.Context,
+    connection: Annotated[str | None, typer.Option(help="Only of this connection.")] = None,
+    *,
+    limit: Limit = 100,
+    json: Json = False,
+) -> None:
     """What was given up after its tries, and why."""
     if ctx.invoked_subcommand is None:
-        found = service(ctx).listing("failures", limit=limit)
+        found = service(ctx).listing("failures", {"connection": connection}, limit=limit)
         output.listed(found, _COLUMNS, "nothing failed", json=json)
 
 

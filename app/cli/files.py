@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO
 
 from app.cli.errors import UsageError
 
@@ -19,11 +19,7 @@ def reading(source: str) -> Iterator[TextIO]:
     if source == STDIN:
         yield sys.stdin
         return
-    try:
-        file = Path(source).open(encoding="utf-8-sig", newline="")
-    except OSError as error:
-        raise UsageError(f"cannot read {source}: {error.strerror}") from None
-    with file:
+    with _opened(source, "r", "utf-8-sig") as file:
         yield file
 
 
@@ -33,11 +29,7 @@ def writing(target: str) -> Iterator[TextIO]:
     if target == STDIN:
         yield sys.stdout
         return
-    try:
-        file = Path(target).open("w", encoding="utf-8", newline="")
-    except OSError as error:
-        raise UsageError(f"cannot write {target}: {error.strerror}") from None
-    with file:
+    with _opened(target, "w", "utf-8") as file:
         yield file
 
 
@@ -70,3 +62,10 @@ def secret_of(source: str | None) -> str | None:
     if not secret:
         raise UsageError(f"{source} is empty")
     return secret
+
+
+def _opened(path: str, mode: Literal["r", "w"], encoding: str) -> TextIO:
+    try:
+        return Path(path).open(mode, encoding=encoding, newline="")
+    except OSError as error:
+        raise UsageError(f"cannot open {path}: {error.strerror}") from None

@@ -19,6 +19,8 @@ from app.cli.stop import Stop
 from app.embedded import EmbeddedError
 from app.embedded.process import DirectoryLock
 from app.settings import Settings
+from app.store import installation
+from app.store.pool import open_pool
 
 _READY_SECONDS = 60.0
 """From the start of the API's process to its first answer, on a machine that is busy."""
@@ -52,6 +54,7 @@ async def start(
     servers = await stop.unless(start_servers(settings, stack, durable=durable))
     await stop.unless(migrated(servers.migrate_url))
     settings = local.with_kept_secrets(servers.settings)
+    await stop.unless(_belongs_here(settings))
     settings = settings.model_copy(update={"port": bound.getsockname()[1]})
     told = local.environment(settings)
     stack.push_async_callback(children.end)
@@ -88,6 +91,19 @@ async def first(*running: Coroutine[Any, Any, int]) -> int:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _belongs_here(settings: Settings) -> None:
+    """The database knows which installation it is: a new one learns it, another one's refuses."""
+    assert settings.database_url is not None
+    pool = await open_pool(settings.database_url.get_secret_value(), low=1, high=1)
+    async with pool, pool.acquire() as conn:
+        stored = await installation.ensure(conn, settings.installation)
+    if stored != settings.installation:
+        raise CommandError(
+            "the database belongs to another installation",
+            details=[f"if this is that one, set TWINLINK_INSTALLATION={stored}"],
+        )
 
 
 async def _answers(api_url: str) -> int:

@@ -2,11 +2,27 @@
 
 import typer
 
-from app.cli import connection, guard, site
+from app.cli import (
+    audit,
+    connection,
+    failures,
+    guard,
+    plan,
+    resyncs,
+    site,
+    token,
+    twins,
+    webhooks,
+)
 from app.cli.api import api
+from app.cli.deliveries import deliveries
+from app.cli.doctor import doctor
+from app.cli.links import links
 from app.cli.migrate import migrate
 from app.cli.mode import mode
+from app.cli.openapi import openapi
 from app.cli.pause import pause, resume
+from app.cli.resync import resync
 from app.cli.root import RootGroup
 from app.cli.status import status
 from app.cli.up import up
@@ -23,10 +39,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for command in (up, api, worker, migrate, status, pause, resume, mode):
-    app.command()(command)
-for noun in (site, connection, guard):
-    app.add_typer(noun.app, name=noun.__name__.rpartition(".")[2])
+_RUN = (up, api, worker, migrate, doctor, openapi)
+_COMMANDS = (status, pause, resume, mode, links, resync, deliveries)
+_NOUNS = (site, connection, twins, guard, plan, resyncs, failures, audit, webhooks, token)
+
+for _command in (*_RUN, *_COMMANDS):
+    app.command()(_command)
+for _noun in _NOUNS:
+    app.add_typer(_noun.app, name=_noun.__name__.rpartition(".")[2])
 
 
 def main() -> None:

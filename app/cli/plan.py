@@ -38,6 +38,7 @@ CHANGES: output.Columns = (
     ("REASON", "reason"),
     ("RESULT", "result"),
 )
+_PAGE = 1000
 
 
 @app.command("list")
@@ -59,7 +60,12 @@ def list_(
 @app.command()
 def show(ctx: typer.Context, id: RowId, json: Json = False) -> None:
     """One plan with all of its changes."""
-    plan = service(ctx).get(f"plans/{id}")
+    api, path = service(ctx), f"plans/{id}"
+    plan = api.get(path, {"limit": _PAGE})
+    while plan["next"] is not None:
+        page = api.get(path, {"limit": _PAGE, "cursor": plan["next"]})
+        plan["changes"] += page["changes"]
+        plan["next"] = page["next"]
     if json:
         output.document(plan)
     else:

@@ -1,6 +1,5 @@
 """`twinlink worker`: the process that looks at twins and writes links."""
 
-import importlib
 from typing import Annotated
 
 import typer
@@ -25,4 +24,6 @@ def worker(
     if lifeline:
         end_with_parent()
     configure_logging(settings.log_level, settings.log_format)
-    importlib.import_module("workers.main").run(settings)
+    from workers.main import run  # noqa: PLC0415 - slow, and no other command needs it
+
+    run(settings)

@@ -1,0 +1,145 @@
+"""What `twinlink doctor` looks at below the API: settings, database, roles, clocks, Redis."""
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+import asyncpg
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from app.settings import Settings
+from app.store.migrations import latest
+from app.store.pool import Connection
+from app.store.schema import revision
+
+Status = Literal["ok", "warn", "fail"]
+
+_SKEW_SECONDS = 2.0
+"""Leases and windows are told apart by more than this."""
+_CONNECT_SECONDS = 10
+_WORST_MINUTE = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """`hint` says what to do about it; empty where there is nothing to do."""
+
+    name: str
+    status: Status
+    detail: str
+    hint: str = ""
+
+
+async def below(settings: Settings) -> list[Check]:
+    """All of them, in the order in which they build on each other."""
+    return [
+        *_settings(settings),
+        *[check async for check in _database(settings)],
+        await _redis(settings),
+    ]
+
+
+def _settings(settings: Settings) -> Iterator[Check]:
+    """That every variable can be used is known already, else nobody would be here."""
+    if settings.secret_key:
+        yield Check("secret key", "ok", f"{len(settings.secret_key)} set")
+    else:
+        yield Check("secret key", "fail", "none", "set TWINLINK_SECRET_KEY")
+    if settings.read_only:
+        yield Check("writes", "warn", "refused", "TWINLINK_READ_ONLY is set")
+    if settings.allow_private_sites:
+        hint = "unset TWINLINK_ALLOW_PRIVATE_SITES unless every such address is meant"
+        yield Check("addresses", "warn", "sites may be http or private", hint)
+
+
+async def _database(settings: Settings) -> AsyncIterator[Check]:
+    if settings.database_url is None:
+        hint = "set TWINLINK_DATABASE_URL, or start `twinlink up`"
+        yield Check("database", "fail", "none is named and none runs here", hint)
+        return
+    try:
+        url = settings.database_url.get_secret_value()
+        conn = await asyncpg.connect(url, timeout=_CONNECT_SECONDS)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        hint = "see that it runs, and that TWINLINK_DATABASE_URL names it"
+        yield Check("database", "fail", type(error).__name__, hint)
+        return
+    try:
+        version = await conn.fetchval("SHOW server_version")
+        yield Check("database", "ok", f"PostgreSQL {version}")
+        yield await _clock(conn)
+        schema = await _schema(conn)
+        yield schema
+        if schema.status == "ok":
+            yield await _rights(conn)
+            yield await _installation(conn, settings.installation)
+    finally:
+        await conn.close()
+
+
+async def _redis(settings: Settings) -> Check:
+    """Never a failure: without it everything works, some of it later."""
+    if settings.redis_url is None:
+        hint = "set TWINLINK_REDIS_URL, or changes wait for the sweep"
+        return Check("redis", "warn", "none is named and none runs here", hint)
+    try:
+        async with Redis.from_url(
+            settings.redis_url.get_secret_value(), socket_connect_timeout=_CONNECT_SECONDS
+        ) as client:
+            about = await client.info()
+    except (RedisError, OSError) as error:
+        return Check("redis", "warn", type(error).__name__, "changes wait for the sweep")
+    version = about.get("valkey_version") or about.get("redis_version")
+    policy = about.get("maxmemory_policy", "noeviction")
+    if policy != "noeviction":
+        hint = "set maxmemory-policy noeviction: a full store must refuse, not forget a pause"
+        return Check("redis", "warn", f"{version}, {policy}", hint)
+    return Check("redis", "ok", f"{version}, noeviction")
+
+
+async def _clock(conn: Connection) -> Check:
+    """The round trip counts for us: only what it cannot explain is skew."""
+    before = datetime.now(UTC)
+    there = await conn.fetchval("SELECT clock_timestamp()")
+    after = datetime.now(UTC)
+    skew = max((before - there).total_seconds(), (there - after).total_seconds(), 0.0)
+    if skew <= _SKEW_SECONDS:
+        return Check("clocks", "ok", f"{skew:.1f} s apart")
+    status: Status = "fail" if skew > _WORST_MINUTE else "warn"
+    return Check("clocks", status, f"{skew:.1f} s apart", "let NTP set both machines' clocks")
+
+
+async def _schema(conn: Connection) -> Check:
+    try:
+        found = await revision(conn)
+    except asyncpg.InsufficientPrivilegeError:
+        return Check("schema", "fail", "cannot be read by this role", "run `twinlink migrate`")
+    if found is not None and found == latest():
+        return Check("schema", "ok", found)
+    detail = f"{found or 'empty'}, and this version expects {latest()}"
+    return Check("schema", "fail", detail, "run `twinlink migrate`")
+
+
+async def _rights(conn: Connection) -> Check:
+    may = await conn.fetch(
+        """SELECT right_name FROM unnest(ARRAY['UPDATE', 'DELETE', 'TRUNCATE']) AS right_name
+           WHERE has_table_privilege('audit', right_name)"""
+    )
+    if not may:
+        return Check("roles", "ok", "the service cannot change its audit")
+    rights = ", ".join(row["right_name"] for row in may)
+    hint = "run as a role that does not own the schema; see TWINLINK_MIGRATE_DATABASE_URL"
+    return Check("roles", "fail", f"the service's role has {rights} on the audit", hint)
+
+
+async def _installation(conn: Connection, named: str | None) -> Check:
+    stored = await conn.fetchval("SELECT id FROM installation")
+    if named is None:
+        hint = f"set TWINLINK_INSTALLATION{f'={stored}' if stored else ''}"
+        return Check("installation", "warn", "not named", hint)
+    if stored in {None, named}:
+        return Check("installation", "ok", named)
+    hint = "a copy of another installation's database? workers write nothing"
+    return Check("installation", "fail", f"the database belongs to {stored}", hint)
