@@ -247,18 +247,19 @@ async def written_since(
     return {_physical(row) for row in rows}
 
 
-async def open_for_twins(conn: Connection, connection_id: int, twins: Iterable[int]) -> set[int]:
-    """The twins among *twins* at an end of an open intent of this connection."""
-    wanted = list(twins)
+async def open_for_twins(
+    conn: Connection, connection_id: int, twins: Iterable[int]
+) -> dict[int, datetime]:
+    """The twins among *twins* at an end of an open intent of this connection, with the time
+    when the oldest of these was opened."""
     rows = await conn.fetch(
-        """SELECT source_twin_id, destination_twin_id FROM intents
-           WHERE connection_id = $1 AND state = 'open'
-             AND (source_twin_id = ANY($2::bigint[]) OR destination_twin_id = ANY($2::bigint[]))""",
+        """SELECT u.twin, min(i.created_at) AS opened FROM unnest($2::bigint[]) u (twin)
+           JOIN intents i ON i.connection_id = $1 AND i.state = 'open'
+            AND u.twin IN (i.source_twin_id, i.destination_twin_id) GROUP BY u.twin""",
         connection_id,
-        wanted,
+        list(twins),
     )
-    ends = {row["source_twin_id"] for row in rows} | {row["destination_twin_id"] for row in rows}
-    return ends & set(wanted)
+    return {row["twin"]: row["opened"] for row in rows}
 
 
 async def removed_links(conn: Connection, site: int, links: Iterable[LinkId]) -> set[LinkId]:

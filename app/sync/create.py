@@ -5,6 +5,7 @@ Exactly one new link with our type and ends is taken; whose it is, the changelog
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 import stamina
@@ -13,7 +14,7 @@ from app.core.authorship import authorship
 from app.core.errors import NotSent, OutcomeUnknown, PermanentError, TransientError
 from app.core.evidence import Reading
 from app.core.ledger import Authorship, LinkKey
-from app.core.links import Ends, Link, LinkType, equal_links
+from app.core.links import Ends, IssueId, Link, LinkType, equal_links
 from app.jira.client import JiraClient
 from app.store import intents, sites
 from app.store.intents import Intent
@@ -26,6 +27,8 @@ from app.sync.reserve import Proposal, reserve
 WRITES_AT_ONCE = 16
 # One intent transaction: all of its requests must begin within ten seconds.
 BATCH = 100
+# Of these, as many on one issue as Jira takes in two seconds (20 writes in 2 s per issue).
+PER_ISSUE = 20
 # A fresh link may not be listed at once; after these tries the confirmation goes on.
 READ_BACKS = 3
 
@@ -35,8 +38,35 @@ async def create_all(
 ) -> None:
     """Create every proposed mirror; *results* gets a word per key: ``created``, ``theirs``,
     ``open`` (left to confirmation), ``failed:<code>``, ``retry:<code>``, or why not granted."""
-    for start in range(0, len(proposals), BATCH):
-        await _batch(ctx, look, proposals[start : start + BATCH], results)
+    for batch in batches(proposals):
+        if any(word.startswith("retry:") for word in results.values()):
+            # Jira or the budget has had enough: opening more intents would only close them.
+            results.update({it.key: "retry:put_off" for it in batch})
+        else:
+            await _batch(ctx, look, batch, results)
+
+
+def batches(proposals: Sequence[Proposal]) -> list[list[Proposal]]:
+    """In the order given, each batch within ``BATCH`` in all and ``PER_ISSUE`` on any issue."""
+    out: list[list[Proposal]] = []
+    counts: list[Counter[tuple[int, IssueId]]] = []
+    first_open = 0
+    for it in proposals:
+        wanted = it.wanted
+        ends = [(wanted.site, wanted.source.id), (wanted.site, wanted.destination.id)]
+        at = first_open
+        while at < len(out) and (
+            len(out[at]) >= BATCH or any(counts[at][end] >= PER_ISSUE for end in ends)
+        ):
+            at += 1
+        if at == len(out):
+            out.append([])
+            counts.append(Counter())
+        out[at].append(it)
+        counts[at].update(ends)
+        while first_open < len(out) and len(out[first_open]) >= BATCH:
+            first_open += 1
+    return out
 
 
 async def _batch(

@@ -6,6 +6,7 @@ show now and from what the ledger knows; an event that came twice or late change
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import groupby
 
 import structlog
@@ -31,8 +32,10 @@ from app.sync.verdicts import back_off, settlements
 
 _LOG = structlog.get_logger(__name__)
 
-# A pair with an open write waits for its outcome, not for another look.
+# A pair with an open write waits for its outcome, not for another look: a moment where it is
+# being written, longer where it looks as if a confirmation will have to end it.
 BUSY_SECONDS = 0.3
+STUCK_SECONDS = 5.0
 # Questions that proof may raise in turn: the origin first, then the mirror.
 ROUNDS = 3
 
@@ -76,7 +79,7 @@ async def _look(ctx: Context, connection_id: int, claimed: list[Claimed]) -> lis
     if state is None:
         return [Settlement(it) for it in claimed]
     waiting = [
-        Settlement(it, again=BUSY_SECONDS, keep_causes=True, count_try=False)
+        Settlement(it, again=_busy_for(ctx, busy[it.twin_id]), keep_causes=True, count_try=False)
         for it in claimed
         if it.twin_id in busy
     ]
@@ -88,6 +91,11 @@ async def _look(ctx: Context, connection_id: int, claimed: list[Claimed]) -> lis
         *done,
         *await _judge(ctx, state, [it for it in free if it.twin_id not in echoes]),
     ]
+
+
+def _busy_for(ctx: Context, opened: datetime) -> float:
+    age = (ctx.clock() - opened).total_seconds()
+    return BUSY_SECONDS if age < STUCK_SECONDS else STUCK_SECONDS
 
 
 async def _judge(ctx: Context, state: Running, claimed: list[Claimed]) -> list[Settlement]:
@@ -202,6 +210,8 @@ async def _orphan_removal(ctx: Context, look: Look, key: LinkKey) -> list[Propos
     row = look.rows[key]
     if look.running.config.on_issue_deleted.value != "remove" or row.mirror_id is None:
         return []
+    client = await ctx.sites.client(look.running.site(row.origin))
+    await client.assure()
     delivery = await scope.deleted_ends(ctx, look, key, row.origin)
     mirror = observe.judge(look, key, row.mirror, proven=False)
     if delivery is None or not isinstance(mirror, Present) or row.mirror_id not in mirror.ids:

@@ -11,6 +11,10 @@ Load = Callable[[int], Awaitable[SiteAccess]]
 Build = Callable[[SiteAccess], JiraClient]
 
 
+# One look asks for a client several times; credentials and pins seldom change.
+FRESH_SECONDS = 1.0
+
+
 class Sites:
     """One client per site and process. A client in use outlives its replacement: it is closed
     when the registry is, since a request of another task may still be on its way."""
@@ -19,13 +23,18 @@ class Sites:
         self._load = load
         self._build = build
         self._clients: dict[int, JiraClient] = {}
+        self._fresh_until: dict[int, float] = {}
         self._retired: list[JiraClient] = []
         self._lock = asyncio.Lock()
 
     async def client(self, site_id: int) -> JiraClient:
-        """The client for the site as it is stored now."""
+        """The client for the site as it was stored at most a second ago."""
+        now = asyncio.get_running_loop().time()
+        if now < self._fresh_until.get(site_id, 0.0):
+            return self._clients[site_id]
         access = await self._load(site_id)
         async with self._lock:
+            self._fresh_until[site_id] = now + FRESH_SECONDS
             client = self._clients.get(site_id)
             if client is None or client.site.version != access.version:
                 if client is not None:
