@@ -124,7 +124,8 @@ async def insert(
         f"""
         INSERT INTO sites
             (name, identity, account_id, created_at, updated_at, checked_at, {columns})
-        VALUES ($1, $2, $3, $4, $4, CASE WHEN $2 IS NULL THEN NULL ELSE $4 END, {marks})
+        VALUES ($1, $2, $3, $4, $4,
+                CASE WHEN $2::text IS NOT NULL THEN $4::timestamptz END, {marks})
         ON CONFLICT (name) DO NOTHING RETURNING id
         """,  # noqa: S608
         name,

@@ -1,0 +1,122 @@
+"""The audit as people and auditors read it: filtered lists, and whole chains for export."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from app.store.audit import exported
+from app.store.pool import Connection, Database
+
+_PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """None: any. ``names`` are the connections that the reader may see. ``issue`` is a key of
+    either end as it was written down; ``cause`` a kind, or ``kind:id``."""
+
+    names: Sequence[str] | None = None
+    connection: str | None = None
+    site: str | None = None
+    operation: str | None = None
+    status: str | None = None
+    issue: str | None = None
+    link_id: int | None = None
+    cause: str | None = None
+    revision: int | None = None
+    plan: int | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def where(self) -> tuple[str, list[Any]]:
+        """Conditions with their parameters, from ``$1`` on. Only what is set is asked for, so
+        that an index can serve it."""
+        kind, _, cause_id = (self.cause or "").partition(":")
+        asked: list[tuple[str, Any]] = [
+            ("connection = ANY($)", self.names),
+            ("connection = $", self.connection),
+            ("site = $", self.site),
+            ("operation = $", self.operation),
+            ("status = $", self.status),
+            ("$ IN (source_key, destination_key)", self.issue),
+            ("link_id = $", self.link_id),
+            ("cause_kind = $", kind or None),
+            ("cause_id = $", cause_id or None),
+            ("revision = $", self.revision),
+            ("plan_id = $", self.plan),
+            ("at >= $", self.since),
+            ("at < $", self.until),
+        ]
+        given = [(text, value) for text, value in asked if value is not None]
+        texts = [text.replace("$", f"${at}") for at, (text, _) in enumerate(given, start=1)]
+        return " AND ".join(texts) or "true", [value for _, value in given]
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of one connection's chain at one moment."""
+
+    chain: int
+    connection: str
+    seq: int
+    hash: str
+
+    def plain(self) -> dict[str, Any]:
+        return {
+            "chain": str(self.chain),
+            "connection": self.connection,
+            "seq": self.seq,
+            "hash": self.hash,
+        }
+
+
+async def page(
+    conn: Connection, filters: Filters, *, after: int, limit: int
+) -> list[dict[str, Any]]:
+    """In the order of their ids: within a connection that is the order of its chain."""
+    where, values = filters.where()
+    at = len(values)
+    rows = await conn.fetch(
+        f"SELECT * FROM audit WHERE {where} AND id > ${at + 1} ORDER BY id LIMIT ${at + 2}",  # noqa: S608 - conditions of ours, values bound
+        *values,
+        after,
+        limit,
+    )
+    return [exported(row) for row in rows]
+
+
+async def heads(conn: Connection, filters: Filters) -> list[Head]:
+    """The chains that the filters leave, as they end now."""
+    rows = await conn.fetch(
+        """
+        SELECT h.connection_id, c.name, h.seq, h.hash FROM audit_heads h
+        JOIN connections c ON c.id = h.connection_id
+        WHERE ($1::text[] IS NULL OR c.name = ANY($1)) AND ($2::text IS NULL OR c.name = $2)
+        ORDER BY h.connection_id
+        """,
+        filters.names,
+        filters.connection,
+    )
+    return [Head(r["connection_id"], r["name"], r["seq"], bytes(r["hash"]).hex()) for r in rows]
+
+
+async def chain(
+    database: Database, filters: Filters, head: Head
+) -> AsyncIterator[list[dict[str, Any]]]:
+    """One chain's rows up to its head, in pages: flat memory, and no connection is held while
+    the reader takes its time."""
+    where, values = filters.where()
+    at, seq = len(values), 0
+    query = f"""
+        SELECT * FROM audit WHERE {where} AND connection_id = ${at + 1}
+          AND seq > ${at + 2} AND seq <= ${at + 3} ORDER BY seq LIMIT {_PAGE}
+    """  # noqa: S608
+    while True:
+        async with database.connection() as conn:
+            rows = await conn.fetch(query, *values, head.chain, seq, head.seq)
+        if rows:
+            yield [exported(row) for row in rows]
+            seq = rows[-1]["seq"]
+        if len(rows) < _PAGE:
+            return

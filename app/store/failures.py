@@ -1,0 +1,39 @@
+"""Pairs that were given up after their tries. A failure's id is its twin's."""
+
+from collections.abc import Sequence
+
+from app.store.pool import Connection, Row
+
+_SELECT = """
+    SELECT w.twin_id AS id, w.connection_id, c.name AS connection, w.failure, w.failed_at,
+           w.dirty_since, w.tries, w.cause_kind, w.cause_id,
+           t.left_issue_id, t.left_key, t.right_issue_id, t.right_key
+    FROM work w JOIN connections c ON c.id = w.connection_id AND c.deleted_at IS NULL
+    JOIN twins t ON t.id = w.twin_id
+    WHERE w.failed_at IS NOT NULL
+"""
+
+
+async def page(
+    conn: Connection,
+    *,
+    names: Sequence[str] | None,
+    connection: str | None,
+    after: int,
+    limit: int,
+) -> list[Row]:
+    return await conn.fetch(
+        f"""{_SELECT} AND w.twin_id > $1 AND ($2::text[] IS NULL OR c.name = ANY($2))
+            AND ($3::text IS NULL OR c.name = $3) ORDER BY w.twin_id LIMIT $4""",
+        after,
+        names,
+        connection,
+        limit,
+    )
+
+
+async def by_id(conn: Connection, twin_id: int, names: Sequence[str] | None) -> Row | None:
+    """With *names*: only one of these connections'."""
+    return await conn.fetchrow(
+        f"{_SELECT} AND w.twin_id = $1 AND ($2::text[] IS NULL OR c.name = ANY($2))", twin_id, names
+    )

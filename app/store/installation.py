@@ -1,0 +1,45 @@
+"""What holds for the whole installation: its id, and the pause that stops everything."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.store.pool import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    paused_at: datetime | None
+    paused_by: str | None
+
+
+async def ensure(conn: Connection, wanted: str | None) -> str:
+    """The id that the database has; *wanted*, or a new one, where it has none yet."""
+    await conn.execute(
+        "INSERT INTO installation (id) VALUES ($1) ON CONFLICT DO NOTHING",
+        wanted or uuid.uuid4().hex,
+    )
+    stored: str = await conn.fetchval("SELECT id FROM installation")
+    return stored
+
+
+async def state(conn: Connection) -> Pause:
+    row = await conn.fetchrow("SELECT paused_at, paused_by FROM installation")
+    return Pause(row["paused_at"], row["paused_by"]) if row else Pause(None, None)
+
+
+async def pause(conn: Connection, *, by: str, now: datetime) -> Pause:
+    """Pausing again keeps the first time."""
+    await ensure(conn, None)
+    await conn.execute(
+        """UPDATE installation SET paused_at = coalesce(paused_at, $1),
+               paused_by = CASE WHEN paused_at IS NULL THEN $2 ELSE paused_by END""",
+        now,
+        by,
+    )
+    return await state(conn)
+
+
+async def resume(conn: Connection) -> Pause:
+    await conn.execute("UPDATE installation SET paused_at = NULL, paused_by = NULL")
+    return await state(conn)

@@ -1,0 +1,110 @@
+"""The ledger as people see it: each link with both of its sides.
+
+A write whose outcome is not known yet shows as ``unconfirmed``: in place of its row's state, or,
+for a create that has no row yet, as an entry of its own (position ``1:…`` after all rows).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from app.core.links import Side
+from app.store.pool import Connection, Row
+
+_LINKS = """
+WITH pending AS (
+    SELECT * FROM intents
+    WHERE connection_id = $1 AND state = 'open' AND unconfirmed_since IS NOT NULL
+), all_links AS (
+    SELECT 0 AS kind, l.id, l.left_type_id, l.right_type_id, l.origin, l.authorship, l.reason,
+           CASE WHEN EXISTS (SELECT 1 FROM pending p
+                    WHERE p.left_type_id = l.left_type_id AND l.state <> 'released'
+                      AND p.source_twin_id = l.source_twin_id
+                      AND p.destination_twin_id = l.destination_twin_id)
+                THEN 'unconfirmed' ELSE l.state END AS state,
+           l.left_link_id, l.right_link_id, l.changed_at,
+           l.left_source_id, l.left_source_key, l.left_destination_id, l.left_destination_key,
+           l.right_source_id, l.right_source_key, l.right_destination_id, l.right_destination_key
+    FROM ledger l WHERE l.connection_id = $1
+    UNION ALL
+    SELECT 1, p.id, p.left_type_id, p.right_type_id, p.origin, NULL, p.operation, 'unconfirmed',
+           CASE p.origin WHEN 'left' THEN p.origin_link_id END,
+           CASE p.origin WHEN 'right' THEN p.origin_link_id END, p.unconfirmed_since,
+           s.left_issue_id, s.left_key, d.left_issue_id, d.left_key,
+           s.right_issue_id, s.right_key, d.right_issue_id, d.right_key
+    FROM pending p JOIN twins s ON s.id = p.source_twin_id
+    JOIN twins d ON d.id = p.destination_twin_id
+    WHERE NOT EXISTS (SELECT 1 FROM ledger l
+        WHERE l.connection_id = $1 AND l.state <> 'released' AND l.left_type_id = p.left_type_id
+          AND l.source_twin_id = p.source_twin_id
+          AND l.destination_twin_id = p.destination_twin_id)
+)
+SELECT a.*, coalesce(lt.name, a.left_type_id::text) AS left_type,
+       coalesce(rt.name, a.right_type_id::text) AS right_type
+FROM all_links a
+JOIN connections c ON c.id = $1
+LEFT JOIN link_types lt ON lt.site_id = c.left_site_id AND lt.type_id = a.left_type_id
+LEFT JOIN link_types rt ON rt.site_id = c.right_site_id AND rt.type_id = a.right_type_id
+WHERE (a.kind, a.id) > ($2, $3)
+  AND ($4::text IS NULL OR a.state = $4)
+  AND ($5::text IS NULL OR $5 IN
+       (left_source_key, left_destination_key, right_source_key, right_destination_key))
+  AND ($6::text IS NULL OR $6 IN
+       (lt.name, rt.name, a.left_type_id::text, a.right_type_id::text))
+ORDER BY a.kind, a.id LIMIT $7
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkShown:
+    row: Row
+
+    @property
+    def id(self) -> str:
+        """An entry without a row takes its intent's id, marked: the two count separately."""
+        return f"intent-{self.row['id']}" if self.row["kind"] else str(self.row["id"])
+
+    @property
+    def position(self) -> str:
+        return f"{self.row['kind']}:{self.row['id']}"
+
+    def side(self, side: Side) -> dict[str, Any]:
+        """``link_id`` None: not there, or not known."""
+
+        def value(name: str) -> Any:
+            return self.row[f"{side.value}_{name}"]
+
+        link_id = value("link_id")
+        return {
+            "link_id": None if link_id is None else str(link_id),
+            "type": value("type"),
+            "source": {"id": str(value("source_id")), "key": value("source_key")},
+            "destination": {
+                "id": str(value("destination_id")),
+                "key": value("destination_key"),
+            },
+        }
+
+
+async def page(
+    conn: Connection,
+    connection_id: int,
+    *,
+    state: str | None,
+    issue: str | None,
+    type: str | None,
+    after: str,
+    limit: int,
+) -> list[LinkShown]:
+    """*issue* is a key of either side, *type* a name or id of either side."""
+    kind, _, number = after.partition(":")
+    rows = await conn.fetch(
+        _LINKS,
+        connection_id,
+        int(kind) if kind.isdecimal() else 0,
+        int(number) if number.isdecimal() else 0,
+        state,
+        issue,
+        type,
+        limit,
+    )
+    return [LinkShown(row) for row in rows]

@@ -1,0 +1,65 @@
+"""Plans as people see them."""
+
+from collections.abc import Sequence
+
+from app.store.pool import Connection, Row
+
+_SELECT = """
+    SELECT p.*, c.name AS connection,
+        (SELECT count(*) FROM plan_changes x
+          WHERE x.plan_id = p.id AND x.operation = 'create') AS creates,
+        (SELECT count(*) FROM plan_changes x
+          WHERE x.plan_id = p.id AND x.operation = 'remove') AS removes
+    FROM plans p JOIN connections c ON c.id = p.connection_id
+"""
+
+
+async def by_id(conn: Connection, plan_id: int, names: Sequence[str] | None) -> Row | None:
+    """With *names*: only one of these connections'."""
+    return await conn.fetchrow(
+        f"{_SELECT} WHERE p.id = $1 AND ($2::text[] IS NULL OR c.name = ANY($2))", plan_id, names
+    )
+
+
+async def page(
+    conn: Connection,
+    *,
+    names: Sequence[str] | None,
+    connection: str | None,
+    status: str | None,
+    before: int,
+    limit: int,
+) -> list[Row]:
+    """Newest first."""
+    return await conn.fetch(
+        f"""{_SELECT} WHERE p.id < $1 AND ($2::text[] IS NULL OR c.name = ANY($2))
+            AND ($3::text IS NULL OR c.name = $3) AND ($4::text IS NULL OR p.status = $4)
+            ORDER BY p.id DESC LIMIT $5""",
+        before,
+        names,
+        connection,
+        status,
+        limit,
+    )
+
+
+async def changes(conn: Connection, plan_id: int, *, after: str, limit: int) -> list[Row]:
+    """In the order of their keys; *after* is the ``position`` of the last one seen."""
+    site, type_id, source, destination, operation = (after.split(":") + [""] * 5)[:5]
+    return await conn.fetch(
+        """
+        SELECT x.*, s.name AS site, coalesce(t.name, x.type_id::text) AS type,
+               concat_ws(':', x.site_id, x.type_id, x.source_id, x.destination_id, x.operation)
+                   AS position
+        FROM plan_changes x JOIN sites s ON s.id = x.site_id
+        LEFT JOIN link_types t ON t.site_id = x.site_id AND t.type_id = x.type_id
+        WHERE x.plan_id = $1
+          AND (x.site_id, x.type_id, x.source_id, x.destination_id, x.operation)
+              > ($2, $3, $4, $5, $6)
+        ORDER BY x.site_id, x.type_id, x.source_id, x.destination_id, x.operation LIMIT $7
+        """,
+        plan_id,
+        *(int(text) if text.isdecimal() else 0 for text in (site, type_id, source, destination)),
+        operation,
+        limit,
+    )

@@ -1,0 +1,14 @@
+"""Which version of the schema a database has."""
+
+import asyncpg
+
+from app.store.pool import Connection
+
+
+async def revision(conn: Connection) -> str | None:
+    """None where no migration ever ran."""
+    try:
+        found: str | None = await conn.fetchval("SELECT version_num FROM alembic_version")
+    except asyncpg.UndefinedTableError:
+        return None
+    return found

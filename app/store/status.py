@@ -1,0 +1,42 @@
+"""How busy a connection is: one statement, so that its numbers belong to one moment."""
+
+from datetime import datetime
+
+from app.store.pool import Connection, Row
+
+_STATUS = """
+    SELECT
+        w.backlog, w.in_flight, w.delayed, w.waiting, w.unknown, w.failed, w.oldest_seconds,
+        (SELECT count(*) FROM resyncs r
+          WHERE r.connection_id = $1 AND r.status IN ('queued', 'running')) AS resyncs,
+        (SELECT count(*) FROM plan_changes pc JOIN plans p ON p.id = pc.plan_id
+          WHERE p.connection_id = $1 AND p.kind = 'removals' AND p.status IN ('gathering', 'held')
+            AND pc.result IS NULL) AS held,
+        (SELECT count(*) FROM intents i
+          WHERE i.connection_id = $1 AND i.state = 'open'
+            AND i.unconfirmed_since IS NOT NULL) AS unconfirmed
+    FROM (
+        SELECT
+            count(*) FILTER (WHERE dirty AND NOT leased AND due_at <= $2) AS backlog,
+            count(*) FILTER (WHERE leased) AS in_flight,
+            count(*) FILTER (WHERE dirty AND NOT leased AND due_at > $2) AS delayed,
+            count(*) FILTER (WHERE waiting IS NOT NULL) AS waiting,
+            count(*) FILTER (WHERE waiting LIKE 'unknown:%') AS unknown,
+            count(*) FILTER (WHERE failed_at IS NOT NULL) AS failed,
+            extract(epoch FROM $2 - min(dirty_since) FILTER (WHERE dirty))::float8
+                AS oldest_seconds
+        FROM (
+            SELECT due_at, dirty_since, waiting, failed_at,
+                   generation > done AND failed_at IS NULL AS dirty,
+                   coalesce(lease_until > $2, false) AS leased
+            FROM work WHERE connection_id = $1
+        ) AS pairs
+    ) AS w
+"""
+
+
+async def of_connection(conn: Connection, connection_id: int, now: datetime) -> Row:
+    """backlog, in_flight, delayed, resyncs, waiting, unknown, held, failed, unconfirmed,
+    oldest_seconds."""
+    [row] = await conn.fetch(_STATUS, connection_id, now)
+    return row

@@ -1,0 +1,120 @@
+"""Twins and the claims that pair nothing, as lists for people."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.store.pool import Connection, Row
+
+
+@dataclass(frozen=True, slots=True)
+class TwinShown:
+    """``id`` is None for a claim that paired nothing; then one of the issue ids may be unknown."""
+
+    id: int | None
+    left: str
+    right: str
+    left_id: str | None
+    right_id: str | None
+    status: str
+    detail: str
+    suspended: str | None
+    source: str
+    at: datetime
+    position: int | str
+
+
+async def page(
+    conn: Connection, connection_id: int, *, issue: str | None, after: int, limit: int
+) -> list[TwinShown]:
+    """Paired issues, in the order of their pairing. *issue* is a key of either side."""
+    rows = await conn.fetch(
+        """
+        SELECT * FROM twins WHERE connection_id = $1 AND id > $2
+          AND ($3::text IS NULL OR left_key = $3 OR right_key = $3)
+        ORDER BY id LIMIT $4
+        """,
+        connection_id,
+        after,
+        issue,
+        limit,
+    )
+    return [_twin(row) for row in rows]
+
+
+async def claims(
+    conn: Connection,
+    connection_id: int,
+    *,
+    status: str,
+    issue: str | None,
+    after: str,
+    limit: int,
+) -> list[TwinShown]:
+    """What twin fields claim in vain, in the order of side and issue."""
+    side, _, issue_id = after.partition(":")
+    rows = await conn.fetch(
+        """
+        SELECT * FROM twin_claims WHERE connection_id = $1 AND status = $2
+          AND ($3::text IS NULL OR issue_key = $3 OR claimed_key = $3)
+          AND (side, issue_id) > ($4, $5)
+        ORDER BY side, issue_id LIMIT $6
+        """,
+        connection_id,
+        status,
+        issue,
+        side,
+        int(issue_id) if issue_id.isdecimal() else 0,
+        limit,
+    )
+    return [_claim(row) for row in rows]
+
+
+async def by_keys(conn: Connection, connection_id: int, keys: list[str]) -> dict[str, list[int]]:
+    """Ids of the twins that have one of these keys on either side, by key."""
+    rows = await conn.fetch(
+        """
+        SELECT k.key, t.id FROM unnest($2::text[]) AS k (key)
+        JOIN twins t ON t.connection_id = $1 AND (t.left_key = k.key OR t.right_key = k.key)
+        """,
+        connection_id,
+        keys,
+    )
+    found: dict[str, list[int]] = {}
+    for row in rows:
+        found.setdefault(row["key"], []).append(row["id"])
+    return found
+
+
+def _twin(row: Row) -> TwinShown:
+    return TwinShown(
+        id=row["id"],
+        left=row["left_key"],
+        right=row["right_key"],
+        left_id=str(row["left_issue_id"]),
+        right_id=str(row["right_issue_id"]),
+        status="paired",
+        detail="",
+        suspended=row["suspended"],
+        source=row["source"],
+        at=row["created_at"],
+        position=row["id"],
+    )
+
+
+def _claim(row: Row) -> TwinShown:
+    claimed = None if row["claimed_issue_id"] is None else str(row["claimed_issue_id"])
+    own, other = (row["issue_key"], str(row["issue_id"])), (row["claimed_key"], claimed)
+    left, right = (own, other) if row["side"] == "left" else (other, own)
+    return TwinShown(
+        id=None,
+        left=left[0],
+        right=right[0],
+        left_id=left[1],
+        right_id=right[1],
+        status=row["status"],
+        detail=f"{row['issue_key']} claims {row['claimed_key']}",
+        suspended=None,
+        source="field",
+        at=row["seen_at"],
+        position=f"{row['side']}:{row['issue_id']}",
+    )
