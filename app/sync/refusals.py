@@ -1,0 +1,20 @@
+"""How a use case says no: a stable code and, where a field is to blame, a pointer to it.
+
+The words and the HTTP status belong to the edge (``api.problems``); a refusal changed nothing.
+"""
+
+from dataclasses import dataclass
+
+from app.core.config import Problem
+from app.core.errors import PermanentError
+
+
+@dataclass
+class Refused(PermanentError):
+    """``problems`` name every field that is wrong, by JSON pointer into what was sent."""
+
+    problems: tuple[Problem, ...] = ()
+
+
+def invalid(*problems: Problem) -> Refused:
+    return Refused("validation", problems=problems)

@@ -1,0 +1,90 @@
+"""Looking at a site from outside: is it there, does it know us, is it the one that we pinned."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from app.core.errors import TwinlinkError
+from app.core.links import AccountId, LinkType
+from app.jira.client import JiraClient
+from app.store.sites import SiteRow
+
+Severity = Literal["error", "warning", "info"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that an administrator should know. ``error``: nothing works before it is mended."""
+
+    code: str
+    severity: Severity
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a site said. None: it did not get that far; the findings say why."""
+
+    identity: str | None
+    account_id: AccountId | None
+    link_types: tuple[LinkType, ...] | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def complete(self) -> bool:
+        return self.identity is not None and self.account_id is not None
+
+
+_TROUBLE = {
+    "unreachable": "no connection to the base URL could be made",
+    "timeout": "the site did not answer in time",
+    "dropped": "the site closed the connection",
+    "address_refused": "the name leads to a private address; see TWINLINK_ALLOW_PRIVATE_SITES",
+    "unauthorized": "the site refused the credentials",
+    "forbidden": "the site knows the credentials and refuses the call",
+    "anonymous": "the site answered as if nobody were logged in: the credentials may have expired",
+    "redirected": "the site redirects elsewhere: the base URL is not its own",
+    "bad_answer": "the answer is not Jira's: a login page, a proxy, or another product",
+    "refused": "the site has no such call: the base URL or the deployment may be wrong",
+    "rate_limited": "the site asks to wait",
+    "server_error": "the site failed to answer",
+}
+
+
+async def probe(client: JiraClient) -> Probe:
+    """Ask who answers, who we are to it, and for its link types; stop at the first trouble."""
+    identity = account = types = None
+    findings: list[Finding] = []
+    try:
+        identity = await client.identity()
+        account = await client.myself()
+        types = tuple(await client.link_types())
+    except TwinlinkError as error:
+        words = _TROUBLE.get(error.code, "the site could not be asked")
+        findings.append(Finding(error.code, "error", words))
+    if types == ():
+        detail = "the site shows no link types: linking may be off, or no project is visible"
+        findings.append(Finding("no_link_types", "error", detail))
+    return Probe(identity, account, types, tuple(findings))
+
+
+def pin_findings(site: SiteRow, seen: Probe) -> Iterable[Finding]:
+    """Whether what answered is what was pinned."""
+    if site.identity and seen.identity and site.identity != seen.identity:
+        detail = "another Jira answers there; nothing is read or written until this is resolved"
+        yield Finding("identity_changed", "error", detail)
+    if site.account_id and seen.account_id and site.account_id != seen.account_id:
+        detail = "the credentials belong to another account now than when they were stored"
+        yield Finding("account_changed", "error", detail)
+
+
+def standing_findings(*, account_dedicated: bool) -> Iterable[Finding]:
+    """What no answer can show, so that somebody has to say or see to it."""
+    if not account_dedicated:
+        detail = "declare account_dedicated, or connections on this site stay in shadow"
+        yield Finding("account_not_dedicated", "warning", detail)
+    detail = (
+        "the account needs Browse projects and Link issues in every project of a connection; "
+        "a link that it cannot see counts as unknown, never as removed"
+    )
+    yield Finding("permissions", "info", detail)
