@@ -1,0 +1,65 @@
+"""Who calls: a bearer token, the role that it has, and the connections that it is confined to."""
+
+import hmac
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from app.api.problems import Problem
+from app.api.roles import Role, Rule
+from app.store import tokens
+from app.wiring import Services
+
+BOOTSTRAP = "bootstrap"
+_REALM = 'Bearer realm="twinlink"'
+# A longer text is none of ours; hashing it would only cost.
+_LONGEST = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """``id`` tells tokens apart, ``owner`` goes into records. ``connections`` None means all."""
+
+    id: str
+    owner: str
+    role: Role
+    connections: tuple[str, ...] | None = None
+
+    def sees(self, connection: str) -> bool:
+        return self.connections is None or connection in self.connections
+
+
+async def authenticate(request: Request, services: Services) -> Caller:
+    """Raises ``Problem`` 401. The administrator's token of the environment needs no database."""
+    text = _bearer(request.headers.get("authorization"))
+    if text is None:
+        raise Problem("unauthenticated", headers={"WWW-Authenticate": _REALM})
+    admin = services.settings.admin_token
+    if admin is not None and _equal(text, admin.get_secret_value()):
+        return Caller(BOOTSTRAP, BOOTSTRAP, Role.ADMIN)
+    async with services.database.connection() as conn:
+        token = await tokens.authenticate(conn, text, services.clock())
+    if token is None:
+        headers = {"WWW-Authenticate": f'{_REALM}, error="invalid_token"'}
+        raise Problem("unauthenticated", headers=headers)
+    confined = None if token.connections is None else tuple(token.connections)
+    return Caller(str(token.id), token.owner, Role(token.role), confined)
+
+
+def authorize(caller: Caller, rule: Rule) -> None:
+    """Raises ``Problem`` 403."""
+    if not caller.role.includes(rule.role):
+        raise Problem("forbidden", f"needs the role {rule.role.value}")
+    if rule.everywhere and caller.connections is not None:
+        raise Problem("forbidden", "needs a token that is not restricted to connections")
+
+
+def _bearer(header: str | None) -> str | None:
+    scheme, _, text = (header or "").partition(" ")
+    text = text.strip()
+    return text if scheme.lower() == "bearer" and 0 < len(text) <= _LONGEST else None
+
+
+def _equal(sent: str, known: str) -> bool:
+    # Digests, so that neither the length nor a character outside ASCII shows.
+    return hmac.compare_digest(tokens.digest(sent), tokens.digest(known))

@@ -1,0 +1,106 @@
+"""From exceptions to problem details."""
+
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from app.api import problems
+from app.api.problems import KINDS, Problem
+from app.core.config import Problem as FieldProblem
+from app.core.errors import PermanentError, TransientError
+from app.sync.refusals import Refused
+
+_LOG = structlog.get_logger(__name__)
+
+
+def install(app: FastAPI) -> None:
+    """What reaches none of these is caught by ``middleware`` and answered with 500."""
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(TransientError, _on_transient)
+    app.add_exception_handler(PermanentError, _on_permanent)
+
+
+def _on_http(_request: Request, error: Exception) -> Response:
+    if isinstance(error, Problem):
+        return problems.response(error)
+    if isinstance(error, HTTPException):
+        return problems.response(problems.from_status(error))
+    return problems.response(Problem("internal"))
+
+
+def _on_invalid(_request: Request, error: Exception) -> Response:
+    found = error.errors() if isinstance(error, RequestValidationError) else []
+    sent = error.body if isinstance(error, RequestValidationError) else None
+    if any(item["type"] == "json_invalid" for item in found):
+        return problems.response(Problem("malformed_json"))
+    fields = [FieldProblem(pointer(item["loc"], sent), _words(item)) for item in found]
+    return problems.response(Problem("validation", errors=fields))
+
+
+def _on_transient(_request: Request, error: Exception) -> Response:
+    """Postgres away, a Jira away: the same call may succeed later."""
+    if not isinstance(error, TransientError):
+        return problems.response(Problem("internal"))
+    known = error.code in KINDS and KINDS[error.code].status == 503
+    _LOG.warning("unavailable", code=error.code, **error.facts)
+    code = error.code if known else "unavailable"
+    return problems.response(problems.unavailable(code, error.retry_after))
+
+
+def _on_permanent(_request: Request, error: Exception) -> Response:
+    """Refusals of use cases. A code that means something else at the edge (a Jira's
+    ``forbidden``) is none of the caller's doing, and was not expected here."""
+    code = error.code if isinstance(error, PermanentError) else "internal"
+    status = KINDS[code].status if code in KINDS else 500
+    if isinstance(error, Refused) and status < 500:
+        return problems.response(Problem(code, error.detail, errors=error.problems))
+    if status in {404, 409}:
+        return problems.response(Problem(code))
+    _LOG.error("unexpected_error", code=code)
+    return problems.response(Problem("internal"))
+
+
+def pointer(loc: tuple[int | str, ...], sent: Any) -> str:
+    """A JSON pointer into the body; ``/query/limit``, ``/path/name`` or ``/header/…`` elsewhere.
+
+    For a union pydantic puts the name of the alternative into the place; no field of that name
+    was sent there, so it is left out.
+    """
+    if not loc or loc[0] != "body":
+        return "".join(f"/{_escaped(part)}" for part in loc)
+    steps, here = [], sent
+    for at, part in enumerate(loc[1:], start=2):
+        inside = isinstance(here, dict) and part in here
+        if isinstance(here, dict) and not inside and at < len(loc):
+            continue
+        steps.append(f"/{_escaped(part)}")
+        if inside or (isinstance(here, list) and isinstance(part, int) and part < len(here)):
+            here = here[part]
+        else:
+            here = None
+    return "".join(steps)
+
+
+def _escaped(part: int | str) -> str:
+    return str(part).replace("~", "~0").replace("/", "~1")
+
+
+def _words(item: dict[str, Any]) -> str:
+    """Pydantic's own message quotes what was sent in a few cases; those get ours."""
+    match item["type"]:
+        case "extra_forbidden":
+            return "there is no such field"
+        case "missing":
+            return "is required"
+        case "union_tag_invalid" | "union_tag_not_found":
+            return f"must have one of: {item['ctx'].get('expected_tags', 'a known kind')}"
+        case "model_attributes_type" | "dict_type":
+            return "must be an object"
+        case "value_error":
+            return str(item["msg"]).removeprefix("Value error, ")
+        case _:
+            return str(item["msg"])

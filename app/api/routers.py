@@ -1,0 +1,37 @@
+"""All routers, by who may reach them."""
+
+from fastapi import APIRouter
+
+from app.api import (
+    audit,
+    connections,
+    deliveries,
+    failures,
+    health,
+    intents,
+    links,
+    plans,
+    resyncs,
+    sites,
+    switches,
+    tokens,
+    twins,
+    webhooks,
+)
+
+ALWAYS: tuple[APIRouter, ...] = (health.router,)
+WEBHOOKS: tuple[APIRouter, ...] = (webhooks.router,)
+API: tuple[APIRouter, ...] = (
+    sites.router,
+    connections.router,
+    switches.router,
+    twins.router,
+    links.router,
+    resyncs.router,
+    plans.router,
+    audit.router,
+    deliveries.router,
+    failures.router,
+    intents.router,
+    tokens.router,
+)

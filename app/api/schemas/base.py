@@ -1,0 +1,80 @@
+"""What all bodies and answers share."""
+
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+T = TypeVar("T")
+
+
+class Body(BaseModel):
+    """What is sent: exact types, and no field that we do not know: a misspelt option must not
+    leave somebody believing that it is set."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+class Answer(BaseModel):
+    """What is answered: every field always stands there, null where there is nothing."""
+
+    model_config = ConfigDict(
+        from_attributes=True, json_schema_serialization_defaults_required=True
+    )
+
+
+class Listed(Answer, Generic[T]):
+    items: list[T]
+    next: str | None = Field(description="The cursor of the next page; null on the last")
+
+
+def storable(text: str) -> str:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise ValueError("must be valid Unicode") from None
+    if "\x00" in text:
+        raise ValueError("must not contain NUL")
+    return text
+
+
+Storable = AfterValidator(storable)
+"""PostgreSQL holds neither NUL nor half of a surrogate pair."""
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+ProjectKey = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,254}$")]
+IssueKey = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,254}-[0-9]{1,18}$")]
+Secret = Annotated[str, Field(min_length=1, max_length=4096), Storable]
+Text = Annotated[str, Field(min_length=1, max_length=255), Storable]
+Note = Annotated[str, Field(max_length=2000), Storable]
+
+
+class Issue(Answer):
+    id: str
+    key: str
+
+
+class ProblemField(Answer):
+    pointer: str = Field(description="JSON pointer into the body, or `/query/…`, `/path/…`")
+    detail: str
+
+
+class ProblemDetails(Answer):
+    """RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str = Field(description="Stable; see the list at the operation")
+    errors: list[ProblemField]
+    request_id: str | None
+
+
+class Accepted(Answer):
+    id: str
+    status: str
+
+
+storable_or_none = AfterValidator(lambda text: None if text is None else storable(text))
+
+JsonObject = dict[str, Any]

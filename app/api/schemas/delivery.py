@@ -1,0 +1,31 @@
+"""Webhook deliveries: metadata, kept 14 days."""
+
+from datetime import datetime
+from typing import Literal
+
+from app.api.schemas.base import Answer
+from app.store.pool import Row
+
+Kind = Literal["link_created", "link_deleted", "issue_created", "issue_updated", "issue_deleted"]
+_IDS = ("id", "issue_id", "link_id", "type_id", "source_id", "destination_id")
+
+
+class DeliveryAnswer(Answer):
+    id: str
+    site: str
+    delivery: str
+    kind: Kind
+    received_at: datetime
+    occurred_at: datetime | None
+    issue_id: str | None
+    link_id: str | None
+    type_id: str | None
+    source_id: str | None
+    destination_id: str | None
+    fields: list[str]
+
+    @classmethod
+    def of(cls, row: Row) -> "DeliveryAnswer":
+        plain = {name: row[name] for name in cls.model_fields}
+        ids = {name: None if row[name] is None else str(row[name]) for name in _IDS}
+        return cls.model_validate({**plain, **ids})

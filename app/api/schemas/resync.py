@@ -1,0 +1,45 @@
+"""Resyncs: a look at a whole connection or at named issues."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from app.api.schemas.base import Answer, Body, IssueKey
+from app.store.pool import Row
+
+Status = Literal["queued", "running", "held", "succeeded", "failed", "cancelled"]
+OVER = frozenset({"succeeded", "failed", "cancelled"})
+
+
+class ResyncPost(Body):
+    issues: Annotated[list[IssueKey], Field(min_length=1, max_length=1000)] | None = Field(
+        None, description="Keys of either side; left out, the whole connection"
+    )
+    dry_run: bool = Field(default=False, description="Decide, write nothing, leave a plan")
+
+
+class ResyncAnswer(Answer):
+    id: str
+    connection: str
+    status: Status
+    dry_run: bool
+    cause: str
+    issues_total: int
+    issues_done: int
+    created: int
+    removed: int
+    held: int
+    skipped: int
+    failed: int
+    plan_id: str | None
+    requested_by: str
+    detail: str
+    created_at: datetime
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, row: Row) -> "ResyncAnswer":
+        plan_id = None if row["plan_id"] is None else str(row["plan_id"])
+        plain = {name: row[name] for name in cls.model_fields}
+        return cls.model_validate({**plain, "id": str(row["id"]), "plan_id": plan_id})

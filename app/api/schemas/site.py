@@ -1,0 +1,121 @@
+"""Sites. Secrets go in and never come out."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from app.api.schemas.base import Answer, Body, Secret, Storable
+from app.store.sites import SiteRow
+from app.sync.site_admin import Checked, Stored
+from app.sync.site_spec import AuthSpec, SiteSpec
+
+Url = Annotated[str, Field(min_length=1, max_length=2048), Storable]
+WebUrl = Annotated[Url, Field(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$")]
+Deployment = Literal["cloud", "datacenter"]
+
+
+class Basic(Body):
+    """An account's e-mail address and API token. What is left out is kept."""
+
+    kind: Literal["basic"]
+    email: Annotated[str, Field(min_length=1, max_length=320), Storable] | None = None
+    token: Secret | None = None
+
+    def spec(self) -> AuthSpec:
+        return AuthSpec("basic", self.email, self.token)
+
+
+class Bearer(Body):
+    """A personal access token, or an OAuth 2.0 token. Left out, it is kept."""
+
+    kind: Literal["bearer"]
+    token: Secret | None = None
+
+    def spec(self) -> AuthSpec:
+        return AuthSpec("bearer", None, self.token)
+
+
+class SitePut(Body):
+    base_url: Annotated[Url, Field(description="Where REST is; may carry a path")]
+    web_url: WebUrl | None = Field(None, description="Where people go, if elsewhere")
+    deployment: Deployment
+    auth: Annotated[Basic | Bearer, Field(discriminator="kind")] | None = Field(
+        None, description="Required at creation; left out, it is kept"
+    )
+    webhook_secret: Secret | None = Field(
+        None, description="Required at creation; left out, it is kept"
+    )
+    account_dedicated: bool = Field(
+        default=False, description="The account belongs to this installation and to nothing else"
+    )
+
+    def spec(self) -> SiteSpec:
+        auth = self.auth
+        return SiteSpec(
+            base_url=self.base_url.rstrip("/"),
+            web_url=self.web_url,
+            deployment=self.deployment,
+            auth=None if auth is None else auth.spec(),
+            webhook_secret=self.webhook_secret,
+            account_dedicated=self.account_dedicated,
+        )
+
+
+class Finding(Answer):
+    code: str
+    severity: Literal["error", "warning", "info"]
+    detail: str
+
+
+class AuthKind(Answer):
+    kind: Literal["basic", "bearer"]
+
+
+class Site(Answer):
+    name: str
+    base_url: str
+    web_url: str | None
+    deployment: Deployment
+    auth: AuthKind
+    account_dedicated: bool
+    identity: str | None = Field(description="Which Jira it is; pinned by the first check")
+    account_id: str | None = Field(description="Our account there; pinned by the first check")
+    checked_at: datetime | None
+    previous_secret_until: datetime | None
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, row: SiteRow) -> "Site":
+        return cls.model_validate({**_plain(row), "auth": {"kind": row.auth_kind}})
+
+
+class SiteStored(Site):
+    findings: list[Finding] = Field(description="Empty where nothing changed")
+
+    @classmethod
+    def of_stored(cls, stored: Stored) -> "SiteStored":
+        findings = [Finding.model_validate(finding) for finding in stored.findings]
+        return cls(**Site.of(stored.site).model_dump(), findings=findings)
+
+
+class SiteCheck(Answer):
+    ok: bool = Field(description="No finding is an error")
+    account_id: str | None
+    identity: str | None
+    findings: list[Finding]
+
+    @classmethod
+    def of(cls, checked: Checked) -> "SiteCheck":
+        return cls(
+            ok=checked.ok,
+            account_id=checked.seen.account_id,
+            identity=checked.seen.identity,
+            findings=[Finding.model_validate(finding) for finding in checked.findings],
+        )
+
+
+def _plain(row: SiteRow) -> dict[str, object]:
+    return {name: getattr(row, name) for name in Site.model_fields if name != "auth"}

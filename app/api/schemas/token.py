@@ -1,0 +1,48 @@
+"""Tokens. The text of one is in the answer that made it and nowhere else."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, Field
+
+from app.api.schemas.base import Answer, Body, Name, Text
+from app.store.tokens import TokenRow
+
+RoleName = Literal["viewer", "operator", "approver", "admin"]
+
+
+class TokenPost(Body):
+    role: RoleName
+    owner: Text = Field(description="Who answers for it; two approvers are two owners")
+    connections: Annotated[list[Name], Field(min_length=1, max_length=1000)] | None = Field(
+        None, description="The only ones that it sees; left out, all"
+    )
+    expires_at: AwareDatetime | None = Field(None, strict=False)
+
+
+class TokenAnswer(Answer):
+    id: str
+    role: RoleName
+    owner: str
+    connections: list[str] | None
+    created_at: datetime
+    created_by: str
+    expires_at: datetime | None
+    last_used_at: datetime | None
+
+    @classmethod
+    def of(cls, row: TokenRow) -> "TokenAnswer":
+        return cls.model_validate(_plain(row))
+
+
+class TokenMade(TokenAnswer):
+    token: str = Field(description="Shown this once")
+
+    @classmethod
+    def of_new(cls, row: TokenRow, text: str) -> "TokenMade":
+        return cls.model_validate({**_plain(row), "token": text})
+
+
+def _plain(row: TokenRow) -> dict[str, object]:
+    plain = {name: getattr(row, name) for name in TokenAnswer.model_fields}
+    return {**plain, "id": str(row.id)}

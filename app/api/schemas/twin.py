@@ -1,0 +1,72 @@
+"""Twins: pairs of issues, and claims that pair nothing."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from app.api.schemas.base import Answer, Body, Storable
+from app.core.links import IssueKey
+from app.store.twins_read import TwinShown
+from app.sync.pairing import Claim, Paired
+
+Status = Literal[
+    "paired", "unchanged", "unknown_issue", "wrong_project", "already_paired", "ambiguous", "error"
+]
+Listable = Literal[
+    "paired", "unknown_issue", "wrong_project", "already_paired", "ambiguous", "error"
+]
+# Any text is a claim: one that is no key is an unknown issue, and stops none of the others.
+Key = Annotated[str, Field(min_length=1, max_length=300), Storable]
+
+
+class PairBody(Body):
+    left: Key
+    right: Key
+
+
+class TwinsPost(Body):
+    twins: Annotated[list[PairBody], Field(min_length=1, max_length=1000)]
+
+    def claims(self) -> list[Claim]:
+        return [Claim(IssueKey(it.left), IssueKey(it.right)) for it in self.twins]
+
+
+class Outcome(Answer):
+    id: str | None = Field(description="The twin's; null where nothing is paired")
+    left: str
+    right: str
+    status: Status
+    detail: str
+
+    @classmethod
+    def of(cls, it: Paired) -> "Outcome":
+        return cls(
+            id=None if it.id is None else str(it.id),
+            left=it.claim.left,
+            right=it.claim.right,
+            status=it.status,
+            detail=it.detail,
+        )
+
+
+class Outcomes(Answer):
+    items: list[Outcome]
+
+
+class TwinAnswer(Answer):
+    id: str | None
+    left: str
+    right: str
+    left_id: str | None
+    right_id: str | None
+    status: Listable
+    detail: str
+    suspended: str | None = Field(description="Why nothing is planned for it; null in scope")
+    source: Literal["api", "field"]
+    at: datetime
+
+    @classmethod
+    def of(cls, it: TwinShown) -> "TwinAnswer":
+        plain = {name: getattr(it, name) for name in cls.model_fields if name != "id"}
+        return cls.model_validate({**plain, "id": None if it.id is None else str(it.id)})

@@ -1,0 +1,47 @@
+"""The API process: ``create_app(settings)`` is what a server runs."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from fastapi import FastAPI
+
+from app import __version__
+from app.api import handlers, openapi
+from app.api.bodies import Intake
+from app.api.middleware import Surroundings
+from app.api.routers import ALWAYS, API, WEBHOOKS
+from app.settings import Settings
+from app.wiring import build_inbox, open_services
+
+
+def create_app(settings: Settings, *, only_webhooks: bool = False) -> FastAPI:
+    """The application; it connects in its lifespan. *only_webhooks* leaves the REST API out,
+    for processes that face the Internet."""
+    app = FastAPI(
+        title="Twinlink",
+        version=__version__,
+        lifespan=_lifespan,
+        openapi_url=None if only_webhooks else "/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.settings = settings
+    app.state.intake = Intake()
+    app.add_middleware(Surroundings)
+    handlers.install(app)
+    for router in (*ALWAYS, *WEBHOOKS, *(() if only_webhooks else API)):
+        app.include_router(router)
+    openapi.install(app)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async with AsyncExitStack() as stack:
+        services = await stack.enter_async_context(open_services(app.state.settings))
+        app.state.services = services
+        app.state.inbox = build_inbox(services)
+        # Before the services close: what was taken in is committed first.
+        stack.push_async_callback(app.state.inbox.aclose)
+        yield

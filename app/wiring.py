@@ -1,0 +1,194 @@
+"""The only file that constructs things: settings in, services out."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+
+from pydantic import SecretStr
+from redis.asyncio import Redis
+
+from app import __version__
+from app.core.errors import PermanentError
+from app.jira.access import SiteAccess
+from app.jira.answers import CallRecord
+from app.jira.budget import Budget
+from app.jira.budget_local import LocalBudget
+from app.jira.budget_shared import SharedBudget
+from app.jira.client import JiraClient
+from app.settings import Settings
+from app.store import sites as stored_sites
+from app.store.pool import Database, open_pool
+from app.store.vault import Vault
+from app.sync import resync
+from app.sync.connection_admin import ConnectionAdmin
+from app.sync.connection_switches import Switches
+from app.sync.context import Context
+from app.sync.inbox import Inbox
+from app.sync.site_access import access
+from app.sync.site_admin import SiteAdmin
+from app.sync.sites import Sites
+from app.sync.wake import ArqQueue, Queue, Wake
+from app.telemetry import Metrics
+
+Clock = Callable[[], datetime]
+ENGINE = f"twinlink/{__version__}"
+"""Names this version in the audit."""
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Nowhere:
+    """Where wake-ups go without Redis: the sweep finds the work."""
+
+    async def put(self) -> None:
+        return None
+
+    async def aclose(self) -> None:
+        return None
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything that a face of the service works with; one per process. ``redis`` is None
+    where none is configured: then wake-ups and budgets are this process's own."""
+
+    settings: Settings
+    database: Database
+    vault: Vault
+    sites: Sites
+    wake: Wake
+    redis: Redis | None
+    metrics: Metrics
+    clock: Clock
+    engine: str
+
+    @property
+    def context(self) -> Context:
+        """What the use cases of the workers take."""
+        return Context(self.database, self.sites, self.metrics, self.clock, self.engine)
+
+    @property
+    def site_admin(self) -> SiteAdmin:
+        # A first look at a site has no id yet, under which a budget could be kept.
+        build = partial(build_client, settings=self.settings, budget=None, metrics=self.metrics)
+        private = self.settings.allow_private_sites
+        return SiteAdmin(self.database, self.vault, build, private)
+
+    @property
+    def connection_admin(self) -> ConnectionAdmin:
+        return ConnectionAdmin(self.database, self.sites, self.compare)
+
+    @property
+    def switches(self) -> Switches:
+        return Switches(self.database, self.compare, self.wake.soon)
+
+    async def compare(self, connection_id: int, *, cause: str, by: str) -> int:
+        """Queue a look at all twins of a connection, and wake a worker for it."""
+        resync_id = await resync.request(
+            self.database,
+            connection_id,
+            twin_ids=None,
+            dry_run=False,
+            cause=cause,
+            requested_by=by,
+            now=self.clock(),
+        )
+        self.wake.soon()
+        return resync_id
+
+
+@asynccontextmanager
+async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[Services]:
+    """Everything connected, and closed in reverse order. Redis may be away; PostgreSQL not.
+
+    Raises ``TransientError`` where PostgreSQL does not answer, ``PermanentError`` where the
+    settings lack what every process needs.
+    """
+    async with AsyncExitStack() as stack:
+        vault = Vault([key.get_secret_value() for key in settings.secret_key])
+        metrics = Metrics()
+        pool = await open_pool(
+            _needed(settings.database_url, "database_url"),
+            low=settings.db_pool_min,
+            high=settings.db_pool_max,
+        )
+        database = Database(pool)
+        stack.push_async_callback(database.close)
+        redis = await _open_redis(settings, stack)
+        budget: Budget = SharedBudget(redis) if redis is not None else LocalBudget()
+        build = partial(build_client, settings=settings, budget=budget, metrics=metrics)
+        sites = Sites(_loader(database, vault), build)
+        stack.push_async_callback(sites.aclose)
+        wake = _open_wake(settings, metrics)
+        stack.push_async_callback(wake.aclose)
+        yield Services(settings, database, vault, sites, wake, redis, metrics, clock, ENGINE)
+
+
+def build_inbox(services: Services) -> Inbox:
+    """The use case behind the webhook route; close it before the services."""
+    return Inbox.on(
+        services.database,
+        services.vault,
+        services.wake,
+        metrics=services.metrics,
+        clock=services.clock,
+        window=services.settings.ingest_window_ms / 1000,
+    )
+
+
+def build_client(
+    to: SiteAccess, *, settings: Settings, budget: Budget | None, metrics: Metrics
+) -> JiraClient:
+    def observe(record: CallRecord) -> None:
+        status = str(record.status or record.outcome)
+        metrics.jira_requests.labels(to.name, record.endpoint, status).inc()
+        metrics.jira_request_seconds.labels(to.name, record.endpoint).observe(record.seconds)
+
+    return JiraClient(
+        to,
+        budget=budget,
+        observe=observe,
+        read_only=settings.read_only,
+        allow_private=settings.allow_private_sites,
+        ca_file=str(settings.ca_file) if settings.ca_file else None,
+        timeout_seconds=settings.jira_timeout_seconds,
+    )
+
+
+def _needed(url: SecretStr | None, name: str) -> str:
+    if url is None:
+        raise PermanentError("setting_missing", f"TWINLINK_{name.upper()} is not set")
+    return url.get_secret_value()
+
+
+def _loader(database: Database, vault: Vault) -> Callable[[int], Awaitable[SiteAccess]]:
+    async def load(site_id: int) -> SiteAccess:
+        async with database.connection() as conn:
+            row = await stored_sites.by_id(conn, site_id)
+        if row is None:
+            raise PermanentError("site_unknown")
+        return access(row, vault)
+
+    return load
+
+
+async def _open_redis(settings: Settings, stack: AsyncExitStack) -> Redis | None:
+    """Connects when it is first used."""
+    if settings.redis_url is None:
+        return None
+    redis: Redis = Redis.from_url(
+        settings.redis_url.get_secret_value(), socket_timeout=1, socket_connect_timeout=1
+    )
+    stack.push_async_callback(redis.aclose)
+    return redis
+
+
+def _open_wake(settings: Settings, metrics: Metrics) -> Wake:
+    queue: Queue = Nowhere()
+    if settings.redis_url is not None:
+        queue = ArqQueue(settings.redis_url.get_secret_value())
+    return Wake(queue, report=metrics.redis_up.set)
