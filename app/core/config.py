@@ -96,7 +96,7 @@ class GuardLimits:
 
 @dataclass(frozen=True, slots=True)
 class TwinSource:
-    """``api``: people and CSV. ``field``: the custom field *field* of *side* holds the other key."""
+    """``api``: people and CSV. ``field``: custom field *field* of *side* holds the other key."""
 
     source: str = "api"
     side: Side | None = None

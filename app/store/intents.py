@@ -85,7 +85,8 @@ async def guard_counts(conn: Connection, running: Running, now: datetime) -> lis
         since = max(now - timedelta(seconds=seconds), running.guard_reset_at)
         row = await conn.fetchrow(
             """
-            SELECT count(*) FILTER (WHERE operation = 'remove' AND guarded AND created_at > $2) AS used,
+            SELECT count(*) FILTER (
+                       WHERE operation = 'remove' AND guarded AND created_at > $2) AS used,
                    count(*) FILTER (WHERE operation = 'create' AND state = 'applied') AS created,
                    count(*) FILTER (WHERE operation = 'remove' AND state = 'applied') AS removed
             FROM intents WHERE connection_id = $1 AND created_at > $3
@@ -205,7 +206,8 @@ async def take_unconfirmed(
         """
         UPDATE intents SET confirm_tries = confirm_tries + 1,
             unconfirmed_since = coalesce(unconfirmed_since, $1::timestamptz),
-            confirm_after = $1::timestamptz + make_interval(secs => LEAST(600, $3 * 2 ^ LEAST(confirm_tries, 6)))
+            confirm_after = $1::timestamptz
+                + make_interval(secs => LEAST(600, $3 * 2 ^ LEAST(confirm_tries, 6)))
         WHERE id IN (SELECT id FROM intents WHERE state = 'open' AND confirm_after <= $1
                      ORDER BY confirm_after LIMIT $2 FOR UPDATE SKIP LOCKED)
         RETURNING *

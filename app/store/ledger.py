@@ -102,7 +102,7 @@ async def managed_elsewhere(
 async def known_links(
     conn: Connection, connection_id: int, links: Iterable[LinkId]
 ) -> set[tuple[Side, LinkId]]:
-    """The (side, link id) pairs that rows in step hold: an event that names one says nothing new."""
+    """The (side, link id) pairs that rows in step hold: their events say nothing new."""
     records = await conn.fetch(
         """
         SELECT left_link_id, right_link_id FROM ledger
@@ -122,7 +122,7 @@ async def heirs(conn: Connection, connection_id: int, mirror: PhysicalKey) -> li
     first: if ours withdraws, management moves to the first whose origin is there."""
     return await conn.fetch(
         """
-        SELECT l.*, c.name AS connection_name FROM ledger l JOIN connections c ON c.id = l.connection_id
+        SELECT l.* FROM ledger l JOIN connections c ON c.id = l.connection_id
         WHERE l.connection_id <> $1 AND l.state = 'preexisting' AND c.deleted_at IS NULL
           AND l.mirror_site_id = $2 AND l.mirror_type_id = $3
           AND l.mirror_source_id = $4 AND l.mirror_destination_id = $5

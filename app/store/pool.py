@@ -45,11 +45,11 @@ async def _prepare(connection: Any) -> None:
     )
 
 
-async def open_pool(url: str, *, low: int = 1, high: int = 10, timeout: float = 10) -> Pool:
-    """A pool whose connections speak jsonb as Python values. *timeout* in seconds."""
+async def open_pool(url: str, *, low: int = 1, high: int = 10) -> Pool:
+    """A pool whose connections speak jsonb as Python values."""
     try:
         return await asyncpg.create_pool(
-            url, min_size=low, max_size=high, init=_prepare, timeout=timeout, command_timeout=60
+            url, min_size=low, max_size=high, init=_prepare, timeout=10, command_timeout=60
         )
     except _TRANSIENT as error:
         raise TransientError("database_unavailable", type(error).__name__) from error

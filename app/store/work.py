@@ -129,11 +129,12 @@ _TAKE = """
 async def claim(conn: Connection, *, now: datetime, size: int, lease: float) -> list[Claimed]:
     """Take up to *size* due pairs for *lease* seconds, live ones first. Run in a transaction:
     ``SKIP LOCKED`` keeps other claims off these rows until it ends."""
-    taken: list[Row] = await conn.fetch(_DUE, True, now, size // BULK_SHARE, [])
-    taken += await conn.fetch(_DUE, False, now, size - len(taken), [])
+    bulk, live = True, False
+    taken: list[Row] = await conn.fetch(_DUE, bulk, now, size // BULK_SHARE, [])
+    taken += await conn.fetch(_DUE, live, now, size - len(taken), [])
     if len(taken) < size:
         known = [row["twin_id"] for row in taken]
-        taken += await conn.fetch(_DUE, True, now, size - len(taken), known)
+        taken += await conn.fetch(_DUE, bulk, now, size - len(taken), known)
     if not taken:
         return []
     fence: int = await conn.fetchval("SELECT nextval('fences')")

@@ -87,7 +87,6 @@ class Look:
     def place(self, key: LinkKey, mirror: Side) -> Place:
         types = self.pair_types(key)
         assert types is not None
-        source, destination = self.ends(key, mirror)
         return Place(
             *self.ends(key, Side.LEFT),
             *self.ends(key, Side.RIGHT),

@@ -68,12 +68,12 @@ def _entry(state: Running, it: Outcome) -> audit.Entry:
 
 async def _apply(conn: Connection, state: Running, it: Outcome, now: datetime) -> None:
     if it.intent.wanted.operation == "remove":
-        await _after_remove(conn, it, now)
+        await _after_remove(conn, it)
     elif it.link_id is not None:
         await _after_create(conn, state, it, now)
 
 
-async def _after_remove(conn: Connection, it: Outcome, now: datetime) -> None:
+async def _after_remove(conn: Connection, it: Outcome) -> None:
     """A mirror that is gone while its origin is proven absent is forgotten (row 14)."""
     if it.state != "applied":
         return

@@ -8,7 +8,6 @@ issue is deleted or cannot be seen.
 from collections.abc import Iterable
 
 from app.core.config import ConnectionConfig
-from app.core.evidence import IssueView
 from app.core.ledger import LinkKey, Row, State
 from app.core.links import Side
 from app.store import inbox_read, ledger, twins
@@ -28,12 +27,12 @@ async def follow_moves(ctx: Context, look: Look) -> None:
         for side in Side:
             view = look.readings[side].issues.get(twin.on(side).id)
             if current is not None and view is not None and view.ref.key != twin.on(side).key:
-                current = await _rekey(ctx, look, current, side, view)
+                current = await _rekey(ctx, look, current, side)
         if current is not None:
             await _place_in_scope(ctx, look, current)
 
 
-async def _rekey(ctx: Context, look: Look, twin: Twin, side: Side, view: IssueView) -> Twin | None:
+async def _rekey(ctx: Context, look: Look, twin: Twin, side: Side) -> Twin | None:
     """The twin under its new key; unchanged where the old key leads elsewhere or nowhere."""
     client = await ctx.sites.client(look.running.site(side))
     old = twin.on(side).key
