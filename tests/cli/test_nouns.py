@@ -1,0 +1,213 @@
+"""What the nouns send, print and exit with."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.cli.conftest import FakeService, Line, listed, problem
+from tests.cli.samples import CONFIG, CONNECTION, SITE
+
+
+def test_a_new_site_from_options(line: Line, service: FakeService, tmp_path: Path) -> None:
+    token, secret = tmp_path / "token", tmp_path / "secret"
+    token.write_text("tok\n")
+    secret.write_text("hook\r\n")
+    service.answers["GET /sites/cloud"] = problem(404, "site_unknown")
+    service.answers["PUT /sites/cloud"] = (201, SITE | {"findings": []})
+    result = line(
+        *("site", "put", "cloud", "--base-url", "https://one.example.org"),
+        *("--deployment", "cloud", "--email", "bot@example.org", "--token-file", str(token)),
+        *("--webhook-secret-file", str(secret), "--dedicated"),
+    )
+    assert result.exit_code == 0, result.stderr
+    assert service.bodies == [
+        {
+            "base_url": "https://one.example.org",
+            "deployment": "cloud",
+            "account_dedicated": True,
+            "webhook_secret": "hook",
+            "auth": {"kind": "basic", "email": "bot@example.org", "token": "tok"},
+        }
+    ]
+    assert "if-match" not in service.asked[1].headers
+    assert "tok" not in result.stdout.replace("token", "")
+
+
+def test_a_site_keeps_what_no_option_names(line: Line, service: FakeService) -> None:
+    service.answers["GET /sites/cloud"] = (200, SITE)
+    service.answers["PUT /sites/cloud"] = (200, SITE | {"findings": []})
+    line("site", "put", "cloud", "--token-file", "-", input="new\n")
+    assert service.bodies == [
+        {
+            "base_url": "https://one.example.org",
+            "web_url": None,
+            "deployment": "cloud",
+            "account_dedicated": True,
+            "auth": {"kind": "bearer", "token": "new"},
+        }
+    ]
+    assert service.asked[1].headers["if-match"] == '"3"'
+
+
+def test_one_standard_input_holds_one_secret(line: Line, service: FakeService) -> None:
+    arguments = ("--token-file", "-", "--webhook-secret-file", "-")
+    assert line("site", "put", "cloud", *arguments, input="x").exit_code == 2
+    assert service.asked == []
+
+
+@pytest.mark.parametrize(("ok", "code"), [(True, 0), (False, 1)])
+def test_a_check_fails_where_the_site_does(
+    line: Line, service: FakeService, ok: bool, code: int
+) -> None:
+    finding = {"code": "account_changed", "severity": "error", "detail": "another account"}
+    findings = [] if ok else [finding]
+    answer = {"ok": ok, "account_id": "a", "identity": "i", "findings": findings}
+    service.answers["POST /sites/cloud/check"] = (200, answer)
+    result = line("site", "check", "cloud")
+    assert result.exit_code == code
+    assert ("account_changed" in result.stdout) is not ok
+    assert line.json("site", "check", "cloud") == answer
+
+
+def test_what_takes_something_away_asks_first(line: Line, service: FakeService) -> None:
+    service.answers["DELETE /connections/main"] = (200, {"released": 4})
+    refused = line("connection", "delete", "main")
+    assert refused.exit_code == 2
+    assert "stay in Jira" in refused.stderr
+    assert "--yes" in refused.stderr
+    assert service.asked == []
+    done = line("connection", "delete", "main", "--yes")
+    assert done.exit_code == 0
+    assert "4 links were released, none removed" in done.stdout
+    for arguments in (
+        ("site", "delete", "cloud"),
+        ("token", "revoke", "1"),
+        ("twins", "remove", "main", "3"),
+        ("webhooks", "remove", "cloud", "1"),
+    ):
+        assert line(*arguments).exit_code == 2
+
+
+def test_a_connection_from_options(line: Line, service: FakeService) -> None:
+    service.answers["PUT /connections/main"] = (201, CONNECTION | {"next_step": "Add twins."})
+    result = line(
+        *("connection", "put", "main", "--left", "cloud:A", "--right", "dc:B, C"),
+        *("--link-type", "Relates", "--link-type", "Blocks=Stops:reversed"),
+        *("--twin-field", "left:customfield_1", "--revision", "2"),
+    )
+    assert result.exit_code == 0, result.stderr
+    assert service.bodies == [
+        {
+            "left": {"site": "cloud", "projects": ["A"]},
+            "right": {"site": "dc", "projects": ["B", "C"]},
+            "direction": "both",
+            "link_types": [
+                {"left": "Relates", "right": "Relates", "reversed": False},
+                {"left": "Blocks", "right": "Stops", "reversed": True},
+            ],
+            "on_mirror_removed": "detach",
+            "twins": {"source": "field", "side": "left", "field": "customfield_1"},
+        }
+    ]
+    assert service.asked[0].headers["if-match"] == '"2"'
+    assert "Blocks = Stops reversed" in result.stdout
+    assert "next: Add twins." in result.stderr
+
+
+@pytest.mark.parametrize("name", ["main.json", "main.toml"])
+def test_a_connection_from_a_file(
+    line: Line, service: FakeService, tmp_path: Path, name: str
+) -> None:
+    text = {"main.json": '{"direction": "both"}', "main.toml": 'direction = "both"'}[name]
+    (tmp_path / name).write_text(text)
+    service.answers["PUT /connections/main"] = (200, CONNECTION | {"next_step": ""})
+    assert line("connection", "put", "main", str(tmp_path / name)).exit_code == 0
+    assert service.bodies == [{"direction": "both"}]
+
+
+def test_what_show_prints_put_takes(line: Line, service: FakeService) -> None:
+    revision = {"revision": 2, "config": CONFIG, "active": True}
+    service.answers["GET /connections/main/revisions"] = listed(revision)
+    service.answers["PUT /connections/main"] = (200, CONNECTION | {"next_step": ""})
+    config = line("connection", "show", "main", "--config").stdout
+    assert line("connection", "put", "main", "-", input=config).exit_code == 0
+    assert service.bodies == [CONFIG | {"twins": {"source": "api"}}]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("--left", "cloud:A", "--right", "dc:B"),
+        ("--left", "cloud", "--right", "dc:B", "--link-type", "x"),
+        ("/nowhere.json",),
+        ("-", "--left", "cloud:A"),
+    ],
+)
+def test_half_a_connection_is_a_usage_error(
+    line: Line, service: FakeService, arguments: tuple[str, ...]
+) -> None:
+    assert line("connection", "put", "main", *arguments, input="{}").exit_code == 2
+    assert service.asked == []
+
+
+def test_pause_wants_one_or_all(line: Line, service: FakeService) -> None:
+    paused = {"paused": True, "paused_at": None, "paused_by": "me"}
+    service.answers["POST /pause"] = (200, paused)
+    service.answers["POST /connections/main/resume"] = (200, CONNECTION | {"paused": True})
+    assert line("pause").exit_code == 2
+    assert line("pause", "main", "--all").exit_code == 2
+    assert line("pause", "--all").stdout == "everything is paused\n"
+    resumed = line("resume", "main")
+    assert resumed.stdout == "main is paused\n"
+    assert "twinlink resume --all" in resumed.stderr
+
+
+def test_mode_shows_and_sets(line: Line, service: FakeService) -> None:
+    service.answers["GET /connections/main"] = (200, CONNECTION)
+    service.answers["PUT /connections/main/mode"] = (200, CONNECTION | {"mode": "live"})
+    assert line("mode", "main").stdout == "main is in shadow\n"
+    assert line("mode", "main", "live").stdout == "main is in live\n"
+    assert line("mode", "main", "wild").exit_code == 2
+    assert service.bodies == [{"mode": "live"}]
+
+
+def test_the_guard_shows_its_windows(line: Line, service: FakeService) -> None:
+    tripped = CONNECTION["guard"] | {"state": "tripped", "reason": "hour"}
+    service.answers["POST /connections/main/guard/reset"] = (200, CONNECTION)
+    service.answers["GET /connections/main"] = (200, CONNECTION | {"guard": tripped})
+    assert line("guard", "show", "main").stdout.startswith("tripped: hour\n")
+    assert line.json("guard", "reset", "main") == CONNECTION["guard"]
+
+
+def test_a_plan_is_shown_whole(line: Line, service: FakeService) -> None:
+    pages = iter([{"changes": [{"n": 1}], "next": "b"}, {"changes": [{"n": 2}], "next": None}])
+    service.answers["GET /plans/4"] = lambda _request: httpx.Response(200, json=next(pages))
+    assert line.json("plan", "show", "4")["changes"] == [{"n": 1}, {"n": 2}]
+
+
+def test_a_token_is_all_that_its_making_prints(line: Line, service: FakeService) -> None:
+    made = {"id": "1", "role": "viewer", "owner": "me", "token": "tl_secret"}
+    service.answers["POST /tokens"] = (201, made)
+    result = line("token", "create", "viewer", "--owner", "me", "--connection", "main")
+    assert result.stdout == "tl_secret\n"
+    assert service.bodies == [{"role": "viewer", "owner": "me", "connections": ["main"]}]
+
+
+def test_every_command_explains_itself(line: Line) -> None:
+    top = line("--help").stdout
+    for noun in (
+        "site",
+        "connection",
+        "twins",
+        "guard",
+        "plan",
+        "resyncs",
+        "failures",
+        "audit",
+        "webhooks",
+        "token",
+    ):
+        assert noun in top
+        assert line(noun, "--help").exit_code == 0
