@@ -9,9 +9,10 @@ import structlog
 
 from app.core.config import Mode
 from app.core.links import Side
-from app.store import connections, installation, sites
+from app.store import connections, installation, plans, sites
 from app.store.connections import ConnectionRow
 from app.store.pool import Connection, Database
+from app.store.work import Cause, raise_pairs
 from app.sync.connection_admin import Compare
 from app.sync.refusals import Refused
 
@@ -59,6 +60,9 @@ class Switches:
         async with self.database.transaction() as conn:
             row = await _locked(conn, name)
             await connections.reset_guard(conn, row.id, now)
+            # What was held is judged anew, under fresh windows, by what both sites show now.
+            twins = await plans.expire(conn, row.id, "removals", by=by, now=now)
+            await raise_pairs(conn, row.id, twins, cause=Cause("plan", "guard_reset"), now=now)
         self.wake()
         _LOG.warning("guard_reset", connection=name, tripped=row.tripped, by=by)
         return await self._now(name)
