@@ -17,6 +17,7 @@ from app.cli import (
 from app.cli.api import api
 from app.cli.deliveries import deliveries
 from app.cli.doctor import doctor
+from app.cli.explain import explain
 from app.cli.links import links
 from app.cli.migrate import migrate
 from app.cli.mode import mode
@@ -40,7 +41,7 @@ app = typer.Typer(
 )
 
 _RUN = (up, api, worker, migrate, doctor, openapi)
-_COMMANDS = (status, pause, resume, mode, links, resync, deliveries)
+_COMMANDS = (status, pause, resume, mode, explain, links, resync, deliveries)
 _NOUNS = (site, connection, twins, guard, plan, resyncs, failures, audit, webhooks, token)
 
 for _command in (*_RUN, *_COMMANDS):

@@ -1,6 +1,7 @@
 """What the nouns send, print and exit with."""
 
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -185,6 +186,47 @@ def test_a_plan_is_shown_whole(line: Line, service: FakeService) -> None:
     pages = iter([{"changes": [{"n": 1}], "next": "b"}, {"changes": [{"n": 2}], "next": None}])
     service.answers["GET /plans/4"] = lambda _request: httpx.Response(200, json=next(pages))
     assert line.json("plan", "show", "4")["changes"] == [{"n": 1}, {"n": 2}]
+
+
+EXPLAINED: dict[str, Any] = {
+    "state": "managed",
+    "origin": "left",
+    "authorship": "ours",
+    "row": 4,
+    "outcome": "in_step",
+    "reason": "ours, and in step",
+    "left": {"type": "Blocks", "source": {"key": "A-1"}, "destination": {"key": "A-2"}},
+    "right": {"type": "Blocks", "source": {"key": "B-7"}, "destination": {"key": "B-9"}},
+    "evidence": {"left": {"seen": "present", "link_ids": ["5"]}},
+    "history": [
+        {
+            "at": "T1",
+            "operation": "create",
+            "status": "applied",
+            "site": "dc",
+            "cause": {"kind": "webhook", "id": "17"},
+        }
+    ],
+}
+
+
+def test_explain_asks_wherever_the_issue_has_a_twin(line: Line, service: FakeService) -> None:
+    service.answers["GET /connections"] = listed(CONNECTION, CONNECTION | {"name": "other"})
+    service.answers["GET /connections/main/explain"] = (200, {"issue": "A-1", "items": [EXPLAINED]})
+    service.answers["GET /connections/other/explain"] = problem(404, "twin_unknown")
+    result = line("explain", "A-1")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == (
+        "main\n"
+        "  A-1 Blocks A-2 = B-7 Blocks B-9\n"
+        "    managed, origin left, author ours\n"
+        "    in step (row 4): ours, and in step\n"
+        "    left: seen present, link_ids 5\n"
+        "    T1 create applied on dc, by webhook 17\n"
+    )
+    service.answers["GET /connections/main/explain"] = problem(404, "twin_unknown")
+    assert line("explain", "A-1").exit_code == 1
+    assert line("explain", "A-1", "--connection", "other").exit_code == 1
 
 
 def test_a_token_is_all_that_its_making_prints(line: Line, service: FakeService) -> None:
