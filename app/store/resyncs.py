@@ -138,6 +138,16 @@ async def finish(
     await conn.execute("DELETE FROM resync_pairs WHERE resync_id = $1", resync.id)
 
 
+async def set_total(conn: Connection, resync: Resync, total: int) -> None:
+    """How many pairs the walk will meet, once that is known better than at the request."""
+    await conn.execute(
+        "UPDATE resyncs SET issues_total = $3 WHERE id = $1 AND fence = $2",
+        resync.id,
+        resync.fence,
+        total,
+    )
+
+
 async def count(
     conn: Connection, resync: Resync, *, done: int, created: int, removed: int, skipped: int
 ) -> None:

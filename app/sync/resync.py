@@ -8,6 +8,8 @@ a plan.
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import structlog
+
 from app.core.diff import Wait
 from app.core.errors import PermanentError, TransientError
 from app.store import plans, resyncs, running, twins
@@ -15,15 +17,21 @@ from app.store.pool import Connection, Database
 from app.store.resyncs import Resync
 from app.store.running import Running
 from app.store.work import Cause, Claimed, raise_pairs
+from app.sync import discover
 from app.sync.context import Context
+from app.sync.enlist import enlist
 from app.sync.reconcile import decisions_for, proposals_for
 from app.sync.reserve import planned
+
+_LOG = structlog.get_logger(__name__)
 
 PAGE = 100
 # Enough to keep every worker busy, and a bound for what a cancel has to wait for.
 OUTSTANDING = 2000
 # How soon a walk that waits for its pairs looks again.
 POLL = timedelta(seconds=0.5)
+# One page of a search, or one batch of claims, with the rate budget at its tightest.
+ENLIST_LEASE = timedelta(minutes=2)
 
 
 async def request(
@@ -76,6 +84,9 @@ async def run_once(ctx: Context, *, lease: float = 60.0) -> bool:
 
 
 async def _raise_page(ctx: Context, state: Running, resync: Resync) -> None:
+    whole = resync.twin_ids is None and resync.cursor == 0
+    if whole and state.config.twins.source == "field" and not await _enlist(ctx, state, resync):
+        return
     async with ctx.database.transaction() as conn:
         outstanding = await resyncs.outstanding(conn, resync.id)
         room = OUTSTANDING - outstanding
@@ -91,6 +102,31 @@ async def _raise_page(ctx: Context, state: Running, resync: Resync) -> None:
             await resyncs.let_go(conn, resync, due=ctx.clock() + POLL)
     if not page and not outstanding:
         await _finish(ctx, resync, "succeeded", "")
+
+
+async def _enlist(ctx: Context, state: Running, resync: Resync) -> bool:
+    """Before the walk: pair what the twin field claims, or unpair what it no longer does.
+    False if the site failed for now: the walk then begins later."""
+
+    async def renew() -> None:
+        async with ctx.database.connection() as conn:
+            await resyncs.let_go(conn, resync, due=ctx.clock() + ENLIST_LEASE)
+
+    try:
+        await enlist(ctx, state, renew)
+    except TransientError as error:
+        _LOG.warning("enlist_put_off", connection=state.name, code=error.code)
+        async with ctx.database.connection() as conn:
+            await resyncs.let_go(conn, resync, due=ctx.clock() + timedelta(seconds=5))
+        return False
+    except PermanentError as error:
+        # The pairs that are there are worth a look all the same.
+        _LOG.warning("enlist_refused", connection=state.name, code=error.code)
+    while await discover.run_once(ctx, connection_id=state.id):
+        await renew()
+    async with ctx.database.transaction() as conn:
+        await resyncs.set_total(conn, resync, await twins.count(conn, state.id))
+    return True
 
 
 async def _page(conn: Connection, resync: Resync, limit: int) -> list[int]:
