@@ -52,7 +52,7 @@ def test_children_never_learn_the_schema_owners_url(
     monkeypatch.setenv("TWINLINK_READ_ONLY", "1")
     settings = Settings(data_dir=tmp_path, database_url=SecretStr("postgresql://run:y@db/t"))
     told = local.environment(settings)
-    assert "owner" not in "".join(told.values())
+    assert "owner:x@" not in "".join(told.values())
     assert told["TWINLINK_READ_ONLY"] == "1"
     assert told["TWINLINK_DATABASE_URL"] == "postgresql://run:y@db/t"
     assert "TWINLINK_REDIS_URL" not in told
