@@ -97,7 +97,7 @@ async def put_off(
         return
     await conn.execute(
         """
-        UPDATE discoveries d SET due_at = $6 + make_interval(secs => u.seconds),
+        UPDATE discoveries d SET due_at = $6::timestamptz + make_interval(secs => u.seconds),
                tries = d.tries + 1
         FROM unnest($3::bigint[], $4::bigint[], $5::bigint[], $7::float8[])
              u (issue_id, generation, fence, seconds)

@@ -181,7 +181,18 @@ async def _dry_page(ctx: Context, state: Running, resync: Resync) -> None:
 def _unclaimed(state: Running, twin_id: int, resync: Resync, now: datetime) -> Claimed:
     """A pair as a dry run looks at it: without a claim, so nothing could be committed."""
     cause = Cause("resync", str(resync.id))
-    return Claimed(state.id, twin_id, 0, 0, True, (), cause, 0, True, now)
+    return Claimed(
+        state.id,
+        twin_id,
+        generation=0,
+        fence=0,
+        look=True,
+        causes=(),
+        cause=cause,
+        tries=0,
+        bulk=True,
+        dirty_since=now,
+    )
 
 
 async def _finish(ctx: Context, resync: Resync, status: str, detail: str) -> None:
