@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import structlog
 
 from app.core.errors import TwinlinkError
-from app.sync import confirm, discover, gauges, poll, purge, resync, verify
+from app.sync import confirm, discover, gauges, held, poll, purge, resync, verify
 from app.sync.context import Context
 from workers.pump import Pump
 
@@ -50,6 +50,7 @@ def duties(ctx: Context, pump: Pump, *, sweep_seconds: float) -> list[Duty]:
         Duty("sweep", sweep_seconds, sweep),
         Duty("confirm", min(5.0, sweep_seconds), confirm_due),
         Duty("resync", 0.5, walk),
+        Duty("plans", 2.0, lambda: held.run_once(ctx)),
         Duty("discover", 1.0, discover_due),
         Duty("poll", 5.0, poll_due),
         Duty("compare", 60.0, lambda: poll.compare_due(ctx)),

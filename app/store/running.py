@@ -14,7 +14,8 @@ from app.store.pool import Connection, Row
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """One connection at one moment. ``paused`` holds for its own pause and the global one."""
+    """One connection at one moment. ``paused`` holds for its own pause and the global one;
+    ``open_plans``: a plan may name links that a look judges anew."""
 
     id: int
     name: str
@@ -27,6 +28,7 @@ class Running:
     paused: bool
     guard_tripped_at: datetime | None
     guard_reset_at: datetime
+    open_plans: bool
     config: ConnectionConfig
 
     def site(self, side: Side) -> int:
@@ -41,6 +43,8 @@ class Running:
 
 _SELECT = """
     SELECT c.*, l.name AS left_name, r.name AS right_name, v.config,
+           EXISTS (SELECT 1 FROM plans p WHERE p.connection_id = c.id
+                   AND p.status IN ('gathering', 'shadow', 'applying')) AS open_plans,
            c.paused_at IS NOT NULL
              OR EXISTS (SELECT 1 FROM installation WHERE paused_at IS NOT NULL) AS paused
     FROM connections c JOIN sites l ON l.id = c.left_site_id JOIN sites r ON r.id = c.right_site_id
@@ -106,5 +110,6 @@ def _running(row: Row) -> Running:
         paused=row["paused"],
         guard_tripped_at=row["guard_tripped_at"],
         guard_reset_at=row["guard_reset_at"],
+        open_plans=row["open_plans"],
         config=ConnectionConfig.from_json(row["config"]),
     )

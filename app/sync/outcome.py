@@ -9,7 +9,7 @@ from datetime import datetime
 
 from app.core.ledger import Authorship, LinkKey, Row, State
 from app.core.links import LinkId, Side
-from app.store import audit, intents, ledger, running
+from app.store import audit, held, intents, ledger, running
 from app.store.intents import Intent
 from app.store.ledger import Change, NewRow
 from app.store.pool import Connection
@@ -50,6 +50,7 @@ async def settle(ctx: Context, connection_id: int, outcomes: Sequence[Outcome]) 
         for it in sorted(outcomes, key=lambda out: out.intent.id):
             if await intents.close(conn, it.intent.id, it.state, it.code, now=now):
                 await _apply(conn, state, it, now)
+                await _note_in_plan(conn, it)
                 entries.append(_entry(state, it))
                 operation = it.intent.wanted.operation
                 ctx.metrics.mutations.labels(state.name, operation, it.state).inc()
@@ -71,6 +72,13 @@ async def _apply(conn: Connection, state: Running, it: Outcome, now: datetime) -
         await _after_remove(conn, it)
     elif it.link_id is not None:
         await _after_create(conn, state, it, now)
+
+
+async def _note_in_plan(conn: Connection, it: Outcome) -> None:
+    wanted = it.intent.wanted
+    if wanted.plan_id is not None and wanted.link_id is not None:
+        result = f"{it.state}:{it.code}"
+        await held.note_result(conn, wanted.plan_id, wanted.link_id, result)
 
 
 async def _after_remove(conn: Connection, it: Outcome) -> None:

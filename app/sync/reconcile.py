@@ -17,7 +17,7 @@ from app.core.errors import PermanentError, TransientError
 from app.core.evidence import Present
 from app.core.ledger import LinkKey, State
 from app.core.links import LinkId, Side
-from app.store import intents, plans, running, work
+from app.store import held, intents, plans, running, work
 from app.store.intents import Wanted
 from app.store.running import Running
 from app.store.work import Claimed, Settlement
@@ -36,6 +36,8 @@ _LOG = structlog.get_logger(__name__)
 # being written, longer where it looks as if a confirmation will have to end it.
 BUSY_SECONDS = 0.3
 STUCK_SECONDS = 5.0
+# Why an approved removal ends without one: the link is another's, or the mode forbids it.
+_NOT_REMOVABLE = frozenset({"kept", "moved", "mode"})
 # Questions that proof may raise in turn: the origin first, then the mirror.
 ROUNDS = 3
 
@@ -140,6 +142,7 @@ async def look_at(ctx: Context, state: Running, claimed: list[Claimed]) -> list[
         await create_all(ctx, look, creates, results)
         if removals:
             await _remove(ctx, look, removals, results)
+            await _skip_refused(ctx, look, removals, results)
     return await settlements(ctx, look, decisions, results)
 
 
@@ -286,10 +289,11 @@ async def _refresh_plans(
     proposed = {it.key for it in proposals}
     judged = [key for key, it in decisions.items() if not isinstance(it, Wait | Prove)]
     gone = judged if shadow else [key for key in judged if key not in proposed]
-    if not gone and not (shadow and proposals):
+    if not (shadow and proposals) and not (gone and look.running.open_plans):
         return
     async with ctx.database.transaction() as conn:
         await plans.drop(conn, look.running.id, gone)
+        await held.skip(conn, look.running.id, {key: f"row_{_row(decisions[key])}" for key in gone})
         if shadow and proposals:
             state = await running.lock(conn, look.running.id)
             if state is None:
@@ -297,6 +301,20 @@ async def _refresh_plans(
             plan_id = await plans.gathering(conn, state, "shadow", reason="shadow", now=ctx.clock())
             changes = [planned(it, it.reason) for it in proposals]
             await plans.put(conn, plan_id, changes, now=ctx.clock())
+
+
+def _row(decision: Decision) -> int:
+    return 0 if isinstance(decision, Prove) else decision.row
+
+
+async def _skip_refused(
+    ctx: Context, look: Look, removals: Sequence[Proposal], results: Mapping[LinkKey, str]
+) -> None:
+    """In a plan that is being applied, what turned out not to be removable is over as well."""
+    over = {it.key: word for it in removals if (word := results.get(it.key, "")) in _NOT_REMOVABLE}
+    if over and look.running.open_plans:
+        async with ctx.database.transaction() as conn:
+            await held.skip(conn, look.running.id, over)
 
 
 async def _remove(

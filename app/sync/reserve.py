@@ -8,14 +8,14 @@ link since the look began, the guard's windows. Then intents in key order and th
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from app.core.config import Mode
 from app.core.guard import HOUR, SITE_HOUR_LIMIT, Window, allow, windows
 from app.core.ledger import LinkKey, Row
 from app.core.links import PhysicalKey
-from app.store import audit, intents, ledger, plans, running, twins
+from app.store import audit, held, intents, ledger, plans, running, twins
 from app.store.intents import Intent, Wanted
 from app.store.plans import Planned
 from app.store.pool import Connection
@@ -143,11 +143,10 @@ async def _guarded(
     now: datetime,
 ) -> list[Proposal]:
     """As many removals as every window has room for; the rest is held and the guard latched."""
-    removals = sorted(
-        (it for it in sound if it.wanted.operation == "remove"), key=lambda it: it.wanted.physical
-    )
+    asked = [it for it in sound if it.wanted.operation == "remove"]
+    approved, removals = await _decided(conn, state, asked, out)
     if not removals:
-        return []
+        return approved
     if state.mode is Mode.REVIEW:
         granted, reason = 0, "review"
     elif state.guard_tripped_at is not None:
@@ -160,7 +159,30 @@ async def _guarded(
             await running.trip(conn, state.id, allowance.tripped_by, now)
     await _hold(conn, ctx, state, removals[granted:], reason, now)
     out.held |= {it.key for it in removals[granted:]}
-    return removals[:granted]
+    return approved + removals[:granted]
+
+
+async def _decided(
+    conn: Connection, state: Running, asked: Sequence[Proposal], out: Reserved
+) -> tuple[list[Proposal], list[Proposal]]:
+    """What a person approved goes outside the windows; what waits in a sealed plan goes on
+    waiting there; the rest, in key order, is the guard's to judge."""
+    if not asked:
+        return [], []
+    links = [it.wanted.link_id for it in asked if it.wanted.link_id is not None]
+    plan_of = await held.approved(conn, state.id, links)
+    waiting = await held.held_links(conn, state.id, links)
+    approved, rest = [], []
+    for it in sorted(asked, key=lambda each: each.wanted.physical):
+        link_id = it.wanted.link_id
+        if link_id is not None and link_id in plan_of:
+            wanted = replace(it.wanted, guarded=False, plan_id=plan_of[link_id])
+            approved.append(replace(it, wanted=wanted))
+        elif link_id in waiting:
+            out.held.add(it.key)
+        else:
+            rest.append(it)
+    return approved, rest
 
 
 async def _windows(

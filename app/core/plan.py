@@ -1,0 +1,130 @@
+"""A plan as a value: sorted, counted, and with a digest that ties its approval to its content."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from app.core.chain import digest
+
+# A plan gathers this long, or until it holds this many changes; then it is sealed.
+GATHER_SECONDS = 30
+LARGEST = 1000
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class PlanChange:
+    """One create or remove as it is approved. The order of the fields is the plan's order.
+
+    Keys, reason and evidence are for people; the digest covers what would be done.
+    """
+
+    site: str
+    operation: str
+    type_id: str
+    source_id: str
+    destination_id: str
+    link_id: str | None = None
+    type: str = ""
+    source_key: str = ""
+    destination_key: str = ""
+    reason: str = ""
+
+    def canonical(self) -> dict[str, Any]:
+        return {
+            "site": self.site,
+            "operation": self.operation,
+            "type_id": self.type_id,
+            "source_id": self.source_id,
+            "destination_id": self.destination_id,
+            "link_id": self.link_id,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """``kind`` and ``revision`` belong to what is approved: the same changes under another
+    configuration are another plan."""
+
+    id: str
+    connection: str
+    kind: str
+    revision: int
+    changes: tuple[PlanChange, ...]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        found = Counter(change.operation for change in self.changes)
+        return {"create": found["create"], "remove": found["remove"]}
+
+    @property
+    def digest(self) -> str:
+        """Hex SHA-256 of the canonical form; the order in which changes came does not count."""
+        return digest(
+            {
+                "plan": self.id,
+                "connection": self.connection,
+                "kind": self.kind,
+                "revision": self.revision,
+                "changes": [change.canonical() for change in ordered(self.changes)],
+            }
+        )
+
+
+def ordered(changes: Iterable[PlanChange]) -> list[PlanChange]:
+    """By site, operation, type and ends, as text: the order of every rendering."""
+    return sorted(changes, key=_place)
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return f"{counts['create']} to create, {counts['remove']} to remove"
+
+
+def _place(change: PlanChange) -> tuple[str, ...]:
+    return (
+        change.site,
+        change.operation,
+        change.type_id,
+        change.source_id,
+        change.destination_id,
+        change.link_id or "",
+    )
+
+
+def as_text(plan: Plan) -> str:
+    """For a terminal: a heading, then one line a change."""
+    counts = plan.counts
+    lines = [
+        f"Plan {plan.id} of {plan.connection}, revision {plan.revision}: {_counted(counts)}",
+        f"digest {plan.digest}",
+    ]
+    signs = {"create": "+", "remove": "-"}
+    lines += [
+        f"{signs[it.operation]} {it.site}: {it.source_key} {it.type} {it.destination_key}"
+        f"{f' (link {it.link_id})' if it.link_id else ''}: {it.reason}"
+        for it in ordered(plan.changes)
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def as_markdown(plan: Plan) -> str:
+    """For a ticket or a review: the same, as a table."""
+    counts = plan.counts
+    lines = [
+        f"## Plan {plan.id}: {plan.connection}, revision {plan.revision}",
+        "",
+        f"{_counted(counts)}. Digest `{plan.digest}`.",
+        "",
+        "| operation | site | source | type | destination | link | reason |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {it.operation} | {it.site} | {it.source_key} | {_cell(it.type)} |"
+        f" {it.destination_key} | {it.link_id or ''} | {_cell(it.reason)} |"
+        for it in ordered(plan.changes)
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

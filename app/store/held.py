@@ -1,0 +1,259 @@
+"""Held plans: sealing, deciding, and what became of each change."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from app.core.ledger import LinkKey
+from app.core.links import LinkId, TypeId
+from app.core.plan import GATHER_SECONDS, LARGEST, Plan, PlanChange
+from app.store.pool import Connection, Row
+
+EXPIRES = timedelta(days=7)
+# The pass that is due may be minutes late; a plan is never sealed before its time.
+GATHER = timedelta(seconds=GATHER_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldPlan:
+    """A plan's own row. ``digest`` is None until it is sealed."""
+
+    id: int
+    connection_id: int
+    kind: str
+    status: str
+    digest: str | None
+    revision: int
+    expires_at: datetime | None
+
+
+async def lock(conn: Connection, plan_id: int) -> HeldPlan | None:
+    """The plan, locked; take the connection's lock first."""
+    row = await conn.fetchrow("SELECT * FROM plans WHERE id = $1 FOR UPDATE", plan_id)
+    return _held(row) if row else None
+
+
+async def connection_of(conn: Connection, plan_id: int) -> int | None:
+    found: int | None = await conn.fetchval(
+        "SELECT connection_id FROM plans WHERE id = $1", plan_id
+    )
+    return found
+
+
+async def ripe(conn: Connection, now: datetime) -> list[tuple[int, int]]:
+    """(connection, plan) of every gathering plan that is to be sealed."""
+    rows = await conn.fetch(
+        """SELECT p.connection_id, p.id FROM plans p WHERE p.status = 'gathering'
+           AND (p.created_at <= $1
+                OR (SELECT count(*) FROM plan_changes c WHERE c.plan_id = p.id) >= $2)
+           ORDER BY p.id""",
+        now - GATHER,
+        LARGEST,
+    )
+    return [(row["connection_id"], row["id"]) for row in rows]
+
+
+async def overdue(conn: Connection, now: datetime) -> list[tuple[int, int]]:
+    """(connection, plan) of every held plan whose time is over."""
+    rows = await conn.fetch(
+        "SELECT connection_id, id FROM plans WHERE status = 'held' AND expires_at <= $1", now
+    )
+    return [(row["connection_id"], row["id"]) for row in rows]
+
+
+async def applying(conn: Connection) -> list[tuple[int, int]]:
+    rows = await conn.fetch("SELECT connection_id, id FROM plans WHERE status = 'applying'")
+    return [(row["connection_id"], row["id"]) for row in rows]
+
+
+async def value(conn: Connection, plan_id: int) -> Plan:
+    """The plan as the value that is digested and rendered."""
+    head = await conn.fetchrow(
+        """SELECT p.id, p.kind, p.revision, c.name FROM plans p
+           JOIN connections c ON c.id = p.connection_id WHERE p.id = $1""",
+        plan_id,
+    )
+    assert head is not None
+    rows = await conn.fetch(
+        """SELECT x.*, s.name AS site, coalesce(t.name, '') AS type FROM plan_changes x
+           JOIN sites s ON s.id = x.site_id
+           LEFT JOIN link_types t ON t.site_id = x.site_id AND t.type_id = x.type_id
+           WHERE x.plan_id = $1""",
+        plan_id,
+    )
+    changes = tuple(_change(row) for row in rows)
+    return Plan(str(head["id"]), head["name"], head["kind"], head["revision"], changes)
+
+
+async def seal(conn: Connection, plan_id: int, digest: str, now: datetime) -> None:
+    await conn.execute(
+        """UPDATE plans SET status = 'held', digest = $2, sealed_at = $3, expires_at = $4
+           WHERE id = $1 AND status = 'gathering'""",
+        plan_id,
+        digest,
+        now,
+        now + EXPIRES,
+    )
+
+
+async def decide(
+    conn: Connection, plan_id: int, status: str, *, by: str, note: str, now: datetime
+) -> None:
+    await conn.execute(
+        "UPDATE plans SET status = $2, decided_by = $3, note = $4, decided_at = $5 WHERE id = $1",
+        plan_id,
+        status,
+        by,
+        note,
+        now,
+    )
+
+
+async def finish(conn: Connection, plan_id: int) -> bool:
+    """``applied`` once nothing of it is open."""
+    done = await conn.fetchval(
+        """UPDATE plans SET status = 'applied' WHERE id = $1 AND status = 'applying'
+           AND NOT EXISTS (SELECT 1 FROM plan_changes WHERE plan_id = $1 AND result IS NULL)
+           RETURNING true""",
+        plan_id,
+    )
+    return bool(done)
+
+
+async def undecided(conn: Connection, connection_id: int) -> int:
+    """Plans of removals that still wait for a person, or for their application."""
+    total: int = await conn.fetchval(
+        """SELECT count(*) FROM plans WHERE connection_id = $1 AND kind = 'removals'
+           AND status IN ('gathering', 'held', 'approved', 'applying')""",
+        connection_id,
+    )
+    return total
+
+
+async def keys(conn: Connection, plan_id: int) -> list[tuple[LinkKey, LinkId | None]]:
+    """The link keys of a plan's open changes, with the mirror ids that they name."""
+    rows = await conn.fetch(
+        """SELECT left_type_id, source_twin_id, destination_twin_id, link_id FROM plan_changes
+           WHERE plan_id = $1 AND result IS NULL""",
+        plan_id,
+    )
+    return [(_key(row), _link(row["link_id"])) for row in rows]
+
+
+async def approved(
+    conn: Connection, connection_id: int, links: Iterable[LinkId]
+) -> Mapping[LinkId, int]:
+    """Which of these mirrors a person approved to be removed, with the plan's id."""
+    rows = await conn.fetch(
+        """SELECT c.link_id, p.id FROM plans p JOIN plan_changes c ON c.plan_id = p.id
+           WHERE p.connection_id = $1 AND p.status = 'applying' AND p.kind = 'removals'
+             AND c.operation = 'remove' AND c.result IS NULL AND c.link_id = ANY($2::bigint[])""",
+        connection_id,
+        [int(link) for link in links],
+    )
+    return {LinkId(str(row["link_id"])): row["id"] for row in rows}
+
+
+async def held_links(conn: Connection, connection_id: int, links: Iterable[LinkId]) -> set[LinkId]:
+    """Which of these mirrors stand in a sealed plan that is not decided: not to be held twice."""
+    rows = await conn.fetch(
+        """SELECT c.link_id FROM plans p JOIN plan_changes c ON c.plan_id = p.id
+           WHERE p.connection_id = $1 AND p.status = 'held' AND p.kind = 'removals'
+             AND c.result IS NULL AND c.link_id = ANY($2::bigint[])""",
+        connection_id,
+        [int(link) for link in links],
+    )
+    return {LinkId(str(row["link_id"])) for row in rows}
+
+
+async def note_result(conn: Connection, plan_id: int, link: LinkId, result: str) -> None:
+    await conn.execute(
+        """UPDATE plan_changes SET result = $3
+           WHERE plan_id = $1 AND link_id = $2 AND result IS NULL""",
+        plan_id,
+        int(link),
+        result,
+    )
+
+
+async def skip(conn: Connection, connection_id: int, skipped: Mapping[LinkKey, str]) -> None:
+    """What no longer holds in a plan that is being applied is left out, with its reason."""
+    wanted = list(skipped)
+    await conn.execute(
+        """UPDATE plan_changes c SET result = 'skipped:' || u.reason
+           FROM plans p, unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::text[])
+               u (type, source, destination, reason)
+           WHERE p.id = c.plan_id AND p.connection_id = $1 AND p.status = 'applying'
+             AND c.result IS NULL AND c.left_type_id = u.type
+             AND c.source_twin_id = u.source AND c.destination_twin_id = u.destination""",
+        connection_id,
+        [int(key.left_type) for key in wanted],
+        [key.source_twin for key in wanted],
+        [key.destination_twin for key in wanted],
+        [skipped[key] for key in wanted],
+    )
+
+
+async def skip_lost(conn: Connection, plan_id: int) -> None:
+    """Changes that no look will come to: their twins are unpaired, or nothing more is known of
+    them after all tries, or their pair has failed."""
+    await conn.execute(
+        """UPDATE plan_changes c SET result = CASE
+               WHEN s.id IS NULL OR d.id IS NULL THEN 'skipped:unpaired'
+               ELSE 'skipped:' || coalesce(w.failure, w.waiting, 'unknown') END
+           FROM plan_changes x
+           LEFT JOIN twins s ON s.id = x.source_twin_id
+           LEFT JOIN twins d ON d.id = x.destination_twin_id
+           LEFT JOIN work w ON w.twin_id = x.source_twin_id
+           WHERE c.plan_id = $1 AND x.plan_id = $1 AND c.result IS NULL
+             AND (x.site_id, x.type_id, x.source_id, x.destination_id, x.operation)
+               = (c.site_id, c.type_id, c.source_id, c.destination_id, c.operation)
+             AND (s.id IS NULL OR d.id IS NULL OR w.failure IS NOT NULL
+                  OR (w.waiting IS NOT NULL AND w.generation = w.done))""",
+        plan_id,
+    )
+
+
+async def reject_changes(conn: Connection, plan_id: int, result: str) -> None:
+    await conn.execute(
+        "UPDATE plan_changes SET result = $2 WHERE plan_id = $1 AND result IS NULL",
+        plan_id,
+        result,
+    )
+
+
+def _held(row: Row) -> HeldPlan:
+    return HeldPlan(
+        row["id"],
+        row["connection_id"],
+        row["kind"],
+        row["status"],
+        row["digest"],
+        row["revision"],
+        row["expires_at"],
+    )
+
+
+def _change(row: Row) -> PlanChange:
+    return PlanChange(
+        site=row["site"],
+        operation=row["operation"],
+        type_id=str(row["type_id"]),
+        source_id=str(row["source_id"]),
+        destination_id=str(row["destination_id"]),
+        link_id=_link(row["link_id"]),
+        type=row["type"],
+        source_key=row["source_key"],
+        destination_key=row["destination_key"],
+        reason=row["reason"],
+    )
+
+
+def _key(row: Row) -> LinkKey:
+    return LinkKey(
+        TypeId(str(row["left_type_id"])), row["source_twin_id"], row["destination_twin_id"]
+    )
+
+
+def _link(value: int | None) -> LinkId | None:
+    return None if value is None else LinkId(str(value))

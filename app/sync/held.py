@@ -1,0 +1,141 @@
+"""Held plans: sealed after half a minute, decided by a person, applied change by change.
+
+An approval applies exactly the plan that was reviewed, outside the guard's windows; each change
+is judged anew by an ordinary look, so what no longer holds is skipped and said. A rejection
+detaches. When the last held plan of a connection is decided, its guard is armed again.
+"""
+
+from datetime import datetime
+
+import structlog
+
+from app.core.errors import PermanentError
+from app.core.ledger import State
+from app.store import connections, held, ledger, running
+from app.store.held import HeldPlan
+from app.store.pool import Connection, Database
+from app.store.work import Cause, raise_pairs
+from app.sync.context import Context
+from app.sync.scope import moved
+
+_LOG = structlog.get_logger(__name__)
+
+
+async def run_once(ctx: Context) -> int:
+    """Seal what has gathered, expire what nobody decided, finish what is applied."""
+    async with ctx.database.connection() as conn:
+        ripe = await held.ripe(conn, ctx.clock())
+        overdue = await held.overdue(conn, ctx.clock())
+        applying = await held.applying(conn)
+    for connection_id, plan_id in ripe:
+        await _seal(ctx, connection_id, plan_id)
+    for connection_id, plan_id in overdue:
+        await _expire(ctx, connection_id, plan_id)
+    for connection_id, plan_id in applying:
+        await _finish(ctx, connection_id, plan_id)
+    return len(ripe) + len(overdue)
+
+
+async def _seal(ctx: Context, connection_id: int, plan_id: int) -> None:
+    async with ctx.database.transaction() as conn:
+        await running.lock_any(conn, connection_id)
+        found = await held.lock(conn, plan_id)
+        if found is None or found.status != "gathering":
+            return
+        plan = await held.value(conn, plan_id)
+        now = ctx.clock()
+        if plan.changes:
+            await held.seal(conn, plan_id, plan.digest, now)
+            _LOG.warning("plan_held", connection=plan.connection, plan=plan.id, **plan.counts)
+        else:
+            note = "nothing of it holds any more"
+            await held.decide(conn, plan_id, "expired", by="twinlink", note=note, now=now)
+            await _arm_when_decided(conn, connection_id, now)
+
+
+async def _expire(ctx: Context, connection_id: int, plan_id: int) -> None:
+    """Nobody decided within a week: planned anew from what both sites show then."""
+    async with ctx.database.transaction() as conn:
+        await running.lock_any(conn, connection_id)
+        found = await held.lock(conn, plan_id)
+        if found is None or found.status != "held":
+            return
+        now = ctx.clock()
+        twins = sorted({twin for key, _ in await held.keys(conn, plan_id) for twin in key.twins})
+        await held.decide(conn, plan_id, "expired", by="twinlink", note="not decided", now=now)
+        await held.reject_changes(conn, plan_id, "expired")
+        cause = Cause("plan", str(plan_id))
+        await raise_pairs(conn, connection_id, twins, cause=cause, now=now, bulk=True)
+        # The guard stays latched: what comes of the new look is held again.
+
+
+async def _finish(ctx: Context, connection_id: int, plan_id: int) -> None:
+    async with ctx.database.transaction() as conn:
+        await running.lock_any(conn, connection_id)
+        await held.skip_lost(conn, plan_id)
+        if await held.finish(conn, plan_id):
+            await _arm_when_decided(conn, connection_id, ctx.clock())
+
+
+async def approve(
+    database: Database, plan_id: int, digest: str, *, by: str, note: str, now: datetime
+) -> HeldPlan:
+    """Begin to apply exactly this plan.
+
+    Raises ``PermanentError``: ``plan_unknown``, ``plan_not_sealed``, ``plan_decided``,
+    ``plan_expired``, ``plan_digest``.
+    """
+    async with database.transaction() as conn:
+        plan = await _undecided(conn, plan_id, digest, now)
+        await held.decide(conn, plan_id, "applying", by=by, note=note, now=now)
+        twins = sorted({twin for key, _ in await held.keys(conn, plan_id) for twin in key.twins})
+        cause = Cause("plan", str(plan_id))
+        await raise_pairs(conn, plan.connection_id, twins, cause=cause, now=now)
+    _LOG.warning("plan_approved", plan=str(plan_id), by=by)
+    return plan
+
+
+async def reject(
+    database: Database, plan_id: int, digest: str, *, by: str, note: str, now: datetime
+) -> HeldPlan:
+    """Keep these links: their rows are detached, so nothing removes them again. Raises as
+    ``approve`` does."""
+    async with database.transaction() as conn:
+        plan = await _undecided(conn, plan_id, digest, now)
+        named = dict(await held.keys(conn, plan_id))
+        twins = {twin for key in named for twin in key.twins}
+        for row in sorted(
+            await ledger.touching(conn, plan.connection_id, twins), key=lambda it: it.id
+        ):
+            if row.state is State.MANAGED and named.get(row.key) == row.mirror_id:
+                await ledger.change(conn, moved(row, State.DETACHED, "rejected"), now=now)
+        await held.reject_changes(conn, plan_id, "rejected")
+        await held.decide(conn, plan_id, "rejected", by=by, note=note, now=now)
+        await _arm_when_decided(conn, plan.connection_id, now)
+    _LOG.warning("plan_rejected", plan=str(plan_id), by=by)
+    return plan
+
+
+async def _undecided(conn: Connection, plan_id: int, digest: str, now: datetime) -> HeldPlan:
+    """The plan, locked after its connection, if it can be decided with this digest."""
+    connection_id = await held.connection_of(conn, plan_id)
+    if connection_id is None:
+        raise PermanentError("plan_unknown")
+    await running.lock_any(conn, connection_id)
+    plan = await held.lock(conn, plan_id)
+    if plan is None or plan.kind != "removals":
+        raise PermanentError("plan_unknown")
+    if plan.status == "gathering":
+        raise PermanentError("plan_not_sealed")
+    if plan.status == "expired" or (plan.expires_at is not None and plan.expires_at <= now):
+        raise PermanentError("plan_expired")
+    if plan.status != "held":
+        raise PermanentError("plan_decided")
+    if plan.digest != digest:
+        raise PermanentError("plan_digest")
+    return plan
+
+
+async def _arm_when_decided(conn: Connection, connection_id: int, now: datetime) -> None:
+    if await held.undecided(conn, connection_id) == 0:
+        await connections.reset_guard(conn, connection_id, now)
