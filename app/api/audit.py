@@ -13,7 +13,7 @@ from app.api.listing import LARGEST
 from app.api.problems import Problem
 from app.api.route import api_router
 from app.api.schemas.audit import AuditQuery, AuditRow, Verification
-from app.api.schemas.base import Accepted, Listed
+from app.api.schemas.base import Listed, Queued
 from app.store import audit_read, verifications
 from app.store.audit_read import Filters, Head
 from app.store.pool import Database
@@ -47,13 +47,13 @@ async def export_audit(services: Svc, caller: Who, asked: Asked) -> Ndjson:
 
 
 @router.post("/audit/verifications", status_code=202)
-async def post_verification(services: Svc, response: Response) -> Accepted:
+async def post_verification(services: Svc, response: Response) -> Queued:
     """Have every chain checked by a worker."""
     async with services.database.connection() as conn:
         made = await verifications.insert(conn, services.clock())
     services.wake.soon()
     response.headers["Location"] = f"/api/v1/audit/verifications/{made}"
-    return Accepted(id=str(made), status="queued")
+    return Queued(id=str(made), status="queued")
 
 
 @router.get("/audit/verifications", response_model=Listed[Verification])

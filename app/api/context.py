@@ -14,6 +14,7 @@ from app.wiring import Services
 
 NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 """Of sites and connections; the tables check the same."""
+ISSUE_KEY = r"^[A-Z][A-Z0-9_]{0,254}-[0-9]{1,18}$"
 
 
 def _services(request: Request) -> Services:
@@ -36,7 +37,7 @@ AnyName = Annotated[str, Path(description="The name that it was put under")]
 IssueFilter = Annotated[
     str | None,
     Query(
-        pattern=r"^[A-Z][A-Z0-9_]{0,254}-[0-9]{1,18}$",
+        pattern=ISSUE_KEY,
         max_length=300,
         description="An issue's key",
     ),

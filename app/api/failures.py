@@ -4,7 +4,7 @@ from app.api.context import ConnectionFilter, Id, Paged, Svc, Who, number
 from app.api.documents import problems
 from app.api.problems import Problem
 from app.api.route import api_router
-from app.api.schemas.base import Accepted, Listed
+from app.api.schemas.base import Listed, Queued
 from app.api.schemas.failure import FailureAnswer
 from app.store import failures, work
 
@@ -27,7 +27,7 @@ async def list_failures(
 
 
 @router.post("/failures/{id}/retry", status_code=202, responses=problems("failure_unknown"))
-async def retry_failure(id: Id, services: Svc, caller: Who) -> Accepted:
+async def retry_failure(id: Id, services: Svc, caller: Who) -> Queued:
     """Look at the pair again."""
     twin_id = number(id, "failure_unknown")
     async with services.database.transaction() as conn:
@@ -36,4 +36,4 @@ async def retry_failure(id: Id, services: Svc, caller: Who) -> Accepted:
             raise Problem("failure_unknown")
         await work.retry_failed(conn, row["connection_id"], twin_id, services.clock())
     services.wake.soon()
-    return Accepted(id=id, status="queued")
+    return Queued(id=id, status="queued")

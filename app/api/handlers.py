@@ -1,5 +1,6 @@
 """From exceptions to problem details."""
 
+import re
 from typing import Any
 
 import structlog
@@ -24,12 +25,26 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(PermanentError, _on_permanent)
 
 
-def _on_http(_request: Request, error: Exception) -> Response:
+def _on_http(request: Request, error: Exception) -> Response:
     if isinstance(error, Problem):
         return problems.response(error)
-    if isinstance(error, HTTPException):
-        return problems.response(problems.from_status(error))
-    return problems.response(Problem("internal"))
+    if not isinstance(error, HTTPException):
+        return problems.response(Problem("internal"))
+    if error.status_code == 405:
+        allow = ", ".join(_methods(request.app, request.url.path))
+        return problems.response(Problem("method_not_allowed", headers={"Allow": allow}))
+    return problems.response(problems.from_status(error))
+
+
+def _methods(app: FastAPI, path: str) -> list[str]:
+    """Every method of an address. The framework names those of one route, and here each
+    method has a route of its own."""
+    return sorted(
+        method.upper()
+        for template, item in app.openapi()["paths"].items()
+        if re.fullmatch(re.sub(r"\{[^}]+\}", "[^/]+", template), path)
+        for method in item
+    )
 
 
 def _on_invalid(_request: Request, error: Exception) -> Response:
@@ -74,15 +89,21 @@ def pointer(loc: tuple[int | str, ...], sent: Any) -> str:
         return "".join(f"/{_escaped(part)}" for part in loc)
     steps, here = [], sent
     for at, part in enumerate(loc[1:], start=2):
-        inside = isinstance(here, dict) and part in here
-        if isinstance(here, dict) and not inside and at < len(loc):
+        last = at == len(loc)
+        inside = _inside(here, part)
+        if isinstance(here, dict) and not last and not isinstance(inside, dict | list):
             continue
         steps.append(f"/{_escaped(part)}")
-        if inside or (isinstance(here, list) and isinstance(part, int) and part < len(here)):
-            here = here[part]
-        else:
-            here = None
+        here = inside
     return "".join(steps)
+
+
+def _inside(here: Any, part: int | str) -> Any:
+    if isinstance(here, dict):
+        return here.get(part)
+    if isinstance(here, list) and isinstance(part, int) and part < len(here):
+        return here[part]
+    return None
 
 
 def _escaped(part: int | str) -> str:

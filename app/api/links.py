@@ -4,12 +4,14 @@ from typing import Annotated
 
 from fastapi import Query
 
-from app.api.context import IssueFilter, Paged, Svc, TheConnection
+from app.api.context import ISSUE_KEY, IssueFilter, Paged, Svc, TheConnection
 from app.api.documents import problems
 from app.api.route import api_router
 from app.api.schemas.base import Listed, storable_or_none
+from app.api.schemas.explain import ExplainedLink, Explanation
 from app.api.schemas.link import LinkAnswer, State
 from app.store import links_read
+from app.sync.explain import explain
 
 router = api_router("links")
 TypeFilter = Annotated[
@@ -45,3 +47,18 @@ async def list_links(
             limit=page.fetch,
         )
     return page.answer(rows, LinkAnswer.of, lambda it: it.position)
+
+
+@router.get(
+    "/connections/{name}/explain",
+    responses=problems("connection_unknown", "twin_unknown", "site_unavailable"),
+)
+async def explain_issue(
+    connection: TheConnection,
+    services: Svc,
+    issue: Annotated[str, Query(pattern=ISSUE_KEY, description="A key of either side")],
+) -> Explanation:
+    """Read both sites now and say of each link of this issue which row of the decision table
+    applies, why, and what was done to it before. Writes nothing."""
+    found = await explain(services.context, connection.id, issue)
+    return Explanation(issue=issue, items=[ExplainedLink.of(it) for it in found])

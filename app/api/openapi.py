@@ -44,8 +44,12 @@ def build(app: FastAPI) -> dict[str, Any]:
     }
     for path, item in found["paths"].items():
         for method in _METHODS:
-            if method in item and path.startswith(V1):
+            if method not in item:
+                continue
+            if path.startswith(V1):
                 _complete(item[method], method, path)
+            else:
+                item[method]["responses"].pop("422", None)  # FastAPI's own, never answered here
     return found
 
 

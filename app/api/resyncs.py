@@ -12,7 +12,7 @@ from app.api.documents import problems
 from app.api.listing import LARGEST
 from app.api.problems import Problem
 from app.api.route import api_router
-from app.api.schemas.base import Accepted, Listed
+from app.api.schemas.base import Listed, Queued
 from app.api.schemas.resync import OVER, ResyncAnswer, ResyncPost, Status
 from app.store import resyncs_read
 from app.sync import resync
@@ -34,7 +34,7 @@ async def post_resync(
     caller: Who,
     response: Response,
     body: ResyncPost | None = None,
-) -> Accepted:
+) -> Queued:
     """Look at all twins, or at those of named issues. A whole one that is queued is joined."""
     wanted = body or ResyncPost()
     twin_ids = None
@@ -51,7 +51,7 @@ async def post_resync(
     )
     services.wake.soon()
     response.headers["Location"] = f"/api/v1/resyncs/{resync_id}"
-    return Accepted(id=str(resync_id), status="queued")
+    return Queued(id=str(resync_id), status="queued")
 
 
 @router.get("/resyncs", response_model=Listed[ResyncAnswer])

@@ -86,6 +86,28 @@ async def page(
     return [exported(row) for row in rows]
 
 
+async def of_link(
+    conn: Connection, connection_id: int, places: Sequence[tuple[str, str, str, str]]
+) -> list[dict[str, Any]]:
+    """What was ever written about one link, oldest first. *places* are (site, type id, source
+    id, destination id) of its two sides; a symmetric link may stand there either way round."""
+    rows = await conn.fetch(
+        """
+        SELECT DISTINCT a.* FROM audit a
+        JOIN unnest($2::text[], $3::bigint[], $4::bigint[], $5::bigint[])
+             AS p (site, type_id, source_id, destination_id)
+          ON a.site = p.site AND a.type_id = p.type_id
+         AND ((a.source_id, a.destination_id) = (p.source_id, p.destination_id)
+           OR (a.source_id, a.destination_id) = (p.destination_id, p.source_id))
+        WHERE a.connection_id = $1 ORDER BY a.seq LIMIT 200
+        """,
+        connection_id,
+        [site for site, *_ in places],
+        *([int(place[at]) for place in places] for at in (1, 2, 3)),
+    )
+    return [exported(row) for row in rows]
+
+
 async def heads(conn: Connection, filters: Filters) -> list[Head]:
     """The chains that the filters leave, as they end now."""
     rows = await conn.fetch(

@@ -70,7 +70,7 @@ class ProblemDetails(Answer):
     request_id: str | None
 
 
-class Accepted(Answer):
+class Queued(Answer):
     id: str
     status: str
 

@@ -11,7 +11,9 @@ from app.sync.site_admin import Checked, Stored
 from app.sync.site_spec import AuthSpec, SiteSpec
 
 Url = Annotated[str, Field(min_length=1, max_length=2048), Storable]
-WebUrl = Annotated[Url, Field(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$")]
+WebUrl = Annotated[
+    str, Field(max_length=2048, pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$"), Storable
+]
 Deployment = Literal["cloud", "datacenter"]
 
 

@@ -1,0 +1,63 @@
+"""Probes: the process, what it cannot do without, and what it can."""
+
+import asyncpg
+import httpx
+from pydantic import SecretStr
+
+from app.embedded import ValkeyServer
+from app.settings import Settings
+from tests.api.conftest import Api, running
+
+
+async def test_all_is_well(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/healthz")).json() == {"status": "ok"}
+    ready = await client.get("/readyz")
+    assert ready.status_code == 200
+    assert ready.json()["status"] == "ok"
+
+
+async def test_probes_need_no_token(api: Api) -> None:
+    nobody = api.client(None)
+    for path in ("/healthz", "/readyz", "/metrics"):
+        assert (await nobody.get(path)).status_code == 200
+
+
+async def test_metrics_are_prometheus_text(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert "twinlink_unmanaged_links_removed_total 0.0" in answer.text
+
+
+async def test_redis_away_only_degrades(settings: Settings, own_valkey: ValkeyServer) -> None:
+    changed = settings.model_copy(update={"redis_url": SecretStr(own_valkey.url)})
+    async with running(changed) as api:
+        client = api.client()
+        assert (await client.get("/readyz")).json()["status"] == "ok"
+        own_valkey.stop()
+        ready = await client.get("/readyz")
+        assert ready.status_code == 200
+        assert ready.json() == {
+            "status": "degraded",
+            "postgres": "ok",
+            "database_schema": "ok",
+            "redis": "unavailable",
+        }
+
+
+async def test_postgres_away_is_not_ready(api: Api, client: httpx.AsyncClient) -> None:
+    await api.services.database.close()
+    ready = await client.get("/readyz")
+    assert ready.status_code == 503
+    assert ready.json()["postgres"] == "unavailable"
+    assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_another_schema_is_not_ready(client: httpx.AsyncClient, migrate_url: str) -> None:
+    owner = await asyncpg.connect(migrate_url)
+    try:
+        await owner.execute("UPDATE alembic_version SET version_num = 'other'")
+        ready = await client.get("/readyz")
+        assert ready.status_code == 503
+        assert ready.json()["database_schema"] == "other"
+    finally:
+        await owner.close()

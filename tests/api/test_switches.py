@@ -1,0 +1,129 @@
+"""Mode, pause and guard: what may be written, and when."""
+
+import asyncpg
+import httpx
+import pytest
+
+from app.api.roles import V1
+from app.sandbox import Fault
+from tests.api.conftest import Api, Jira, connection_body
+
+AB = f"{V1}/connections/ab"
+
+
+@pytest.mark.parametrize("mode", ["create_only", "review", "live"])
+async def test_every_writing_mode_needs_dedicated_accounts(
+    client: httpx.AsyncClient, jira: Jira, mode: str
+) -> None:
+    await client.put(f"{V1}/sites/left", json=jira.body(jira.left))
+    shared = jira.body(jira.right, account_dedicated=False)
+    await client.put(f"{V1}/sites/right", json=shared)
+    await client.put(AB, json=connection_body())
+    refused = await client.put(f"{AB}/mode", json={"mode": mode})
+    assert refused.status_code == 409
+    assert refused.json()["code"] == "account_not_dedicated"
+    assert (await client.get(AB)).json()["mode"] == "shadow"
+    await client.put(f"{V1}/sites/right", json=jira.body(jira.right))
+    raised = await client.put(f"{AB}/mode", json={"mode": mode})
+    assert raised.status_code == 200
+    assert raised.json()["mode"] == mode
+
+
+async def test_writing_needs_both_sites_checked(
+    client: httpx.AsyncClient, sites: Jira, db: asyncpg.Pool
+) -> None:
+    await client.put(AB, json=connection_body())
+    await db.execute("UPDATE sites SET account_id = NULL WHERE name = 'right'")
+    refused = await client.put(f"{AB}/mode", json={"mode": "live"})
+    assert refused.status_code == 409
+    assert refused.json()["code"] == "site_unchecked"
+    await client.post(f"{V1}/sites/right/check")
+    assert (await client.put(f"{AB}/mode", json={"mode": "live"})).status_code == 200
+
+
+async def test_raising_the_mode_looks_at_all_twins(
+    client: httpx.AsyncClient, connected: Jira
+) -> None:
+    await client.put(f"{AB}/mode", json={"mode": "review"})
+    [resync] = (await client.get(f"{V1}/resyncs")).json()["items"]
+    assert resync["cause"] == "mode"
+    await client.post(f"{V1}/resyncs/{resync['id']}/cancel")
+    await client.put(f"{AB}/mode", json={"mode": "review"})
+    await client.put(f"{AB}/mode", json={"mode": "create_only"})
+    await client.put(f"{AB}/mode", json={"mode": "shadow"})
+    assert len((await client.get(f"{V1}/resyncs")).json()["items"]) == 1
+
+
+async def test_the_mode_is_no_revision(client: httpx.AsyncClient, connected: Jira) -> None:
+    put = await client.put(f"{AB}/mode", json={"mode": "live"})
+    assert put.headers["ETag"] == '"1"'
+    kept = await client.put(AB, json=connection_body(direction="left_to_right"))
+    assert kept.json()["mode"] == "live"
+
+
+async def test_modes_that_are_none(client: httpx.AsyncClient, connected: Jira) -> None:
+    for body in ({"mode": "LIVE"}, {}, {"mode": None}, {"mode": "live", "force": True}):
+        assert (await client.put(f"{AB}/mode", json=body)).status_code == 422
+    assert (await client.put(f"{V1}/connections/no/mode", json={"mode": "live"})).status_code == 404
+
+
+async def test_pause_and_resume(client: httpx.AsyncClient, connected: Jira) -> None:
+    first = (await client.post(f"{AB}/pause")).json()
+    again = (await client.post(f"{AB}/pause")).json()
+    assert first["paused"] is True
+    assert again["paused_at"] == first["paused_at"]
+    resumed = (await client.post(f"{AB}/resume")).json()
+    assert (resumed["paused"], resumed["paused_at"]) == (False, None)
+
+
+async def test_the_pause_of_everything(client: httpx.AsyncClient, connected: Jira) -> None:
+    paused = (await client.post(f"{V1}/pause")).json()
+    assert paused["paused"] is True
+    assert paused["paused_by"] == "bootstrap"
+    assert (await client.get(AB)).json()["paused"] is True
+    assert (await client.post(f"{V1}/pause")).json() == paused
+    await client.post(f"{AB}/pause")
+    ended = (await client.post(f"{V1}/resume")).json()
+    assert ended == {"paused": False, "paused_at": None, "paused_by": None}
+    assert (await client.get(AB)).json()["paused"] is True
+
+
+async def test_resume_without_a_pause(client: httpx.AsyncClient, connected: Jira) -> None:
+    assert (await client.post(f"{V1}/resume")).json()["paused"] is False
+    assert (await client.post(f"{AB}/resume")).json()["paused"] is False
+
+
+async def test_a_pause_waits_for_the_intent_that_is_being_committed(
+    api: Api, client: httpx.AsyncClient, connected: Jira, db: asyncpg.Pool
+) -> None:
+    """Once it has returned, no older intent can commit: it takes the same lock."""
+    async with db.acquire() as conn, conn.transaction():
+        await conn.execute("SELECT 1 FROM connections FOR NO KEY UPDATE")
+        await conn.execute("SET LOCAL lock_timeout = '1s'")
+        async with api.services.database.connection() as other:
+            await other.execute("SET lock_timeout = '50ms'")
+            with pytest.raises(asyncpg.LockNotAvailableError):
+                await other.execute("SELECT 1 FROM connections FOR NO KEY UPDATE")
+            await other.execute("RESET lock_timeout")
+
+
+async def test_a_guard_is_armed_again(
+    client: httpx.AsyncClient, connected: Jira, db: asyncpg.Pool
+) -> None:
+    await db.execute("UPDATE connections SET guard_tripped_at = now(), guard_trip_reason = 'hour'")
+    tripped = (await client.get(AB)).json()["guard"]
+    assert (tripped["state"], tripped["reason"]) == ("tripped", "hour")
+    armed = (await client.post(f"{AB}/guard/reset")).json()["guard"]
+    assert (armed["state"], armed["reason"], armed["tripped_at"]) == ("armed", None, None)
+
+
+async def test_nothing_here_asks_a_site(client: httpx.AsyncClient, connected: Jira) -> None:
+    """At three in the morning, with the sites down."""
+    for served in (connected.left, connected.right):
+        served.site.faults.add(Fault("error_before", status=503))
+    for path in ("pause", "resume", "guard/reset"):
+        assert (await client.post(f"{AB}/{path}")).status_code == 200
+    for mode in ("live", "shadow"):
+        assert (await client.put(f"{AB}/mode", json={"mode": mode})).status_code == 200
+    for path in ("status", "links", "twins", "revisions"):
+        assert (await client.get(f"{AB}/{path}")).status_code == 200
