@@ -1,0 +1,169 @@
+"""The sites that deliver webhooks, kept in memory for seconds, and their refused deliveries."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from types import MappingProxyType
+from typing import Protocol
+
+from app.core.errors import TransientError, TwinlinkError
+from app.store import senders as stored
+from app.store.pool import Database
+
+FRESH_SECONDS = 5.0
+"""How long a replaced secret may go unseen where nothing asks for it."""
+GAP_SECONDS = 0.25
+"""Strangers can force refreshes, with names and signatures that nobody knows: four a second."""
+
+
+class Opener(Protocol):
+    """What seals the secrets at rest."""
+
+    def open(self, sealed: bytes, /) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """One site as deliveries see it. ``flagged``: its next valid one starts a comparison.
+
+    A secret is None where no key of this process opens it.
+    """
+
+    id: int
+    name: str
+    secret: bytes | None
+    previous: bytes | None
+    previous_until: datetime | None
+    flagged: bool
+
+    def secrets(self, now: datetime) -> tuple[bytes, ...]:
+        """What a signature may have been made with at *now*.
+
+        Without the current secret nothing can be refused for good, and Jira never repeats what
+        got 401: that is a ``TransientError``.
+        """
+        if self.secret is None:
+            raise TransientError("secret_unreadable", facts={"site": self.name}, retry_after=60)
+        if self.previous is None or self.previous_until is None or self.previous_until <= now:
+            return (self.secret,)
+        return (self.secret, self.previous)
+
+
+class Senders:
+    """All sites, read together and at most ``FRESH_SECONDS`` old.
+
+    Whoever misses something (a name, a valid signature) waits for one read that begins after it
+    asked, shared with everybody else who waits: Jira never repeats what got 401 or 404, so a
+    site or a secret of a moment ago must not be missed.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        vault: Opener,
+        *,
+        clock: Callable[[], datetime],
+        gap: float = GAP_SECONDS,
+    ) -> None:
+        self._database = database
+        self._vault = vault
+        self._clock = clock
+        self._gap = gap
+        self._known: Mapping[str, Sender] = MappingProxyType({})
+        self._opened: dict[bytes, bytes] = {}
+        self._read_at = self._began_at = float("-inf")
+        self._reading: asyncio.Task[None] | None = None
+        self._next: asyncio.Task[None] | None = None
+        self._refused: Counter[int] = Counter()
+        self._counting: asyncio.Task[None] | None = None
+
+    async def named(self, name: str) -> Sender | None:
+        """The site, or None where there is none. Errors: ``TransientError``."""
+        if time.monotonic() - self._read_at > FRESH_SECONDS:
+            await (asyncio.shield(self._reading) if self._reading else self.refresh())
+        if name not in self._known:
+            await self.refresh()
+        return self._known.get(name)
+
+    async def refresh(self) -> None:
+        """Return after a read that began after this call."""
+        if self._next is None:
+            self._next = asyncio.create_task(self._read_when_allowed())
+        await asyncio.shield(self._next)
+
+    async def reject(self, sender: Sender) -> None:
+        """Count one refused delivery. Returns once it is in the database; those that come
+        together share the statement."""
+        self._refused[sender.id] += 1
+        if self._counting is None:
+            self._counting = asyncio.create_task(self._count())
+        await asyncio.shield(self._counting)
+
+    async def compare_if_flagged(self, sender: Sender) -> int:
+        """After a valid delivery: queue the comparisons that refused ones made necessary."""
+        if not sender.flagged:
+            return 0
+        async with self._database.transaction() as conn:
+            queued = await stored.owe_comparison(conn, sender.id, now=self._clock())
+        self._flag(sender.id, flagged=False)
+        return queued
+
+    async def _read_when_allowed(self) -> None:
+        await asyncio.sleep(max(0.0, self._began_at + self._gap - time.monotonic()))
+        # From here on a newcomer needs the next read: this one has begun.
+        self._reading, self._next = self._next, None
+        self._began_at = began = time.monotonic()
+        try:
+            async with self._database.connection() as conn:
+                rows = await stored.load_senders(conn)
+        finally:
+            self._reading = None
+        if began >= self._read_at:
+            self._remember(rows)
+            self._read_at = began
+
+    def _remember(self, rows: list[stored.SealedSender]) -> None:
+        """Opening a secret costs more than reading all rows: only what changed is opened."""
+        sealed = {text for row in rows for text in (row.secret, row.previous) if text is not None}
+        self._opened = {text: opened for text in sealed if (opened := self._open(text)) is not None}
+        self._known = MappingProxyType({row.name: self._sender(row) for row in rows})
+
+    def _open(self, sealed: bytes) -> bytes | None:
+        known = self._opened.get(sealed)
+        if known is not None:
+            return known
+        try:
+            return self._vault.open(sealed).encode()
+        except TwinlinkError:
+            return None  # one site's trouble is not the others'
+
+    def _sender(self, row: stored.SealedSender) -> Sender:
+        return Sender(
+            row.id,
+            row.name,
+            self._opened.get(row.secret),
+            None if row.previous is None else self._opened.get(row.previous),
+            row.previous_until,
+            row.flagged,
+        )
+
+    async def _count(self) -> None:
+        # A turn of the loop, so that whoever arrived with the first one is in the statement.
+        await asyncio.sleep(0)
+        counts, self._refused, self._counting = self._refused, Counter(), None
+        async with self._database.transaction() as conn:
+            flagged = await stored.reject(conn, counts, now=self._clock())
+        for site_id in flagged:
+            self._flag(site_id, flagged=True)
+
+    def _flag(self, site_id: int, *, flagged: bool) -> None:
+        """Seen here at once; other processes see it at their next read."""
+        self._known = MappingProxyType(
+            {
+                name: replace(sender, flagged=flagged) if sender.id == site_id else sender
+                for name, sender in self._known.items()
+            }
+        )
