@@ -1,0 +1,12 @@
+"""The page at `/`: make and delete links on either sandbox site as a person, and watch."""
+
+from app.demo.page.feed import Feed
+from app.demo.page.routes import router_for
+from app.demo.page.state import View
+from app.demo.stage import Stage
+
+
+def install(stage: Stage) -> None:
+    """Before every other route: nothing else of the service may stand at `/` during a demo."""
+    router = router_for(View(stage, Feed(stage)))
+    stage.app.router.routes[:0] = router.routes

@@ -1,0 +1,109 @@
+"""Play the story from its first step to its last, and keep the stage open afterwards."""
+
+import asyncio
+import json as json_
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic
+
+from app.demo.failed import DemoFailed
+from app.demo.page import install
+from app.demo.stage import Stage, open_stage
+from app.demo.steps import STEPS
+from app.demo.teller import Teller
+from app.settings import Settings
+from app.telemetry import configure_logging
+
+_LOG = "demo.log"
+_LAST_LINES = 8
+
+Told = list[tuple[str, str, float]]
+"""Title, what was seen, seconds: of each step that came true."""
+
+
+async def run(
+    settings: Settings,
+    bound: socket.socket,
+    *,
+    address: str,
+    versions: Mapping[str, str],
+    began: float,
+    once: bool,
+    json: bool,
+) -> int:
+    """0 if each step came true, else 1. Without *once* it stays until it is cancelled.
+
+    *settings* name servers, secrets and data that are the demo's alone; *bound* is where it is
+    to answer, *address* its URL; *began* is when it all started, on the monotonic clock.
+    """
+    tell = Teller(began=began, stderr=json)
+    told: Told = []
+    log = settings.data_dir / _LOG
+    with _own_log(settings, log):
+        try:
+            async with open_stage(settings, bound, address, versions) as stage:
+                await _play(stage, tell, told)
+                _end(stage, tell, told, json=json)
+                if not once:
+                    await _stay(stage, tell, log)
+        except DemoFailed as failed:
+            tell.failed(str(failed), _tail(log))
+            return 1
+    return 0
+
+
+async def _play(stage: Stage, tell: Teller, told: Told) -> None:
+    install(stage)
+    tell.title("Twinlink", "keeps issue links in step, and removes only links it provably made")
+    for number, step in enumerate(STEPS, start=1):
+        began = monotonic()
+        with tell.step(number, len(STEPS), step.title):
+            seen = await step.act(stage, tell)
+        stage.raise_for_ended()
+        told.append((step.title, seen, monotonic() - began))
+
+
+def _end(stage: Stage, tell: Teller, told: Told, *, json: bool) -> None:
+    rows = [("✓", title, seen, f"{took:.1f}") for title, seen, took in told]
+    tell.summary(rows)
+    tell.say(f"{len(told)} steps, {tell.elapsed():.0f} seconds since the command was given.")
+    if json:
+        steps = [{"step": it[0], "seen": it[1], "seconds": round(it[2], 2)} for it in told]
+        document = {"address": stage.address, "seconds": round(tell.elapsed(), 1), "steps": steps}
+        print(json_.dumps(document, indent=2, ensure_ascii=False), flush=True)  # noqa: T201
+
+
+async def _stay(stage: Stage, tell: Teller, log: Path) -> None:
+    tell.gap()
+    tell.title("It stays up", "until Ctrl-C; then everything that it made is gone")
+    tell.table(
+        ("", ""),
+        [
+            ("page", f"{stage.address}/  make and delete links of either site, and watch"),
+            ("commands", "twinlink status demo · twinlink plan list · twinlink audit list"),
+            ("token", f"{log.with_name('admin.token')}; commands here find it by themselves"),
+            ("REST", f"{stage.address}/api/v1, described at {stage.address}/openapi.json"),
+            ("sites", f"{stage.left.base_url} (left), {stage.right.base_url} (right)"),
+            ("log", str(log)),
+        ],
+    )
+    done, _ = await asyncio.wait(stage.running, return_when=asyncio.FIRST_COMPLETED)
+    if done:
+        stage.raise_for_ended()
+
+
+@contextmanager
+def _own_log(settings: Settings, path: Path) -> Iterator[None]:
+    """The service's own log goes to a file, out of the story's way."""
+    with path.open("w") as stream:
+        configure_logging(settings.log_level, "json", stream=stream)
+        try:
+            yield
+        finally:
+            configure_logging("warning", "json")
+
+
+def _tail(log: Path) -> list[str]:
+    return log.read_text(errors="replace").splitlines()[-_LAST_LINES:]

@@ -1,0 +1,85 @@
+"""What a sandbox site sends over the wire, kept as it left: raw bodies, headers, answers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import time
+from typing import Any
+
+import httpx
+import orjson
+
+from app.sandbox import Served
+
+_KEPT = 2000
+"""More than the story sends; a demo that stays up for days must not grow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One webhook and its answer. ``at`` is when it left, Unix seconds; ``seconds`` until the
+    answer was there."""
+
+    site: str
+    at: float
+    seconds: float
+    path: str
+    headers: dict[str, str]
+    body: bytes
+    status: int
+    answer: Any
+
+    @property
+    def identifier(self) -> str:
+        return self.headers.get("x-atlassian-webhook-identifier", "")
+
+    @property
+    def event(self) -> dict[str, Any]:
+        found: dict[str, Any] = orjson.loads(self.body)
+        return found
+
+    @property
+    def verdict(self) -> str:
+        """Our receiver's word for it: accepted, duplicate, ignored; else the status."""
+        said = self.answer.get("status") if isinstance(self.answer, dict) else None
+        return said if isinstance(said, str) else str(self.status)
+
+
+@dataclass
+class Wire(httpx.AsyncBaseTransport):
+    """Passes on what a site's courier sends, over real sockets, and keeps it."""
+
+    site: str
+    sent: list[Sent] = field(default_factory=list)
+    tell: Callable[[Sent], None] | None = None
+    _through: httpx.AsyncHTTPTransport = field(default_factory=httpx.AsyncHTTPTransport)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        at = time()
+        answer = await self._through.handle_async_request(request)
+        said = await answer.aread()
+        sent = Sent(
+            self.site, at, time() - at, request.url.path, dict(request.headers),
+            request.content, answer.status_code, _plain(said),
+        )  # fmt: skip
+        self.sent.append(sent)
+        del self.sent[:-_KEPT]
+        if self.tell is not None:
+            self.tell(sent)
+        return answer
+
+    async def aclose(self) -> None:
+        await self._through.aclose()
+
+
+def tap(served: Served) -> Wire:
+    """From now on the site's webhooks pass through here."""
+    wire = Wire(served.site.name)
+    served.courier.reroute(wire)
+    return wire
+
+
+def _plain(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
