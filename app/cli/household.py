@@ -1,6 +1,7 @@
 """Everything that `twinlink up` runs: servers, schema, secrets, the API and a worker."""
 
 import asyncio
+import socket
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import httpx
 from app.cli import local
 from app.cli.children import Children
 from app.cli.errors import CommandError
-from app.cli.listen import address, listener
+from app.cli.listen import address
 from app.cli.migrate import migrated
 from app.cli.servers import Embedded, start_servers
 from app.cli.stop import Stop
@@ -36,31 +37,56 @@ class Household:
     children: Children
 
 
-async def start(
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a service stands on: servers, schema, secrets, and the socket it will answer at."""
+
+    settings: Settings
+    bound: socket.socket
+    embedded: tuple[Embedded, ...]
+
+    @property
+    def api_url(self) -> str:
+        return address(self.bound)
+
+
+async def prepare(
     settings: Settings,
-    port: int,
+    bound: socket.socket,
     *,
     stop: Stop,
     stack: AsyncExitStack,
     durable: bool = True,
-) -> Household:
+) -> Ground:
     """In the order in which the parts need each other; `stack` ends them in reverse. Errors:
-    `CommandError`, and `Stopped` if somebody asked for that meanwhile."""
-    children = Children()
-    stop.at_once = children.kill
-    # Listening comes first: a taken port is found at once, and whoever calls early waits.
-    bound = stack.enter_context(listener(settings.host, port))
+    `CommandError`, and `Stopped` if somebody asked for that meanwhile.
+
+    *bound* listens already: a taken port is found at once, and whoever calls early waits."""
     claim(settings.data_dir, stack)
     servers = await stop.unless(start_servers(settings, stack, durable=durable))
     await stop.unless(migrated(servers.migrate_url))
     settings = local.with_kept_secrets(servers.settings)
     await stop.unless(_belongs_here(settings))
     settings = settings.model_copy(update={"port": bound.getsockname()[1]})
-    told = local.environment(settings)
+    return Ground(settings, bound, servers.embedded)
+
+
+async def start(
+    settings: Settings,
+    bound: socket.socket,
+    *,
+    stop: Stop,
+    stack: AsyncExitStack,
+) -> Household:
+    """The ground, and the API and a worker on it, as `prepare` promises."""
+    children = Children()
+    stop.at_once = children.kill
+    ground = await prepare(settings, bound, stop=stop, stack=stack)
+    told = local.environment(ground.settings)
     stack.push_async_callback(children.end)
     await children.start("api", f"--fd={bound.fileno()}", environment=told, fds=[bound.fileno()])
     await children.start("worker", environment=told)
-    home = Household(settings, address(bound), servers.embedded, children)
+    home = Household(ground.settings, ground.api_url, ground.embedded, children)
     await stop.unless(first(_answers(home.api_url), children.first_end()))
     announce(home, settings.data_dir, stack)
     return home
@@ -75,7 +101,7 @@ def claim(directory: Path, stack: AsyncExitStack) -> None:
         raise CommandError(str(error)) from None
 
 
-def announce(home: Household, directory: Path, stack: AsyncExitStack) -> None:
+def announce(home: Household | Ground, directory: Path, stack: AsyncExitStack) -> None:
     """Let the other commands that look into this directory find the service while it runs."""
     running = local.announce(directory, home.settings, home.api_url)
     stack.callback(running.unlink, missing_ok=True)

@@ -4,16 +4,18 @@ This process holds the data directory, the embedded servers and the listening so
 the API and a worker as children. It ends when one of them does; they end when it does.
 """
 
-import importlib
 import os
+import socket
 import sys
 from contextlib import AsyncExitStack, ExitStack, suppress
 from pathlib import Path
+from time import monotonic
 
 from app import __version__
 from app.cli import household, local, output
 from app.cli.errors import CommandError, ExitCode
 from app.cli.household import Household
+from app.cli.listen import listener
 from app.cli.stop import Stop, Stopped
 from app.embedded import throwaway_directory
 from app.settings import Settings
@@ -24,31 +26,51 @@ async def service(settings: Settings, port: int, *, json: bool) -> int:
     stop = Stop()
     async with AsyncExitStack() as stack:
         with suppress(Stopped):
-            home = await household.start(settings, port, stop=stop, stack=stack)
+            bound = stack.enter_context(listener(settings.host, port))
+            home = await household.start(settings, bound, stop=stop, stack=stack)
             _say_ready(home, json=json)
             return await household.first(_asked(stop), home.children.first_end())
     return ExitCode.DONE
 
 
-async def demo(settings: Settings, port: int, *, once: bool, json: bool) -> int:
-    """As `service`, with the demo beside it. Its end is the end of all, its result the exit
-    code."""
+async def demo(settings: Settings, port: int | None, *, once: bool, json: bool) -> int:
+    """Servers and data that end with it, and the demo on them, all in this process. Its result is
+    the exit code; a demo that should end by itself has failed when it is stopped before."""
+    from app import demo as play  # noqa: PLC0415 - slow, and no other command needs it
+
     stop = Stop()
+    stopped = ExitCode.FAILED if once else ExitCode.DONE
+    began = monotonic()
     with ExitStack() as outer:
         directory = outer.enter_context(throwaway_directory())
         async with AsyncExitStack() as stack:
             with suppress(Stopped):
                 own = _of_its_own(settings, directory)
-                home = await household.start(own, port, stop=stop, stack=stack, durable=False)
+                bound = stack.enter_context(_listener_somewhere(settings, port))
+                ground = await household.prepare(own, bound, stop=stop, stack=stack, durable=False)
                 # Found without a variable too, unless a real service runs on this machine.
                 with suppress(CommandError):
                     household.claim(settings.data_dir, stack)
-                    household.announce(home, settings.data_dir, stack)
-                _say_ready(home, json=json)
-                play = importlib.import_module("app.demo").run
-                playing = play(home.settings, home.api_url, once=once, stop=stop.asked)
-                return await household.first(_asked(stop), playing, home.children.first_end())
-    return ExitCode.DONE
+                    household.announce(ground, settings.data_dir, stack)
+                versions = {server.name: server.version for server in ground.embedded}
+                playing = play.run(
+                    ground.settings, bound, address=ground.api_url, versions=versions,
+                    began=began, once=once, json=json,
+                )  # fmt: skip
+                return await household.first(_asked(stop, stopped), playing)
+    return stopped
+
+
+def _listener_somewhere(settings: Settings, port: int | None) -> socket.socket:
+    """The port that was asked for, strictly; the usual one only if it is free."""
+    if port is None and "port" in settings.model_fields_set:
+        port = settings.port
+    if port is not None:
+        return listener(settings.host, port)
+    try:
+        return listener(settings.host, settings.port)
+    except CommandError:
+        return listener(settings.host, 0)
 
 
 def _of_its_own(settings: Settings, directory: Path) -> Settings:
@@ -59,9 +81,9 @@ def _of_its_own(settings: Settings, directory: Path) -> Settings:
     return settings.model_copy(update=servers | secrets | rest)
 
 
-async def _asked(stop: Stop) -> int:
+async def _asked(stop: Stop, code: ExitCode = ExitCode.DONE) -> int:
     await stop.asked.wait()
-    return ExitCode.DONE
+    return code
 
 
 def _say_ready(home: Household, *, json: bool) -> None:

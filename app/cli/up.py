@@ -22,7 +22,7 @@ def up(
         bool, typer.Option("--demo", help="Add two sandbox sites with a mixed world; keep nothing.")
     ] = False,
     once: Annotated[
-        bool, typer.Option("--once", help="With --demo: end when both sites are in step.")
+        bool, typer.Option("--once", help="With --demo: end after the last step.")
     ] = False,
     json: Json = False,
 ) -> None:
@@ -39,12 +39,9 @@ def up(
     if "log_format" not in settings.model_fields_set and sys.stderr.isatty():
         chosen["log_format"] = "console"
     settings = settings.model_copy(update={k: v for k, v in chosen.items() if v is not None})
-    at = settings.port if port is None else port
     from app.cli import running  # noqa: PLC0415 - slow, and no other command needs it
 
-    run = (
-        running.demo(settings, at, once=once, json=json)
-        if demo
-        else (running.service(settings, at, json=json))
-    )
-    raise typer.Exit(asyncio.run(run))
+    if demo:
+        raise typer.Exit(asyncio.run(running.demo(settings, port, once=once, json=json)))
+    at = settings.port if port is None else port
+    raise typer.Exit(asyncio.run(running.service(settings, at, json=json)))
