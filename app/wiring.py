@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 
 from pydantic import SecretStr
@@ -22,6 +22,7 @@ from app.store import sites as stored_sites
 from app.store.pool import Database, open_pool
 from app.store.vault import Vault
 from app.sync import resync
+from app.sync.clock import DatabaseClock
 from app.sync.connection_admin import ConnectionAdmin
 from app.sync.connection_switches import Switches
 from app.sync.context import Context
@@ -35,10 +36,6 @@ from app.telemetry import Metrics
 Clock = Callable[[], datetime]
 ENGINE = f"twinlink/{__version__}"
 """Names this version in the audit."""
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class Nowhere:
@@ -102,8 +99,11 @@ class Services:
 
 
 @asynccontextmanager
-async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[Services]:
+async def open_services(
+    settings: Settings, *, clock: Clock | None = None
+) -> AsyncIterator[Services]:
     """Everything connected, and closed in reverse order. Redis may be away; PostgreSQL not.
+    Without a *clock* of its own, time is PostgreSQL's.
 
     Raises ``TransientError`` where PostgreSQL does not answer, ``PermanentError`` where the
     settings lack what every process needs.
@@ -118,6 +118,9 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncI
         )
         database = Database(pool)
         stack.push_async_callback(database.close)
+        if clock is None:
+            clock = DatabaseClock()
+            await clock.refresh(database)
         redis = await _open_redis(settings, stack)
         budget: Budget = SharedBudget(redis) if redis is not None else LocalBudget()
         build = partial(build_client, settings=settings, budget=budget, metrics=metrics)

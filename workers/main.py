@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 
 from app.settings import Settings
+from app.sync.clock import DatabaseClock
 from app.sync.reconcile import Pass, run_once
 from app.wiring import Services, open_services
 from workers import probes, upkeep, wakes
@@ -71,6 +72,8 @@ async def serve(services: Services, stop: Stop) -> None:
             delay = settings.poll_delay_seconds
             listening = wakes.listen(url, pump, services.metrics, poll_delay=delay)
             tasks.append(asyncio.create_task(listening))
+        if isinstance(services.clock, DatabaseClock):
+            tasks.append(asyncio.create_task(upkeep.keep(_clock_duty(services, services.clock))))
         if settings.worker_port is not None:
             tasks.append(asyncio.create_task(probes.server(ctx, settings.worker_port).serve()))
         stack.push_async_callback(_cancel, tasks)
@@ -85,6 +88,10 @@ async def serve(services: Services, stop: Stop) -> None:
             await pump.stop(0)
         await _cancel([drain, at_once])
     _LOG.info("worker_stopped")
+
+
+def _clock_duty(services: Services, clock: DatabaseClock) -> upkeep.Duty:
+    return upkeep.Duty("clock", 60.0, lambda: clock.refresh(services.database))
 
 
 async def _cancel(tasks: Sequence["asyncio.Task[Any]"]) -> None:

@@ -22,7 +22,7 @@ async def listen(url: str, pump: Pump, metrics: Metrics, *, poll_delay: float) -
     """Take wake-ups for ever. arq ends on an outage of Redis, so it is begun anew."""
     pause = 0.1
     while True:
-        worker = _worker(url, pump, poll_delay)
+        worker = _worker(url, pump, metrics, poll_delay)
         started = asyncio.get_running_loop().time()
         try:
             await worker.async_run()
@@ -40,8 +40,9 @@ async def listen(url: str, pump: Pump, metrics: Metrics, *, poll_delay: float) -
         await asyncio.sleep(pause)
 
 
-def _worker(url: str, pump: Pump, poll_delay: float) -> Worker:
-    async def up(ctx: dict[str, object]) -> None:
+def _worker(url: str, pump: Pump, metrics: Metrics, poll_delay: float) -> Worker:
+    async def up(_: dict[str, object]) -> None:
+        metrics.redis_up.set(1)
         pump.poke()
 
     return Worker(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from app.core.links import LinkId, Side, TypeId
+from app.core.links import IssueId, LinkId, Side, TypeId
 
 
 class State(StrEnum):
@@ -57,6 +57,8 @@ class Row:
     left_link: LinkId | None
     right_link: LinkId | None
     version: int
+    right_source: IssueId | None = None
+    """The source on the right as the row was written: tells whether the map was reversed."""
 
     def link_on(self, side: Side) -> LinkId | None:
         return self.left_link if side is Side.LEFT else self.right_link

@@ -21,6 +21,9 @@ SEND_WITHIN = timedelta(seconds=10)
 # Nobody confirms earlier than this after ``send_before``: it exceeds the request's time-out
 # of 20 s, so a request that was sent at the last moment has ended by then.
 CONFIRM_AFTER = timedelta(seconds=30)
+# A link written this often in ten minutes, or re-created this often in a day, is left alone.
+FLAPPING_WRITES = 4
+FLAPPING_RECREATIONS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +77,8 @@ class Intent:
 async def guard_counts(conn: Connection, running: Running, now: datetime) -> list[WindowCount]:
     """The windows' counts; take them in a statement after the connection's lock.
 
-    Only removals reserved since the last reset count. The site's window covers all
-    connections that write to either of this connection's sites.
+    Only removals reserved since the last reset count, without those that certainly did not
+    act: their tries must not use up the window.
     """
     managed: int = await conn.fetchval(
         "SELECT count(*) FROM ledger WHERE connection_id = $1 AND state = 'managed'", running.id
@@ -86,7 +89,8 @@ async def guard_counts(conn: Connection, running: Running, now: datetime) -> lis
         row = await conn.fetchrow(
             """
             SELECT count(*) FILTER (
-                       WHERE operation = 'remove' AND guarded AND created_at > $2) AS used,
+                       WHERE operation = 'remove' AND guarded AND state <> 'failed'
+                         AND created_at > $2) AS used,
                    count(*) FILTER (WHERE operation = 'create' AND state = 'applied') AS created,
                    count(*) FILTER (WHERE operation = 'remove' AND state = 'applied') AS removed
             FROM intents WHERE connection_id = $1 AND created_at > $3
@@ -106,7 +110,8 @@ async def site_removals(conn: Connection, site: int, now: datetime) -> int:
     """Guarded removals on a site within the last hour, all connections together."""
     used: int = await conn.fetchval(
         """SELECT count(*) FROM intents
-           WHERE site_id = $1 AND operation = 'remove' AND guarded AND created_at > $2""",
+           WHERE site_id = $1 AND operation = 'remove' AND guarded AND state <> 'failed'
+             AND created_at > $2""",
         site,
         now - timedelta(seconds=HOUR),
     )
@@ -245,6 +250,34 @@ async def written_since(
             AND i.key_source_id = u.source AND i.key_destination_id = u.destination""",
         *_columns(keys),
         since,
+    )
+    return {_physical(row) for row in rows}
+
+
+async def flapping(
+    conn: Connection, keys: Sequence[PhysicalKey], now: datetime
+) -> set[PhysicalKey]:
+    """The physical links among *keys* that were written more than four times in ten minutes, or
+    made anew in place of a vanished mirror twice in a day: we never fight a person or a tool.
+
+    What certainly did not act is not counted; what was confirmed not to have acted is.
+    """
+    rows = await conn.fetch(
+        """SELECT i.site_id, i.type_id, i.key_source_id, i.key_destination_id
+           FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[])
+                u (site, type, source, destination)
+           JOIN intents i ON i.site_id = u.site AND i.type_id = u.type
+            AND i.key_source_id = u.source AND i.key_destination_id = u.destination
+            AND i.created_at > $5 AND (i.state <> 'failed' OR i.outcome LIKE 'confirmed%')
+           GROUP BY 1, 2, 3, 4
+           HAVING count(*) FILTER (WHERE i.created_at > $6) >= $7
+               OR count(*) FILTER (WHERE i.operation = 'create' AND i.ledger_id IS NOT NULL) >= $8
+        """,
+        *_columns(keys),
+        now - timedelta(days=1),
+        now - timedelta(minutes=10),
+        FLAPPING_WRITES,
+        FLAPPING_RECREATIONS,
     )
     return {_physical(row) for row in rows}
 

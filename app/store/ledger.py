@@ -79,6 +79,18 @@ async def by_id(conn: Connection, row_id: int) -> Row | None:
     return row_value(record) if record else None
 
 
+async def by_key(conn: Connection, connection_id: int, key: LinkKey) -> Row | None:
+    record = await conn.fetchrow(
+        """SELECT * FROM ledger WHERE connection_id = $1 AND left_type_id = $2
+           AND source_twin_id = $3 AND destination_twin_id = $4 AND state <> 'released'""",
+        connection_id,
+        int(key.left_type),
+        key.source_twin,
+        key.destination_twin,
+    )
+    return row_value(record) if record else None
+
+
 async def managed_elsewhere(
     conn: Connection, connection_id: int, site_id: int, links: Iterable[LinkId]
 ) -> set[LinkId]:
@@ -230,11 +242,14 @@ async def occupied(conn: Connection, connection_id: int, keys: Sequence[LinkKey]
     return {_key(record) for record in records}
 
 
-async def managed_keys(conn: Connection, keys: Sequence[PhysicalKey]) -> dict[PhysicalKey, int]:
-    """The physical links among *keys* that a connection manages, with that connection's id."""
+async def managed_keys(
+    conn: Connection, keys: Sequence[PhysicalKey]
+) -> dict[PhysicalKey, tuple[int, int]]:
+    """The physical links among *keys* that some row manages or keeps at rest, each with the
+    ids of the connection and of the row."""
     records = (
         await conn.fetch(
-            """SELECT l.connection_id, l.mirror_site_id, l.mirror_type_id, l.mirror_source_id,
+            """SELECT l.connection_id, l.id, l.mirror_site_id, l.mirror_type_id, l.mirror_source_id,
                   l.mirror_destination_id
            FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[])
                 u (site, type, source, destination)
@@ -247,7 +262,7 @@ async def managed_keys(conn: Connection, keys: Sequence[PhysicalKey]) -> dict[Ph
         if keys
         else []
     )
-    return {mirror_of(record): record["connection_id"] for record in records}
+    return {mirror_of(record): (record["connection_id"], record["id"]) for record in records}
 
 
 def row_value(record: Record) -> Row:
@@ -263,6 +278,7 @@ def row_value(record: Record) -> Row:
         left_link=_link(record["left_link_id"]),
         right_link=_link(record["right_link_id"]),
         version=record["version"],
+        right_source=IssueId(str(record["right_source_id"])),
     )
 
 

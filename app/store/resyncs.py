@@ -91,7 +91,16 @@ async def advance(
 
 
 async def outstanding(conn: Connection, resync_id: int) -> int:
-    """Pairs still to be looked at. A pair whose twin is gone, or that failed, is over too."""
+    """Pairs still to be looked at."""
+    total: int = await conn.fetchval(
+        "SELECT count(*) FROM resync_pairs WHERE resync_id = $1", resync_id
+    )
+    return total
+
+
+async def clear_ended(conn: Connection, resync_id: int) -> None:
+    """Count pairs that no settlement will count: their twin is gone, or their look ended
+    before it was remembered here. In a transaction of its own, after work rows are let go."""
     await conn.execute(
         """
         WITH over AS (
@@ -104,10 +113,6 @@ async def outstanding(conn: Connection, resync_id: int) -> int:
         """,
         resync_id,
     )
-    total: int = await conn.fetchval(
-        "SELECT count(*) FROM resync_pairs WHERE resync_id = $1", resync_id
-    )
-    return total
 
 
 async def let_go(conn: Connection, resync: Resync, *, due: datetime) -> None:

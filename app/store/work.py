@@ -154,8 +154,8 @@ _SETTLE = """
         done = CASE WHEN u.ended THEN u.generation ELSE w.done END,
         -- What is not known or failed is looked at whole by whatever comes next.
         look = w.look OR (u.again AND u.whole) OR u.waiting IS NOT NULL OR u.failure IS NOT NULL,
-        causes = CASE WHEN u.again AND NOT u.whole THEN u.causes::bigint[] || w.causes
-                      ELSE w.causes END,
+        -- Kept also for a whole look: they name links that a listing may not show yet.
+        causes = CASE WHEN u.again THEN u.causes::bigint[] || w.causes ELSE w.causes END,
         tries = CASE WHEN w.generation > u.generation OR NOT u.again THEN 0
                      WHEN u.count_try THEN w.tries + 1 ELSE w.tries END,
         due_at = CASE WHEN w.generation > u.generation OR NOT u.again THEN w.due_at
@@ -183,6 +183,9 @@ _COUNT = """
                      $7::int[]) u (twin_id, generation, created, removed, held, skipped, failed)
         WHERE p.twin_id = u.twin_id AND p.generation <= u.generation
         RETURNING p.resync_id, u.created, u.removed, u.held, u.skipped, u.failed),
+    locked AS (
+        -- In one order everywhere: work rows first, then resyncs by id.
+        SELECT id FROM resyncs WHERE id IN (SELECT resync_id FROM ended) ORDER BY id FOR UPDATE),
     sums AS (
         SELECT resync_id, count(*) AS done, sum(created) AS created, sum(removed) AS removed,
                sum(held) AS held, sum(skipped) AS skipped, sum(failed) AS failed
@@ -190,7 +193,7 @@ _COUNT = """
     UPDATE resyncs r SET issues_done = r.issues_done + s.done, created = r.created + s.created,
         removed = r.removed + s.removed, held = r.held + s.held,
         skipped = r.skipped + s.skipped, failed = r.failed + s.failed
-    FROM sums s WHERE r.id = s.resync_id
+    FROM sums s JOIN locked l ON l.id = s.resync_id WHERE r.id = s.resync_id
 """
 
 

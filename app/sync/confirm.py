@@ -17,7 +17,6 @@ from app.core.removal import removed_by_another
 from app.jira.client import JiraClient
 from app.store import intents
 from app.store.intents import Intent
-from app.store.work import Cause, raise_pairs
 from app.sync.context import Context
 from app.sync.create import find_created, listed_links, read_ends, site_types
 from app.sync.outcome import Outcome, settle
@@ -35,7 +34,10 @@ async def run_once(ctx: Context) -> int:
     for (connection_id, site), group in groupby(
         due, key=lambda it: (it.connection_id, it.wanted.site)
     ):
-        closed += await _confirm(ctx, connection_id, site, list(group))
+        try:
+            closed += await _confirm(ctx, connection_id, site, list(group))
+        except Exception:
+            _LOG.exception("confirm_broke", connection=connection_id, site=site)
     return closed
 
 
@@ -45,12 +47,7 @@ async def _confirm(ctx: Context, connection_id: int, site: int, those: list[Inte
     except (TransientError, PermanentError) as error:
         _LOG.warning("confirm_put_off", code=error.code, intents=len(those))
         return 0
-    await settle(ctx, connection_id, outcomes)
-    async with ctx.database.transaction() as conn:
-        for it in outcomes:
-            cause = Cause("confirm", str(it.intent.id))
-            twins = list(it.key.twins)
-            await raise_pairs(conn, connection_id, twins, cause=cause, now=ctx.clock())
+    await settle(ctx, connection_id, outcomes, confirmed=True)
     return len(outcomes)
 
 
@@ -61,10 +58,15 @@ async def _read(ctx: Context, site: int, those: Sequence[Intent]) -> list[Outcom
     reading = await read_ends(client, those)
     outcomes = []
     for intent in those:
-        if intent.wanted.operation == "create":
-            outcome = _created(intent, reading, types, client)
-        else:
-            outcome = await _removed(intent, reading, types, client)
+        try:
+            if intent.wanted.operation == "create":
+                outcome = _created(intent, reading, types, client)
+            else:
+                outcome = await _removed(intent, reading, types, client)
+        except (TransientError, PermanentError) as error:
+            # One link that cannot be read does not keep the others waiting.
+            _LOG.warning("confirm_unread", code=error.code, intent=intent.id)
+            continue
         if outcome is not None:
             outcomes.append(outcome)
     return outcomes
@@ -80,6 +82,7 @@ def _created(
     if found is not None:
         return replace(found, code=f"confirmed_{found.code}")
     if _both_ends_read(intent, reading):
+        # An equal link the other way round is somebody else's: the next look records it.
         return Outcome(intent, "failed", "confirmed_not_made")
     return None
 

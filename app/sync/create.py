@@ -105,7 +105,8 @@ async def _send_all(
             sent.append((intent, proposal))
         else:
             code = verdict.partition(":")[2]
-            outcomes.append(Outcome(intent, "failed", code))
+            final = verdict.startswith("failed:")
+            outcomes.append(Outcome(intent, "failed", code, final=final))
             results[proposal.key] = verdict
 
     await asyncio.gather(*(one(intent, proposal) for intent, proposal in granted))
@@ -229,7 +230,11 @@ def find_created(
 
 
 def listed_links(intent: Intent, reading: Reading, types: Sequence[LinkType]) -> Mapping[str, Link]:
-    """The links equal to the intent's that either end lists, by id."""
+    """The links that are exactly the intent's (id apart) that either end lists, by id.
+
+    Exactly: direction counts for Jira also where it means nothing, so a link the other way
+    round, although equal to ours, cannot have come from our request.
+    """
     wanted = intent.wanted
     kind = next((it for it in types if it.id == wanted.type_id), None)
     if kind is None:
@@ -241,5 +246,6 @@ def listed_links(intent: Intent, reading: Reading, types: Sequence[LinkType]) ->
         for view in views
         if view is not None and view.links is not None
         for link in equal_links(view.links, kind, ends)
+        if link.ends == ends
     ]
     return {link.id: link for link in found}

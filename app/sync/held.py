@@ -49,8 +49,8 @@ async def _seal(ctx: Context, connection_id: int, plan_id: int) -> None:
             _LOG.warning("plan_held", connection=plan.connection, plan=plan.id, **plan.counts)
         else:
             note = "nothing of it holds any more"
+            # Nobody decided anything, so the guard stays as it is.
             await held.decide(conn, plan_id, "expired", by="twinlink", note=note, now=now)
-            await _arm_when_decided(conn, connection_id, now)
 
 
 async def _expire(ctx: Context, connection_id: int, plan_id: int) -> None:
@@ -137,5 +137,10 @@ async def _undecided(conn: Connection, plan_id: int, digest: str, now: datetime)
 
 
 async def _arm_when_decided(conn: Connection, connection_id: int, now: datetime) -> None:
+    """After a person's decision on the last plan of a trip: fresh windows. Without a trip the
+    windows go on as they are; a plan that merely emptied arms nothing."""
+    state = await running.load(conn, connection_id)
+    if state is None or state.guard_tripped_at is None:
+        return
     if await held.undecided(conn, connection_id) == 0:
         await connections.reset_guard(conn, connection_id, now)

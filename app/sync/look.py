@@ -31,8 +31,9 @@ from app.store.work import Claimed
 class Look:
     """``pairs`` are ours to settle; ``twins`` also holds the far ends of their links.
 
-    ``expected`` are links that an event named and no row knows: a listing may lag behind.
-    ``foreign`` are links that other connections manage. ``lookups`` answers by id.
+    ``foreign`` are links that other connections manage; ``lookups`` answers by id. Listings lag:
+    ``unlisted`` are links that answered by id and that nothing lists, ``ended`` are listed ones
+    that are gone.
     """
 
     running: Running
@@ -41,7 +42,8 @@ class Look:
     twins: dict[int, Twin] = field(default_factory=dict)
     rows: dict[LinkKey, Row] = field(default_factory=dict)
     readings: dict[Side, Reading] = field(default_factory=dict)
-    expected: dict[tuple[Side, LinkKey], LinkId] = field(default_factory=dict)
+    unlisted: dict[tuple[Side, LinkKey], set[LinkId]] = field(default_factory=dict)
+    ended: dict[Side, set[LinkId]] = field(default_factory=dict)
     foreign: dict[Side, set[LinkId]] = field(default_factory=dict)
     lookups: dict[tuple[Side, LinkId], Lookup] = field(default_factory=dict)
     assured: set[Side] = field(default_factory=set)
@@ -118,9 +120,7 @@ class Look:
 
     def known_id(self, key: LinkKey, side: Side) -> LinkId | None:
         row = self.rows.get(key)
-        if row is not None:
-            return row.link_on(side)
-        return self.expected.get((side, key))
+        return row.link_on(side) if row is not None else None
 
     def listed(self, side: Side) -> Iterator[Link]:
         """Every link that the claimed pairs' issues list on *side*."""
@@ -139,7 +139,7 @@ class Look:
             if (key := self.key_of(side, link.type_id, link.ends)) is not None
         }
         keys.update(self.rows)
-        keys.update(key for _, key in self.expected)
+        keys.update(key for _, key in self.unlisted)
         return sorted(key for key in keys if self._in_scope(key))
 
     def _in_scope(self, key: LinkKey) -> bool:

@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 from app.core.errors import PermanentError, TransientError
-from app.core.evidence import Lookup, Observed, Present, Reading, glance, presence
+from app.core.evidence import Lookup, Observed, Present, Reading, Unknown, glance, presence
 from app.core.ledger import LinkKey
 from app.core.links import Ends, IssueId, LinkId, Side
 from app.jira.client import JiraClient
-from app.store import inbox_read, ledger, twins
+from app.store import inbox_read, intents, ledger, twins
+from app.store.inbox_read import LinkEvent
 from app.store.running import Running
 from app.store.work import Claimed
 from app.sync.context import Context
@@ -39,7 +39,7 @@ async def read_pairs(ctx: Context, look: Look) -> None:
     )
     look.readings = {Side.LEFT: left, Side.RIGHT: right}
     await _know_far_ends(ctx, look)
-    await _expect(ctx, look)
+    await _follow_events(ctx, look)
     await _know_foreign(ctx, look)
 
 
@@ -77,22 +77,43 @@ async def _load_new_rows(ctx: Context, look: Look) -> None:
     look.rows = {row.key: row for row in rows}
 
 
-async def _expect(ctx: Context, look: Look) -> None:
-    """Links that an event says were made and that no listing shows: the listing may lag."""
+async def _follow_events(ctx: Context, look: Look) -> None:
+    """Where a listing lags behind the events that raised these pairs, ask for the links by id.
+
+    A link that an event says was made, and that answers with our type and ends, is present
+    although nothing lists it yet. One that is listed although an event says it was removed, and
+    that answers 404, is not. So is every listed link that we removed: ids never come back.
+    """
     causes = [cause for it in look.pairs.values() for cause in it.causes]
-    if not causes:
-        return
+    events: list[LinkEvent] = []
+    listed = {side: {link.id for link in look.listed(side)} for side in Side}
     async with ctx.database.connection() as conn:
-        events = await inbox_read.link_events(conn, causes)
-    ended = {(event.site, event.link) for event in events if event.kind == "link_deleted"}
-    listed = {(side, link.id) for side in Side for link in look.listed(side)}
+        if causes:
+            events = await inbox_read.link_events(conn, causes)
+        for side in Side:
+            site = look.running.site(side)
+            look.ended[side] = await intents.removed_links(conn, site, listed[side])
+    removed = {(event.site, event.link) for event in events if event.kind == "link_deleted"}
+    gate = asyncio.Semaphore(LOOKUPS_AT_ONCE)
+    questions: dict[tuple[Side, LinkId], LinkKey] = {}
     for event in events:
         side = look.running.side_of(event.site)
-        if event.kind != "link_created" or (event.site, event.link) in ended:
-            continue
         key = look.key_of(side, event.type_id, event.ends)
-        if key is not None and key not in look.rows and (side, event.link) not in listed:
-            look.expected[side, key] = event.link
+        gone = (event.site, event.link) in removed
+        if key is not None and gone == (event.link in listed[side]):
+            questions[side, event.link] = key
+
+    async def ask(side: Side, link_id: LinkId, key: LinkKey) -> None:
+        client = await ctx.sites.client(look.running.site(side))
+        async with gate:
+            found = await _lookup(client, look, side, key, link_id)
+        look.lookups[side, link_id] = found
+        if link_id in listed[side] and found is Lookup.GONE:
+            look.ended[side].add(link_id)
+        elif link_id not in listed[side] and found is Lookup.SAME:
+            look.unlisted.setdefault((side, key), set()).add(link_id)
+
+    await asyncio.gather(*(ask(*at, key) for at, key in questions.items()))
 
 
 async def _know_foreign(ctx: Context, look: Look) -> None:
@@ -176,9 +197,20 @@ async def _lookup(
 
 
 def judge(look: Look, key: LinkKey, side: Side, *, proven: bool) -> Observed:
-    """What *side* shows of a link, with the links that other connections manage marked."""
+    """What *side* shows of a link: the listings, corrected by what was asked by id, with the
+    links that other connections manage marked."""
     facts = look.facts(key, side)
     seen = presence(facts) if proven else glance(facts)
-    if isinstance(seen, Present):
-        return replace(seen, foreign=seen.ids & look.foreign.get(side, set()))
-    return seen
+    ended = look.ended.get(side, set())
+    ids = (seen.ids if isinstance(seen, Present) else frozenset()) - ended
+    ids |= look.unlisted.get((side, key), set()) - ended
+    if facts.known is not None and facts.lookup is Lookup.SAME:
+        ids |= {facts.known}
+    if ids:
+        known_gone = (
+            facts.known is not None
+            and facts.known not in ids
+            and (facts.lookup is Lookup.GONE or facts.known in ended)
+        )
+        return Present(ids, known_gone, ids & look.foreign.get(side, set()))
+    return Unknown("listing_lags") if isinstance(seen, Present) else seen

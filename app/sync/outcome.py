@@ -14,6 +14,7 @@ from app.store.intents import Intent
 from app.store.ledger import Change, NewRow
 from app.store.pool import Connection
 from app.store.running import Running
+from app.store.work import Cause, raise_pairs
 from app.sync.context import Context
 from app.sync.reserve import entry
 
@@ -23,7 +24,8 @@ class Outcome:
     """How one intent ended.
 
     ``state`` is ``applied``, ``noop`` or ``failed``; ``code`` says which way, for people.
-    ``link_id`` and ``authorship`` are set where a link was found after a create.
+    ``link_id`` and ``authorship`` are set where a link was found after a create. ``final`` is
+    False where nothing was done that an approved plan may not try again.
     """
 
     intent: Intent
@@ -32,15 +34,19 @@ class Outcome:
     link_id: LinkId | None = None
     authorship: Authorship | None = None
     authored_after: datetime | None = None
+    final: bool = True
 
     @property
     def key(self) -> LinkKey:
         return self.intent.wanted.key
 
 
-async def settle(ctx: Context, connection_id: int, outcomes: Sequence[Outcome]) -> None:
+async def settle(
+    ctx: Context, connection_id: int, outcomes: Sequence[Outcome], *, confirmed: bool = False
+) -> None:
     """Commit these outcomes of one connection. One that was closed by somebody else meanwhile
-    (a confirmation that came first) is left as it stands."""
+    (a confirmation that came first) is left as it stands. *confirmed*: in the same transaction
+    their pairs are looked at again, since nobody else waits for them any more."""
     if not outcomes:
         return
     async with ctx.database.transaction() as conn:
@@ -56,6 +62,10 @@ async def settle(ctx: Context, connection_id: int, outcomes: Sequence[Outcome]) 
                 ctx.metrics.mutations.labels(state.name, operation, it.state).inc()
         if entries:
             await audit.append(conn, state.id, state.name, entries, engine=ctx.engine, now=now)
+        if confirmed:
+            cause = Cause("confirm", str(outcomes[0].intent.id))
+            twins = sorted({twin for it in outcomes for twin in it.key.twins})
+            await raise_pairs(conn, connection_id, twins, cause=cause, now=now)
 
 
 def _entry(state: Running, it: Outcome) -> audit.Entry:
@@ -76,7 +86,7 @@ async def _apply(conn: Connection, state: Running, it: Outcome, now: datetime) -
 
 async def _note_in_plan(conn: Connection, it: Outcome) -> None:
     wanted = it.intent.wanted
-    if wanted.plan_id is not None and wanted.link_id is not None:
+    if it.final and wanted.plan_id is not None and wanted.link_id is not None:
         result = f"{it.state}:{it.code}"
         await held.note_result(conn, wanted.plan_id, wanted.link_id, result)
 
@@ -91,33 +101,39 @@ async def _after_remove(conn: Connection, it: Outcome) -> None:
 
 
 async def _after_create(conn: Connection, state: Running, it: Outcome, now: datetime) -> None:
-    """Ours and unknown are managed; theirs is preexisting. A key or link that got a row
-    meanwhile keeps it: what stands there is then nobody's new link."""
-    managed = it.authorship in (Authorship.OURS, Authorship.UNKNOWN)
-    row = await _current(conn, it)
+    """Ours and unknown are managed; theirs is preexisting. A row that another look wrote for
+    this key meanwhile takes the truth over; one at rest goes on resting with it."""
     wanted = it.intent.wanted
+    row = await _current(conn, it) or await ledger.by_key(conn, state.id, wanted.key)
+    ours = it.authorship in (Authorship.OURS, Authorship.UNKNOWN)
+    managed = ours and not await _managed_by_another_row(conn, it, row)
+    target = State.MANAGED if managed else State.PREEXISTING
+    authorship = it.authorship if managed else None
     left, right = wanted.origin_link, it.link_id
     if wanted.origin is Side.RIGHT:
         left, right = right, left
-    if managed and await _managed_by_another(conn, it):
-        managed = False
-    target = State.MANAGED if managed else State.PREEXISTING
-    authorship = it.authorship if managed else None
     if row is not None:
-        change = Change(row, target, None, authorship, it.authored_after, left, right, it.code)
-        await ledger.change(conn, change, now=now)
-    else:
-        new = NewRow(
-            wanted.key, wanted.right_type, wanted.place, wanted.origin, target, left, right,
-            authorship, it.authored_after, it.code,
+        resting = row.state in (State.SUSPENDED, State.ORPHANED)
+        change = Change(
+            row, row.state if resting else target, target if resting else None,
+            authorship, it.authored_after, left, right, it.code,
         )  # fmt: skip
-        await ledger.insert(conn, state.id, new, now=now)
+        await ledger.change(conn, change, now=now)
+        return
+    new = NewRow(
+        wanted.key, wanted.right_type, wanted.place, wanted.origin, target, left, right,
+        authorship, it.authored_after, it.code,
+    )  # fmt: skip
+    if await ledger.insert(conn, state.id, new, now=now) is None:
+        # The physical link found a manager in this very moment: to us it is preexisting.
+        late = replace(new, state=State.PREEXISTING, authorship=None)
+        await ledger.insert(conn, state.id, late, now=now)
 
 
-async def _managed_by_another(conn: Connection, it: Outcome) -> bool:
+async def _managed_by_another_row(conn: Connection, it: Outcome, row: Row | None) -> bool:
     managed = await ledger.managed_keys(conn, [it.intent.wanted.physical])
     owner = managed.get(it.intent.wanted.physical)
-    return owner is not None and owner != it.intent.connection_id
+    return owner is not None and (row is None or owner[1] != row.id)
 
 
 async def _current(conn: Connection, it: Outcome) -> Row | None:

@@ -164,9 +164,6 @@ async def _decide_all(ctx: Context, look: Look) -> dict[LinkKey, Decision]:
     proven: set[tuple[LinkKey, Side]] = set()
     decisions: dict[LinkKey, Decision] = {}
     pending = look.candidates()
-    proven |= {(key, side) for side, key in look.expected}
-    if look.expected:
-        await observe.prove(ctx, look, {key: frozenset({side}) for side, key in look.expected})
     for _ in range(ROUNDS):
         for key in pending:
             decisions[key] = _decide(look, key, proven)
@@ -226,7 +223,7 @@ def _creation(look: Look, key: LinkKey, origin: Side, origin_id: LinkId, reason:
     wanted = _wanted(look, key, "create", origin, origin_id, None)
     read_at = look.readings[origin.other].at.isoformat()
     evidence = {"origin_link": origin_id, "mirror_read_at": read_at}
-    return Proposal(wanted, look.rows.get(key), reason, evidence)
+    return Proposal(wanted, look.rows.get(key), reason, look.physical(key, origin), evidence)
 
 
 def _removal(look: Look, key: LinkKey, mirror_id: LinkId, reason: str, **more: str) -> Proposal:
@@ -238,7 +235,7 @@ def _removal(look: Look, key: LinkKey, mirror_id: LinkId, reason: str, **more: s
         evidence["origin_link"] = known
         lookup = look.lookups.get((row.origin, known))
         evidence["origin_lookup"] = lookup.value if lookup else "not_asked"
-    return Proposal(wanted, row, reason, evidence)
+    return Proposal(wanted, row, reason, evidence=evidence)
 
 
 def _wanted(
@@ -292,12 +289,12 @@ async def _refresh_plans(
     if not (shadow and proposals) and not (gone and look.running.open_plans):
         return
     async with ctx.database.transaction() as conn:
+        state = await running.lock(conn, look.running.id)
+        if state is None:
+            return
         await plans.drop(conn, look.running.id, gone)
         await held.skip(conn, look.running.id, {key: f"row_{_row(decisions[key])}" for key in gone})
         if shadow and proposals:
-            state = await running.lock(conn, look.running.id)
-            if state is None:
-                return
             plan_id = await plans.gathering(conn, state, "shadow", reason="shadow", now=ctx.clock())
             changes = [planned(it, it.reason) for it in proposals]
             await plans.put(conn, plan_id, changes, now=ctx.clock())

@@ -18,7 +18,7 @@ from app.core.diff import (
 )
 from app.core.ledger import LinkKey, Row, State
 from app.core.links import LinkId, Side
-from app.store import ledger, running, work
+from app.store import intents, ledger, running, work
 from app.store.ledger import Change, NewRow
 from app.store.pool import Connection
 from app.sync.context import Context
@@ -34,13 +34,31 @@ async def record(ctx: Context, look: Look, decisions: Mapping[LinkKey, Decision]
     stale = set()
     async with ctx.database.transaction() as conn:
         state = await running.lock(conn, look.running.id)
+        if state is None or state.revision != look.running.revision:
+            return set(writing)
         standing = await standing_claims(conn, look, ctx)
+        moving = await _being_written(conn, look, writing)
         for key, decision in sorted(writing.items()):
             claimed = not standing.isdisjoint(key.twins)
-            current = state is not None and state.revision == look.running.revision
-            if not (claimed and current and await _write(conn, ctx, look, key, decision)):
+            if key in moving or not claimed or not await _write(conn, ctx, look, key, decision):
                 stale.add(key)
     return stale
+
+
+async def _being_written(
+    conn: Connection, look: Look, writing: Mapping[LinkKey, Decision]
+) -> set[LinkKey]:
+    """Links with a write of anybody's that is open, or that ended after this look began: what
+    we saw of them may be our own work half done."""
+    places = {
+        key: [look.physical(key, side) for side in Side]
+        for key in writing
+        if look.pair_types(key) is not None
+    }
+    physical = [it for both in places.values() for it in both]
+    busy = await intents.open_at(conn, physical)
+    busy |= await intents.written_since(conn, physical, look.started_at)
+    return {key for key, both in places.items() if not busy.isdisjoint(both)}
 
 
 async def standing_claims(conn: Connection, look: Look, ctx: Context) -> set[int]:

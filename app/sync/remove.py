@@ -15,6 +15,7 @@ from app.core.ledger import Authorship, LinkKey, Row, State
 from app.core.links import Ends, Link, LinkType
 from app.jira.client import JiraClient
 from app.store import audit, intents, ledger, running
+from app.store import held as plans_held
 from app.store.intents import Intent
 from app.store.ledger import Change
 from app.store.work import raise_pairs
@@ -52,7 +53,7 @@ async def _authored(
     unsure = [it for it in proposals if it.row and it.row.authorship is not Authorship.OURS]
     if not unsure:
         return known
-    held = []
+    unknown = []
     for it, verdict in await _ask(ctx, unsure):
         assert it.row is not None
         row = await _note_author(ctx, it.row, verdict)
@@ -64,11 +65,28 @@ async def _authored(
         elif verdict is Authorship.THEIRS:
             results[it.key] = "kept"
         else:
-            held.append(replace(it, row=row, reason="authorship_unknown"))
-    if held:
-        await hold(ctx, look, held, "authorship_unknown")
-        results.update({it.key: "held" for it in held})
+            unknown.append(replace(it, row=row, reason="authorship_unknown"))
+    if unknown:
+        await _hold_unknown(ctx, look, unknown)
+        results.update({it.key: "held" for it in unknown})
     return known
+
+
+async def _hold_unknown(ctx: Context, look: Look, unknown: Sequence[Proposal]) -> None:
+    """Held, and its row stays; an approval cannot make it ours, so there it is skipped."""
+    links = [it.wanted.link_id for it in unknown if it.wanted.link_id is not None]
+    async with ctx.database.transaction() as conn:
+        await running.lock(conn, look.running.id)
+        approved = await plans_held.approved(conn, look.running.id, links)
+        waiting = await plans_held.held_links(conn, look.running.id, links)
+        skipped = {it.key: "authorship_unknown" for it in unknown if it.wanted.link_id in approved}
+        await plans_held.skip(conn, look.running.id, skipped)
+    fresh = [
+        it
+        for it in unknown
+        if it.wanted.link_id not in approved and it.wanted.link_id not in waiting
+    ]
+    await hold(ctx, look, fresh, "authorship_unknown")
 
 
 async def _ask(ctx: Context, unsure: Sequence[Proposal]) -> list[tuple[Proposal, Authorship]]:
@@ -126,7 +144,10 @@ async def _moved_to_heir(
         taking = await running.load(conn, heir["connection_id"])
         row = await ledger.by_id(conn, it.row.id)
         theirs = await ledger.by_id(conn, heir["id"])
-        if giving is None or taking is None or row is None or row.version != it.row.version:
+        if giving is None or giving.paused or taking is None or row is None:
+            results[it.key] = "stale"
+            return True
+        if row.version != it.row.version:
             results[it.key] = "stale"
             return True
         if theirs is None or theirs.version != heir["version"]:
@@ -219,7 +240,7 @@ async def _remove(ctx: Context, intent: Intent, kind: LinkType) -> tuple[Outcome
     try:
         seen = await _re_read(client, intent)
     except (TransientError, PermanentError) as error:
-        return Outcome(intent, "failed", error.code), f"retry:{error.code}"
+        return Outcome(intent, "failed", error.code, final=False), f"retry:{error.code}"
     if seen is None:
         # Gone, or hidden from us: the next look proves which, and forgets or waits.
         return Outcome(intent, "noop", "not_found"), "stale"
@@ -228,7 +249,7 @@ async def _remove(ctx: Context, intent: Intent, kind: LinkType) -> tuple[Outcome
     try:
         return await _delete(client, intent)
     except NotSent as error:
-        return Outcome(intent, "failed", error.code), f"retry:{error.code}"
+        return Outcome(intent, "failed", error.code, final=False), f"retry:{error.code}"
     except PermanentError as error:
         return Outcome(intent, "failed", error.code), f"failed:{error.code}"
     except (OutcomeUnknown, TransientError):

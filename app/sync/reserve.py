@@ -32,6 +32,7 @@ class Proposal:
     wanted: Wanted
     row: Row | None
     reason: str
+    origin_physical: PhysicalKey | None = None
     evidence: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -42,7 +43,8 @@ class Proposal:
 @dataclass(slots=True)
 class Reserved:
     """``granted`` may be sent. ``held`` waits in a plan; ``refused`` says why per key: ``stale``
-    and ``busy`` are to be looked at again, ``mode`` is not."""
+    and ``busy`` are looked at again at once, ``elsewhere`` after a while, ``mode`` and
+    ``failed:flapping`` are not."""
 
     granted: list[tuple[Intent, Proposal]] = field(default_factory=list)
     held: set[LinkKey] = field(default_factory=set)
@@ -92,9 +94,11 @@ async def _sound(
     new = [it.key for it in proposals if it.row is None]
     occupied = await ledger.occupied(conn, state.id, new)
     physical = [it.wanted.physical for it in proposals]
-    open_now = await intents.open_at(conn, physical)
+    origins = [it.origin_physical for it in proposals if it.origin_physical is not None]
+    open_now = await intents.open_at(conn, physical + origins)
     written = await intents.written_since(conn, physical, look.started_at)
     elsewhere = await _managed_elsewhere(conn, state, proposals)
+    flapping = await intents.flapping(conn, physical, ctx.clock())
 
     def _stands(it: Proposal) -> bool:
         row_stands = it.row.id in rows_standing if it.row else it.key not in occupied
@@ -111,8 +115,12 @@ async def _sound(
             out.refused[it.key] = "mode"
         elif not _stands(it):
             out.refused[it.key] = "stale"
-        elif it.wanted.physical in open_now or it.wanted.physical in elsewhere:
+        elif it.wanted.physical in open_now or it.origin_physical in open_now:
             out.refused[it.key] = "busy"
+        elif it.key in elsewhere:
+            out.refused[it.key] = "elsewhere"
+        elif it.wanted.physical in flapping:
+            out.refused[it.key] = "failed:flapping"
         else:
             sound.append(it)
     return sound
@@ -127,11 +135,21 @@ def may_write(mode: Mode, operation: str) -> bool:
 
 async def _managed_elsewhere(
     conn: Connection, state: Running, proposals: Iterable[Proposal]
-) -> set[PhysicalKey]:
-    """Links to be made that another connection manages: its row must settle first."""
-    keys = [it.wanted.physical for it in proposals if it.wanted.operation == "create"]
-    managed = await ledger.managed_keys(conn, keys)
-    return {key for key, owner in managed.items() if owner != state.id}
+) -> set[LinkKey]:
+    """Links to be made whose place another row holds, or whose origin is by now a link that
+    another connection manages: that row must settle first."""
+    creates = [it for it in proposals if it.wanted.operation == "create"]
+    managed = await ledger.managed_keys(conn, [it.wanted.physical for it in creates])
+    held_up = set()
+    for it in creates:
+        owner = managed.get(it.wanted.physical)
+        if owner is not None and (it.row is None or owner[1] != it.row.id):
+            held_up.add(it.key)
+        origin = it.wanted.origin_link
+        site = state.site(it.wanted.origin)
+        if origin is not None and await ledger.managed_elsewhere(conn, state.id, site, [origin]):
+            held_up.add(it.key)
+    return held_up
 
 
 async def _guarded(

@@ -88,6 +88,9 @@ async def _raise_page(ctx: Context, state: Running, resync: Resync) -> None:
     if whole and state.config.twins.source == "field" and not await _enlist(ctx, state, resync):
         return
     async with ctx.database.transaction() as conn:
+        await resyncs.clear_ended(conn, resync.id)
+    async with ctx.database.transaction() as conn:
+        # Work rows are locked before the resync's own, as a settlement does.
         outstanding = await resyncs.outstanding(conn, resync.id)
         room = OUTSTANDING - outstanding
         page = await _page(conn, resync, min(room, 10 * PAGE)) if room >= PAGE else []

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from app.core.config import ConnectionConfig
 from app.core.ledger import LinkKey, Row, State
 from app.core.links import Side
-from app.store import inbox_read, ledger, twins
+from app.store import inbox_read, ledger, running, twins
 from app.store.ledger import Change
 from app.store.twins import Twin
 from app.sync.context import Context
@@ -77,6 +77,7 @@ async def rest_and_resume(ctx: Context, look: Look) -> None:
     if not changes:
         return
     async with ctx.database.transaction() as conn:
+        await running.lock(conn, look.running.id)
         for change in sorted(changes, key=lambda it: it.row.id):
             await ledger.change(conn, change, now=ctx.clock())
         rows = await ledger.touching(conn, look.running.id, look.pairs)
@@ -114,6 +115,8 @@ def _in_scope(look: Look, row: Row) -> bool:
     types = look.pair_types(row.key)
     if types is None or types.right.id != row.right_type:
         return False
+    if not types.left.symmetric and _turned(look, row):
+        return False
     leads = config.direction.allows_origin(row.origin)
     if not leads and State.PREEXISTING not in (row.state, row.former):
         return False
@@ -121,6 +124,14 @@ def _in_scope(look: Look, row: Row) -> bool:
         (twin := look.twins.get(twin_id)) is not None and twin.suspended is None
         for twin_id in row.key.twins
     )
+
+
+def _turned(look: Look, row: Row) -> bool:
+    """Whether the type map's ``reversed`` has changed since the row was written."""
+    if row.right_source is None or not all(twin in look.twins for twin in row.key.twins):
+        return False
+    source, _ = look.ends(row.key, Side.RIGHT)
+    return source.id != row.right_source
 
 
 async def _read_ends_of_orphans(ctx: Context, look: Look) -> None:
@@ -148,6 +159,7 @@ async def orphan(ctx: Context, look: Look, keys: Iterable[LinkKey], reason: str)
     rows = [look.rows[key] for key in keys if key in look.rows]
     resting = (State.ORPHANED, State.SUSPENDED)
     async with ctx.database.transaction() as conn:
+        await running.lock(conn, look.running.id)
         for row in sorted(rows, key=lambda it: it.id):
             if row.state not in resting:
                 change = moved(row, State.ORPHANED, reason, former=row.state)

@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+from app.core.config import OnIssueDeleted
 from app.core.diff import Decision, Prove, Wait
 from app.core.ledger import LinkKey
 from app.core.links import Side
@@ -43,9 +44,17 @@ async def settlements(
         for it in mine:
             _apply_word(it, word, ctx.clock())
     unknown = _unknown(look, decisions)
-    await _orphan_unseen(ctx, look, _waiting_keys(decisions))
+    orphaned = await _orphan_unseen(ctx, look, _waiting_keys(decisions))
     for twin_id, reason in unknown.items():
         _apply_unknown(ended[twin_id], reason)
+    if orphaned and look.running.config.on_issue_deleted is OnIssueDeleted.REMOVE:
+        # What may now be removed is proposed by the next look.
+        for twin_id in {twin for key in orphaned for twin in key.twins} & ended.keys():
+            ended[twin_id].again = SOON
+    for it in ended.values():
+        if it.again is not None:
+            # Something of the pair is tried again; what has failed shows when that is over.
+            it.failure = it.waiting = None
     return list(ended.values())
 
 
@@ -64,10 +73,10 @@ def _apply_word(it: Settlement, word: str, now: datetime) -> None:
         it.count_try = False
     elif word in _SOON:
         it.again = max(it.again or 0.0, SOON)
+    elif word == "elsewhere":
+        _apply_unknown(it, "managed_elsewhere")
     elif word == "mode":
         it.waiting = "mode"
-    if it.failure is not None:
-        it.again = None
 
 
 def _waiting_keys(decisions: Mapping[LinkKey, Decision]) -> dict[LinkKey, str]:
@@ -101,12 +110,13 @@ def _tries_over(look: Look, key: LinkKey) -> bool:
     return all(it.tries >= len(TRIES) for it in claimed)
 
 
-async def _orphan_unseen(ctx: Context, look: Look, keys: Iterable[LinkKey]) -> None:
+async def _orphan_unseen(ctx: Context, look: Look, keys: Iterable[LinkKey]) -> list[LinkKey]:
     """Links with an end that still does not come back after all tries rest as orphans."""
     unseen = [key for key in keys if key in look.rows and _end_unseen(look, key)]
     over = [key for key in unseen if _tries_over(look, key)]
     if over:
         await scope.orphan(ctx, look, over, "issue_not_returned")
+    return over
 
 
 def _end_unseen(look: Look, key: LinkKey) -> bool:

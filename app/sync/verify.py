@@ -5,6 +5,7 @@ with the first place that does not hold. Heads are logged, so that somebody who 
 and head together is contradicted by a log kept elsewhere.
 """
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,8 @@ _LOG = structlog.get_logger(__name__)
 
 # Rows between two renewals of the lease: a second or two of work.
 RENEW_EVERY = 20_000
+# Rows that come out of one fetch are hashed without a pause; live work shares this loop.
+YIELD_EVERY = 100
 
 
 async def run_once(ctx: Context) -> int:
@@ -78,6 +81,8 @@ async def _walk(ctx: Context, conn: Connection, verification: int, check: Verifi
             broken = Break(check.chain, check.seq + 1, "hash")
         if broken is not None:
             return broken
+        if check.seq % YIELD_EVERY == 0:
+            await asyncio.sleep(0)
         if check.seq % RENEW_EVERY == 0:
             async with ctx.database.transaction() as other:
                 await verification_runs.renew(other, verification, ctx.clock())
