@@ -1,6 +1,7 @@
 """arq around the pump: it may end, lose jobs or be away; the sweep goes on without it."""
 
 import asyncio
+from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
@@ -41,7 +42,7 @@ async def listen(url: str, pump: Pump, metrics: Metrics, *, poll_delay: float) -
 
 
 def _worker(url: str, pump: Pump, metrics: Metrics, poll_delay: float) -> Worker:
-    async def up(_: dict[str, object]) -> None:
+    async def up(ctx: dict[Any, Any]) -> None:  # noqa: ARG001 - arq passes it by name
         metrics.redis_up.set(1)
         pump.poke()
 
