@@ -93,6 +93,41 @@ async def test_a_target_that_becomes_hidden_keeps_its_pair(both: FieldWorld) -> 
     assert (await both.claims())["P-1"] == "paired"
 
 
+async def test_a_target_that_moved_and_then_hid_keeps_its_pair(both: FieldWorld) -> None:
+    await linked(both)
+    both.right.person().move("P-3", "X")
+    both.right.person().move("X-1", "P")
+    await both.world.settle()
+    assert await both.pairs() == {"P-1": "P-8", "P-2": "P-4"}
+    both.right.person().hide("P-8", "twinlink")
+    both.claim("P-1", "p-3")
+    await both.discover()
+
+    assert await both.pairs() == {"P-1": "P-8", "P-2": "P-4"}
+
+
+async def test_another_jira_in_its_place_unpairs_nobody(fields: FieldWorld) -> None:
+    await linked(fields)
+    fields.claim("P-1", None)
+    fields.left.jira.cloud_id = "a-copy-of-it"
+    await fields.world.deliver()
+    assert await discover.run_once(fields.world.worker()) == 1
+
+    assert await fields.pairs() == {"P-1": "P-3", "P-2": "P-4"}
+    assert len(await fields.discoveries()) == 1
+
+
+async def test_a_deleted_issue_keeps_its_pair(both: FieldWorld) -> None:
+    await linked(both)
+    both.claim("P-1", "p-3")
+    both.left.person().delete("P-1")
+    await both.discover()
+
+    assert await both.pairs() == {"P-1": "P-3", "P-2": "P-4"}
+    assert (await both.claims())["P-1"] == "paired"
+    assert await both.discoveries() == []
+
+
 async def test_an_issue_that_is_not_returned_changes_nothing(both: FieldWorld) -> None:
     await linked(both)
     both.claim("P-1", None)

@@ -126,6 +126,16 @@ async def test_answers_for_nobody_count_for_nothing(fields: FieldWorld) -> None:
     assert (await sites(fields))[fields.left.id]["polled_until"] is None
 
 
+async def test_another_jira_in_its_place_counts_for_nothing(fields: FieldWorld) -> None:
+    if fields.left.jira.flavour == "cloud":
+        fields.left.jira.cloud_id = "a-copy-of-it"
+    else:
+        fields.left.jira.public_url = fields.left.jira.base_url = "https://copy.example"
+    await fields.world.execute("UPDATE sites SET poll_due_at = to_timestamp(0)")
+    assert await poll.run_once(fields.world.worker()) == 1
+    assert (await sites(fields))[fields.left.id]["polled_until"] is None
+
+
 async def test_a_site_is_polled_in_its_interval_and_by_one_worker(fields: FieldWorld) -> None:
     assert await fields.poll() == 2
     assert await poll.run_once(fields.world.ctx) == 0
