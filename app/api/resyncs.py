@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-from fastapi import Request, Response
+from fastapi import Response
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from app.api.auth import Caller
@@ -23,6 +23,13 @@ router = api_router("resyncs")
 _POLL_SECONDS = 0.5
 _PING_SECONDS = 15
 """Proxies close streams that are silent for long."""
+_UNBUFFERED = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
+class Events(EventSourceResponse):
+    """Ends when its client goes away."""
+
+    media_type = "text/event-stream"
 
 
 @router.post(
@@ -94,25 +101,18 @@ async def cancel_resync(id: Id, services: Svc, caller: Who) -> ResyncAnswer:
 
 @router.get(
     "/resyncs/{id}/events",
-    response_class=EventSourceResponse,
+    response_class=Events,
     responses=problems("resync_unknown"),
 )
-async def resync_events(
-    id: Id, services: Svc, caller: Who, request: Request
-) -> EventSourceResponse:
+async def resync_events(id: Id, services: Svc, caller: Who) -> Events:
     """Server-sent events: `progress` whenever its figures moved, `end` when it is over. Each
     carries the resync as `GET` shows it."""
     first = await _resync(services, caller, id)
-    return EventSourceResponse(
-        _events(services, caller, first, request), ping=_PING_SECONDS, headers=_UNBUFFERED
-    )
-
-
-_UNBUFFERED = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return Events(_events(services, caller, first), ping=_PING_SECONDS, headers=_UNBUFFERED)
 
 
 async def _events(
-    services: Services, caller: Caller, first: ResyncAnswer, request: Request
+    services: Services, caller: Caller, first: ResyncAnswer
 ) -> AsyncIterator[ServerSentEvent]:
     shown, now = None, first
     while True:
@@ -123,8 +123,6 @@ async def _events(
             if over:
                 return
         await asyncio.sleep(_POLL_SECONDS)
-        if await request.is_disconnected():
-            return
         now = await _resync(services, caller, first.id)
 
 

@@ -29,10 +29,15 @@ WITH pending AS (
     SELECT 1, p.id, p.left_type_id, p.right_type_id, p.origin, NULL, p.operation, 'unconfirmed',
            CASE p.origin WHEN 'left' THEN p.origin_link_id END,
            CASE p.origin WHEN 'right' THEN p.origin_link_id END, p.unconfirmed_since,
-           s.left_issue_id, s.left_key, d.left_issue_id, d.left_key,
-           s.right_issue_id, s.right_key, d.right_issue_id, d.right_key
-    FROM pending p JOIN twins s ON s.id = p.source_twin_id
-    JOIN twins d ON d.id = p.destination_twin_id
+           CASE p.origin WHEN 'left' THEN p.origin_source_id ELSE p.source_id END,
+           CASE p.origin WHEN 'left' THEN p.origin_source_key ELSE p.source_key END,
+           CASE p.origin WHEN 'left' THEN p.origin_destination_id ELSE p.destination_id END,
+           CASE p.origin WHEN 'left' THEN p.origin_destination_key ELSE p.destination_key END,
+           CASE p.origin WHEN 'right' THEN p.origin_source_id ELSE p.source_id END,
+           CASE p.origin WHEN 'right' THEN p.origin_source_key ELSE p.source_key END,
+           CASE p.origin WHEN 'right' THEN p.origin_destination_id ELSE p.destination_id END,
+           CASE p.origin WHEN 'right' THEN p.origin_destination_key ELSE p.destination_key END
+    FROM pending p
     WHERE NOT EXISTS (SELECT 1 FROM ledger l
         WHERE l.connection_id = $1 AND l.state <> 'released' AND l.left_type_id = p.left_type_id
           AND l.source_twin_id = p.source_twin_id

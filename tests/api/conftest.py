@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import httpx
@@ -22,14 +23,15 @@ V1 = "/api/v1"
 
 
 class Contract:
-    """The OpenAPI document, asked about answers."""
+    """The OpenAPI document, asked about answers. Building it is slow, so it is built once."""
 
-    def __init__(self, app: FastAPI) -> None:
-        self._document: dict[str, Any] = app.openapi()
+    def __init__(self) -> None:
+        self.document: dict[str, Any] = create_app(Settings()).openapi()
         self._paths = [
             (re.compile(re.sub(r"\{[^}]+\}", "[^/]+", path)), item)
-            for path, item in self._document["paths"].items()
+            for path, item in self.document["paths"].items()
         ]
+        self._validators: dict[int, jsonschema.Draft202012Validator] = {}
 
     async def check(self, response: httpx.Response) -> None:
         request = response.request
@@ -52,12 +54,21 @@ class Contract:
         assert kind in documented["content"], f"{where} answers {kind}"
         schema = documented["content"][kind].get("schema")
         if schema and kind.endswith("json") and kind != "application/x-ndjson":
-            jsonschema.validate(
-                response.json(), {**schema, "components": self._document["components"]}
-            )
+            self._validator(schema).validate(response.json())
         if kind == "application/problem+json":
             code = response.json()["code"]
             assert f"`{code}`" in documented["description"], f"{where} has undocumented {code}"
+
+    def _validator(self, schema: dict[str, Any]) -> jsonschema.Draft202012Validator:
+        if id(schema) not in self._validators:
+            whole = {**schema, "components": self.document["components"]}
+            self._validators[id(schema)] = jsonschema.Draft202012Validator(whole)
+        return self._validators[id(schema)]
+
+
+@cache
+def contract() -> Contract:
+    return Contract()
 
 
 @dataclass
@@ -94,7 +105,7 @@ class Api:
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[Api]:
     app = create_app(settings)
-    api = Api(app, Contract(app))
+    api = Api(app, contract())
     async with app.router.lifespan_context(app):
         try:
             yield api

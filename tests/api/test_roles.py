@@ -29,7 +29,7 @@ def url(path: str) -> str:
 
 
 def calls(api: Api) -> list[tuple[str, str, dict[str, Any]]]:
-    document = api.app.openapi()
+    document = api.contract.document
     return [
         (method.upper(), path, operation)
         for path, item in document["paths"].items()

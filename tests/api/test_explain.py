@@ -1,0 +1,85 @@
+"""Explain: the same look as a worker's, in words, and nothing is written."""
+
+from typing import Any
+
+import asyncpg
+import httpx
+
+from app.api.roles import V1
+from app.sandbox import Fault
+from app.sync import reconcile
+from tests.api.conftest import Api, Jira
+
+AB = f"{V1}/connections/ab"
+WRITTEN = """SELECT (SELECT count(*) FROM ledger) + (SELECT count(*) FROM plans)
+                  + (SELECT count(*) FROM intents) + (SELECT sum(generation) FROM work)"""
+PAIRS = {"twins": [{"left": f"A-{n}", "right": f"B-{n}"} for n in (1, 2, 3)]}
+
+
+async def explain(client: httpx.AsyncClient, issue: str) -> list[dict[str, Any]]:
+    answer = await client.get(f"{AB}/explain", params={"issue": issue})
+    assert answer.status_code == 200, answer.text
+    items: list[dict[str, Any]] = answer.json()["items"]
+    return items
+
+
+async def work(api: Api) -> None:
+    while (await reconcile.run_once(api.services.context, size=100, lease=60)).claimed:
+        pass
+
+
+async def test_each_link_has_its_row_of_the_table(
+    client: httpx.AsyncClient, connected: Jira, db: asyncpg.Pool
+) -> None:
+    await client.post(f"{AB}/twins", json=PAIRS)
+    left, right = connected.left.site.person("ann"), connected.right.site.person("ann")
+    left.link("A-1", "Blocks", "A-2")
+    for person, project in ((left, "A"), (right, "B")):
+        person.link(f"{project}-1", "Blocks", f"{project}-3")
+    left.link("A-1", "Relates", "A-2")
+    left.link("A-1", "Blocks", "A-5")
+    before = await db.fetchval(WRITTEN)
+    items = await explain(client, "A-1")
+    rows = {(it["row"], it["outcome"]) for it in items}
+    assert rows == {
+        (2, "create_mirror"),
+        (3, "record_preexisting"),
+        (None, "not_mapped"),
+        (None, "no_twin"),
+    }
+    create = next(it for it in items if it["row"] == 2)
+    assert create["left"]["source"]["key"] == "A-1"
+    assert create["right"]["destination"]["key"] == "B-2"
+    assert create["evidence"]["left"]["seen"] == "present"
+    assert create["evidence"]["right"]["seen"] in {"absent", "unlisted"}
+    assert await explain(client, "B-1") == items
+    assert await db.fetchval(WRITTEN) == before
+    assert connected.right.site.triples_of() == {("B-1", "Blocks", "B-3")}
+
+
+async def test_a_managed_link_has_its_history(
+    api: Api, client: httpx.AsyncClient, connected: Jira
+) -> None:
+    await client.put(f"{AB}/mode", json={"mode": "live"})
+    connected.left.site.person("ann").link("A-1", "Blocks", "A-2")
+    await client.post(f"{AB}/twins", json=PAIRS)
+    await work(api)
+    [it] = await explain(client, "A-2")
+    assert (it["row"], it["outcome"], it["state"]) == (4, "in_step", "managed")
+    assert (it["origin"], it["authorship"]) == ("left", "ours")
+    assert [row["status"] for row in it["history"]] == ["intended", "applied"]
+    assert it["right"]["link_id"] == it["history"][-1]["link_id"]
+
+
+async def test_an_issue_without_a_twin(client: httpx.AsyncClient, connected: Jira) -> None:
+    answer = await client.get(f"{AB}/explain", params={"issue": "A-1"})
+    assert answer.status_code == 404
+    assert answer.json()["code"] == "twin_unknown"
+
+
+async def test_a_site_that_is_down(client: httpx.AsyncClient, connected: Jira) -> None:
+    await client.post(f"{AB}/twins", json=PAIRS)
+    connected.right.site.faults.add(Fault("error_before", status=503))
+    answer = await client.get(f"{AB}/explain", params={"issue": "A-1"})
+    assert answer.status_code == 503
+    assert answer.json()["code"] == "site_unavailable"
