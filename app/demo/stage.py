@@ -28,6 +28,8 @@ from workers.probes import QuietServer
 SideName = Literal["left", "right"]
 _READY_SECONDS = 30.0
 _LAST_REQUESTS_SECONDS = 2
+# Jira waits five to fifteen minutes before it sends again; nobody watches a demo for so long.
+_RETRY_SCALE = 0.01
 
 
 @dataclass
@@ -56,7 +58,21 @@ class Stage:
 
     async def quiet(self, what: str, *, seconds: float = 60.0) -> None:
         """Until every webhook is delivered and Twinlink has nothing left to do about any."""
-        await until(f"{what}: Twinlink comes to rest", self._is_quiet, seconds=seconds)
+        try:
+            await until(f"{what}: Twinlink comes to rest", self._is_quiet, seconds=seconds)
+        except DemoFailed as failed:
+            status = {name: left for name, left in (await self.service.status()).items() if left}
+            raise DemoFailed(f"{failed}; {status}; {self._undelivered()}") from None
+
+    def _undelivered(self) -> str:
+        """The webhooks that were not taken at once, and what became of them."""
+        refused = [
+            f"{side}: {it.event} {it.status or 'no answer'}, {it.outcome}"
+            for side, served in self.sites.items()
+            for it in served.site.outbox.log
+            if it.outcome != "delivered"
+        ]
+        return f"webhooks not delivered: {'; '.join(refused) or 'none'}"
 
     async def _is_quiet(self) -> bool:
         self.raise_for_ended()
@@ -82,6 +98,8 @@ async def open_stage(
     app = create_app(settings)
     async with AsyncExitStack() as stack:
         left, right = await stack.enter_async_context(serve(world.left, world.right))
+        for site in (world.left, world.right):
+            site.outbox.scale = _RETRY_SCALE
         service = await stack.enter_async_context(Service(settings, address))
         stage = Stage(
             world=world,
