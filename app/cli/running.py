@@ -36,11 +36,11 @@ async def service(settings: Settings, port: int, *, json: bool) -> int:
 async def demo(settings: Settings, port: int | None, *, once: bool, json: bool) -> int:
     """Servers and data that end with it, and the demo on them, all in this process. Its result is
     the exit code; a demo that should end by itself has failed when it is stopped before."""
+    began = monotonic()
     from app import demo as play  # noqa: PLC0415 - slow, and no other command needs it
 
     stop = Stop()
     stopped = ExitCode.FAILED if once else ExitCode.DONE
-    began = monotonic()
     with ExitStack() as outer:
         directory = outer.enter_context(throwaway_directory())
         async with AsyncExitStack() as stack:

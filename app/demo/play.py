@@ -2,6 +2,7 @@
 
 import asyncio
 import json as json_
+import re
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from app.telemetry import configure_logging
 
 _LOG = "demo.log"
 _LAST_LINES = 8
+_GRAVE = re.compile(r'"level":"(warning|error|critical)"')
 
 Told = list[tuple[str, str, float]]
 """Title, what was seen, seconds: of each step that came true."""
@@ -68,7 +70,7 @@ async def _play(stage: Stage, tell: Teller, told: Told) -> None:
 def _end(stage: Stage, tell: Teller, told: Told, *, json: bool) -> None:
     rows = [("✓", title, seen, f"{took:.1f}") for title, seen, took in told]
     tell.summary(rows)
-    tell.say(f"{len(told)} steps, {tell.elapsed():.0f} seconds since the command was given.")
+    tell.say(f"{len(told)} steps; {tell.elapsed():.0f} seconds, servers and all.")
     if json:
         steps = [{"step": it[0], "seen": it[1], "seconds": round(it[2], 2)} for it in told]
         document = {"address": stage.address, "seconds": round(tell.elapsed(), 1), "steps": steps}
@@ -106,4 +108,6 @@ def _own_log(settings: Settings, path: Path) -> Iterator[None]:
 
 
 def _tail(log: Path) -> list[str]:
-    return log.read_text(errors="replace").splitlines()[-_LAST_LINES:]
+    """The last warnings and errors."""
+    lines = log.read_text(errors="replace").splitlines()
+    return [line for line in lines if _GRAVE.search(line)][-_LAST_LINES:]

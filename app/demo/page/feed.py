@@ -71,7 +71,7 @@ class Feed:
         body = sent.event
         link = body.get("issueLink")
         what = f"link {link['id']}" if link else f"issue {body.get('issue', {}).get('key', '')}"
-        detail = f"answered {sent.status} {sent.verdict} in {sent.seconds * 1000:.0f} ms"
+        detail = f"{sent.status} {sent.verdict}, {sent.seconds * 1000:.0f} ms"
         text = f"{body.get('webhookEvent', '')} {what}"
         self._fresh.append(Entry(sent.at, "webhook", sent.site, text, detail))
         del self._fresh[:-_KEPT]

@@ -72,13 +72,16 @@
     const fits = (link) => !wanted || link.by.toUpperCase().includes(wanted)
       || [link.source, link.destination].some((key) => key === wanted || key.startsWith(wanted));
     const shown = links.filter(fits);
+    const inside = list.contains(document.activeElement);
     list.replaceChildren(...shown.map((link) => row(side, link)));
     if (!shown.length) list.append(make("li", "none", "No link here."));
+    if (inside) list.focus(); // the button that was pressed is gone
   };
   const row = (side, link) => {
     const item = make("li");
     const what = make("span");
-    what.append(link.source, " ", make("span", "words", link.words), " ", link.destination);
+    what.append(make("span", "key", link.source), " ", make("span", "words", link.words), " ",
+      make("span", "key", link.destination));
     const remove = make("button", "", "Unlink");
     remove.type = "button";
     remove.setAttribute("aria-label", `Unlink ${what.textContent}`);
