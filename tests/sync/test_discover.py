@@ -1,11 +1,13 @@
 """Twins from a custom field: pairing, and everything that must not pair."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
+from app.core.links import ProjectKey
 from app.sandbox import Fault
-from app.store import twins
+from app.store import connections, running, twins
 from app.sync import discover
 from tests.support.crash import killed
 from tests.sync.fields import FieldWorld, open_fields
@@ -357,6 +359,32 @@ async def test_an_older_reading_never_overtakes_a_newer_one(both: FieldWorld) ->
     assert await both.pairs() == {"P-1": "P-4"}
     await both.discover()
     assert await both.pairs() == {"P-1": "P-4"}
+
+
+async def test_a_configuration_that_changed_meanwhile_is_asked_again(fields: FieldWorld) -> None:
+    async def meanwhile() -> None:
+        async with fields.world.database.transaction() as conn:
+            state = await running.lock(conn, fields.connection)
+            assert state is not None
+            elsewhere = replace(state.config.right, projects=(ProjectKey("X"),))
+            await connections.append_revision(
+                conn,
+                fields.connection,
+                replace(state.config, right=elsewhere),
+                author="ann",
+                note="",
+                now=fields.world.now(),
+            )
+
+    fields.left.jira.faults.add(Fault("after", path="bulkfetch", times=1, action=meanwhile))
+    fields.claim("P-1", "P-3")
+    await fields.discover()
+    assert await fields.pairs() == {}
+    fields.let_pass(5)
+    await fields.discover()
+
+    assert await fields.pairs() == {}
+    assert await fields.claims() == {"P-1": "wrong_project"}
 
 
 async def test_a_pause_holds_discovery(fields: FieldWorld) -> None:
