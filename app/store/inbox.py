@@ -6,7 +6,6 @@ same rows in another order would deadlock.
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from operator import itemgetter
 from typing import Literal, NamedTuple
 
 import asyncpg
@@ -173,15 +172,14 @@ async def ingest(conn: Connection, arrivals: Sequence[Arrival], *, now: datetime
     Errors: ``Conflict`` for a second try; ``PermanentError("delivery_unstorable")`` if one of
     them cannot be stored at all. When PostgreSQL is away, what ``Database`` makes of it.
     """
-    rows = sorted(arrivals, key=itemgetter(0, 1))
     try:
-        row = await conn.fetchrow(_INGEST, *_columns(rows), now, MOST_CAUSES, timeout=_SECONDS)
+        row = await conn.fetchrow(_INGEST, *_columns(arrivals), now, MOST_CAUSES, timeout=_SECONDS)
     except (asyncpg.TransactionRollbackError, asyncpg.ForeignKeyViolationError) as error:
         raise Conflict("ingest_conflict", type(error).__name__) from error
     except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, ValueError) as error:
         raise PermanentError("delivery_unstorable", type(error).__name__) from error
     assert row is not None
-    return Ingested(frozenset(rows[place - 1].key for place in row["known"]), row["raised"])
+    return Ingested(frozenset(arrivals[place - 1].key for place in row["known"]), row["raised"])
 
 
 def _columns(rows: Sequence[Arrival]) -> Iterable[Sequence[object]]:

@@ -1,6 +1,7 @@
 """What one ingest statement stores and raises."""
 
 import asyncio
+import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -238,12 +239,15 @@ async def test_a_site_or_twin_that_goes_meanwhile_asks_for_another_try(box: Box)
         await box.take(box.link("d1")._replace(site_id=box.world.left + 1000))
 
 
-async def test_batches_that_meet_in_another_order_do_not_deadlock(box: Box) -> None:
-    async def batches(worker: int) -> None:
-        for round_ in range(15):
-            numbers = range(100, 103) if worker % 2 else range(102, 99, -1)
-            shared = [box.link(f"shared-{round_}-{n}", n) for n in numbers]
-            await box.take(*shared, box.link(f"{worker}-{round_}", 101))
+async def test_batches_that_meet_in_another_order_do_not_deadlock(db: asyncpg.Pool) -> None:
+    box = Box(db, await build_world(db, twins=80))
 
-    await asyncio.gather(*(batches(worker) for worker in range(6)))
-    assert await box.db.fetchval("SELECT count(*) FROM inbox") == 15 * 3 + 6 * 15
+    async def batches(worker: int) -> None:
+        chance = random.Random(worker)
+        for round_ in range(12):
+            shared = [box.link(f"{round_}-{n}", 100 + n) for n in range(80)]
+            own = [box.link(f"{round_}-{n}-{worker}", 100 + n) for n in range(80)]
+            await box.take(*chance.sample([*shared, *own], 80))
+
+    await asyncio.gather(*(batches(worker) for worker in range(8)))
+    assert await box.dirty() == set(box.world.twins)
