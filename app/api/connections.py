@@ -13,12 +13,12 @@ from app.api.route import api_router
 from app.api.schemas.base import Listed
 from app.api.schemas.connection import (
     ConnectionAnswer,
-    ConnectionPut,
     ConnectionStored,
     Released,
     RevisionAnswer,
     StatusAnswer,
 )
+from app.api.schemas.connection_put import ConnectionPut
 from app.store import connections, status
 from app.sync import withdraw
 from app.sync.connection_view import next_step, view, views

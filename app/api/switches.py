@@ -6,7 +6,8 @@ from app.api import etags
 from app.api.context import Svc, TheConnection, Who
 from app.api.documents import problems
 from app.api.route import api_router
-from app.api.schemas.connection import ConnectionAnswer, ModePut, PauseAnswer
+from app.api.schemas.connection import ConnectionAnswer, PauseAnswer
+from app.api.schemas.connection_put import ModePut
 from app.core.config import Mode
 from app.store.connections import ConnectionRow
 from app.store.installation import Pause

@@ -63,13 +63,13 @@ class SiteAdmin:
         wish = self._wish(spec, known)
         if known is not None and not wish.changed:
             return Stored(known, created=False, findings=())
-        seen = await self._probe(wish.access(name, known)) if wish.moved else None
+        seen = await self._probe(wish.access(name)) if wish.moved else None
         async with self.database.transaction() as conn:
             await sites.lock_admin(conn)
             await _refuse_foreign(conn, name, known, seen)
             await _refuse_while_writing(conn, spec, known)
-            values = wish.values(known, self.vault, now)
-            row = await _write(conn, name, values, known, pins=wish.pins(known, seen), now=now)
+            values = wish.values(self.vault, now)
+            row = await _write(conn, name, values, known, pins=wish.pins(seen), now=now)
             if seen is not None and seen.link_types:
                 await sites.replace_link_types(conn, row.id, seen.link_types)
         standing = standing_findings(account_dedicated=row.account_dedicated)

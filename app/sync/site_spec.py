@@ -68,23 +68,24 @@ class Wish:
             != (known.base_url, known.web_url, known.deployment, known.account_dedicated)
         )
 
-    def access(self, name: str, known: SiteRow | None) -> SiteAccess:
+    def access(self, name: str) -> SiteAccess:
         """For a first look: without pins, since it is the look that finds them."""
-        site_id = known.id if known else 0
+        site_id = self.known.id if self.known else 0
         return SiteAccess(site_id, name, self.spec.base_url, self.spec.deployment, self.auth)
 
-    def pins(self, known: SiteRow | None, seen: Probe | None) -> Pins:
+    def pins(self, seen: Probe | None) -> Pins:
         """Set together, by whoever answered completely. An identity is never replaced; an
         account is, by storing its credentials, if need be at the next check."""
         if seen is not None and seen.complete:
             return Pins(seen.identity, seen.account_id)
-        if known is None:
+        if self.known is None:
             return Pins(None, None)
         same = self.auth == self.former_auth
-        return Pins(known.identity, known.account_id if same else None)
+        return Pins(self.known.identity, self.known.account_id if same else None)
 
-    def values(self, known: SiteRow | None, vault: Vault, now: datetime) -> SiteValues:
+    def values(self, vault: Vault, now: datetime) -> SiteValues:
         """What is stored. A replaced webhook secret stays valid for a day."""
+        known = self.known
         previous = None if known is None else known.previous_secret_sealed
         until = None if known is None else known.previous_secret_until
         if known is not None and self.secret != self.former_secret:

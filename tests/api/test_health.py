@@ -4,7 +4,9 @@ import asyncpg
 import httpx
 from pydantic import SecretStr
 
+from app.api.roles import V1
 from app.embedded import ValkeyServer
+from app.main import create_app
 from app.settings import Settings
 from tests.api.conftest import Api, running
 
@@ -61,3 +63,17 @@ async def test_another_schema_is_not_ready(client: httpx.AsyncClient, migrate_ur
         assert ready.json()["database_schema"] == "other"
     finally:
         await owner.close()
+
+
+async def test_a_process_for_webhooks_alone(settings: Settings) -> None:
+    """It faces the Internet: the REST API and its description are not there."""
+    app = create_app(settings, only_webhooks=True)
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://twinlink") as client,
+    ):
+        assert (await client.get("/readyz")).status_code == 200
+        assert (await client.post("/webhooks/jira/nosite", json={})).status_code == 404
+        for path in (f"{V1}/sites", f"{V1}/tokens", "/openapi.json"):
+            assert (await client.get(path)).status_code == 404

@@ -1,12 +1,14 @@
 """Mode, pause and guard: what may be written, and when."""
 
+import asyncio
+
 import asyncpg
 import httpx
 import pytest
 
 from app.api.roles import V1
 from app.sandbox import Fault
-from tests.api.conftest import Api, Jira, connection_body
+from tests.api.conftest import Jira, connection_body
 
 AB = f"{V1}/connections/ab"
 
@@ -93,18 +95,20 @@ async def test_resume_without_a_pause(client: httpx.AsyncClient, connected: Jira
     assert (await client.post(f"{AB}/resume")).json()["paused"] is False
 
 
+@pytest.mark.parametrize("path", [f"{AB}/pause", f"{V1}/pause"])
 async def test_a_pause_waits_for_the_intent_that_is_being_committed(
-    api: Api, client: httpx.AsyncClient, connected: Jira, db: asyncpg.Pool
+    client: httpx.AsyncClient, connected: Jira, db: asyncpg.Pool, path: str
 ) -> None:
     """Once it has returned, no older intent can commit: it takes the same lock."""
-    async with db.acquire() as conn, conn.transaction():
-        await conn.execute("SELECT 1 FROM connections FOR NO KEY UPDATE")
-        await conn.execute("SET LOCAL lock_timeout = '1s'")
-        async with api.services.database.connection() as other:
-            await other.execute("SET lock_timeout = '50ms'")
-            with pytest.raises(asyncpg.LockNotAvailableError):
-                await other.execute("SELECT 1 FROM connections FOR NO KEY UPDATE")
-            await other.execute("RESET lock_timeout")
+    async with db.acquire() as intent:
+        transaction = intent.transaction()
+        await transaction.start()
+        await intent.execute("SELECT 1 FROM connections FOR NO KEY UPDATE")
+        pausing = asyncio.create_task(client.post(path))
+        while not await db.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+            assert not pausing.done()
+        await transaction.commit()
+    assert (await pausing).status_code == 200
 
 
 async def test_a_guard_is_armed_again(
