@@ -50,6 +50,8 @@ class IssueView:
     """False where Jira cut the changelog off (40 entries on a bulk answer)."""
     field_text: str | None = None
     """Text of the one extra field that was asked for (the twin field), else None."""
+    updated: str | None = None
+    """When it changed last as Jira writes it, where that was asked for: compared, never read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 Summaries, comments and everything else that a history holds are dropped here, unread.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -32,9 +33,14 @@ def parse_changelog(raw: object, shape: Shape) -> tuple[tuple[LinkChange, ...] |
     if not isinstance(raw, dict) or not isinstance(raw.get("histories"), list):
         raise MalformedError("changelog")
     histories = raw["histories"]
+    return parse_histories(histories, shape), _complete(raw, len(histories), shape)
+
+
+def parse_histories(histories: Iterable[object], shape: Shape) -> tuple[LinkChange, ...]:
+    """The Link items of these histories, oldest first."""
     changes = [change for history in histories for change in _link_changes(history, shape)]
     changes.sort(key=lambda change: (change.at, change.history_id.zfill(20)))
-    return tuple(changes), _complete(raw, len(histories), shape)
+    return tuple(changes)
 
 
 def _complete(page: dict[str, Any], shown: int, shape: Shape) -> bool:

@@ -10,7 +10,7 @@ from datetime import datetime
 import httpx
 
 from app.core.errors import PermanentError, TransientError, TwinlinkError
-from app.core.evidence import IssueView, Reading
+from app.core.evidence import IssueView, LinkChange, Reading
 from app.core.links import (
     AccountId,
     Ends,
@@ -27,6 +27,7 @@ from app.jira.answers import CallRecord
 from app.jira.assurance import Assurance
 from app.jira.budget import Budget
 from app.jira.calls import Call
+from app.jira.changelog import parse_histories
 from app.jira.cloud import Cloud
 from app.jira.datacenter import DataCenter
 from app.jira.errors import facts, unexpected
@@ -156,6 +157,17 @@ class JiraClient:
         """
         return await read_by_id(self._flavour, ids, Wanted(changelog, field), bulk=bulk)
 
+    async def changelog(self, issue: IssueId) -> tuple[LinkChange, ...] | None:
+        """All Link items of one issue, oldest first, however many there are; None where the
+        issue cannot be seen. For what a bulk answer cuts off."""
+        histories = await self._flavour.histories(decimal(issue))
+        if histories is None:
+            return None
+        try:
+            return parse_histories(histories, self._flavour.shape)
+        except MalformedError as odd:
+            raise TransientError("bad_answer", str(odd)) from None
+
     async def resolve_keys(
         self, keys: Sequence[IssueKey], *, field: str | None = None
     ) -> dict[IssueKey, IssueView]:
@@ -174,11 +186,11 @@ class JiraClient:
         """All issues of *projects* with their links, page by page, as bulk traffic.
 
         The index lags by seconds to minutes, and what a page leaves out is not gone: look
-        issues up with `read_issues` before concluding anything.
+        issues up with `read_issues` before concluding anything. Each says when it was updated.
         """
         if not projects:
             return
-        wanted = Wanted(field=field)
+        wanted = Wanted(field=field, updated=True)
         jql = project_search(projects, updated_since, self._now())
         async for page in self._flavour.pages(jql, wanted):
             yield parsed(page, wanted, self._flavour.shape)

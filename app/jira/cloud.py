@@ -12,7 +12,7 @@ from app.jira.changelog import CLOUD_SHAPE
 from app.jira.errors import unexpected
 from app.jira.flavour import CHUNK, Batch, date_of, issues_of
 from app.jira.payloads import Wanted
-from app.jira.singles import single, stated_base_url
+from app.jira.singles import single, stated_base_url, visible
 from app.jira.transport import Transport
 
 _GATEWAY = re.compile(r"/ex/jira/([0-9A-Za-z-]{1,64})/?")
@@ -70,6 +70,26 @@ class Cloud:
 
     async def one(self, key: str, wanted: Wanted) -> Batch:
         return await single(self._transport, self.api, key, wanted)
+
+    async def histories(self, issue: str) -> list[object] | None:
+        """Oldest first, so that what is written meanwhile moves no page."""
+        path = f"{self.api}/issue/{issue}/changelog"
+        found: list[object] = []
+        while True:
+            params = {"startAt": str(len(found)), "maxResults": str(CHUNK)}
+            call = Call("changelog", "GET", path, params=params, bulk=True)
+            answer = await visible(self._transport, call)
+            if answer is None or answer.status == 404:
+                return None
+            page = answer.json_object()
+            values, total = page.get("values"), page.get("total")
+            if not isinstance(values, list) or not isinstance(total, int):
+                raise TransientError("bad_answer", "no page of a changelog")
+            found += values
+            if len(found) >= total:
+                return found
+            if not values:
+                raise TransientError("bad_answer", "empty page before the end")
 
     async def pages(self, jql: str, wanted: Wanted) -> AsyncIterator[list[object]]:
         token: str | None = None

@@ -10,7 +10,7 @@ from app.jira.changelog import DATA_CENTER_SHAPE
 from app.jira.errors import unexpected
 from app.jira.flavour import CHUNK, Batch, date_of, issues_of
 from app.jira.payloads import Wanted
-from app.jira.singles import single, stated_base_url
+from app.jira.singles import single, stated_base_url, visible
 from app.jira.transport import Transport
 
 
@@ -40,6 +40,22 @@ class DataCenter:
 
     async def one(self, key: str, wanted: Wanted) -> Batch:
         return await single(self._transport, self.api, key, wanted)
+
+    async def histories(self, issue: str) -> list[object] | None:
+        """It comes whole with its issue; there is no other address for it."""
+        params = {"fields": "project", "expand": "changelog"}
+        path = f"{self.api}/issue/{issue}"
+        call = Call("changelog", "GET", path, params=params, bulk=True)
+        answer = await visible(self._transport, call)
+        if answer is None or answer.status == 404:
+            return None
+        page = answer.json_object().get("changelog")
+        histories = page.get("histories") if isinstance(page, dict) else None
+        if not isinstance(page, dict) or not isinstance(histories, list):
+            raise TransientError("bad_answer", "no changelog")
+        if page.get("total") != len(histories):
+            raise TransientError("bad_answer", "a changelog that is cut off")
+        return histories
 
     async def pages(self, jql: str, wanted: Wanted) -> AsyncIterator[list[object]]:
         start = 0

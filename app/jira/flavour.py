@@ -58,6 +58,10 @@ class Flavour(Protocol):
         """One issue by id or key, following moves; empty where Jira answers 404 or 403."""
         ...
 
+    async def histories(self, issue: str) -> list[object] | None:
+        """The whole changelog of one issue; None where the issue cannot be seen."""
+        ...
+
     def pages(self, jql: str, wanted: Wanted) -> AsyncIterator[list[object]]:
         """All issues of a search, page by page."""
         ...

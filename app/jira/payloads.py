@@ -23,6 +23,8 @@ PROJECT_KEY = re.compile(r"[A-Z][A-Z0-9_]{0,254}")
 _ID = re.compile(r"[0-9]{1,19}")
 _FIELD_LIMIT = 2048
 """Characters of a twin field. A key or an address is far shorter; longer text is not one."""
+_TIME_LIMIT = 64
+"""Characters of a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +33,13 @@ class Wanted:
 
     changelog: bool = False
     field: str | None = None
+    updated: bool = False
 
     @property
     def fields(self) -> list[str]:
         """Field ids; Jira ignores the ones that it does not have (``archiveddate``)."""
         extra = [self.field] if self.field else []
+        extra += ["updated"] if self.updated else []
         return ["project", "issuelinks", "archiveddate", *extra]
 
 
@@ -54,7 +58,8 @@ def parse_issue(raw: object, wanted: Wanted, shape: Shape) -> IssueView:
         archived=_archived(fields),
         changes=changes,
         changes_complete=complete,
-        field_text=_field_text(fields, wanted.field),
+        field_text=_text(fields, wanted.field, _FIELD_LIMIT),
+        updated=_text(fields, "updated" if wanted.updated else None, _TIME_LIMIT),
     )
 
 
@@ -118,9 +123,9 @@ def _archived(fields: JsonObject) -> bool:
     return bool(fields.get("archiveddate")) or project.get("archived") not in (None, False)
 
 
-def _field_text(fields: JsonObject, field: str | None) -> str | None:
+def _text(fields: JsonObject, field: str | None, limit: int) -> str | None:
     value = fields.get(field) if field else None
-    return value if isinstance(value, str) and len(value) <= _FIELD_LIMIT else None
+    return value if isinstance(value, str) and len(value) <= limit else None
 
 
 def _id(raw: object) -> str:

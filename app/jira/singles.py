@@ -3,6 +3,7 @@
 from urllib.parse import quote
 
 from app.core.errors import PermanentError
+from app.jira.answers import Answer
 from app.jira.calls import Call
 from app.jira.errors import unexpected
 from app.jira.flavour import Batch, date_of
@@ -17,17 +18,25 @@ async def single(transport: Transport, api: str, key: str, wanted: Wanted) -> Ba
     if wanted.changelog:
         params["expand"] = "changelog"
     call = Call("issue", "GET", f"{api}/issue/{quote(key, safe='')}", params=params)
+    answer = await visible(transport, call)
+    if answer is None:
+        return Batch()
+    if answer.status == 404:
+        return Batch(at=date_of(answer))
+    return Batch([answer.json_object()], at=date_of(answer))
+
+
+async def visible(transport: Transport, call: Call) -> Answer | None:
+    """200 or 404; None for 403. Neither of these proves that something is gone."""
     try:
         answer = await transport.call(call)
     except PermanentError as error:
         if error.code == "forbidden":
-            return Batch()
+            return None
         raise
-    if answer.status == 404:
-        return Batch(at=date_of(answer))
-    if answer.status != 200:
+    if answer.status not in {200, 404}:
         raise unexpected(answer, call)
-    return Batch([answer.json_object()], at=date_of(answer))
+    return answer
 
 
 async def stated_base_url(transport: Transport, api: str) -> str:

@@ -84,8 +84,8 @@ def deleted(answer: Answer, call: Call) -> WriteAnswer:
     return WriteAnswer(answer.status, answer.at)
 
 
-def decimal(link_id: LinkId) -> str:
+def decimal(number: LinkId | IssueId) -> str:
     """Only digits may enter a path: an id from a hostile delivery must not name another one."""
-    if not (link_id.isascii() and link_id.isdigit()):
-        raise PermanentError("bad_id", "link id")
-    return link_id
+    if not (number.isascii() and number.isdigit()):
+        raise PermanentError("bad_id")
+    return number

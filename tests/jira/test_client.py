@@ -190,6 +190,43 @@ async def test_a_long_changelog_is_known_to_be_cut(cloud: JiraSite, connect: Con
     assert (await connect(cloud).read_issues([one])).issues[one].changes is None
 
 
+async def test_a_whole_changelog_comes_in_as_many_pages_as_it_has(
+    site: JiraSite, connect: Connect
+) -> None:
+    ann, one = site.person("ann"), id_of(site, "A-1")
+    first = ann.link("A-1", "Blocks", "A-2")
+    for number in range(230):
+        ann.edit("A-1", summary=f"Version {number}")
+    ann.unlink(first)
+    changes = await connect(site).changelog(one)
+    assert changes is not None
+    assert [(it.added, it.target) for it in changes] == [(True, "A-2"), (False, "A-2")]
+    pages = site.requests.count("GET", "/issue/{issue}/changelog")
+    assert pages == (3 if site.flavour == "cloud" else 0)
+
+
+async def test_the_changelog_of_an_issue_that_cannot_be_seen(
+    site: JiraSite, connect: Connect
+) -> None:
+    site.person("ann").hide("A-1", "twinlink")
+    assert await connect(site).changelog(id_of(site, "A-1")) is None
+    assert await connect(site).changelog(IssueId("999999")) is None
+
+
+async def test_a_search_says_when_issues_were_updated(site: JiraSite, connect: Connect) -> None:
+    async def updated() -> dict[str, str | None]:
+        pages = connect(site).search_issues([ProjectKey("A")])
+        return {view.ref.key: view.updated async for page in pages for view in page}
+
+    before = await updated()
+    assert isinstance(site.clock, ManualClock)
+    site.clock.tick(5)
+    site.person("ann").edit("A-3", summary="changed")
+    after = await updated()
+    assert None not in after.values()
+    assert {key for key in after if after[key] != before[key]} == {"A-3"}
+
+
 async def test_the_assurance_is_asked_once_for_all_who_wait(
     site: JiraSite, connect: Connect
 ) -> None:
