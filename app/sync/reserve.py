@@ -20,6 +20,7 @@ from app.store.intents import Intent, Wanted
 from app.store.plans import Planned
 from app.store.pool import Connection
 from app.store.running import Running
+from app.sync import incidents
 from app.sync.context import Context
 from app.sync.look import Look
 from app.sync.record import standing_claims
@@ -167,17 +168,40 @@ async def _guarded(
         return approved
     if state.mode is Mode.REVIEW:
         granted, reason = 0, "review"
-    elif state.guard_tripped_at is not None:
-        granted, reason = 0, "guard_tripped"
+    elif state.first_pass:
+        granted, reason = 0, "long_pause"
     else:
-        seen = await _windows(conn, state, {it.wanted.site for it in removals}, now)
-        allowance = allow(len(removals), seen, latched=False)
-        granted, reason = allowance.granted, f"guard_{allowance.tripped_by}"
-        if allowance.tripped_by is not None:
-            await running.trip(conn, state.id, allowance.tripped_by, now)
+        granted, reason = await room(conn, state, removals, now)
     await _hold(conn, ctx, state, removals[granted:], reason, now)
     out.held |= {it.key for it in removals[granted:]}
     return approved + removals[:granted]
+
+
+async def room(
+    conn: Connection, state: Running, removals: Sequence[Proposal], now: datetime
+) -> tuple[int, str]:
+    """How many of *removals*, from the first on, the guard lets go now; and why not the rest,
+    for which it is latched. Under the connection's lock, in a later statement."""
+    if state.guard_tripped_at is not None:
+        return 0, "guard_tripped"
+    seen = await _windows(conn, state, {it.wanted.site for it in removals}, now)
+    allowance = allow(len(removals), seen, latched=False)
+    if allowance.tripped_by is not None:
+        await _trip(conn, state, allowance.tripped_by, now)
+    return allowance.granted, f"guard_{allowance.tripped_by}"
+
+
+async def _trip(conn: Connection, state: Running, reason: str, now: datetime) -> None:
+    """Latched, and known to people, in one transaction."""
+    if await running.trip(conn, state.id, reason, now):
+        await incidents.open_or_note(
+            conn,
+            "guard_tripped",
+            connection_id=state.id,
+            now=now,
+            detail={"window": reason},
+            impact="minor",
+        )
 
 
 async def _decided(

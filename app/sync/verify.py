@@ -7,6 +7,7 @@ and head together is contradicted by a log kept elsewhere.
 
 import asyncio
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -16,6 +17,7 @@ from app.core.errors import TransientError
 from app.store import audit, verification_runs
 from app.store.pool import Connection
 from app.store.verification_runs import Outcome
+from app.sync import incidents
 from app.sync.context import Context
 
 _LOG = structlog.get_logger(__name__)
@@ -39,11 +41,24 @@ async def run_once(ctx: Context) -> int:
     except Exception as error:
         _LOG.exception("verification_broke", verification=verification)
         outcome = Outcome(0, failed=type(error).__name__)
-    if outcome.place is not None:
-        _LOG.error("audit_refused", verification=verification, **outcome.place)
     async with ctx.database.transaction() as conn:
         await verification_runs.finish(conn, verification, outcome, ctx.clock())
+        if outcome.place is not None:
+            _LOG.error("audit_refused", verification=verification, **outcome.place)
+            await _open_incident(conn, outcome.place, ctx.clock())
     return 1
+
+
+async def _open_incident(conn: Connection, place: Mapping[str, str | int], now: datetime) -> None:
+    await incidents.open_or_note(
+        conn,
+        "audit_broken",
+        # A chain without a name is of a connection that somebody took out.
+        connection_id=int(place["chain"]) if place["connection"] else None,
+        now=now,
+        detail=place,
+        impact="critical",
+    )
 
 
 async def log_heads(ctx: Context) -> int:

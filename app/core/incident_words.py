@@ -1,0 +1,199 @@
+"""What is said of an incident: one paragraph per entry, one message, and the calls to make next.
+
+Pure text out of facts. No issue key, name or address stands in any of it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from app.core.incidents import Detail, Impact, kind_of, public
+
+
+def sentences(kind: str, detail: Detail) -> str:
+    """An entry of the timeline, from the facts that it is made of."""
+    known = public(detail)
+    say = _SAY.get(kind, _plainly)
+    return " ".join(say(known)) or f"{kind_of(kind).title}."
+
+
+def _guard(detail: Detail) -> Iterator[str]:
+    if "window" in detail:
+        yield f"The guard tripped: {detail['window']}."
+    if "removed" in detail:
+        yield f"{detail['removed']} removals went through, {detail.get('held', 0)} are held."
+    if "first_removal" in detail:
+        yield f"The first was at {detail['first_removal']}, the last at {detail['last_removal']}."
+    if "causes" in detail:
+        yield f"Causes: {detail['causes']}."
+    if "revision" in detail:
+        yield f"Revision {detail['revision']} is active since {detail['revision_since']}."
+    if "engines" in detail:
+        yield f"Written by {detail['engines']}."
+    if "correlated" in detail:
+        yield f"It began soon after {detail['correlated']}."
+
+
+def _unconfirmed(detail: Detail) -> Iterator[str]:
+    yield f"{detail.get('writes', 1)} writes are open; the oldest since {detail.get('since', '-')}."
+
+
+def _audit(detail: Detail) -> Iterator[str]:
+    yield (
+        f"Chain {detail.get('chain', '-')} of {detail.get('connection', '-')} does not hold at row"
+        f" {detail.get('seq', '-')}: {detail.get('fault', '-')}."
+    )
+
+
+def _rejected(detail: Detail) -> Iterator[str]:
+    yield (
+        f"{detail.get('rejected', 0)} deliveries were refused since {detail.get('since', '-')} and"
+        " no valid one has come. Jira does not send them again."
+    )
+
+
+def _refused(detail: Detail) -> Iterator[str]:
+    yield f"{detail.get('pairs', 0)} pairs wait: {detail.get('code', '-')}. Nothing is concluded."
+
+
+def _silent(detail: Detail) -> Iterator[str]:
+    yield f"Nothing was read there since {detail.get('since', '-')}. Nothing is concluded."
+
+
+def _went_back(detail: Detail) -> Iterator[str]:
+    yield (
+        f"The database is another one than before ({detail.get('sign', '-')})."
+        f" {detail.get('connections', 0)} live connections hold every removal; none goes live until"
+        " somebody acknowledges this by resolving it."
+    )
+
+
+def _mismatch(detail: Detail) -> Iterator[str]:
+    yield (
+        f"A worker is told to be {detail.get('configured', '-')!r}, and the database belongs to"
+        f" {detail.get('stored', '-')!r}. It writes nothing."
+    )
+
+
+def _plainly(detail: Detail) -> Iterator[str]:
+    if detail:
+        yield ", ".join(f"{name} {value}" for name, value in sorted(detail.items())) + "."
+
+
+_SAY: Final[Mapping[str, Callable[[Detail], Iterator[str]]]] = {
+    "guard_tripped": _guard,
+    "write_unconfirmed": _unconfirmed,
+    "audit_broken": _audit,
+    "deliveries_rejected": _rejected,
+    "site_identity_changed": _refused,
+    "site_refused": _refused,
+    "circuit_open": _silent,
+    "database_went_back": _went_back,
+    "installation_mismatch": _mismatch,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """As it is sent. ``key``: what is told once an hour at most."""
+
+    key: str
+    title: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An incident as messages name it. ``place``: its connection or site, empty for everything."""
+
+    id: int
+    kind: str
+    place: str
+    impact: Impact
+
+
+def message(it: Named, event: str, text: str, next_calls: Sequence["Call"] = ()) -> Message:
+    """*event*: ``opened``, ``worse`` or ``resolved``. Worse is told although opened just was."""
+    title = kind_of(it.kind).title
+    where = f": {it.place}" if it.place else ""
+    done = "Resolved: " if event == "resolved" else ""
+    lines = [text, *(f"To {call.purpose}: {call.command}" for call in next_calls)]
+    lines.append(f"twinlink incident show {it.id}")
+    level = event if event == "resolved" else it.impact.value
+    return Message(
+        f"{it.kind}:{it.place}:{level}",
+        f"[Twinlink {it.impact.value}] {done}{title}{where}",
+        "\n".join(lines),
+    )
+
+
+def plan_message(plan: int, connection: str, changes: int, expires: str) -> Message:
+    """A plan that waits for somebody's decision."""
+    return Message(
+        f"plan_held:{plan}",
+        f"[Twinlink] {changes} changes of {connection} wait for a decision",
+        f"Plan {plan} is held until {expires}. Nothing happens until then.\n"
+        f"twinlink plan show {plan}",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What to do next, both ways: a request below ``/api/v1``, and the command line's."""
+
+    purpose: str
+    method: str
+    path: str
+    body: Mapping[str, object] | None
+    command: str
+
+
+def calls(kind: str, connection: str | None, facts: Detail) -> tuple[Call, ...]:
+    """What puts right what this kind does wrong. The roll-back comes first where there is an
+    earlier revision; the restore names the moment from which on it looks."""
+    found: list[Call] = []
+    if connection is not None and kind in _RESTORABLE:
+        revision = int(facts.get("revision", 0))
+        if revision > 1:
+            found.append(rollback(connection, revision - 1))
+        if "first_removal" in facts:
+            found.append(restore(connection, str(facts["first_removal"])))
+    return (*found, *_OTHER.get(kind, ()))
+
+
+def rollback(connection: str, revision: int) -> Call:
+    return Call(
+        f"roll back to revision {revision} and undo what came after it",
+        "POST",
+        f"/connections/{connection}/rollback",
+        {"revision": revision, "undo": True},
+        f"twinlink rollback {connection} {revision} --undo",
+    )
+
+
+def restore(connection: str, since: str) -> Call:
+    return Call(
+        "plan to put back what was removed",
+        "POST",
+        "/restores",
+        {"connection": connection, "since": since, "operation": "remove"},
+        f"twinlink restore --connection {connection} --since {since}",
+    )
+
+
+_RESTORABLE = frozenset({"guard_tripped", "mirrors_vanished", "unmanaged_removed"})
+_HELD = Call(
+    "see what is held", "GET", "/plans?status=held", None, "twinlink plan list --status held"
+)
+_OTHER: Final[Mapping[str, tuple[Call, ...]]] = {
+    "guard_tripped": (_HELD,),
+    "mirrors_vanished": (_HELD,),
+    "audit_broken": (
+        Call(
+            "check every chain again", "POST", "/audit/verifications", None, "twinlink audit verify"
+        ),
+    ),
+    "write_unconfirmed": (
+        Call("see the writes", "GET", "/intents?status=unconfirmed", None, "twinlink status"),
+    ),
+}

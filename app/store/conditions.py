@@ -1,0 +1,174 @@
+"""What of the database is an incident as long as it lasts: one query for each kind."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from app.core.incidents import Detail, Impact
+from app.store.incidents import Place
+from app.store.pool import Connection
+from app.store.senders import REJECTIONS
+
+UNCONFIRMED = timedelta(minutes=15)
+REJECTED = timedelta(minutes=10)
+"""Refused for so long, and not one valid delivery: events are being lost."""
+SILENT = timedelta(minutes=30)
+NEAR = timedelta(seconds=30)
+SAID = {"installation_mismatch": timedelta(minutes=5)}
+"""What leaves no trace but its being said: for so long after the last time it goes on."""
+
+IDENTITY = ("site:identity_changed", "site:account_changed")
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """``since`` it holds: whoever resolved an incident of it later knew of it. ``certain`` enough
+    to open one; else it only keeps one that is open."""
+
+    kind: str
+    place: Place
+    since: datetime
+    impact: Impact
+    detail: Detail
+    certain: bool = True
+
+
+async def tripped(conn: Connection, _: datetime) -> list[Condition]:
+    rows = await conn.fetch(
+        """SELECT id, guard_tripped_at, guard_trip_reason FROM connections
+           WHERE guard_tripped_at IS NOT NULL AND deleted_at IS NULL ORDER BY id"""
+    )
+    return [
+        Condition(
+            "guard_tripped",
+            Place(connection_id=row["id"]),
+            row["guard_tripped_at"],
+            Impact.MINOR,
+            {"window": row["guard_trip_reason"] or "unknown"},
+        )
+        for row in rows
+    ]
+
+
+async def unconfirmed(conn: Connection, now: datetime) -> list[Condition]:
+    """Per connection; deleted ones too, their writes are no less open."""
+    rows = await conn.fetch(
+        """SELECT connection_id, count(*) AS n, min(created_at) AS since FROM intents
+           WHERE state = 'open' AND created_at <= $1
+           GROUP BY connection_id ORDER BY connection_id""",
+        now - UNCONFIRMED,
+    )
+    return [
+        Condition(
+            "write_unconfirmed",
+            Place(connection_id=row["connection_id"]),
+            row["since"],
+            Impact.MAJOR,
+            {"writes": row["n"], "since": row["since"].isoformat(timespec="seconds")},
+        )
+        for row in rows
+    ]
+
+
+async def rejected(conn: Connection, now: datetime) -> list[Condition]:
+    """The flag stays until a valid delivery comes: a stranger's rubbish alone wakes nobody."""
+    rows = await conn.fetch(
+        """SELECT id, rejected_recent, rejected_since FROM sites
+           WHERE rejected_recent >= $1 AND rejected_since IS NOT NULL ORDER BY id""",
+        REJECTIONS,
+    )
+    return [
+        Condition(
+            "deliveries_rejected",
+            Place(site_id=row["id"]),
+            row["rejected_since"],
+            Impact.MAJOR if row["rejected_since"] <= now - REJECTED else Impact.MINOR,
+            {
+                "rejected": row["rejected_recent"],
+                "since": row["rejected_since"].isoformat(timespec="seconds"),
+            },
+        )
+        for row in rows
+    ]
+
+
+async def refused(conn: Connection, _: datetime) -> list[Condition]:
+    """Looks that a site refuses: another Jira or account behind it, or credentials that ended."""
+    rows = await conn.fetch(
+        """SELECT connection_id, waiting = ANY($1::text[]) AS other, min(waiting) AS waiting,
+                  count(*) AS pairs, min(dirty_since) AS since
+           FROM work WHERE waiting LIKE 'site:%' AND generation > done
+           GROUP BY 1, 2 ORDER BY 2, 1""",
+        list(IDENTITY),
+    )
+    return [
+        Condition(
+            "site_identity_changed" if row["other"] else "site_refused",
+            Place(connection_id=row["connection_id"]),
+            row["since"],
+            Impact.MAJOR,
+            {"code": row["waiting"].removeprefix("site:"), "pairs": row["pairs"]},
+        )
+        for row in rows
+    ]
+
+
+async def silent(conn: Connection, now: datetime) -> list[Condition]:
+    """Sites of live, unpaused connections that no poll has reached for long. After a long pause
+    the first poll may be under way: certain only when the next try is near."""
+    rows = await conn.fetch(
+        """SELECT s.id, s.polled_until, s.poll_due_at FROM sites s
+           WHERE s.polled_until <= $1 AND s.poll_due_at > s.polled_until
+             AND NOT EXISTS (SELECT FROM installation WHERE paused_at IS NOT NULL)
+             AND EXISTS (SELECT FROM connections c WHERE s.id IN (c.left_site_id, c.right_site_id)
+                 AND c.deleted_at IS NULL AND c.paused_at IS NULL)
+           ORDER BY s.id""",
+        now - SILENT,
+    )
+    return [
+        Condition(
+            "circuit_open",
+            Place(site_id=row["id"]),
+            row["polled_until"],
+            Impact.MAJOR,
+            {"since": row["polled_until"].isoformat(timespec="seconds")},
+            certain=now - SILENT < row["poll_due_at"] <= now + NEAR,
+        )
+        for row in rows
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class HeldPlan:
+    id: int
+    connection: str
+    changes: int
+    expires_at: str
+
+
+async def untold_plans(conn: Connection) -> list[HeldPlan]:
+    """Held plans that nobody was told of."""
+    rows = await conn.fetch(
+        """SELECT p.id, c.name, p.expires_at,
+               (SELECT count(*) FROM plan_changes x WHERE x.plan_id = p.id) AS changes
+           FROM plans p JOIN connections c ON c.id = p.connection_id
+           WHERE p.status = 'held' AND NOT EXISTS (
+               SELECT FROM notification_keys k WHERE k.key = 'plan_held:' || p.id)
+           ORDER BY p.id LIMIT 100"""
+    )
+    return [
+        HeldPlan(row["id"], row["name"], row["changes"], _when(row["expires_at"])) for row in rows
+    ]
+
+
+def _when(at: datetime | None) -> str:
+    return "somebody decides" if at is None else at.isoformat(timespec="minutes")
+
+
+ALL: tuple[Callable[[Connection, datetime], Awaitable[list[Condition]]], ...] = (
+    tripped,
+    unconfirmed,
+    rejected,
+    refused,
+    silent,
+)
