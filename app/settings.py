@@ -6,6 +6,7 @@ error, not a silence: `TWINLINK_READONLY=1` must not leave somebody believing th
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,11 +29,27 @@ PREFIX = "TWINLINK_"
 TEST_PREFIX = "TWINLINK_TEST_"
 """Variables with this prefix steer the test suite, not the service."""
 
+_URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://\S+")
+_BETWEEN_URLS = re.compile(r"\s*,\s*(?=[a-zA-Z][a-zA-Z0-9+.-]*://)|\s+")
+
 
 def _split(value: object) -> object:
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
     return value
+
+
+def _split_urls(value: object) -> object:
+    """URLs apart by spaces, or by commas before the next scheme: one may hold a comma itself."""
+    if isinstance(value, str):
+        return tuple(url for url in _BETWEEN_URLS.split(value.strip(" ,\t\n")) if url)
+    return value
+
+
+def _urls(urls: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    if not all(_URL.match(url.get_secret_value()) for url in urls):
+        raise ValueError("each must be a URL such as mailto://… or slack://…")
+    return urls
 
 
 def _long_enough(keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
@@ -66,6 +83,9 @@ WebUrl = Annotated[str, AfterValidator(_web_url)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 SecretKeys = Annotated[
     tuple[SecretStr, ...], NoDecode, BeforeValidator(_split), AfterValidator(_long_enough)
+]
+NotifyUrls = Annotated[
+    tuple[SecretStr, ...], NoDecode, BeforeValidator(_split_urls), AfterValidator(_urls)
 ]
 
 
@@ -125,6 +145,11 @@ class Settings(BaseSettings):
     db_pool_min: Annotated[int, Field(ge=0, le=200)] = 1
     db_pool_max: Annotated[int, Field(ge=1, le=200)] = 10
     jira_timeout_seconds: Annotated[float, Field(gt=0, le=30)] = 20.0
+
+    # Whom it tells
+    notify_urls: NotifyUrls = ()
+    page_urls: NotifyUrls = ()
+    notify_per_minute: Annotated[int, Field(ge=1, le=600)] = 6
 
     # What it says
     log_level: Literal["debug", "info", "warning", "error"] = "info"

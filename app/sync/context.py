@@ -1,10 +1,11 @@
 """What the use cases of the workers work with. Built in ``wiring``, passed as an argument."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from app.store.pool import Database
+from app.sync.permit import Permit
 from app.sync.sites import Sites
 from app.telemetry import Metrics
 
@@ -18,3 +19,4 @@ class Context:
     metrics: Metrics
     clock: Callable[[], datetime]
     engine: str
+    permit: Permit = field(default_factory=Permit)

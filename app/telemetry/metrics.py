@@ -66,6 +66,9 @@ class Metrics:
             "intents_unconfirmed", "Writes whose outcome is not known yet"
         )
         self.incidents_open = self._gauge("incidents_open", "Incidents not resolved", "impact")
+        self.notifications = self._counter(
+            "notifications", "Messages to people by what became of them", "status"
+        )
         # Without labels, so that it is exported as 0 from the start and an alert can rely on it.
         self.unmanaged_links_removed = self._counter(
             "unmanaged_links_removed", "Links removed that were not ours. Must stay 0"
