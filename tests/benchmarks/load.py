@@ -40,7 +40,7 @@ class Load:
     secret: str
     issues: tuple[int, ...]
     seconds: float
-    warm_up: float = 1.0
+    warm_up: float = 0.5
     connections: int = 64
     rate: float | None = None
 
