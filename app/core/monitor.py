@@ -1,0 +1,165 @@
+"""Whether what our account removed is accounted for, by Jira's own changelog.
+
+This is the second opinion on the promise that an unmanaged link is never removed. It shares
+nothing with the code that removes: neither the decision, nor the ledger, nor how authorship is
+read, so that one mistake cannot blind both.
+
+One removal that an end's changelog gives to our account. *Audit*: a removal of that link is
+written there for about that time, each entry good for one removal. *Record*: what the audit says
+of the link's id besides. *Creator*: who made the link last before, by the same changelog.
+
+===========  ==========  =========================  =============
+audit        record      creator                    verdict
+===========  ==========  =========================  =============
+none         any         any                        ``unaudited``
+did not act  any         any                        ``denied``
+acted, open  released    any                        ``unmanaged``
+acted, open  adopted     any                        ``accounted``
+acted, open  neither     our account                ``accounted``
+acted, open  neither     another account            ``unmanaged``
+acted, open  neither     nobody, in a whole one     ``unmanaged``
+acted, open  neither     in the part that is cut    ``cut``
+acted, open  neither     cannot be told             ``unclear``
+===========  ==========  =========================  =============
+
+*Adopted*: by an approved plan; *released*: let go since, or put back as somebody else's. ``cut``
+asks for the whole changelog.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from app.core.evidence import LinkChange
+from app.core.links import AccountId, IssueRef, LinkType, TypeId
+from app.core.monitor_history import Creator, History, Meaning, creator, meanings_of, place
+
+# The difference of the clocks is measured and taken off before; this is for what is left of it.
+SLACK = timedelta(minutes=2)
+# A write without an outcome yet is sent within ten seconds, and ends within twenty more.
+OPEN = timedelta(minutes=1)
+
+
+class Verdict(StrEnum):
+    ACCOUNTED = "accounted"
+    UNAUDITED = "unaudited"
+    DENIED = "denied"
+    UNMANAGED = "unmanaged"
+    CUT = "cut"
+    UNCLEAR = "unclear"
+
+    @property
+    def alarming(self) -> bool:
+        """Something removed what it must not, or past our code."""
+        return self in {Verdict.UNAUDITED, Verdict.DENIED, Verdict.UNMANAGED}
+
+
+class Record(StrEnum):
+    """What the audit says of a link id, removals apart."""
+
+    NOTHING = "nothing"
+    ADOPTED = "adopted"
+    RELEASED = "released"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One removal as the audit has it. ``until`` is its outcome's time, None while it is open;
+    ``acted`` is False where the last outcome says that nothing was removed."""
+
+    id: int
+    type_id: TypeId
+    source: IssueRef
+    destination: IssueRef
+    since: datetime
+    until: datetime | None
+    acted: bool
+    record: Record = Record.NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """``place`` names the link alike from both of its ends; ``other`` is an id where one is
+    known, else a key."""
+
+    change: LinkChange
+    verdict: Verdict
+    place: str
+
+
+def judge(
+    history: History,
+    written: Sequence[Written],
+    types: Sequence[LinkType],
+    ours: AccountId,
+    since: datetime,
+) -> list[Judged]:
+    """Every removal by our account at or after *since*. Earlier ones take their audit entries
+    all the same, so that none of these accounts for two."""
+    used: set[int] = set()
+    found = []
+    for at, change in enumerate(history.changes):
+        if change.added or change.author != ours:
+            continue
+        meanings = meanings_of(change, types)
+        entry = _entry(history, change, meanings, [it for it in written if it.id not in used])
+        if entry is not None:
+            used.add(entry.id)
+        if change.at >= since:
+            verdict = _verdict(entry, history, at, types, ours)
+            found.append(Judged(change, verdict, place(history, change, meanings, types)))
+    return found
+
+
+def _verdict(
+    entry: Written | None,
+    history: History,
+    at: int,
+    types: Sequence[LinkType],
+    ours: AccountId,
+) -> Verdict:
+    if entry is None:
+        return Verdict.UNAUDITED
+    if not entry.acted:
+        return Verdict.DENIED
+    if entry.record is not Record.NOTHING:
+        return Verdict.ACCOUNTED if entry.record is Record.ADOPTED else Verdict.UNMANAGED
+    match creator(history, at, types, ours):
+        case Creator.OURS:
+            return Verdict.ACCOUNTED
+        case Creator.ANOTHER | Creator.NOBODY:
+            return Verdict.UNMANAGED
+        case Creator.CUT:
+            return Verdict.CUT
+        case Creator.UNCLEAR:
+            return Verdict.UNCLEAR
+
+
+def _entry(
+    history: History,
+    change: LinkChange,
+    meanings: frozenset[Meaning],
+    written: Sequence[Written],
+) -> Written | None:
+    """The audit entry that accounts for a removal. One that says it did not act is the last
+    choice."""
+    fitting = [
+        it
+        for it in written
+        if _names(it, history, change, meanings)
+        and it.since - SLACK <= change.at <= (it.until or it.since + OPEN) + SLACK
+    ]
+    return min(fitting, key=lambda it: (not it.acted, it.since, it.id), default=None)
+
+
+def _names(it: Written, history: History, change: LinkChange, meanings: frozenset[Meaning]) -> bool:
+    """Whether an audit entry is about the link of a changelog entry. A sentence that cannot be
+    read leaves the ends to go by."""
+    ends = ((it.source, it.destination, True), (it.destination, it.source, False))
+    for own, other, is_source in ends:
+        there = history.ids.get(change.target)
+        same_other = other.id == there if there is not None else other.key == change.target
+        if own.id == history.issue and same_other:
+            return not meanings or (it.type_id, is_source) in meanings
+    return False
