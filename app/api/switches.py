@@ -43,7 +43,9 @@ async def pause(
 async def resume(
     connection: TheConnection, services: Svc, caller: Who, response: Response
 ) -> ConnectionAnswer:
-    row = await services.switches.resume(connection.name, by=caller.owner)
+    """After more than 24 hours, all twins are compared and the removals of that are held."""
+    now = services.clock()
+    row = await services.switches.resume(connection.name, by=caller.owner, now=now)
     return await _answer(services, row, response)
 
 
@@ -66,7 +68,7 @@ async def pause_all(services: Svc, caller: Who) -> PauseAnswer:
 @router.post("/resume")
 async def resume_all(services: Svc, caller: Who) -> PauseAnswer:
     """End the pause of everything; connections that are paused themselves stay so."""
-    return _paused(await services.switches.resume_all(by=caller.owner))
+    return _paused(await services.switches.resume_all(by=caller.owner, now=services.clock()))
 
 
 async def _answer(services: Services, row: ConnectionRow, response: Response) -> ConnectionAnswer:

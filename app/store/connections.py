@@ -188,12 +188,14 @@ async def set_mode(conn: Connection, connection_id: int, mode: Mode) -> None:
 async def set_paused(
     conn: Connection, connection_id: int, *, at: datetime | None, by: str | None
 ) -> None:
-    """Pausing again keeps the first time: the length of a pause decides what follows it."""
+    """Pausing again keeps the first time: the length of a pause decides what follows it (see
+    ``pauses.end``, which whoever resumes asks)."""
     await conn.execute(
         """
         UPDATE connections SET
             paused_at = CASE WHEN $2::timestamptz IS NOT NULL THEN coalesce(paused_at, $2) END,
-            paused_by = CASE WHEN $2::timestamptz IS NOT NULL THEN coalesce(paused_by, $3) END
+            paused_by = CASE WHEN $2::timestamptz IS NOT NULL THEN coalesce(paused_by, $3) END,
+            idle_since = coalesce(idle_since, $2)
         WHERE id = $1
         """,
         connection_id,

@@ -155,10 +155,13 @@ async def approved(
 
 
 async def held_links(conn: Connection, connection_id: int, links: Iterable[LinkId]) -> set[LinkId]:
-    """Which of these mirrors stand in a sealed plan that is not decided: not to be held twice."""
+    """Which of these mirrors stand in a plan that is not decided: not to be held twice. Of plans
+    that are not sealed yet only those of a long pause, which no later look may take apart."""
     rows = await conn.fetch(
         """SELECT c.link_id FROM plans p JOIN plan_changes c ON c.plan_id = p.id
-           WHERE p.connection_id = $1 AND p.status = 'held' AND p.kind = 'removals'
+           WHERE p.connection_id = $1 AND p.kind = 'removals'
+             AND (p.status IN ('held', 'approved')
+                  OR (p.status = 'gathering' AND p.reason = 'long_pause'))
              AND c.result IS NULL AND c.link_id = ANY($2::bigint[])""",
         connection_id,
         [int(link) for link in links],

@@ -15,7 +15,8 @@ from app.store.pool import Connection, Row
 @dataclass(frozen=True, slots=True)
 class Running:
     """One connection at one moment. ``paused`` holds for its own pause and the global one;
-    ``open_plans``: a plan may name links that a look judges anew."""
+    ``open_plans``: a plan may name links that a look judges anew; ``first_pass``: the comparison
+    after a long pause has not ended yet."""
 
     id: int
     name: str
@@ -29,6 +30,7 @@ class Running:
     guard_tripped_at: datetime | None
     guard_reset_at: datetime
     open_plans: bool
+    first_pass: bool
     config: ConnectionConfig
 
     def site(self, side: Side) -> int:
@@ -45,6 +47,13 @@ _SELECT = """
     SELECT c.*, l.name AS left_name, r.name AS right_name, v.config,
            EXISTS (SELECT 1 FROM plans p WHERE p.connection_id = c.id
                    AND p.status IN ('gathering', 'shadow', 'applying')) AS open_plans,
+           -- One that was cancelled or failed proves nothing; a later whole one does.
+           EXISTS (SELECT 1 FROM resyncs f WHERE f.id = c.first_pass_resync
+                   AND f.status NOT IN ('succeeded', 'held')
+                   AND NOT EXISTS (
+                       SELECT 1 FROM resyncs n WHERE n.connection_id = c.id AND n.id > f.id
+                       AND n.twin_ids IS NULL AND NOT n.dry_run
+                       AND n.status IN ('succeeded', 'held'))) AS first_pass,
            c.paused_at IS NOT NULL
              OR EXISTS (SELECT 1 FROM installation WHERE paused_at IS NOT NULL) AS paused
     FROM connections c JOIN sites l ON l.id = c.left_site_id JOIN sites r ON r.id = c.right_site_id
@@ -111,5 +120,6 @@ def _running(row: Row) -> Running:
         guard_tripped_at=row["guard_tripped_at"],
         guard_reset_at=row["guard_reset_at"],
         open_plans=row["open_plans"],
+        first_pass=row["first_pass"],
         config=ConnectionConfig.from_json(row["config"]),
     )

@@ -9,10 +9,11 @@ import structlog
 
 from app.core.config import Mode
 from app.core.links import Side
-from app.store import connections, installation, plans, sites
+from app.store import connections, installation, pauses, plans, sites
 from app.store.connections import ConnectionRow
 from app.store.pool import Connection, Database
 from app.store.work import Cause, raise_pairs
+from app.sync import first_pass
 from app.sync.connection_admin import Compare
 from app.sync.refusals import Refused
 
@@ -48,10 +49,13 @@ class Switches:
         _LOG.info("paused", connection=name, by=by)
         return await self._now(name)
 
-    async def resume(self, name: str, *, by: str) -> ConnectionRow:
+    async def resume(self, name: str, *, by: str, now: datetime) -> ConnectionRow:
+        """After a long pause everything is compared, and the removals of that are held."""
         async with self.database.transaction() as conn:
             row = await _locked(conn, name)
             await connections.set_paused(conn, row.id, at=None, by=None)
+            long = await pauses.end(conn, now, connection_id=row.id)
+            await first_pass.begin(conn, long, by=by, now=now)
         self.wake()
         _LOG.info("resumed", connection=name, by=by)
         return await self._now(name)
@@ -73,12 +77,15 @@ class Switches:
             # that was decided before this pause commits after it.
             await connections.lock_all(conn)
             pause = await installation.pause(conn, by=by, now=now)
+            await pauses.begin_all(conn, now)
         _LOG.warning("paused_all", by=by)
         return pause
 
-    async def resume_all(self, *, by: str) -> installation.Pause:
+    async def resume_all(self, *, by: str, now: datetime) -> installation.Pause:
         async with self.database.transaction() as conn:
+            await connections.lock_all(conn)
             pause = await installation.resume(conn)
+            await first_pass.begin(conn, await pauses.end(conn, now), by=by, now=now)
         self.wake()
         _LOG.warning("resumed_all", by=by)
         return pause

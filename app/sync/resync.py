@@ -46,23 +46,43 @@ async def request(
 ) -> int:
     """Queue a resync; answers its id. A whole one that has not begun yet is joined."""
     async with database.transaction() as conn:
-        if twin_ids is None and not dry_run:
-            queued = await resyncs.waiting(conn, connection_id)
-            if queued is not None:
-                return queued
-        total = (
-            len(set(twin_ids)) if twin_ids is not None else await twins.count(conn, connection_id)
-        )
-        return await resyncs.insert(
+        return await enqueue(
             conn,
             connection_id,
             twin_ids=twin_ids,
             dry_run=dry_run,
-            cause=cause,
             requested_by=requested_by,
-            total=total,
             now=now,
+            cause=cause,
         )
+
+
+async def enqueue(
+    conn: Connection,
+    connection_id: int,
+    *,
+    twin_ids: Sequence[int] | None,
+    dry_run: bool,
+    requested_by: str,
+    now: datetime,
+    cause: str,
+) -> int:
+    """``request`` in a transaction of the caller's."""
+    if twin_ids is None and not dry_run:
+        queued = await resyncs.waiting(conn, connection_id)
+        if queued is not None:
+            return queued
+    total = len(set(twin_ids)) if twin_ids is not None else await twins.count(conn, connection_id)
+    return await resyncs.insert(
+        conn,
+        connection_id,
+        twin_ids=twin_ids,
+        dry_run=dry_run,
+        cause=cause,
+        requested_by=requested_by,
+        total=total,
+        now=now,
+    )
 
 
 async def run_once(ctx: Context, *, lease: float = 60.0) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+import asyncpg
 import httpx
 import jsonschema  # type: ignore[import-untyped]
 import pytest
@@ -17,6 +18,7 @@ from app.main import create_app
 from app.sandbox import JiraSite, Served, serve, token_of
 from app.settings import Settings
 from app.wiring import Services
+from tests.api.flow import PAIRS, Flow
 
 ADMIN = "test-admin-token-0123456789"
 V1 = "/api/v1"
@@ -196,3 +198,13 @@ async def connected(client: httpx.AsyncClient, sites: Jira) -> Jira:
     put = await client.put(f"{V1}/connections/ab", json=connection_body())
     assert put.status_code == 201, put.text
     return sites
+
+
+@pytest.fixture
+async def flow(api: Api, client: httpx.AsyncClient, connected: Jira, db: asyncpg.Pool) -> Flow:
+    """``ab`` with five twins, in shadow, and a worker of the test's own."""
+    paired = await client.post(f"{V1}/connections/ab/twins", json=PAIRS)
+    assert {it["status"] for it in paired.json()["items"]} == {"paired"}
+    flow = Flow(api, client, connected, db)
+    await flow.run()
+    return flow
