@@ -12,7 +12,7 @@ import structlog
 
 from app.core.errors import PermanentError, TransientError
 from app.core.evidence import Reading
-from app.core.links import Link, LinkType
+from app.core.links import IssueId, Link, LinkType
 from app.core.removal import removed_by_another
 from app.jira.client import JiraClient
 from app.store import intents
@@ -56,13 +56,14 @@ async def _read(ctx: Context, site: int, those: Sequence[Intent]) -> list[Outcom
     await client.assure()
     types = await site_types(ctx, site)
     reading = await read_ends(client, those)
+    moved = await _moved(client, those, reading)
     outcomes = []
     for intent in those:
         try:
             if intent.wanted.operation == "create":
-                outcome = _created(intent, reading, types, client)
+                outcome = _created(intent, reading, types, client, moved)
             else:
-                outcome = await _removed(intent, reading, types, client)
+                outcome = await _removed(intent, reading, types, client, moved)
         except (TransientError, PermanentError) as error:
             # One link that cannot be read does not keep the others waiting.
             _LOG.warning("confirm_unread", code=error.code, intent=intent.id)
@@ -77,18 +78,23 @@ def _created(
     reading: Reading,
     types: Sequence[LinkType],
     client: JiraClient,
+    moved: set[IssueId],
 ) -> Outcome | None:
     found = find_created(intent, reading, types, client)
     if found is not None:
         return replace(found, code=f"confirmed_{found.code}")
-    if _both_ends_read(intent, reading):
+    if _both_ends_read(intent, reading, moved):
         # An equal link the other way round is somebody else's: the next look records it.
         return Outcome(intent, "failed", "confirmed_not_made")
     return None
 
 
 async def _removed(
-    intent: Intent, reading: Reading, types: Sequence[LinkType], client: JiraClient
+    intent: Intent,
+    reading: Reading,
+    types: Sequence[LinkType],
+    client: JiraClient,
+    moved: set[IssueId],
 ) -> Outcome | None:
     """Gone counts as removed by us, hence restorable, unless the changelog names another."""
     wanted = intent.wanted
@@ -100,7 +106,7 @@ async def _removed(
     if seen is not None:
         code = "confirmed_still_there" if shows(intent, seen, kind) else "confirmed_changed"
         return Outcome(intent, "failed", code)
-    if not _both_ends_read(intent, reading) or wanted.link_id in listed_links(
+    if not _both_ends_read(intent, reading, moved) or wanted.link_id in listed_links(
         intent, reading, types
     ):
         return None
@@ -110,10 +116,30 @@ async def _removed(
     return Outcome(intent, "applied", "confirmed_gone")
 
 
-def _both_ends_read(intent: Intent, reading: Reading) -> bool:
+async def _moved(client: JiraClient, those: Sequence[Intent], reading: Reading) -> set[IssueId]:
+    """The ends that came back under another key, and whose old key still leads to their id."""
+    ends = {end for it in those for end in (it.wanted.source, it.wanted.destination)}
+    strange = [
+        end
+        for end in sorted(ends)
+        if (view := reading.issues.get(end.id)) is not None and view.ref.key != end.key
+    ]
+    if not strange:
+        return set()
+    found = await client.resolve_keys([end.key for end in strange])
+    return {
+        end.id
+        for end in strange
+        if (view := found.get(end.key)) is not None and view.ref.id == end.id
+    }
+
+
+def _both_ends_read(intent: Intent, reading: Reading, moved: set[IssueId]) -> bool:
     """A complete answer for both ends, under the ids and keys that the intent names."""
     for end in (intent.wanted.source, intent.wanted.destination):
         view = reading.issues.get(end.id)
-        if view is None or view.links is None or view.archived or view.ref.key != end.key:
+        if view is None or view.links is None or view.archived:
+            return False
+        if view.ref.key != end.key and end.id not in moved:
             return False
     return True
