@@ -170,8 +170,6 @@ async def _guarded(
         granted, reason = 0, "review"
     elif state.first_pass:
         granted, reason = 0, "long_pause"
-    elif state.first_pass:
-        granted, reason = 0, "long_pause"
     else:
         granted, reason = await room(conn, state, removals, now)
     await _hold(conn, ctx, state, removals[granted:], reason, now)
