@@ -4,6 +4,7 @@ import asyncio
 import json as json_
 import re
 import socket
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,7 +41,8 @@ async def run(
     *settings* name servers, secrets and data that are the demo's alone; *bound* is where it is
     to answer, *address* its URL; *began* is when it all started, on the monotonic clock.
     """
-    tell = Teller(began=began, stderr=json)
+    # Standard output is kept for the document, where one is asked for.
+    tell = Teller(sys.stderr if json else sys.stdout, began=began)
     told: Told = []
     log = settings.data_dir / _LOG
     with _own_log(settings, log):

@@ -1,6 +1,5 @@
 """How the story looks in a terminal, and without one: calm, at most a hundred columns."""
 
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from time import monotonic
@@ -19,10 +18,9 @@ Row = Sequence[str]
 
 
 class Teller:
-    """Writes to standard output, or beside it where that is kept for a document."""
+    """*began* is when it all started, on the monotonic clock."""
 
-    def __init__(self, *, began: float, stderr: bool = False) -> None:
-        stream = sys.stderr if stderr else sys.stdout
+    def __init__(self, stream: TextIO, *, began: float) -> None:
         self._console = console_on(stream)
         self._began = began
 

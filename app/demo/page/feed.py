@@ -49,8 +49,10 @@ class Feed:
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
-        for wire in self.stage.wires.values():
-            wire.tell = self._on_webhook
+        for side, served in self.stage.sites.items():
+            self.stage.wires[side].tell = self._on_webhook
+            # How the world came to be is no news.
+            self._marks[side] = (len(served.site.mutations), 0)
 
     async def refresh(self, guard: dict[str, Any] | None) -> None:
         """Take in what happened since the last look. *guard*: as the connection shows it."""
@@ -80,10 +82,10 @@ class Feed:
         """From the sites' own logs: what people did there, and what Twinlink asked."""
         for side, served in self.stage.sites.items():
             site = served.site
-            done, asked = self._marks.get(side, (0, 0))
+            done, asked = self._marks[side]
             self._marks[side] = (len(site.mutations), len(site.requests.entries))
             for entry in site.mutations.select(since=done):
-                if entry.actor != ACCOUNT and entry.cause != "world":
+                if entry.actor != ACCOUNT:
                     verb = "linked" if entry.kind == "created" else "unlinked"
                     link = f"{entry.source_key} {entry.type_name} {entry.destination_key}"
                     text = f"{entry.actor} {verb} {link}"
