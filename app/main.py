@@ -8,15 +8,17 @@ from fastapi import FastAPI
 from app import __version__
 from app.api import handlers, openapi
 from app.api.bodies import Intake
+from app.api.heap import settle_heap
 from app.api.middleware import Surroundings
 from app.api.routers import ALWAYS, API, WEBHOOKS
 from app.settings import Settings
 from app.wiring import build_inbox, open_services
 
 
-def create_app(settings: Settings, *, only_webhooks: bool = False) -> FastAPI:
+def create_app(settings: Settings, *, only_webhooks: bool = False, served: bool = False) -> FastAPI:
     """The application; it connects in its lifespan. *only_webhooks* leaves the REST API out,
-    for processes that face the Internet."""
+    for processes that face the Internet. *served*: it has the process to itself, so its heap
+    may be settled once it has started."""
     app = FastAPI(
         title="Twinlink",
         version=__version__,
@@ -27,6 +29,7 @@ def create_app(settings: Settings, *, only_webhooks: bool = False) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.settings = settings
+    app.state.served = served
     app.state.intake = Intake()
     app.add_middleware(Surroundings)
     handlers.install(app)
@@ -44,4 +47,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.inbox = build_inbox(services)
         # Before the services close: what was taken in is committed first.
         stack.push_async_callback(app.state.inbox.aclose)
+        if app.state.served:
+            settle_heap()
         yield

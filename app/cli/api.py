@@ -62,7 +62,7 @@ def _serve(settings: Settings, bound: socket.socket, *, only_webhooks: bool) -> 
     from app.main import create_app  # noqa: PLC0415
 
     config = uvicorn.Config(
-        create_app(settings, only_webhooks=only_webhooks),
+        create_app(settings, only_webhooks=only_webhooks, served=True),
         log_config=None,
         access_log=False,
         server_header=False,
