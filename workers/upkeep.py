@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import structlog
 
 from app.core.errors import TwinlinkError
-from app.sync import confirm, discover, gauges, held, poll, purge, resync, verify
+from app.sync import confirm, discover, gauges, held, monitor, poll, purge, resync, verify
 from app.sync.context import Context
 from workers.pump import Pump
 
@@ -53,6 +53,7 @@ def duties(ctx: Context, pump: Pump, *, sweep_seconds: float) -> list[Duty]:
         Duty("plans", 2.0, lambda: held.run_once(ctx)),
         Duty("discover", 1.0, discover_due),
         Duty("poll", 5.0, poll_due),
+        Duty("monitor", 5.0, lambda: monitor.run_once(ctx)),
         Duty("compare", 60.0, lambda: poll.compare_due(ctx)),
         Duty("verify", 1.0, lambda: verify.run_once(ctx)),
         Duty("gauges", 10.0, lambda: gauges.run_once(ctx)),

@@ -8,6 +8,7 @@
 | outcome_corrected | major | | |
 | audit_broken | critical | yes | |
 | unmanaged_removed | critical | yes | |
+| removal_unclear | major | | |
 | deliveries_rejected | minor, major after ten minutes | then | flagged until a valid one comes |
 | site_identity_changed | major | | looks are refused |
 | site_refused | major | | looks are refused |
@@ -75,6 +76,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "outcome_corrected": Kind("A write that counted as failed had acted"),
     "audit_broken": Kind("The audit does not hold", wakes=True),
     "unmanaged_removed": Kind("A link that is not ours was removed by our account", wakes=True),
+    "removal_unclear": Kind("Whose link our account removed cannot be told"),
     "deliveries_rejected": Kind("Deliveries are rejected", wakes=True, lasting=True),
     "site_identity_changed": Kind("Another Jira answers than the one pinned", lasting=True),
     "site_refused": Kind("A site does not let us in", lasting=True),

@@ -22,8 +22,7 @@ acted, open  neither     in the part that is cut    ``cut``
 acted, open  neither     cannot be told             ``unclear``
 ===========  ==========  =========================  =============
 
-*Adopted*: by an approved plan; *released*: let go since, or put back as somebody else's. ``cut``
-asks for the whole changelog.
+*Adopted*: by an approved plan; *released*: let go since. ``cut`` asks for the whole changelog.
 """
 
 from collections.abc import Sequence

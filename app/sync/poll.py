@@ -14,7 +14,7 @@ import structlog
 from app.core.errors import PermanentError, TransientError
 from app.core.evidence import IssueView
 from app.core.links import ProjectKey, Side
-from app.store import claims, discoveries, polls, running, twins
+from app.store import claims, discoveries, monitor_candidates, polls, running, twins
 from app.store.polls import Due
 from app.store.pool import Connection
 from app.store.running import Running
@@ -129,6 +129,9 @@ async def _take(
 ) -> None:
     """Raise the pairs of these issues, and the issues whose twin field says something new."""
     those = list(here)
+    await monitor_candidates.raise_updated(
+        conn, due.site_id, {it.ref.id: it.updated for it in page}, now
+    )
     paired = {
         it.state.id: await twins.by_issues(
             conn, it.state.id, it.side, [view.ref.id for view in page]

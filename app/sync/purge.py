@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
-from app.store import idempotency, purging
+from app.store import idempotency, monitor, purging
 from app.store.pool import Connection
 from app.sync.context import Context
 
@@ -23,6 +23,7 @@ _PURGES: tuple[Purge, ...] = (
     purging.resyncs,
     purging.marks,
     purging.discoveries,
+    monitor.purge,
     _answers,
 )
 

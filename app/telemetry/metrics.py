@@ -74,6 +74,16 @@ class Metrics:
             "unmanaged_links_removed", "Links removed that were not ours. Must stay 0"
         )
 
+        self.monitor_removals = self._counter(
+            "monitor_removals", "Removals by our account that the monitor judged", "verdict"
+        )
+        self.monitor_unread = self._counter(
+            "monitor_unread", "Issues whose changelog the monitor could not see"
+        )
+        self.monitor_waiting = self._gauge(
+            "monitor_waiting", "Issues whose changelog the monitor has to read"
+        )
+
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"twinlink_{name}", text, labels, registry=self.registry)
 

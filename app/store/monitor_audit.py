@@ -1,0 +1,72 @@
+"""The audit as the monitor reads it: what was written down about removals on a site."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from app.core.links import IssueId, IssueKey, IssueRef, TypeId
+from app.core.monitor import Record, Written
+from app.store.pool import Connection, Row
+
+
+async def removals(
+    conn: Connection, site: str, issues: Iterable[IssueId], since: datetime
+) -> list[Written]:
+    """Every removal at these issues that the audit has from *since* on, with what it says of
+    the link besides. An intent and its outcomes are one; the last outcome counts."""
+    rows = await conn.fetch(
+        """
+        WITH about AS (
+            SELECT * FROM audit WHERE site = $1 AND operation = 'remove' AND at >= $3
+              AND source_id = ANY($2::bigint[])
+            UNION
+            SELECT * FROM audit WHERE site = $1 AND operation = 'remove' AND at >= $3
+              AND destination_id = ANY($2::bigint[]))
+        SELECT min(id) AS id, min(link_id) AS link_id, min(type_id) AS type_id,
+               min(source_id) AS source_id, min(source_key) AS source_key,
+               min(destination_id) AS destination_id, min(destination_key) AS destination_key,
+               min(at) AS since, max(at) FILTER (WHERE status <> 'intended') AS until,
+               (array_agg(status ORDER BY id DESC))[1] AS status
+        FROM about GROUP BY coalesce(intent_id, -id) ORDER BY 1
+        """,
+        site,
+        [int(issue) for issue in issues],
+        since,
+    )
+    records = await _records(conn, site, {row["link_id"] for row in rows} - {None})
+    return [_written(row, records.get(row["link_id"], Record.NOTHING)) for row in rows]
+
+
+async def _records(conn: Connection, site: str, links: Iterable[int]) -> dict[int, Record]:
+    """Management that moved to another connection is no adoption, but leaves an older one as it
+    is; only a person's approval proves that another account's link became ours."""
+    rows = await conn.fetch(
+        """
+        SELECT link_id, (array_agg(operation ORDER BY id DESC))[1] AS last,
+               bool_or(operation = 'adopt' AND plan_id IS NOT NULL) AS approved
+        FROM audit WHERE site = $1 AND link_id = ANY($2::bigint[]) AND status = 'applied'
+          AND operation IN ('adopt', 'release')
+        GROUP BY link_id
+        """,
+        site,
+        list(links),
+    )
+    return {row["link_id"]: _record(row["last"], approved=row["approved"]) for row in rows}
+
+
+def _record(last: str, *, approved: bool) -> Record:
+    if last == "release":
+        return Record.RELEASED
+    return Record.ADOPTED if approved else Record.NOTHING
+
+
+def _written(row: Row, record: Record) -> Written:
+    return Written(
+        id=row["id"],
+        type_id=TypeId(str(row["type_id"])),
+        source=IssueRef(IssueId(str(row["source_id"])), IssueKey(row["source_key"])),
+        destination=IssueRef(IssueId(str(row["destination_id"])), IssueKey(row["destination_key"])),
+        since=row["since"],
+        until=row["until"],
+        acted=row["status"] not in {"noop", "failed"},
+        record=record,
+    )
