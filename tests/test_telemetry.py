@@ -183,13 +183,14 @@ def test_metrics_have_the_names_that_dashboards_use() -> None:
         "deliveries_total", "ingest_seconds", "work_claimed_total", "looks_total", "backlog",
         "jira_requests_total", "jira_request_seconds", "mutations_total", "guard_held_total",
         "guard_limit", "guard_used", "intents_unconfirmed", "unmanaged_links_removed_total",
+        "monitor_removals_total", "monitor_unread_total", "monitor_waiting",
     ):  # fmt: skip
         assert f"# HELP twinlink_{name} " in text
 
 
 def test_labels_cannot_hold_issues_or_people() -> None:
     allowed = {"site", "status", "connection", "state", "endpoint", "operation", "scope",
-               "seconds", "outcome", "impact"}  # fmt: skip
+               "seconds", "outcome", "impact", "verdict"}  # fmt: skip
     metrics = [m for m in vars(Metrics()).values() if hasattr(m, "_labelnames")]
     assert len(metrics) > 10
     assert {label for m in metrics for label in m._labelnames} <= allowed
