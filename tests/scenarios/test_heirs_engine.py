@@ -1,0 +1,161 @@
+"""Several connections on the same sites: one manager a link, and mirrors are never origins."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+
+from app.core.config import Direction
+from app.sandbox import ManualClock
+from tests.support import mixed
+from tests.support.crash import killed
+from tests.support.engine import ACCOUNT, Lab, Station, World
+
+ISSUES = ("P-1", "P-2", "P-3")
+OF_THE_MIRROR = ("P-2", "Blocks", "P-3")
+
+
+@dataclass(slots=True)
+class Trio:
+    """Sites l, m, r, each with P-1 to P-3. Twins: number n of l is n+1 of m and n of r."""
+
+    world: World
+    stations: dict[str, Station]
+
+    async def join(
+        self, left: str, right: str, direction: Direction = Direction.LEFT_TO_RIGHT
+    ) -> int:
+        one, other = self.stations[left], self.stations[right]
+        made = await self.world.connect(left, right, mixed.config(one, other, direction=direction))
+        for number in range(3):
+            await self.world.pair(
+                made, (left, self.key(left, number)), (right, self.key(right, number))
+            )
+        await self.world.settle()
+        return made
+
+    def key(self, station: str, number: int) -> str:
+        return ISSUES[(number + (station == "m")) % 3]
+
+    def link(self, station: str, person: str = "ann") -> int:
+        """The one link of these stories: twin 0 blocks twin 1."""
+        at = self.stations[station]
+        return at.person(person).link(self.key(station, 0), "Blocks", self.key(station, 1)).id
+
+    def unlink(self, station: str, link: int) -> None:
+        self.stations[station].person().unlink(link)
+
+    def ours(self, station: str) -> int:
+        return len(self.stations[station].ours)
+
+    def removed(self) -> int:
+        return sum(
+            len(it.jira.mutations.select("removed", ACCOUNT)) for it in self.stations.values()
+        )
+
+
+@pytest.fixture
+async def trio(lab: Lab) -> AsyncIterator[Trio]:
+    clock = ManualClock()
+    world = lab.world(clock)
+    stations = {
+        name: await world.add_site(name, mixed.site(name, clock, issues=3)) for name in "lmr"
+    }
+    yield Trio(world, stations)
+    await world.aclose()
+
+
+async def test_management_moves_to_the_heir(trio: Trio) -> None:
+    """Two origins, one mirror: when the first goes, the second keeps it."""
+    await trio.join("l", "m")
+    await trio.join("r", "m")
+    one = trio.link("l")
+    await trio.world.settle()
+    other = trio.link("r")
+    await trio.world.settle()
+    assert await trio.world.states() == ["managed", "preexisting"]
+    trio.unlink("l", one)
+    await trio.world.settle()
+    assert trio.ours("m") == 1
+    assert trio.removed() == 0
+    assert await trio.world.states() == ["managed"]
+    handed = [row["operation"] for row in await trio.world.audit() if row["intent_id"] is None]
+    assert sorted(handed) == ["adopt", "release"]
+    trio.unlink("r", other)
+    await trio.world.settle()
+    assert trio.ours("m") == 0
+
+
+async def test_without_an_origin_the_heir_lets_go_too(trio: Trio) -> None:
+    await trio.join("l", "m")
+    await trio.join("r", "m")
+    one, other = trio.link("l"), trio.link("r")
+    await trio.world.settle()
+    trio.unlink("l", one)
+    trio.unlink("r", other)
+    await trio.world.settle()
+    assert trio.ours("m") == 0
+    assert await trio.world.ledger() == []
+
+
+async def test_a_mirror_is_not_mirrored_on(trio: Trio) -> None:
+    await trio.join("l", "m")
+    await trio.join("m", "r", Direction.BOTH)
+    trio.link("l")
+    await trio.world.settle()
+    await trio.world.resync()
+    await trio.world.settle()
+    assert trio.ours("m") == 1
+    assert trio.ours("r") == 0
+
+
+async def test_nor_while_its_own_connection_does_not_know_it_yet(trio: Trio) -> None:
+    """The POST acted and its worker died: until it is confirmed, the link has no ledger row."""
+    await trio.join("l", "m")
+    await trio.join("m", "r", Direction.BOTH)
+    trio.link("l")
+    await trio.world.deliver()
+    async with killed(trio.stations["m"].jira, "POST", "^/issueLink$", acted=True):
+        await trio.world.look()
+    assert trio.ours("m") == 1
+    await trio.world.settle()
+    assert trio.ours("r") == 0
+
+
+async def test_a_triangle_keeps_one_link_a_site(trio: Trio) -> None:
+    for left, right in (("l", "m"), ("m", "r"), ("l", "r")):
+        await trio.join(left, right, Direction.BOTH)
+    made = trio.link("m")
+    await trio.world.settle()
+    assert [len(it.jira.links) for it in trio.stations.values()] == [1, 1, 1]
+    trio.unlink("m", made)
+    await trio.world.settle()
+    await trio.world.resync()
+    await trio.world.settle()
+    assert [len(it.jira.links) for it in trio.stations.values()] == [0, 0, 0]
+    assert await trio.world.ledger() == []
+
+
+async def test_a_ring_of_one_way_connections_ends(trio: Trio) -> None:
+    for left, right in (("l", "m"), ("m", "r"), ("r", "l")):
+        await trio.join(left, right)
+    made = trio.link("l")
+    await trio.world.settle()
+    assert [trio.ours(name) for name in "lmr"] == [0, 1, 0]
+    trio.unlink("l", made)
+    await trio.world.settle()
+    assert [len(it.jira.links) for it in trio.stations.values()] == [0, 0, 0]
+
+
+async def test_what_one_connection_manages_the_other_never_removes(trio: Trio) -> None:
+    """To r the mirror on m is preexisting; its own origin going must not touch it."""
+    await trio.join("l", "m")
+    await trio.join("r", "m")
+    trio.link("l")
+    await trio.world.settle()
+    other = trio.link("r")
+    await trio.world.settle()
+    trio.unlink("r", other)
+    await trio.world.settle()
+    assert trio.ours("m") == 1
+    assert trio.removed() == 0

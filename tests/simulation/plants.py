@@ -1,0 +1,86 @@
+"""Faults to plant in the engine, the incident's first: what a test of the test needs."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from app.core import evidence
+from app.core.evidence import Absent, Present, SideFacts
+from app.core.links import Side
+from app.store.running import Running
+from app.store.work import Claimed
+from app.sync import create, observe, reconcile, remove
+from app.sync.context import Context
+from app.sync.look import Look
+
+
+def remove_what_the_source_lacks(patch: pytest.MonkeyPatch) -> None:
+    """The incident: a link on the destination that the source lacks is an inconsistency."""
+    decisions_for = reconcile.decisions_for
+
+    async def compare(
+        ctx: Context, state: Running, claimed: Iterable[Claimed], **more: Any
+    ) -> tuple[Look, Any]:
+        look, decisions = await decisions_for(ctx, state, claimed, **more)
+        client = await ctx.sites.client(state.site(Side.RIGHT))
+        for link in list(look.listed(Side.RIGHT)):
+            key = look.key_of(Side.RIGHT, link.type_id, link.ends)
+            if key is not None and not isinstance(
+                observe.judge(look, key, Side.LEFT, proven=False), Present
+            ):
+                await client.delete_link(link.id)
+        return look, decisions
+
+    patch.setattr(reconcile, "decisions_for", compare)
+
+
+def take_not_seen_for_gone(patch: pytest.MonkeyPatch) -> None:
+    """An issue that does not come back, a page that fails: no link there."""
+    presence = evidence.presence
+
+    def hasty(facts: SideFacts) -> Any:
+        found = presence(facts)
+        return found if isinstance(found, Present) else Absent({})
+
+    patch.setattr(observe, "presence", hasty)
+    patch.setattr(observe, "glance", hasty)
+
+
+def take_every_new_link_for_ours(patch: pytest.MonkeyPatch) -> None:
+    """A 201 is proof enough."""
+    patch.setattr(create, "authorship", lambda *_: "ours")
+    patch.setattr(remove, "authorship", lambda *_: "ours")
+
+
+def match_by_pair_and_type(patch: pytest.MonkeyPatch) -> None:
+    """Whatever stands in the mirror's place is the mirror."""
+
+    async def any_equal(client: Any, intent: Any) -> Any:
+        ends = intent.wanted.source.id, intent.wanted.destination.id
+        reading = await client.read_issues(list(ends))
+        for view in reading.issues.values():
+            for link in view.links or ():
+                if {link.source.id, link.destination.id} == set(ends):
+                    object.__setattr__(intent.wanted, "link_id", link.id)
+                    return link
+        return None
+
+    patch.setattr(remove, "_re_read", any_equal)
+
+
+def leave_mirrors_behind(patch: pytest.MonkeyPatch) -> None:
+    """Harmless to others, and still not in step."""
+
+    async def nothing(*_: Any) -> None:
+        return None
+
+    patch.setattr(reconcile, "remove_all", nothing)
+
+
+OTHERS = [
+    take_not_seen_for_gone,
+    take_every_new_link_for_ours,
+    match_by_pair_and_type,
+    leave_mirrors_behind,
+]

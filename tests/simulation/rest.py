@@ -1,0 +1,139 @@
+"""At rest: mirrors equal the origins in scope. Rows of ours only name the excuse for a gap."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import permutations
+from typing import Any
+
+from app.core.config import ConnectionConfig, TypePair
+from app.core.links import Side
+from app.store import running, twins
+from app.store.running import Running
+from app.store.twins import Twin
+from tests.support.engine import Station, World
+from tests.support.mixed import PROJECT
+
+RESTING = ("suspended", "orphaned")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One link key of one connection, as the oracle sees it; *at* in terms of each site."""
+
+    types: TypePair
+    source: Twin
+    destination: Twin
+
+    def ids(self, station: Station, side: Side) -> set[int]:
+        """Every equal link that stands on *side*."""
+        type_id = int(self.types.on(side).id)
+        ends = int(self.source.on(side).id), int(self.destination.on(side).id)
+        turned = side is Side.RIGHT and self.types.reversed
+        wanted = [(type_id, *(reversed(ends) if turned else ends))]
+        if self.types.left.symmetric:
+            wanted.append((type_id, *reversed(ends)))
+        triples: dict[Any, int] = {**station.jira.triples}
+        return {triples[it] for it in wanted if it in triples}
+
+    def ever_removed(self, station: Station, side: Side) -> bool:
+        ends = {int(self.source.on(side).id), int(self.destination.on(side).id)}
+        return any(
+            {it.source, it.destination} == ends and it.type_id == int(self.types.on(side).id)
+            for it in station.jira.mutations.select("removed")
+        )
+
+
+@dataclass(slots=True)
+class Rest:
+    """One connection once everything can be seen and nothing is due."""
+
+    world: World
+    state: Running
+    stations: dict[Side, Station]
+    rows: dict[tuple[int, int, int], dict[str, Any]]
+    twins: list[Twin]
+    foreign: dict[Side, set[int]]
+    held: set[tuple[int, int, int]]
+
+    @property
+    def config(self) -> ConnectionConfig:
+        return self.state.config
+
+    def keys(self) -> Iterator[Key]:
+        alive = [it for it in self.twins if it.suspended is None and self._alive(it)]
+        for source, destination in permutations(alive, 2):
+            for types in self.config.link_types:
+                key = Key(types, source, destination)
+                if not types.left.symmetric or int(source.left.id) < int(destination.left.id):
+                    yield key
+
+    def check(self) -> None:
+        for twin in self.twins:
+            if self._alive(twin):
+                inside = all(
+                    self.stations[side].jira.issue(twin.on(side).id).key.startswith(f"{PROJECT}-")
+                    for side in Side
+                )
+                assert inside == (twin.suspended is None), f"scope of {twin}"
+        for key in self.keys():
+            self._check_key(key)
+
+    def _check_key(self, key: Key) -> None:
+        name = int(key.types.left.id), key.source.id, key.destination.id
+        row = self.rows.get(name)
+        seen = {side: key.ids(self.stations[side], side) for side in Side}
+        told = f"{self.state.name} {key} row={row} seen={seen} held={name in self.held}"
+        if row is None:
+            for side in Side:
+                if self.config.direction.allows_origin(side):
+                    assert not seen[side] - self.foreign[side], f"not mirrored: {told}"
+            return
+        assert row["state"] not in RESTING, f"rests for no reason: {told}"
+        origin = Side(row["origin"])
+        if row["state"] == "managed":
+            mirror = row[f"{origin.other}_link_id"]
+            assert mirror in seen[origin.other], f"mirror gone: {told}"
+            assert mirror in self.stations[origin.other].ours, f"not ours: {told}"
+            assert seen[origin] or name in self.held, f"origin gone: {told}"
+        elif row["state"] == "preexisting":
+            assert seen[Side.LEFT], told
+            assert seen[Side.RIGHT], told
+        else:
+            assert seen[Side.LEFT] or seen[Side.RIGHT], f"to be forgotten: {told}"
+            assert any(key.ever_removed(self.stations[side], side) for side in Side), told
+
+    def _alive(self, twin: Twin) -> bool:
+        return all(self.stations[side].jira.find(twin.on(side).id) is not None for side in Side)
+
+
+async def resting(world: World, connection: int) -> Rest | None:
+    async with world.database.connection() as conn:
+        state = await running.load(conn, connection)
+        ids = await twins.page(conn, connection, after=0, limit=1000)
+        pairs = await twins.by_ids(conn, connection, ids)
+    if state is None:
+        return None
+    by_id = {it.id: it for it in world.stations.values()}
+    ledger = await world.ledger()
+    return Rest(
+        world,
+        state,
+        {side: by_id[state.site(side)] for side in Side},
+        {_name(row): row for row in ledger if row["connection_id"] == connection},
+        list(pairs.values()),
+        {side: _managed_elsewhere(ledger, connection, state.site(side)) for side in Side},
+        {_name(row) for row in await world.held()},
+    )
+
+
+def _name(row: dict[str, Any]) -> tuple[int, int, int]:
+    return row["left_type_id"], row["source_twin_id"], row["destination_twin_id"]
+
+
+def _managed_elsewhere(ledger: list[dict[str, Any]], connection: int, site: int) -> set[int]:
+    found = set()
+    for row in ledger:
+        managed = "managed" in (row["state"], row["former"])
+        if managed and row["connection_id"] != connection and row["mirror_site_id"] == site:
+            found.add(row["right_link_id" if row["origin"] == "left" else "left_link_id"])
+    return found
