@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
@@ -27,6 +27,8 @@ from app.sync.connection_admin import ConnectionAdmin
 from app.sync.connection_switches import Switches
 from app.sync.context import Context
 from app.sync.inbox import Inbox
+from app.sync.notify import Targets
+from app.sync.permit import Permit
 from app.sync.site_access import access
 from app.sync.site_admin import SiteAdmin
 from app.sync.sites import Sites
@@ -62,11 +64,23 @@ class Services:
     metrics: Metrics
     clock: Clock
     engine: str
+    permit: Permit = field(default_factory=Permit)
 
     @property
     def context(self) -> Context:
         """What the use cases of the workers take."""
-        return Context(self.database, self.sites, self.metrics, self.clock, self.engine)
+        return Context(
+            self.database, self.sites, self.metrics, self.clock, self.engine, self.permit
+        )
+
+    @property
+    def targets(self) -> Targets:
+        """Whom messages go to."""
+        notify, page = (
+            [url.get_secret_value() for url in urls]
+            for urls in (self.settings.notify_urls, self.settings.page_urls)
+        )
+        return Targets.of(notify, page, self.settings.notify_per_minute)
 
     @property
     def site_admin(self) -> SiteAdmin:
@@ -123,12 +137,17 @@ async def open_services(
             await clock.refresh(database)
         redis = await _open_redis(settings, stack)
         budget: Budget = SharedBudget(redis) if redis is not None else LocalBudget()
-        build = partial(build_client, settings=settings, budget=budget, metrics=metrics)
+        permit = Permit()
+        build = partial(
+            build_client, settings=settings, budget=budget, metrics=metrics, permit=permit
+        )
         sites = Sites(_loader(database, vault), build)
         stack.push_async_callback(sites.aclose)
         wake = _open_wake(settings, metrics)
         stack.push_async_callback(wake.aclose)
-        yield Services(settings, database, vault, sites, wake, redis, metrics, clock, ENGINE)
+        yield Services(
+            settings, database, vault, sites, wake, redis, metrics, clock, ENGINE, permit
+        )
 
 
 def build_inbox(services: Services) -> Inbox:
@@ -144,7 +163,12 @@ def build_inbox(services: Services) -> Inbox:
 
 
 def build_client(
-    to: SiteAccess, *, settings: Settings, budget: Budget | None, metrics: Metrics
+    to: SiteAccess,
+    *,
+    settings: Settings,
+    budget: Budget | None,
+    metrics: Metrics,
+    permit: Permit | None = None,
 ) -> JiraClient:
     def observe(record: CallRecord) -> None:
         status = str(record.status or record.outcome)
@@ -155,7 +179,7 @@ def build_client(
         to,
         budget=budget,
         observe=observe,
-        read_only=settings.read_only,
+        read_only=lambda: settings.read_only or (permit is not None and not permit.granted),
         allow_private=settings.allow_private_sites,
         ca_file=str(settings.ca_file) if settings.ca_file else None,
         timeout_seconds=settings.jira_timeout_seconds,

@@ -3,13 +3,16 @@
 import asyncio
 import signal
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 import structlog
 
+from app.core.errors import TransientError
 from app.settings import Settings
+from app.sync import notify
 from app.sync.clock import DatabaseClock
+from app.sync.installation_watch import InstallationWatch
 from app.sync.reconcile import Pass, run_once
 from app.wiring import Services, open_services
 from workers import probes, upkeep, wakes
@@ -61,11 +64,18 @@ async def serve(services: Services, stop: Stop) -> None:
     async def one_pass() -> Pass:
         return await run_once(ctx, size=settings.claim_size, lease=settings.lease_seconds)
 
+    watch = InstallationWatch(ctx, settings.installation)
+    with suppress(TransientError):  # the permit stays refused until a look succeeds
+        await watch.run_once()
     pump = Pump(one_pass, runners=settings.worker_concurrency, size=settings.claim_size)
     async with AsyncExitStack() as stack:
         tasks = [
             asyncio.create_task(upkeep.keep(duty))
-            for duty in upkeep.duties(ctx, pump, sweep_seconds=settings.sweep_seconds)
+            for duty in (
+                *upkeep.duties(ctx, pump, sweep_seconds=settings.sweep_seconds),
+                upkeep.Duty("installation", 60.0, watch.run_once),
+                upkeep.Duty("notify", 2.0, lambda: notify.run_once(ctx, services.targets)),
+            )
         ]
         if settings.redis_url is not None:
             url = settings.redis_url.get_secret_value()

@@ -8,7 +8,18 @@ from dataclasses import dataclass
 import structlog
 
 from app.core.errors import TwinlinkError
-from app.sync import confirm, discover, gauges, held, monitor, poll, purge, resync, verify
+from app.sync import (
+    confirm,
+    discover,
+    gauges,
+    held,
+    incident_watch,
+    monitor,
+    poll,
+    purge,
+    resync,
+    verify,
+)
 from app.sync.context import Context
 from workers.pump import Pump
 
@@ -56,6 +67,7 @@ def duties(ctx: Context, pump: Pump, *, sweep_seconds: float) -> list[Duty]:
         Duty("monitor", 5.0, lambda: monitor.run_once(ctx)),
         Duty("compare", 60.0, lambda: poll.compare_due(ctx)),
         Duty("verify", 1.0, lambda: verify.run_once(ctx)),
+        Duty("incidents", 10.0, lambda: incident_watch.run_once(ctx)),
         Duty("gauges", 10.0, lambda: gauges.run_once(ctx)),
         Duty("purge", 300.0, lambda: purge.run_once(ctx)),
         Duty("audit_heads", 3600.0, lambda: verify.log_heads(ctx)),

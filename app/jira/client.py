@@ -60,7 +60,8 @@ class JiraClient:
     """One site. Safe to share between tasks; close it with `aclose`.
 
     ``http`` replaces the network in tests; without it the address guard applies unless
-    ``allow_private``. ``observe`` is called once per request that was sent.
+    ``allow_private``. ``observe`` is called once per request that was sent; ``read_only``, where
+    it can change, before every write.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class JiraClient:
         *,
         budget: Budget | None = None,
         observe: Observer | None = None,
-        read_only: bool = False,
+        read_only: bool | Callable[[], bool] = False,
         allow_private: bool = False,
         ca_file: str | None = None,
         timeout_seconds: float = 20.0,
@@ -77,7 +78,7 @@ class JiraClient:
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self.site = site
-        self._read_only = read_only
+        self._read_only = read_only if callable(read_only) else lambda: read_only
         self._now = now
         self._assurance = Assurance(self._check_pins, now)
         self._transport = Transport(
@@ -270,7 +271,7 @@ class JiraClient:
         return await self._webhooks.remove(webhook_id)
 
     def _refuse_if_read_only(self) -> None:
-        if self._read_only:
+        if self._read_only():
             raise PermanentError("read_only")
 
     def _note(self, error: TwinlinkError) -> None:

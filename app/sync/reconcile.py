@@ -53,7 +53,10 @@ class Pass:
 
 
 async def run_once(ctx: Context, *, size: int, lease: float) -> Pass:
-    """Claim up to *size* pairs, look at them and settle them. ``Pass(0, 0)``: nothing is due."""
+    """Claim up to *size* pairs, look at them and settle them. ``Pass(0, 0)``: nothing is due, or
+    this process may not write and leaves them to others."""
+    if not ctx.permit.granted:
+        return Pass(0, 0)
     async with ctx.database.transaction() as conn:
         claimed = await work.claim(conn, now=ctx.clock(), size=size, lease=lease)
     ctx.metrics.work_claimed.inc(len(claimed))

@@ -61,7 +61,8 @@ async def reserve(ctx: Context, look: Look, proposals: Sequence[Proposal]) -> Re
         if removing:
             await running.lock_sites(conn, {it.wanted.site for it in proposals})
         state = await running.lock(conn, look.running.id)
-        if state is None or state.paused or state.revision != look.running.revision:
+        stale = state is None or state.paused or state.revision != look.running.revision
+        if state is None or stale or not ctx.permit.granted:
             out.refused = {it.key: "stale" for it in proposals}
             return out
         sound = await _sound(conn, ctx, look, state, proposals, out)

@@ -1,0 +1,82 @@
+"""Whether this process and this database belong together, and whether time went back.
+
+A copy of production's database in a test environment must not touch production's Jira: a process
+that is told to be another installation than the database's, or none, writes nothing. And a
+database that was restored, or lost what a failed primary had, may know less than Jira shows: its
+live connections hold every removal until a person has looked.
+"""
+
+import structlog
+
+from app.store import connections, database_identity, guard_facts, installation
+from app.store.database_identity import Identity
+from app.store.pool import Connection
+from app.sync.context import Context
+from app.sync.incidents import open_or_note
+
+_LOG = structlog.get_logger(__name__)
+
+UNCHECKED = "unchecked"
+MISMATCH = "installation_mismatch"
+
+
+class InstallationWatch:
+    """One per worker process. It refuses the process's permit until the first look."""
+
+    def __init__(self, ctx: Context, named: str | None) -> None:
+        self._ctx = ctx
+        self._named = named
+        self._beat = 0
+        ctx.permit.refuse(UNCHECKED)
+
+    async def run_once(self) -> bool:
+        """One look; answers whether this process may write."""
+        ctx = self._ctx
+        async with ctx.database.transaction() as conn:
+            stored = await installation.ensure(conn, self._named)
+            if stored != self._named:
+                await self._refuse(conn, stored)
+            else:
+                await self._compare(conn)
+                await guard_facts.started(conn, ctx.engine, ctx.clock())
+        if stored == self._named:
+            ctx.permit.grant()
+        return ctx.permit.granted
+
+    async def _refuse(self, conn: Connection, stored: str) -> None:
+        ctx = self._ctx
+        ctx.permit.refuse(MISMATCH)
+        configured = self._named or "nothing"
+        _LOG.error(MISMATCH, configured=configured, stored=stored, hint="set TWINLINK_INSTALLATION")
+        await open_or_note(
+            conn,
+            MISMATCH,
+            now=ctx.clock(),
+            detail={"configured": configured, "stored": stored},
+            impact="major",
+        )
+
+    async def _compare(self, conn: Connection) -> None:
+        here = await database_identity.seen(conn)
+        if self._sign(await database_identity.stored(conn), here) is not None:
+            # Under the lock that every intent takes: what follows holds for all of them.
+            await connections.lock_all(conn)
+            sign = self._sign(await database_identity.stored(conn), here)
+            if sign is not None:
+                await self._hold(conn, sign)
+        self._beat = await database_identity.store(conn, here)
+
+    def _sign(self, stored: Identity, here: Identity) -> str | None:
+        """How it shows. A beat below one that this process has seen: a dump was put back."""
+        return stored.differs(here) or ("beat" if stored.beat < self._beat else None)
+
+    async def _hold(self, conn: Connection, sign: str) -> None:
+        names = await database_identity.hold_removals(conn)
+        _LOG.error("database_went_back", sign=sign, connections=names)
+        await open_or_note(
+            conn,
+            "database_went_back",
+            now=self._ctx.clock(),
+            detail={"sign": sign, "connections": len(names)},
+            impact="major",
+        )
