@@ -73,7 +73,7 @@ def _on_permanent(_request: Request, error: Exception) -> Response:
     status = KINDS[code].status if code in KINDS else 500
     if isinstance(error, Refused) and status < 500:
         return problems.response(Problem(code, error.detail, errors=error.problems))
-    if status in {404, 409}:
+    if status in {404, 409, 410}:
         return problems.response(Problem(code))
     _LOG.error("unexpected_error", code=code)
     return problems.response(Problem("internal"))

@@ -61,6 +61,11 @@ def whole_page(request: Request, limit: Limit = 1000, cursor: Cursor = None) -> 
     return _page(request, limit, cursor)
 
 
+def first_page(path: str) -> Page:
+    """For an answer that shows what is at another address: its cursor continues there."""
+    return Page(1000, None, _digest(path, {}))
+
+
 def _page(request: Request, limit: int, cursor: str | None) -> Page:
     filters = {
         name: value

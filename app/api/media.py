@@ -1,6 +1,6 @@
-"""Media types of requests and answers, as far as refusing a wrong one needs it."""
+"""Media types of requests and answers: refusing a wrong one, choosing among several."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 _ALWAYS = ("application/problem+json",)
 
@@ -18,6 +18,25 @@ def accepts(header: str | None, produces: Iterable[str]) -> bool:
         return True
     offered = (*produces, *_ALWAYS)
     return any(_matches(item, media) for item in header.split(",") for media in offered)
+
+
+def preferred(header: str | None, produces: Sequence[str]) -> str:
+    """Which of *produces* an ``Accept`` header would have; the first where it does not mind."""
+    items = sorted((header or "*/*").split(","), key=_weight, reverse=True)
+    found = (media for item in items for media in produces if _matches(item, media))
+    return next(found, produces[0])
+
+
+def _weight(item: str) -> float:
+    """The ``q`` of one item; what cannot be read counts as wanted least."""
+    for param in item.split(";")[1:]:
+        name, _, value = param.strip().partition("=")
+        if name.strip().lower() == "q":
+            try:
+                return float(value)
+            except ValueError:
+                return 0.0
+    return 1.0
 
 
 def _matches(item: str, media: str) -> bool:

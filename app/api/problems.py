@@ -68,6 +68,11 @@ KINDS: Final[Mapping[str, Kind]] = {
     "concurrent_change": Kind(409, "Somebody else changed it at the same time"),
     "write_in_progress": Kind(409, "A link is being written; try again in a minute"),
     "resync_over": Kind(409, "The resync is over"),
+    "plan_not_sealed": Kind(409, "The plan cannot be decided: it gathers, or is only shown"),
+    "plan_digest": Kind(409, "The plan is not the one that was reviewed"),
+    "plan_decided": Kind(409, "The plan is decided"),
+    "second_owner": Kind(409, "Another owner has to approve it too"),
+    "plan_expired": Kind(410, "The plan was not decided in time"),
     # What failed
     "internal": Kind(500, "Something went wrong here"),
     "site_unavailable": Kind(503, "The site does not answer"),

@@ -73,6 +73,8 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
     ("GET", "/resyncs/{id}/events"): _VIEW,
     ("GET", "/plans"): _VIEW,
     ("GET", "/plans/{id}"): _VIEW,
+    ("POST", "/plans/{id}/approval"): _APPROVE,
+    ("POST", "/plans/{id}/rejection"): _APPROVE,
     # What happened
     ("GET", "/audit"): _VIEW,
     ("GET", "/audit/export"): _VIEW,

@@ -113,6 +113,8 @@ class ConnectionConfig:
     on_issue_deleted: OnIssueDeleted = OnIssueDeleted.KEEP
     guard: GuardLimits = GuardLimits()
     twins: TwinSource = TwinSource()
+    # How many owners a plan needs to be applied.
+    approvals: int = 1
 
     def end(self, side: Side) -> End:
         return self.left if side is Side.LEFT else self.right
@@ -144,6 +146,8 @@ class ConnectionConfig:
             twins=TwinSource(
                 twins["source"], Side(twins["side"]) if twins["side"] else None, twins["field"]
             ),
+            # Revisions of before there was a choice have no such field.
+            approvals=stored.get("approvals", 1),
         )
 
 
@@ -155,6 +159,7 @@ def problems(config: ConnectionConfig) -> list[Problem]:
         *_window_problems("/guard/hour", config.guard.hour, HOUR_MAX),
         *_window_problems("/guard/day", config.guard.day, DAY_MAX),
         *_twin_problems(config.twins),
+        *_approval_problems(config.approvals),
     ]
 
 
@@ -201,3 +206,8 @@ def _twin_problems(twins: TwinSource) -> Iterable[Problem]:
         yield Problem("/twins", "a field source needs side and field")
     if twins.source == "api" and (twins.side is not None or twins.field):
         yield Problem("/twins", "an api source has neither side nor field")
+
+
+def _approval_problems(approvals: int) -> Iterable[Problem]:
+    if approvals not in (1, 2):
+        yield Problem("/approvals", "1 or 2")

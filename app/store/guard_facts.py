@@ -64,7 +64,7 @@ async def _held(conn: Connection, connection_id: int) -> int:
     total: int = await conn.fetchval(
         """SELECT count(*) FROM plan_changes x JOIN plans p ON p.id = x.plan_id
            WHERE p.connection_id = $1 AND p.kind = 'removals'
-             AND p.status IN ('gathering', 'held') AND x.result IS NULL""",
+             AND p.status IN ('gathering', 'held', 'approved') AND x.result IS NULL""",
         connection_id,
     )
     return total

@@ -10,7 +10,8 @@ _STATUS = """
         (SELECT count(*) FROM resyncs r
           WHERE r.connection_id = $1 AND r.status IN ('queued', 'running')) AS resyncs,
         (SELECT count(*) FROM plan_changes pc JOIN plans p ON p.id = pc.plan_id
-          WHERE p.connection_id = $1 AND p.kind = 'removals' AND p.status IN ('gathering', 'held')
+          WHERE p.connection_id = $1 AND p.kind = 'removals'
+            AND p.status IN ('gathering', 'held', 'approved')
             AND pc.result IS NULL) AS held,
         (SELECT count(*) FROM intents i
           WHERE i.connection_id = $1 AND i.state = 'open'

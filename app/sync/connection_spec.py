@@ -39,6 +39,7 @@ class ConnectionSpec:
     on_issue_deleted: OnIssueDeleted
     guard: GuardLimits
     twins: TwinSource
+    approvals: int = 1
 
     def end(self, side: Side) -> End:
         return self.left if side is Side.LEFT else self.right
@@ -53,6 +54,7 @@ class ConnectionSpec:
             on_issue_deleted=self.on_issue_deleted,
             guard=self.guard,
             twins=self.twins,
+            approvals=self.approvals,
         )
 
 

@@ -42,7 +42,8 @@ async def delete_connection(
         await conn.execute("DELETE FROM twin_claims WHERE connection_id = $1", connection_id)
         await conn.execute(
             """UPDATE plans SET status = 'expired', decided_at = $2, decided_by = $3
-               WHERE connection_id = $1 AND status IN ('gathering', 'held', 'shadow')""",
+               WHERE connection_id = $1
+                 AND status IN ('gathering', 'held', 'approved', 'shadow')""",
             connection_id,
             now,
             actor,

@@ -19,7 +19,12 @@ ADMIN_ONLY = {
     ("POST", "/tokens"),
     ("DELETE", "/tokens/{id}"),
 }
-APPROVER = {("PUT", "/connections/{name}/mode"), ("POST", "/connections/{name}/guard/reset")}
+APPROVER = {
+    ("PUT", "/connections/{name}/mode"),
+    ("POST", "/connections/{name}/guard/reset"),
+    ("POST", "/plans/{id}/approval"),
+    ("POST", "/plans/{id}/rejection"),
+}
 
 
 def url(path: str) -> str:

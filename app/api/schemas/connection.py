@@ -69,6 +69,7 @@ class ConfigAnswer(Answer):
     on_issue_deleted: Literal["keep", "remove"]
     guard: GuardLimitsAnswer
     twins: TwinsAnswer
+    approvals: int = Field(description="How many owners a plan needs to be applied")
 
     @classmethod
     def of(cls, config: ConnectionConfig) -> "ConfigAnswer":

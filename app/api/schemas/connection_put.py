@@ -89,6 +89,9 @@ class ConnectionPut(Body):
     on_issue_deleted: Literal["keep", "remove"] = "keep"
     guard: GuardBody = GuardBody()
     twins: Annotated[ApiTwins | FieldTwins, Field(discriminator="source")] = ApiTwins(source="api")
+    approvals: int = Field(
+        default=1, ge=1, le=2, description="2: a plan is applied once two owners approved it"
+    )
 
     def spec(self) -> ConnectionSpec:
         return ConnectionSpec(
@@ -100,6 +103,7 @@ class ConnectionPut(Body):
             on_issue_deleted=OnIssueDeleted(self.on_issue_deleted),
             guard=self.guard.value(),
             twins=self.twins.value(),
+            approvals=self.approvals,
         )
 
 

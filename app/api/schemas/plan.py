@@ -5,12 +5,17 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from app.api.schemas.base import Answer, Issue, JsonObject
+from app.api.schemas.base import Answer, Body, Issue, JsonObject, Note, Text
 from app.store.pool import Row
 
 Status = Literal[
     "gathering", "held", "approved", "applying", "applied", "rejected", "expired", "shadow"
 ]
+
+
+class Decision(Body):
+    digest: Text = Field(description="Of the plan as it was reviewed")
+    note: Note = ""
 
 
 class Counts(Answer):
@@ -46,7 +51,7 @@ class Change(Answer):
 class PlanSummary(Answer):
     id: str
     connection: str
-    kind: Literal["removals", "shadow", "dry_run"]
+    kind: Literal["removals", "shadow", "dry_run", "restore", "undo", "rescue", "adoption"]
     digest: str | None = Field(description="Of the sealed plan; null while it gathers")
     status: Status
     reason: str
@@ -55,6 +60,8 @@ class PlanSummary(Answer):
     created_at: datetime
     sealed_at: datetime | None
     expires_at: datetime | None
+    approved_at: datetime | None = Field(description="By the first of two owners")
+    approved_by: str | None
     decided_at: datetime | None
     decided_by: str | None
     note: str

@@ -1,0 +1,227 @@
+"""Approve, reject, expire, second owner: a person decides about exactly what was shown."""
+
+from typing import Any
+
+import pytest
+
+from app.api.roles import V1
+from tests.api.conftest import connection_body
+from tests.api.flow import AB, Flow
+
+CHAIN = [("A-1", "Blocks", "A-2"), ("A-2", "Blocks", "A-3")]
+
+
+async def held_plan(flow: Flow) -> dict[str, Any]:
+    """Two mirrors whose origins are gone, in review: a sealed plan."""
+    await flow.mode("review")
+    for origin in await flow.mirrored(*CHAIN):
+        flow.ann.unlink(origin)
+    await flow.compare()
+    return await flow.sealed()
+
+
+async def test_an_approval_applies_exactly_this_plan(flow: Flow) -> None:
+    plan = await held_plan(flow)
+    url = f"{V1}/plans/{plan['id']}"
+    other = flow.ann.link("A-4", "Blocks", "A-5")
+    await flow.compare()
+    flow.ann.unlink(other)
+    await flow.compare()
+    assert len(flow.mirrors) == 3
+    approved = await flow.call(
+        "POST", f"{url}/approval", {"digest": plan["digest"], "note": "looked at both"}
+    )
+    assert (approved["status"], approved["note"]) == ("applying", "looked at both")
+    assert (approved["decided_by"], approved["approved_by"]) == ("bootstrap", None)
+    assert approved["changes"] == plan["changes"]
+    await flow.run()
+    shown = await flow.call("GET", url)
+    assert shown["status"] == "applied"
+    assert {change["result"].partition(":")[0] for change in shown["changes"]} == {"applied"}
+    assert len(flow.mirrors) == 1, "what came later waits in the next plan"
+    audit = (await flow.call("GET", f"{V1}/audit?plan={plan['id']}"))["items"]
+    assert len(audit) == 4, "each removal's intent and outcome name the plan"
+
+
+async def test_what_no_longer_holds_is_skipped_and_said(flow: Flow) -> None:
+    plan = await held_plan(flow)
+    flow.ann.link("A-1", "Blocks", "A-2")
+    await flow.call("POST", f"{V1}/plans/{plan['id']}/approval", {"digest": plan["digest"]})
+    await flow.run()
+    shown = await flow.call("GET", f"{V1}/plans/{plan['id']}")
+    results = {it["source"]["key"]: it["result"].partition(":")[0] for it in shown["changes"]}
+    assert results == {"B-1": "skipped", "B-2": "applied"}
+    assert len(flow.mirrors) == 1
+
+
+async def test_a_rejection_keeps_the_links_for_good(flow: Flow) -> None:
+    plan = await held_plan(flow)
+    url = f"{V1}/plans/{plan['id']}"
+    rejected = await flow.call("POST", f"{url}/rejection", {"digest": plan["digest"]})
+    assert rejected["status"] == "rejected"
+    await flow.mode("live")
+    await flow.compare()
+    await flow.compare()
+    assert len(flow.mirrors) == 2
+    links = (await flow.call("GET", f"{AB}/links"))["items"]
+    assert {link["state"] for link in links} == {"detached"}
+
+
+async def test_a_decision_is_made_once(flow: Flow) -> None:
+    plan = await held_plan(flow)
+    body = {"digest": plan["digest"]}
+    await flow.call("POST", f"{V1}/plans/{plan['id']}/rejection", body)
+    for what in ("approval", "rejection"):
+        again = await flow.client.post(f"{V1}/plans/{plan['id']}/{what}", json=body)
+        assert (again.status_code, again.json()["code"]) == (409, "plan_decided")
+
+
+@pytest.mark.parametrize("what", ["approval", "rejection"])
+async def test_refusals(flow: Flow, what: str) -> None:
+    plan = await held_plan(flow)
+    url = f"{V1}/plans/{plan['id']}/{what}"
+    another = await flow.client.post(url, json={"digest": "0" * 64})
+    assert (another.status_code, another.json()["code"]) == (409, "plan_digest")
+    digest = {"digest": plan["digest"]}
+    for missing in (f"{V1}/plans/999/{what}", f"{V1}/plans/x/{what}"):
+        unknown = await flow.client.post(missing, json=digest)
+        assert (unknown.status_code, unknown.json()["code"]) == (404, "plan_unknown")
+    bodies: list[Any] = [{}, {"digest": 1}, {"digest": ""}, {**digest, "force": True}, [], None]
+    for body in [*bodies, {**digest, "note": "x" * 2001}, {**digest, "note": "\x00"}]:
+        assert (await flow.client.post(url, json=body)).status_code == 422
+    operator = await flow.api.token("operator")
+    assert (await operator.post(url, json=digest)).status_code == 403
+    elsewhere = await flow.api.token("approver", connections=["other"])
+    assert (await elsewhere.post(url, json=digest)).status_code == 404
+    assert [it["id"] for it in await flow.plans("held")] == [plan["id"]], "it still waits"
+    approver = await flow.api.token("approver", connections=["ab"])
+    done = await approver.post(url, json=digest)
+    assert done.status_code == 200
+    assert done.json()["decided_by"] == "approver of the tests"
+
+
+@pytest.mark.parametrize("what", ["approval", "rejection"])
+async def test_a_week_is_the_end_of_it(flow: Flow, what: str) -> None:
+    """Both once the time is over and once the plan is marked so; then it is planned anew."""
+    plan = await held_plan(flow)
+    url, body = f"{V1}/plans/{plan['id']}/{what}", {"digest": plan["digest"]}
+    await flow.db.execute("UPDATE plans SET expires_at = now() - interval '1 second'")
+    late = await flow.client.post(url, json=body)
+    assert (late.status_code, late.json()["code"]) == (410, "plan_expired")
+    await flow.run()
+    assert (await flow.call("GET", f"{V1}/plans/{plan['id']}"))["status"] == "expired"
+    assert (await flow.client.post(url, json=body)).status_code == 410
+    anew = await flow.sealed()
+    assert anew["id"] != plan["id"]
+    assert anew["counts"] == plan["counts"]
+    assert len(flow.mirrors) == 2
+
+
+async def test_what_is_only_shown_cannot_be_decided(flow: Flow) -> None:
+    flow.ann.link("A-1", "Blocks", "A-2")
+    await flow.compare()
+    [shadow] = await flow.plans("shadow")
+    for what in ("approval", "rejection"):
+        url = f"{V1}/plans/{shadow['id']}/{what}"
+        refused = await flow.client.post(url, json={"digest": "0" * 64})
+        assert (refused.status_code, refused.json()["code"]) == (409, "plan_not_sealed")
+
+
+async def test_a_gathering_plan_cannot_be_decided(flow: Flow) -> None:
+    await flow.mode("review")
+    [origin] = await flow.mirrored(CHAIN[0])
+    flow.ann.unlink(origin)
+    await flow.compare()
+    [plan] = await flow.plans("gathering")
+    url = f"{V1}/plans/{plan['id']}/approval"
+    refused = await flow.client.post(url, json={"digest": "0" * 64})
+    assert (refused.status_code, refused.json()["code"]) == (409, "plan_not_sealed")
+
+
+async def two_owners(flow: Flow) -> None:
+    stored = await flow.call("PUT", AB, connection_body(approvals=2))
+    assert (stored["approvals"], stored["revision"]) == (2, 2)
+    await flow.run()
+
+
+async def test_two_owners(flow: Flow) -> None:
+    await two_owners(flow)
+    plan = await held_plan(flow)
+    url, body = f"{V1}/plans/{plan['id']}/approval", {"digest": plan["digest"]}
+    ann = await flow.api.token("approver", owner="Ann")
+    first = (await ann.post(url, json={**body, "note": "fine"})).json()
+    assert (first["status"], first["approved_by"]) == ("approved", "Ann")
+    assert (first["decided_by"], first["decided_at"]) == (None, None)
+    assert first["approved_at"] is not None
+    await flow.compare()
+    assert len(flow.mirrors) == 2, "one is not enough, and nothing is held twice"
+    assert await flow.plans("gathering") == []
+    for spelt in ("Ann", "ann "):
+        other_token = await flow.api.token("admin", owner=spelt)
+        again = await other_token.post(url, json=body)
+        assert (again.status_code, again.json()["code"]) == (409, "second_owner")
+    bob = await flow.api.token("approver", owner="Bob")
+    wrong = await bob.post(url, json={"digest": "0" * 64})
+    assert wrong.json()["code"] == "plan_digest"
+    second = (await bob.post(url, json={**body, "note": "fine too"})).json()
+    assert (second["status"], second["approved_by"]) == ("applying", "Ann")
+    assert (second["decided_by"], second["note"]) == ("Bob", "fine\nfine too")
+    await flow.run()
+    assert flow.mirrors == []
+
+
+async def test_a_plan_that_one_approved_can_be_rejected_and_expires(flow: Flow) -> None:
+    await two_owners(flow)
+    plan = await held_plan(flow)
+    url, body = f"{V1}/plans/{plan['id']}", {"digest": plan["digest"]}
+    await flow.call("POST", f"{url}/approval", body)
+    await flow.db.execute("UPDATE plans SET expires_at = now() - interval '1 second'")
+    await flow.run()
+    assert (await flow.call("GET", url))["status"] == "expired"
+    plan = await flow.sealed()
+    url, body = f"{V1}/plans/{plan['id']}", {"digest": plan["digest"]}
+    await flow.call("POST", f"{url}/approval", body)
+    assert (await flow.call("POST", f"{url}/rejection", body))["status"] == "rejected"
+    await flow.compare()
+    assert len(flow.mirrors) == 2
+
+
+@pytest.mark.parametrize("approvals", [0, 3, "2", True, None, 1.5])
+async def test_one_owner_or_two(flow: Flow, approvals: Any) -> None:
+    refused = await flow.client.put(AB, json=connection_body(approvals=approvals))
+    assert refused.status_code == 422
+    assert (await flow.call("GET", AB))["approvals"] == 1
+
+
+async def test_the_guard_is_armed_when_its_last_plan_is_decided(flow: Flow) -> None:
+    """Tripped by a tight limit: one removal goes, the other waits, and its decision re-arms."""
+    window = {"share": 0.001, "min": 1, "max": 1}
+    await flow.call("PUT", AB, connection_body(guard={"hour": window, "day": window}))
+    await flow.mode("live")
+    for origin in await flow.mirrored(*CHAIN):
+        flow.ann.unlink(origin)
+    await flow.compare()
+    assert len(flow.mirrors) == 1
+    assert (await flow.call("GET", AB))["guard"]["state"] == "tripped"
+    plan = await flow.sealed()
+    await flow.call("POST", f"{V1}/plans/{plan['id']}/approval", {"digest": plan["digest"]})
+    await flow.run()
+    assert flow.mirrors == [], "outside the windows"
+    guard = (await flow.call("GET", AB))["guard"]
+    assert guard["state"] == "armed"
+    assert {window["used"] for window in guard["windows"] if window["scope"] != "site_hour"} == {0}
+
+
+async def test_a_reset_arms_it_and_leaves_the_sealed_plan(flow: Flow) -> None:
+    window = {"share": 0.001, "min": 1, "max": 1}
+    await flow.call("PUT", AB, connection_body(guard={"hour": window, "day": window}))
+    await flow.mode("live")
+    for origin in await flow.mirrored(*CHAIN):
+        flow.ann.unlink(origin)
+    await flow.compare()
+    plan = await flow.sealed()
+    shown = await flow.call("POST", f"{AB}/guard/reset")
+    assert shown["guard"]["state"] == "armed"
+    await flow.compare()
+    assert len(flow.mirrors) == 1, "what a sealed plan holds waits for its decision"
+    assert [it["id"] for it in await flow.plans("held")] == [plan["id"]]
