@@ -2,11 +2,11 @@
 
 import asyncio
 from typing import Any
-from urllib.parse import urlsplit
 
 import structlog
-from arq.connections import RedisSettings
+from arq.connections import ArqRedis
 from arq.worker import Worker
+from redis.asyncio import ConnectionPool
 from redis.exceptions import RedisError
 
 from app.telemetry import Metrics
@@ -14,6 +14,8 @@ from workers.pump import Pump
 from workers.tasks import work
 
 _LOG = structlog.get_logger(__name__)
+
+_CONNECT_SECONDS = 2.0
 
 # arq waits this long between looks at its queue. Wake-up latency is half of it on average.
 _LONGEST_PAUSE = 5.0
@@ -23,7 +25,8 @@ async def listen(url: str, pump: Pump, metrics: Metrics, *, poll_delay: float) -
     """Take wake-ups for ever. arq ends on an outage of Redis, so it is begun anew."""
     pause = 0.1
     while True:
-        worker = _worker(url, pump, metrics, poll_delay)
+        redis = _redis(url)
+        worker = _worker(redis, pump, metrics, poll_delay)
         started = asyncio.get_running_loop().time()
         try:
             await worker.async_run()
@@ -35,20 +38,20 @@ async def listen(url: str, pump: Pump, metrics: Metrics, *, poll_delay: float) -
             metrics.redis_up.set(0)
             _LOG.warning("wake_ups_away", error=type(error).__name__)
         finally:
-            await _close(worker)
+            await _close(worker, redis)
         lasted = asyncio.get_running_loop().time() - started
         pause = 0.1 if lasted > _LONGEST_PAUSE else min(_LONGEST_PAUSE, pause * 2)
         await asyncio.sleep(pause)
 
 
-def _worker(url: str, pump: Pump, metrics: Metrics, poll_delay: float) -> Worker:
+def _worker(redis: ArqRedis, pump: Pump, metrics: Metrics, poll_delay: float) -> Worker:
     async def up(ctx: dict[Any, Any]) -> None:  # noqa: ARG001 - arq passes it by name
         metrics.redis_up.set(1)
         pump.poke()
 
     return Worker(
         functions=[work],
-        redis_settings=_settings(url),
+        redis_pool=redis,
         on_startup=up,
         handle_signals=False,
         # A wake-up is taken in an instant; many at once say no more than one.
@@ -62,17 +65,22 @@ def _worker(url: str, pump: Pump, metrics: Metrics, poll_delay: float) -> Worker
     )
 
 
-def _settings(url: str) -> RedisSettings:
-    settings = RedisSettings.from_dsn(url)
-    settings.conn_timeout = 2
-    settings.conn_retries = 0
-    if urlsplit(url).scheme == "unix":
-        settings.unix_socket_path = urlsplit(url).path
-    return settings
+def _redis(url: str) -> ArqRedis:
+    """Connects when it is first used. Ours, because arq forgets the one that it is opening when
+    it is cancelled."""
+    pool = ConnectionPool.from_url(url, socket_connect_timeout=_CONNECT_SECONDS)
+    return ArqRedis(pool)
 
 
-async def _close(worker: Worker) -> None:
+async def _close(worker: Worker, redis: ArqRedis) -> None:
     try:
         await worker.close()
     except (RedisError, OSError):
-        return
+        pass
+    except asyncio.CancelledError:
+        # arq waits for the wake-ups that it has just cancelled; ours must go through.
+        current = asyncio.current_task()
+        if current is not None and current.cancelling():
+            raise
+    finally:
+        await redis.aclose(close_connection_pool=True)
