@@ -15,6 +15,11 @@ from app.telemetry import configure_logging
 _LAST_REQUESTS_SECONDS = 10
 """How long a stop waits for answers under way. Streams of events would keep it for ever."""
 
+_IDLE_SECONDS = 75
+"""Longer than clients keep idle connections. A webhook that is sent in the moment in which we close
+one gets no answer: Jira Cloud sends it again after five minutes at the earliest, Data Center
+never."""
+
 
 class Part(StrEnum):
     WEBHOOKS = "webhooks"
@@ -66,6 +71,7 @@ def _serve(settings: Settings, bound: socket.socket, *, only_webhooks: bool) -> 
         log_config=None,
         access_log=False,
         server_header=False,
+        timeout_keep_alive=_IDLE_SECONDS,
         timeout_graceful_shutdown=_LAST_REQUESTS_SECONDS,
     )
     # uvicorn raises the signal again once it has stopped: then it is the end, and a good one.
