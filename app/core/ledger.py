@@ -42,6 +42,11 @@ class LinkKey:
         return (self.source_twin, self.destination_twin)
 
 
+UNTWINNED = LinkKey(TypeId("0"), 0, 0)
+"""Of a link that is put back where its ends have no twins or its type is not mapped: it has no
+ledger row. No twin has the id 0."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One ledger row. ``version`` moves with every change and guards stale plans."""

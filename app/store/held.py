@@ -16,7 +16,8 @@ GATHER = timedelta(seconds=GATHER_SECONDS)
 
 @dataclass(frozen=True, slots=True)
 class HeldPlan:
-    """A plan's own row. ``digest`` is None until it is sealed."""
+    """A plan's own row. ``digest`` is None until it is sealed; ``left_over_of`` names the
+    approved undo that the guard would not let do all of this."""
 
     id: int
     connection_id: int
@@ -25,7 +26,7 @@ class HeldPlan:
     digest: str | None
     revision: int
     expires_at: datetime | None
-    approved_by: str | None
+    left_over_of: int | None = None
 
 
 async def lock(conn: Connection, plan_id: int) -> HeldPlan | None:
@@ -45,7 +46,7 @@ async def ripe(conn: Connection, now: datetime) -> list[tuple[int, int]]:
     """(connection, plan) of every gathering plan that is to be sealed."""
     rows = await conn.fetch(
         """SELECT p.connection_id, p.id FROM plans p WHERE p.status = 'gathering'
-           AND (p.created_at <= $1
+           AND p.kind = 'removals' AND (p.created_at <= $1
                 OR (SELECT count(*) FROM plan_changes c WHERE c.plan_id = p.id) >= $2)
            ORDER BY p.id""",
         now - GATHER,
@@ -57,15 +58,16 @@ async def ripe(conn: Connection, now: datetime) -> list[tuple[int, int]]:
 async def overdue(conn: Connection, now: datetime) -> list[tuple[int, int]]:
     """(connection, plan) of every held plan whose time is over."""
     rows = await conn.fetch(
-        """SELECT connection_id, id FROM plans
-           WHERE status IN ('held', 'approved') AND expires_at <= $1""",
-        now,
+        "SELECT connection_id, id FROM plans WHERE status = 'held' AND expires_at <= $1", now
     )
     return [(row["connection_id"], row["id"]) for row in rows]
 
 
 async def applying(conn: Connection) -> list[tuple[int, int]]:
-    rows = await conn.fetch("SELECT connection_id, id FROM plans WHERE status = 'applying'")
+    """Plans of removals: looks carry them out. What is put back ends by itself."""
+    rows = await conn.fetch(
+        "SELECT connection_id, id FROM plans WHERE status = 'applying' AND kind = 'removals'"
+    )
     return [(row["connection_id"], row["id"]) for row in rows]
 
 
@@ -103,38 +105,9 @@ async def decide(
     conn: Connection, plan_id: int, status: str, *, by: str, note: str, now: datetime
 ) -> None:
     await conn.execute(
-        """UPDATE plans SET status = $2, decided_by = $3, decided_at = $5,
-               note = concat_ws(E'\n', nullif(note, ''), nullif($4, '')) WHERE id = $1""",
+        "UPDATE plans SET status = $2, decided_by = $3, note = $4, decided_at = $5 WHERE id = $1",
         plan_id,
         status,
-        by,
-        note,
-        now,
-    )
-
-
-async def approvals(conn: Connection, plan_id: int) -> int:
-    """How many owners have to approve: the strictest of the connections that it names."""
-    wanted: int = await conn.fetchval(
-        """
-        SELECT coalesce(max((v.config ->> 'approvals')::integer), 1)
-        FROM connections c
-        JOIN revisions v ON v.connection_id = c.id AND v.revision = c.revision
-        WHERE c.id IN (SELECT connection_id FROM plans WHERE id = $1)
-        """,
-        plan_id,
-    )
-    return wanted
-
-
-async def approve_first(
-    conn: Connection, plan_id: int, *, by: str, note: str, now: datetime
-) -> None:
-    """The first of two approvals."""
-    await conn.execute(
-        """UPDATE plans SET status = 'approved', approved_by = $2, note = $3, approved_at = $4
-           WHERE id = $1""",
-        plan_id,
         by,
         note,
         now,
@@ -155,7 +128,8 @@ async def finish(conn: Connection, plan_id: int) -> bool:
 async def undecided(conn: Connection, connection_id: int) -> int:
     """Plans of removals that still wait for a person, or for their application."""
     total: int = await conn.fetchval(
-        """SELECT count(*) FROM plans WHERE connection_id = $1 AND kind = 'removals'
+        """SELECT count(*) FROM plans WHERE connection_id = $1
+           AND (kind = 'removals' OR left_over_of IS NOT NULL)
            AND status IN ('gathering', 'held', 'approved', 'applying')""",
         connection_id,
     )
@@ -266,7 +240,7 @@ def _held(row: Row) -> HeldPlan:
         row["digest"],
         row["revision"],
         row["expires_at"],
-        row["approved_by"],
+        row["left_over_of"],
     )
 
 

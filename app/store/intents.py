@@ -7,6 +7,7 @@ followed by the audit rows of the same transaction, and any close by its outcome
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 from app.core.guard import DAY, HOUR, WindowCount
 from app.core.ledger import LinkKey
@@ -26,11 +27,17 @@ FLAPPING_WRITES = 4
 FLAPPING_RECREATIONS = 2
 
 
+Purpose = Literal["sync", "restore", "rescue", "undo"]
+"""``restore``: comes back as ours, where twins allow; ``rescue``: comes back unmanaged;
+``undo``: goes, and its row is detached, so that its origin does not make it again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """One write to be reserved. ``link_id`` is the mirror's for a removal, None for a create.
 
-    ``read_at`` is Jira's Date of the read that this write rests on.
+    ``read_at`` is Jira's Date of the read that this write rests on. ``key`` is ``UNTWINNED``
+    for a link that is put back where it belongs to no twins; its origin then says nothing.
     """
 
     operation: str
@@ -51,6 +58,7 @@ class Wanted:
     guarded: bool
     cause: Cause
     plan_id: int | None = None
+    purpose: Purpose = "sync"
 
     @property
     def place(self) -> Place:
@@ -132,9 +140,9 @@ async def insert(
                 left_type_id, right_type_id, source_twin_id, destination_twin_id, origin,
                 origin_link_id, origin_source_id, origin_source_key, origin_destination_id,
                 origin_destination_key, ledger_id, guarded, plan_id, cause_kind, cause_id,
-                revision, read_at, created_at, send_before, confirm_after)
+                revision, read_at, created_at, send_before, confirm_after, purpose)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-                    $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31)
+                    $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)
             ON CONFLICT (site_id, type_id, key_source_id, key_destination_id)
                 WHERE state = 'open' DO NOTHING
             RETURNING id
@@ -170,6 +178,7 @@ async def insert(
             now,
             now + SEND_WITHIN,
             now + SEND_WITHIN + CONFIRM_AFTER,
+            it.purpose,
         )
         if intent_id is not None:
             sending = now + SEND_WITHIN
@@ -330,6 +339,7 @@ def _intent(row: Row) -> Intent:
         guarded=row["guarded"],
         cause=Cause(row["cause_kind"], row["cause_id"]),
         plan_id=row["plan_id"],
+        purpose=row["purpose"],
     )
     return Intent(
         row["id"],

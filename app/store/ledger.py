@@ -91,6 +91,24 @@ async def by_key(conn: Connection, connection_id: int, key: LinkKey) -> Row | No
     return row_value(record) if record else None
 
 
+async def by_mirrors(
+    conn: Connection, connection_id: int, site_id: int, links: Iterable[LinkId | None]
+) -> dict[LinkId | None, Row]:
+    """The rows of a connection by the id of their mirror on this site."""
+    records = await conn.fetch(
+        """
+        SELECT * FROM ledger
+        WHERE connection_id = $1 AND mirror_site_id = $2 AND state <> 'released'
+          AND ((origin = 'left' AND right_link_id = ANY($3::bigint[]))
+            OR (origin = 'right' AND left_link_id = ANY($3::bigint[])))
+        """,
+        connection_id,
+        site_id,
+        [int(link) for link in links if link is not None],
+    )
+    return {row.mirror_id: row for row in map(row_value, records)}
+
+
 async def managed_elsewhere(
     conn: Connection, connection_id: int, site_id: int, links: Iterable[LinkId]
 ) -> set[LinkId]:

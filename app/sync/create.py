@@ -77,39 +77,48 @@ async def _batch(
     if not reserved.granted:
         return
     bulk = all(it.bulk for it in look.pairs.values())
-    sent, outcomes = await _send_all(ctx, reserved.granted, results, bulk=bulk)
-    outcomes += await _read_back(ctx, sent, results)
-    await settle(ctx, look.running.id, outcomes)
-    unknown = [intent.id for intent, _ in sent if results.get(intent.wanted.key) == "open"]
+    granted = [intent for intent, _ in reserved.granted]
+    written = await write_all(ctx, look.running.id, granted, bulk=bulk)
+    results.update({intent.wanted.key: written[intent.id] for intent in granted})
+
+
+async def write_all(
+    ctx: Context, connection_id: int, granted: Sequence[Intent], *, bulk: bool
+) -> dict[int, str]:
+    """POST each, read back together, commit what is known. Answers a word per intent's id:
+    ``created``, ``theirs``, ``stale``, ``open`` (left to confirmation), ``failed:<code>`` or
+    ``retry:<code>``."""
+    words: dict[int, str] = {}
+    sent, outcomes = await _send_all(ctx, granted, words, bulk=bulk)
+    outcomes += await _read_back(ctx, sent, words)
+    await settle(ctx, connection_id, outcomes)
+    unknown = [intent.id for intent in sent if words[intent.id] == "open"]
     if unknown:
         async with ctx.database.connection() as conn:
             await intents.mark_unconfirmed(conn, unknown, ctx.clock())
+    return words
 
 
 async def _send_all(
-    ctx: Context,
-    granted: Sequence[tuple[Intent, Proposal]],
-    results: dict[LinkKey, str],
-    *,
-    bulk: bool,
-) -> tuple[list[tuple[Intent, Proposal]], list[Outcome]]:
+    ctx: Context, granted: Sequence[Intent], words: dict[int, str], *, bulk: bool
+) -> tuple[list[Intent], list[Outcome]]:
     """POST each; answers those that may have acted, and the outcomes of those that cannot."""
     gate = asyncio.Semaphore(WRITES_AT_ONCE)
-    sent: list[tuple[Intent, Proposal]] = []
+    sent: list[Intent] = []
     outcomes: list[Outcome] = []
 
-    async def one(intent: Intent, proposal: Proposal) -> None:
+    async def one(intent: Intent) -> None:
         async with gate:
             verdict = await _send(ctx, intent, bulk=bulk)
         if verdict is None:
-            sent.append((intent, proposal))
+            sent.append(intent)
         else:
             code = verdict.partition(":")[2]
             final = verdict.startswith("failed:")
             outcomes.append(Outcome(intent, "failed", code, final=final))
-            results[proposal.key] = verdict
+            words[intent.id] = verdict
 
-    await asyncio.gather(*(one(intent, proposal) for intent, proposal in granted))
+    await asyncio.gather(*map(one, granted))
     return sent, outcomes
 
 
@@ -137,25 +146,21 @@ async def _send(ctx: Context, intent: Intent, *, bulk: bool) -> str | None:
     return None
 
 
-async def _read_back(
-    ctx: Context,
-    sent: Sequence[tuple[Intent, Proposal]],
-    results: dict[LinkKey, str],
-) -> list[Outcome]:
+async def _read_back(ctx: Context, sent: Sequence[Intent], words: dict[int, str]) -> list[Outcome]:
     """Read all ends of a side in shared calls until each link shows, or tries are over."""
     outcomes: list[Outcome] = []
-    waiting = {intent.id: (intent, proposal) for intent, proposal in sent}
-    results.update({proposal.key: "open" for _, proposal in sent})
+    waiting = {intent.id: intent for intent in sent}
+    words.update(dict.fromkeys(waiting, "open"))
     backoff = stamina.retry_context(
         on=LinkNotShownError, attempts=READ_BACKS, wait_initial=0.15, wait_max=1, timeout=5
     )
     try:
         async for attempt in backoff:
             with attempt:
-                for intent, outcome in await _shown(ctx, list(waiting.values())):
+                for outcome in await _shown(ctx, list(waiting.values())):
                     outcomes.append(outcome)
-                    waiting.pop(intent.id)
-                    results[outcome.key] = _word(outcome)
+                    waiting.pop(outcome.intent.id)
+                    words[outcome.intent.id] = _word(outcome)
                 if waiting:
                     raise LinkNotShownError
     except LinkNotShownError:
@@ -173,24 +178,20 @@ def _word(outcome: Outcome) -> str:
     return "theirs" if outcome.authorship is Authorship.THEIRS else "stale"
 
 
-async def _shown(
-    ctx: Context, waiting: Sequence[tuple[Intent, Proposal]]
-) -> list[tuple[Intent, Outcome]]:
+async def _shown(ctx: Context, waiting: Sequence[Intent]) -> list[Outcome]:
     found = []
-    by_site: dict[int, list[tuple[Intent, Proposal]]] = {}
-    for intent, proposal in waiting:
-        by_site.setdefault(intent.wanted.site, []).append((intent, proposal))
+    by_site: dict[int, list[Intent]] = {}
+    for intent in waiting:
+        by_site.setdefault(intent.wanted.site, []).append(intent)
     for site, here in by_site.items():
         client = await ctx.sites.client(site)
         types = await site_types(ctx, site)
         try:
-            reading = await read_ends(client, (intent for intent, _ in here))
+            reading = await read_ends(client, here)
         except (TransientError, PermanentError):
             continue
-        for intent, _ in here:
-            outcome = find_created(intent, reading, types, client)
-            if outcome is not None:
-                found.append((intent, outcome))
+        outcomes = (find_created(intent, reading, types, client) for intent in here)
+        found += [outcome for outcome in outcomes if outcome is not None]
     return found
 
 

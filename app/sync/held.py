@@ -11,7 +11,7 @@ import structlog
 
 from app.core.errors import PermanentError
 from app.core.ledger import State
-from app.store import connections, held, ledger, running
+from app.store import connections, held, ledger, restores, running
 from app.store.held import HeldPlan
 from app.store.pool import Connection, Database
 from app.store.work import Cause, raise_pairs
@@ -20,8 +20,8 @@ from app.sync.scope import moved
 
 _LOG = structlog.get_logger(__name__)
 
-# ``approved`` by one owner where two are asked for: it can still be rejected, and expires.
-WAITING = ("held", "approved")
+# Kinds of plans that wait for a person's decision.
+DECIDABLE = frozenset({"removals", *restores.KINDS})
 
 
 async def run_once(ctx: Context) -> int:
@@ -61,10 +61,10 @@ async def _expire(ctx: Context, connection_id: int, plan_id: int) -> None:
     async with ctx.database.transaction() as conn:
         await running.lock_any(conn, connection_id)
         found = await held.lock(conn, plan_id)
-        if found is None or found.status not in WAITING:
+        if found is None or found.status != "held":
             return
         now = ctx.clock()
-        twins = sorted({twin for key, _ in await held.keys(conn, plan_id) for twin in key.twins})
+        twins = await _twins_of(conn, found)
         await held.decide(conn, plan_id, "expired", by="twinlink", note="not decided", now=now)
         await held.reject_changes(conn, plan_id, "expired")
         cause = Cause("plan", str(plan_id))
@@ -77,37 +77,26 @@ async def _finish(ctx: Context, connection_id: int, plan_id: int) -> None:
         await running.lock_any(conn, connection_id)
         await held.skip_lost(conn, plan_id)
         if await held.finish(conn, plan_id):
-            await _arm_when_decided(conn, connection_id, ctx.clock())
+            await arm_when_decided(conn, connection_id, ctx.clock())
 
 
 async def approve(
     database: Database, plan_id: int, digest: str, *, by: str, note: str, now: datetime
 ) -> HeldPlan:
-    """Begin to apply exactly this plan; where two owners are asked for, the second one does.
+    """Begin to apply exactly this plan.
 
     Raises ``PermanentError``: ``plan_unknown``, ``plan_not_sealed``, ``plan_decided``,
-    ``plan_expired``, ``plan_digest``, ``second_owner``.
+    ``plan_expired``, ``plan_digest``.
     """
     async with database.transaction() as conn:
         plan = await _undecided(conn, plan_id, digest, now)
-        if await held.approvals(conn, plan_id) > 1:
-            if plan.approved_by is None:
-                await held.approve_first(conn, plan_id, by=by, note=note, now=now)
-                _LOG.warning("plan_approved_first", plan=str(plan_id), by=by)
-                return plan
-            if _same_owner(plan.approved_by, by):
-                raise PermanentError("second_owner")
         await held.decide(conn, plan_id, "applying", by=by, note=note, now=now)
-        twins = sorted({twin for key, _ in await held.keys(conn, plan_id) for twin in key.twins})
+        # Removals are carried out by looks; what is put back or undone, by ``restore``.
+        twins = await _twins_of(conn, plan)
         cause = Cause("plan", str(plan_id))
         await raise_pairs(conn, plan.connection_id, twins, cause=cause, now=now)
     _LOG.warning("plan_approved", plan=str(plan_id), by=by)
     return plan
-
-
-def _same_owner(one: str, other: str) -> bool:
-    """Spelt differently on two tokens, it is still one person."""
-    return one.strip().casefold() == other.strip().casefold()
 
 
 async def reject(
@@ -117,7 +106,7 @@ async def reject(
     ``approve`` does."""
     async with database.transaction() as conn:
         plan = await _undecided(conn, plan_id, digest, now)
-        named = dict(await held.keys(conn, plan_id))
+        named = dict(await held.keys(conn, plan_id)) if plan.kind == "removals" else {}
         twins = {twin for key in named for twin in key.twins}
         for row in sorted(
             await ledger.touching(conn, plan.connection_id, twins), key=lambda it: it.id
@@ -126,7 +115,8 @@ async def reject(
                 await ledger.change(conn, moved(row, State.DETACHED, "rejected"), now=now)
         await held.reject_changes(conn, plan_id, "rejected")
         await held.decide(conn, plan_id, "rejected", by=by, note=note, now=now)
-        await _arm_when_decided(conn, plan.connection_id, now)
+        if plan.kind == "removals" or plan.left_over_of is not None:
+            await arm_when_decided(conn, plan.connection_id, now)
     _LOG.warning("plan_rejected", plan=str(plan_id), by=by)
     return plan
 
@@ -138,20 +128,27 @@ async def _undecided(conn: Connection, plan_id: int, digest: str, now: datetime)
         raise PermanentError("plan_unknown")
     await running.lock_any(conn, connection_id)
     plan = await held.lock(conn, plan_id)
-    if plan is None or plan.kind != "removals":
+    if plan is None or plan.kind not in DECIDABLE:
         raise PermanentError("plan_unknown")
     if plan.status == "gathering":
         raise PermanentError("plan_not_sealed")
     if plan.status == "expired" or (plan.expires_at is not None and plan.expires_at <= now):
         raise PermanentError("plan_expired")
-    if plan.status not in WAITING:
+    if plan.status != "held":
         raise PermanentError("plan_decided")
     if plan.digest != digest:
         raise PermanentError("plan_digest")
     return plan
 
 
-async def _arm_when_decided(conn: Connection, connection_id: int, now: datetime) -> None:
+async def _twins_of(conn: Connection, plan: HeldPlan) -> list[int]:
+    """The twins that a plan of removals names; other plans wait for no look."""
+    if plan.kind != "removals":
+        return []
+    return sorted({twin for key, _ in await held.keys(conn, plan.id) for twin in key.twins})
+
+
+async def arm_when_decided(conn: Connection, connection_id: int, now: datetime) -> None:
     """After a person's decision on the last plan of a trip: fresh windows. Without a trip the
     windows go on as they are; a plan that merely emptied arms nothing."""
     state = await running.load(conn, connection_id)

@@ -9,12 +9,13 @@ from datetime import datetime
 
 from app.core.ledger import Authorship, LinkKey, Row, State
 from app.core.links import LinkId, Side
-from app.store import audit, held, intents, ledger, running
+from app.store import audit, held, intents, ledger, release, running
 from app.store.intents import Intent
 from app.store.ledger import Change, NewRow
 from app.store.pool import Connection
 from app.store.running import Running
 from app.store.work import Cause, raise_pairs
+from app.sync import restored
 from app.sync.context import Context
 from app.sync.reserve import entry
 
@@ -56,37 +57,68 @@ async def settle(
         for it in sorted(outcomes, key=lambda out: out.intent.id):
             if await intents.close(conn, it.intent.id, it.state, it.code, now=now):
                 await _apply(conn, state, it, now)
-                await _note_in_plan(conn, it)
-                entries.append(_entry(state, it))
+                await _note_in_plan(conn, it, now)
+                entries.append(await _entry(conn, state, it))
                 operation = it.intent.wanted.operation
                 ctx.metrics.mutations.labels(state.name, operation, it.state).inc()
         if entries:
             await audit.append(conn, state.id, state.name, entries, engine=ctx.engine, now=now)
-        if confirmed:
-            cause = Cause("confirm", str(outcomes[0].intent.id))
-            twins = sorted({twin for it in outcomes for twin in it.key.twins})
-            await raise_pairs(conn, connection_id, twins, cause=cause, now=now)
+        await _look_again(conn, connection_id, outcomes, now, confirmed=confirmed)
 
 
-def _entry(state: Running, it: Outcome) -> audit.Entry:
+async def _look_again(
+    conn: Connection,
+    connection_id: int,
+    outcomes: Sequence[Outcome],
+    now: datetime,
+    *,
+    confirmed: bool,
+) -> None:
+    """After a confirmation nobody else waits for these pairs any more; a mirror that came back
+    is managed again by the look that finds its origin."""
+    again = [it for it in outcomes if confirmed or it.intent.wanted.purpose != "sync"]
+    if not again:
+        return
+    first = again[0].intent
+    cause = Cause("plan", str(first.wanted.plan_id))
+    if confirmed:
+        cause = Cause("confirm", str(first.id))
+    twins = sorted({twin for it in again for twin in it.key.twins})
+    # Five thousand links that came back must not keep what people do now waiting.
+    bulk = not confirmed
+    await raise_pairs(conn, connection_id, twins, cause=cause, now=now, bulk=bulk)
+
+
+async def _entry(conn: Connection, state: Running, it: Outcome) -> audit.Entry:
     row = entry(state, it.intent, it.state, None, outcome=it.code)
-    managed = it.intent.wanted.operation == "remove" or (
-        it.state == "applied" and it.authorship is not Authorship.THEIRS
-    )
+    wanted = it.intent.wanted
+    made = it.state == "applied" and it.authorship is not Authorship.THEIRS
+    managed = wanted.operation == "remove" or (made and wanted.purpose != "rescue")
+    if not row.type:
+        # What was mapped once may be put back although it is not mapped any more.
+        names = await release.type_names(conn, wanted.site)
+        row = replace(row, type=names.get(int(wanted.type_id), ""))
     link_id = it.link_id if it.link_id is not None else row.link_id
     return replace(row, link_id=link_id, managed=managed)
 
 
 async def _apply(conn: Connection, state: Running, it: Outcome, now: datetime) -> None:
-    if it.intent.wanted.operation == "remove":
+    wanted = it.intent.wanted
+    if wanted.purpose == "undo":
+        await restored.taken_back(conn, await _current(conn, it), it, now)
+    elif wanted.purpose != "sync":
+        await restored.came_back(conn, state, it, now)
+    elif wanted.operation == "remove":
         await _after_remove(conn, it)
     elif it.link_id is not None:
         await _after_create(conn, state, it, now)
 
 
-async def _note_in_plan(conn: Connection, it: Outcome) -> None:
+async def _note_in_plan(conn: Connection, it: Outcome, now: datetime) -> None:
     wanted = it.intent.wanted
-    if it.final and wanted.plan_id is not None and wanted.link_id is not None:
+    if wanted.purpose != "sync":
+        await restored.note_in_plan(conn, it, now)
+    elif it.final and wanted.plan_id is not None and wanted.link_id is not None:
         result = f"{it.state}:{it.code}"
         await held.note_result(conn, wanted.plan_id, wanted.link_id, result)
 

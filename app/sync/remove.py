@@ -18,7 +18,7 @@ from app.store import audit, intents, ledger, running
 from app.store import held as plans_held
 from app.store.intents import Intent
 from app.store.ledger import Change
-from app.store.work import raise_pairs
+from app.store.work import Cause, raise_pairs
 from app.sync.context import Context
 from app.sync.create import WRITES_AT_ONCE, site_types
 from app.sync.look import Look
@@ -128,40 +128,46 @@ async def _note_author(ctx: Context, row: Row, verdict: Authorship) -> Row | Non
 async def _moved_to_heir(
     ctx: Context, look: Look, it: Proposal, results: dict[LinkKey, str]
 ) -> bool:
+    word = await move_to_heir(ctx, look.running.id, it)
+    if word is not None:
+        results[it.key] = word
+    return word is not None
+
+
+async def move_to_heir(ctx: Context, connection_id: int, it: Proposal) -> str | None:
     """Where another connection records this mirror as preexisting, its origin may be there:
     management moves to it, audited, without a DELETE. If that origin is gone as well, its own
-    look finds out, under its own guard."""
+    look finds out, under its own guard. ``moved``, ``stale``, or None where there is no heir."""
     assert it.row is not None
     async with ctx.database.transaction() as conn:
-        heirs = await ledger.heirs(conn, look.running.id, it.wanted.physical)
+        heirs = await ledger.heirs(conn, connection_id, it.wanted.physical)
         if not heirs:
-            return False
+            return None
         heir = heirs[0]
         now = ctx.clock()
-        for connection_id in sorted((look.running.id, heir["connection_id"])):
-            await running.lock(conn, connection_id)
-        giving = await running.load(conn, look.running.id)
+        for each in sorted((connection_id, heir["connection_id"])):
+            await running.lock(conn, each)
+        giving = await running.load(conn, connection_id)
         taking = await running.load(conn, heir["connection_id"])
         row = await ledger.by_id(conn, it.row.id)
         theirs = await ledger.by_id(conn, heir["id"])
         if giving is None or giving.paused or taking is None or row is None:
-            results[it.key] = "stale"
-            return True
+            return "stale"
         if row.version != it.row.version:
-            results[it.key] = "stale"
-            return True
+            return "stale"
         if theirs is None or theirs.version != heir["version"]:
-            results[it.key] = "stale"
-            return True
+            return "stale"
         await ledger.forget(conn, row)
         await ledger.change(conn, _inherited(theirs, it), now=now)
         for state, operation, managed in ((giving, "release", False), (taking, "adopt", True)):
             row_entry = _handover(state, it, operation, managed=managed)
             await audit.append(conn, state.id, state.name, [row_entry], engine=ctx.engine, now=now)
         twin_ids = list(theirs.key.twins)
-        await raise_pairs(conn, taking.id, twin_ids, cause=it.wanted.cause, now=now)
-    results[it.key] = "moved"
-    return True
+        cause = it.wanted.cause
+        if it.wanted.purpose != "sync":
+            cause = Cause("plan", str(it.wanted.plan_id))
+        await raise_pairs(conn, taking.id, twin_ids, cause=cause, now=now)
+    return "moved"
 
 
 def _inherited(theirs: Row, it: Proposal) -> Change:
@@ -214,7 +220,7 @@ async def _carry_out(
 
     async def one(intent: Intent, proposal: Proposal) -> None:
         async with gate:
-            outcome, word = await _remove(ctx, intent, _kind(look, proposal))
+            outcome, word = await remove_one(ctx, intent, _kind(look, proposal))
         results[proposal.key] = word
         if outcome is None:
             unknown.append(intent.id)
@@ -234,7 +240,7 @@ def _kind(look: Look, proposal: Proposal) -> LinkType:
     return types.on(proposal.wanted.origin.other)
 
 
-async def _remove(ctx: Context, intent: Intent, kind: LinkType) -> tuple[Outcome | None, str]:
+async def remove_one(ctx: Context, intent: Intent, kind: LinkType) -> tuple[Outcome | None, str]:
     """Read the link once more, then delete it. No outcome where nobody knows what happened."""
     client = await ctx.sites.client(intent.wanted.site)
     try:

@@ -1,0 +1,172 @@
+"""Whether a link can be put back, and what an attempt came to. Values in, words out.
+
+What stands in the way of one link, by a reading of both of its ends and the site's link types:
+
+============================================  =====================
+the type is not among the site's              ``type_gone``
+an end did not come back, and its deletion    ``issue_gone``
+was delivered to us
+an end did not come back otherwise            ``issue_not_seen``
+an end is archived                            ``archived``
+an equal link stands                          ``already_there``
+an end has as many links as Jira takes        ``link_limit``
+============================================  =====================
+
+A moved issue is no obstacle: links hold ids, and ids do not move. An end whose answer was broken
+says nothing: it is read again.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from app.core.evidence import IssueView, Reading
+from app.core.links import Ends, IssueId, LinkType, TypeId, equal_links
+
+# Jira Cloud: "2000 issuelinks per issue" (jira-facts section 1). Data Center has no such limit.
+LINKS_PER_ISSUE = 2000
+# A change that is put off this often for reasons of its own is given up.
+MOST_TRIES = 8
+
+# Nothing is wrong with the link: the whole site refuses or is away, and may take it later.
+_SITE_REFUSES = frozenset(
+    {
+        "read_only", "anonymous", "redirected", "unreachable", "rate_limited", "busy",
+        "send_before_passed", "server_error", "timeout", "dropped", "bad_answer",
+    }
+)  # fmt: skip
+# Data Center says 401 both to a credential that was revoked and to a permission that is missing.
+_MAY_PASS = frozenset({"unauthorized", "conflict"})
+# A link that stands there after all is what was wanted, whoever made it.
+_SKIPPED = frozenset({"made_by_another", "two_candidates", "link_limit", "link_changed"})
+# After a crash nobody knows whether the request left; these say that it did nothing.
+_NOT_DONE = frozenset({"confirmed_not_made", "confirmed_still_there"})
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """The link to be put back, as the audit or a changelog names it."""
+
+    type_id: TypeId
+    ends: Ends
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Nothing stands in the way; the ends as they are now."""
+
+    kind: LinkType
+    source: IssueView
+    destination: IssueView
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Jira could not say: to be read again."""
+
+    reason: str
+
+
+def judge(
+    sought: Sought,
+    reading: Reading,
+    types: Sequence[LinkType],
+    *,
+    deleted: Collection[IssueId] = (),
+    limit: int | None = LINKS_PER_ISSUE,
+) -> Ready | Obstacle | Unread:
+    """See the table. *deleted* are issues whose deletion was delivered to us; *limit* is None
+    where Jira has none."""
+    kind = next((it for it in types if it.id == sought.type_id), None)
+    if kind is None:
+        return Obstacle("type_gone")
+    for end in (sought.ends.source, sought.ends.destination):
+        why = _unseen(reading, end, deleted)
+        if why is not None:
+            return why
+    source = reading.issues[sought.ends.source]
+    destination = reading.issues[sought.ends.destination]
+    views = (source, destination)
+    if any(view.archived for view in views):
+        return Obstacle("archived")
+    listed = [link for view in views for link in view.links or ()]
+    if equal_links(listed, kind, sought.ends):
+        return Obstacle("already_there")
+    if any(view.links is None for view in views):
+        return Unread("links_missing")
+    if limit is not None and any(len(view.links or ()) >= limit for view in views):
+        return Obstacle("link_limit")
+    return Ready(kind, source, destination)
+
+
+def _unseen(
+    reading: Reading, end: IssueId, deleted: Collection[IssueId]
+) -> Obstacle | Unread | None:
+    if end in reading.issues:
+        return None
+    why = reading.unread.get(end, "not_read")
+    if why != "not_returned":
+        return Unread(why)
+    return Obstacle("issue_gone" if end in deleted else "issue_not_seen")
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Not done, and worth another try. ``counted``: a reason of the link's own."""
+
+    code: str
+    counted: bool
+
+
+def verdict(state: str, code: str, *, final: bool, tries: int) -> str | Again:
+    """What one attempt comes to in its plan: a result, or another try.
+
+    ``state`` and ``code`` are those of the intent's outcome; ``tries`` of the change before.
+    """
+    if state == "applied":
+        return f"applied:{code}"
+    reason = code.removeprefix("confirmed_")
+    if state == "noop" or reason in _SKIPPED:
+        return f"skipped:{reason}"
+    if code in _SITE_REFUSES:
+        return Again(code, counted=False)
+    if (not final or code in _NOT_DONE | _MAY_PASS) and tries < MOST_TRIES:
+        return Again(code, counted=True)
+    return f"failed:{code}"
+
+
+def crowded(
+    ends: Sequence[Ends],
+    recent: Mapping[IssueId, Sequence[float]],
+    windows: Sequence[tuple[float, int]],
+) -> list[float]:
+    """Seconds that each link should wait, in order, so that no issue is written more often
+    than *windows* (seconds, writes) allow. ``recent`` are the ages of each issue's writes.
+
+    A request that waits for its issue's turn may miss its time to be sent; whoever waits before
+    the intent is opened leaves no failed attempt behind.
+    """
+    planned = {issue: sorted(ages) for issue, ages in recent.items()}
+    waits = []
+    for pair in ends:
+        wait = max(_wait(planned.get(it, []), windows) for it in (pair.source, pair.destination))
+        waits.append(wait)
+        if wait == 0:
+            for issue in (pair.source, pair.destination):
+                planned[issue] = [0.0, *planned.get(issue, [])]
+    return waits
+
+
+def _wait(ages: Sequence[float], windows: Sequence[tuple[float, int]]) -> float:
+    """*ages* ascending: the youngest first."""
+    waits = [0.0]
+    waits += [
+        seconds - ages[most - 1]
+        for seconds, most in windows
+        if len(ages) >= most and ages[most - 1] < seconds
+    ]
+    return max(waits)

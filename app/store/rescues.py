@@ -1,0 +1,63 @@
+"""Rescues: which connections read a site, and the links that were found missing there."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.core.chain import instant
+from app.core.links import AccountId
+from app.core.rescue import Removed
+from app.store.pool import Connection
+from app.store.restores import Restore
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A link that somebody removed, and the connection under which it comes back."""
+
+    connection_id: int
+    link: Removed
+
+
+async def is_own_account(conn: Connection, site: int, account: AccountId) -> bool:
+    found: bool = await conn.fetchval(
+        "SELECT EXISTS (SELECT 1 FROM sites WHERE id = $1 AND account_id = $2)", site, account
+    )
+    return found
+
+
+async def connections_of(conn: Connection, site: int, names: Sequence[str] | None) -> list[int]:
+    """The living connections on a site, oldest first; with *names* only these."""
+    rows = await conn.fetch(
+        """SELECT id FROM connections WHERE $1 IN (left_site_id, right_site_id)
+           AND deleted_at IS NULL AND ($2::text[] IS NULL OR name = ANY($2)) ORDER BY id""",
+        site,
+        names,
+    )
+    return [row["id"] for row in rows]
+
+
+async def put(conn: Connection, it: Restore, lost: Sequence[Lost], *, now: datetime) -> None:
+    """Into the plan, to be surveyed like any other link that is to come back."""
+    await conn.executemany(
+        """INSERT INTO plan_changes (plan_id, operation, connection_id, site_id, type_id,
+               source_id, source_key, destination_id, destination_key, reason, evidence, surveyed,
+               created_at)
+           VALUES ($1, 'create', $2, $3, $4, $5, $6, $7, $8, 'removed', $9, false, $10)
+           ON CONFLICT DO NOTHING""",
+        [
+            (
+                it.plan_id,
+                found.connection_id,
+                it.site,
+                int(found.link.kind.id),
+                int(found.link.source.id),
+                found.link.source.key,
+                int(found.link.destination.id),
+                found.link.destination.key,
+                {"former": "unmanaged", "removed_at": instant(found.link.at)},
+                now,
+            )
+            for found in lost
+        ],
+    )

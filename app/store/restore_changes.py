@@ -1,0 +1,277 @@
+"""The changes of plans that put back or take back, as workers take and close them.
+
+A claim gives a change a fence and moves its ``due_at`` forward as its lease; the intent's
+transaction asks for the fence again. A change ends with a ``result``, once.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from app.core.links import Ends, IssueId, IssueKey, IssueRef, LinkId, TypeId
+from app.store.pool import Connection, Row
+from app.store.restores import KINDS
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Which change: a plan names a link and an operation once."""
+
+    plan_id: int
+    site: int
+    type_id: TypeId
+    source: IssueId
+    destination: IssueId
+    operation: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlanLink:
+    """``cause`` goes into the audit. ``outside`` the guard's windows: what they left over, once
+    it was approved itself. ``former`` is what a removed link was."""
+
+    place: Place
+    connection_id: int
+    source: IssueRef
+    destination: IssueRef
+    link_id: LinkId | None
+    former: str
+    cause: tuple[str, str]
+    kind: str
+    outside: bool
+    fence: int
+    tries: int
+    evidence: Mapping[str, str]
+
+    @property
+    def ends(self) -> Ends:
+        return Ends(self.source.id, self.destination.id)
+
+
+_CHOSEN = """
+    SELECT x.*, coalesce(x.connection_id, p.connection_id) AS under, p.kind,
+           p.left_over_of IS NOT NULL AS outside, r.id AS restore_id, r.cause_kind
+    FROM plan_changes x JOIN plans p ON p.id = x.plan_id
+    JOIN restores r ON r.plan_id = coalesce(p.left_over_of, p.id)
+    JOIN connections c ON c.id = coalesce(x.connection_id, p.connection_id)
+"""
+_AT = """x.plan_id = u.plan_id AND x.site_id = u.site AND x.type_id = u.type
+    AND x.source_id = u.source AND x.destination_id = u.destination
+    AND x.operation = u.operation"""
+_NAMES = "plan_id, site, type, source, destination, operation"
+
+
+def _unnest(*more: str) -> str:
+    """The columns of places as parameters from $1 on, and more of these types after them."""
+    types = (*("bigint",) * 5, "text", *more)
+    marks = ", ".join(f"${at}::{name}[]" for at, name in enumerate(types, start=1))
+    return f"unnest({marks})"
+
+
+async def unsurveyed(conn: Connection, plan_id: int, limit: int) -> list[PlanLink]:
+    """Changes of a plan that Jira was not asked about yet."""
+    rows = await conn.fetch(
+        f"{_CHOSEN} WHERE x.plan_id = $1 AND NOT x.surveyed ORDER BY x.site_id LIMIT $2",
+        plan_id,
+        limit,
+    )
+    return [_link(row) for row in rows]
+
+
+async def surveyed(conn: Connection, found: Sequence[tuple[PlanLink, str | None]]) -> None:
+    """Note what was found: None where the change can be made, else why not. The keys are those
+    that the issues have now."""
+    await conn.execute(
+        f"""UPDATE plan_changes x SET surveyed = true, source_key = u.source_key,
+                destination_key = u.destination_key, result = u.result
+            FROM {_unnest("text", "text", "text")}
+                u ({_NAMES}, source_key, destination_key, result)
+            WHERE {_AT} AND NOT x.surveyed""",  # noqa: S608 - texts of ours
+        *_columns([it.place for it, _ in found]),
+        [it.source.key for it, _ in found],
+        [it.destination.key for it, _ in found],
+        [None if why is None else f"skipped:{why}" for _, why in found],
+    )
+
+
+async def claim(conn: Connection, *, now: datetime, limit: int, lease: float) -> list[PlanLink]:
+    """Due changes of plans that are being applied, for *lease* seconds. A link that somebody
+    writes now is left alone: its outcome, or a confirmation, ends or frees it."""
+    rows = await conn.fetch(
+        f"""
+        WITH chosen AS (
+            {_CHOSEN}
+            WHERE p.status = 'applying' AND p.kind = ANY($1) AND x.result IS NULL
+              AND (x.due_at IS NULL OR x.due_at <= $2) AND c.paused_at IS NULL
+              AND NOT EXISTS (SELECT 1 FROM installation WHERE paused_at IS NOT NULL)
+              AND NOT EXISTS (SELECT 1 FROM intents i WHERE i.state = 'open'
+                AND i.site_id = x.site_id AND i.type_id = x.type_id
+                AND (i.key_source_id, i.key_destination_id) IN
+                    ((x.source_id, x.destination_id), (x.destination_id, x.source_id)))
+            ORDER BY x.plan_id, x.due_at NULLS FIRST LIMIT $4 FOR UPDATE OF x SKIP LOCKED),
+        fence AS MATERIALIZED (SELECT nextval('fences') AS fence)
+        UPDATE plan_changes x SET due_at = $3, fence = fence.fence FROM chosen u, fence
+        WHERE x.plan_id = u.plan_id AND x.site_id = u.site_id AND x.type_id = u.type_id
+          AND x.source_id = u.source_id AND x.destination_id = u.destination_id
+          AND x.operation = u.operation
+        RETURNING x.*, u.under, u.kind, u.outside, u.restore_id, u.cause_kind
+        """,  # noqa: S608
+        list(KINDS),
+        now,
+        now + timedelta(seconds=lease),
+        limit,
+    )
+    return [_link(row) for row in rows]
+
+
+async def standing(conn: Connection, links: Sequence[PlanLink]) -> set[Place]:
+    """Those that are still ours to do, locked: nobody decides or takes them meanwhile."""
+    rows = await conn.fetch(
+        f"""SELECT x.* FROM plan_changes x
+            JOIN {_unnest("bigint")} u ({_NAMES}, fence) ON {_AT} AND x.fence = u.fence
+            JOIN plans p ON p.id = x.plan_id AND p.status = 'applying'
+            WHERE x.result IS NULL ORDER BY x.plan_id, x.site_id, x.type_id, x.source_id,
+                x.destination_id, x.operation FOR UPDATE OF x""",  # noqa: S608
+        *_columns([it.place for it in links]),
+        [it.fence for it in links],
+    )
+    return {_place(row) for row in rows}
+
+
+async def close(
+    conn: Connection, results: Mapping[Place, str], *, evidence: Mapping[str, str] | None = None
+) -> None:
+    """End these changes. One that has a result keeps it."""
+    places = sorted(results)
+    if not places:
+        return
+    await conn.execute(
+        f"""UPDATE plan_changes x SET result = u.result, evidence = x.evidence || $8::jsonb,
+                verified = u.operation = 'create' AND u.result LIKE 'applied:%'
+            FROM {_unnest("text")} u ({_NAMES}, result)
+            WHERE {_AT} AND x.result IS NULL""",  # noqa: S608
+        *_columns(places),
+        [results[it] for it in places],
+        dict(evidence or {}),
+    )
+
+
+async def put_off(
+    conn: Connection, places: Mapping[Place, datetime], *, counted: bool = False
+) -> None:
+    """Let these go until then."""
+    names = sorted(places)
+    if not names:
+        return
+    await conn.execute(
+        f"""UPDATE plan_changes x SET due_at = u.due, tries = x.tries + $8::int
+            FROM {_unnest("timestamptz")} u ({_NAMES}, due)
+            WHERE {_AT} AND x.result IS NULL""",  # noqa: S608
+        *_columns(names),
+        [places[it] for it in names],
+        int(counted),
+    )
+
+
+async def leave_over(conn: Connection, places: Sequence[Place], plan_id: int) -> None:
+    """Move these into the plan that waits for a decision of its own; what was decided keeps
+    them with that plan's name."""
+    await conn.execute(
+        f"""INSERT INTO plan_changes (plan_id, operation, connection_id, site_id, type_id,
+                source_id, source_key, destination_id, destination_key, link_id, reason, evidence,
+                created_at)
+            SELECT $7, x.operation, x.connection_id, x.site_id, x.type_id, x.source_id,
+                x.source_key, x.destination_id, x.destination_key, x.link_id, x.reason,
+                x.evidence, x.created_at
+            FROM plan_changes x JOIN {_unnest()} u ({_NAMES}) ON {_AT}
+            ON CONFLICT DO NOTHING""",  # noqa: S608
+        *_columns(sorted(places)),
+        plan_id,
+    )
+    await close(conn, dict.fromkeys(places, f"held:{plan_id}"))
+
+
+async def tries(conn: Connection, place: Place) -> int | None:
+    """How often it was tried; None where it is over. Locked."""
+    found: int | None = await conn.fetchval(
+        """SELECT tries FROM plan_changes WHERE plan_id = $1 AND site_id = $2 AND type_id = $3
+           AND source_id = $4 AND destination_id = $5 AND operation = $6 AND result IS NULL
+           FOR UPDATE""",
+        *_values(place),
+    )
+    return found
+
+
+async def verify(conn: Connection, places: Sequence[Place]) -> None:
+    """A reading has shown that these hold."""
+    await conn.execute(
+        f"""UPDATE plan_changes x SET verified = true FROM {_unnest()} u ({_NAMES})
+            WHERE {_AT} AND x.result LIKE 'applied:%'""",  # noqa: S608
+        *_columns(sorted(places)),
+    )
+
+
+async def recent_writes(
+    conn: Connection, site: int, issues: Sequence[IssueId], now: datetime, seconds: float
+) -> dict[IssueId, list[float]]:
+    """How long ago each of these issues was written to, by anybody of ours, in seconds."""
+    rows = await conn.fetch(
+        """SELECT u.issue, extract(epoch FROM $3::timestamptz - i.created_at)::float8 AS age
+           FROM connections c JOIN intents i ON i.connection_id = c.id
+            AND i.created_at > $3::timestamptz - make_interval(secs => $4) AND i.site_id = $1
+           JOIN unnest($2::bigint[]) u (issue) ON u.issue IN (i.source_id, i.destination_id)
+           WHERE $1 IN (c.left_site_id, c.right_site_id)""",
+        site,
+        [int(issue) for issue in issues],
+        now,
+        seconds,
+    )
+    found: dict[IssueId, list[float]] = {}
+    for row in rows:
+        found.setdefault(IssueId(str(row["issue"])), []).append(row["age"])
+    return found
+
+
+def _link(row: Row) -> PlanLink:
+    evidence = dict(row["evidence"])
+    return PlanLink(
+        place=_place(row),
+        connection_id=row["under"],
+        source=_ref(row, "source"),
+        destination=_ref(row, "destination"),
+        link_id=None if row["link_id"] is None else LinkId(str(row["link_id"])),
+        former=evidence.get("former", ""),
+        cause=(row["cause_kind"], str(row["restore_id"])),
+        kind=row["kind"],
+        outside=row["outside"],
+        fence=row["fence"],
+        tries=row["tries"],
+        evidence=evidence,
+    )
+
+
+def _place(row: Row) -> Place:
+    return Place(
+        row["plan_id"],
+        row["site_id"],
+        TypeId(str(row["type_id"])),
+        IssueId(str(row["source_id"])),
+        IssueId(str(row["destination_id"])),
+        row["operation"],
+    )
+
+
+def _ref(row: Row, end: str) -> IssueRef:
+    return IssueRef(IssueId(str(row[f"{end}_id"])), IssueKey(row[f"{end}_key"]))
+
+
+def _values(it: Place) -> tuple[Any, ...]:
+    return (
+        it.plan_id, it.site, int(it.type_id), int(it.source), int(it.destination), it.operation,
+    )  # fmt: skip
+
+
+def _columns(places: Sequence[Place]) -> list[list[Any]]:
+    rows = [_values(it) for it in places]
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(6)]

@@ -1,0 +1,218 @@
+"""Restores, undone creates and rescues: what was asked, and how far the planning is.
+
+The plan holds the links; this row says what they were chosen by, and who plans it now.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from app.store.pool import Connection, Row
+
+Kind = Literal["restore", "undo", "rescue"]
+KINDS: tuple[Kind, ...] = ("restore", "undo", "rescue")
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """One that is being planned, under our lease. ``site`` and ``asked`` matter to a rescue."""
+
+    id: int
+    kind: Kind
+    plan_id: int
+    site: int | None
+    asked: Mapping[str, Any]
+    scanned: bool
+    fence: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewRestore:
+    kind: Kind
+    asked: Mapping[str, Any]
+    cause_kind: Literal["restore", "rescue", "rollback"]
+    requested_by: str
+    site: int | None = None
+
+
+async def any_connection(conn: Connection) -> int | None:
+    """Under which a plan may begin before it is known whose links it holds."""
+    found: int | None = await conn.fetchval("SELECT min(id) FROM connections")
+    return found
+
+
+async def begin_plan(
+    conn: Connection, kind: Kind, connection_id: int, *, reason: str, now: datetime
+) -> int:
+    """A plan that is not sealed yet; nothing can be decided about it before it is. It stands
+    under one connection, its changes may name others."""
+    plan_id: int = await conn.fetchval(
+        """INSERT INTO plans (connection_id, kind, status, reason, revision, created_at)
+           SELECT id, $2, 'gathering', $3, revision, $4 FROM connections WHERE id = $1
+           RETURNING id""",
+        connection_id,
+        kind,
+        reason,
+        now,
+    )
+    return plan_id
+
+
+async def insert(conn: Connection, plan_id: int, new: NewRestore, *, now: datetime) -> int:
+    restore_id: int = await conn.fetchval(
+        """INSERT INTO restores (kind, plan_id, asked, cause_kind, site_id, scanned, requested_by,
+               created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id""",
+        new.kind,
+        plan_id,
+        dict(new.asked),
+        new.cause_kind,
+        new.site,
+        new.kind != "rescue",
+        new.requested_by,
+        now,
+    )
+    return restore_id
+
+
+async def settle_connection(conn: Connection, plan_id: int) -> bool:
+    """Put the plan under a connection that its changes name, at the revision that it has now.
+    False: it has no changes."""
+    done = await conn.fetchval(
+        """UPDATE plans p SET connection_id = c.id, revision = c.revision
+           FROM (SELECT min(coalesce(x.connection_id, q.connection_id)) AS id
+                 FROM plan_changes x JOIN plans q ON q.id = x.plan_id WHERE x.plan_id = $1) f
+           JOIN connections c ON c.id = f.id
+           WHERE p.id = $1 RETURNING true""",
+        plan_id,
+    )
+    return bool(done)
+
+
+async def discard_plan(conn: Connection, plan_id: int) -> None:
+    """A plan that nobody has seen yet."""
+    await conn.execute("DELETE FROM plans WHERE id = $1 AND status = 'gathering'", plan_id)
+
+
+async def claim(conn: Connection, *, now: datetime, lease: float) -> Restore | None:
+    """One that wants planning and that nobody plans."""
+    row = await conn.fetchrow(
+        """
+        UPDATE restores SET lease_until = $2, fence = nextval('fences')
+        WHERE id = (
+            SELECT id FROM restores WHERE sealed_at IS NULL AND failed_at IS NULL
+              AND (lease_until IS NULL OR lease_until < $1)
+            ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
+        RETURNING *
+        """,
+        now,
+        now + timedelta(seconds=lease),
+    )
+    return _restore(row) if row else None
+
+
+async def renew(conn: Connection, it: Restore, until: datetime) -> bool:
+    """Keep it, or let it go until then. False: somebody else plans it by now."""
+    done = await conn.fetchval(
+        "UPDATE restores SET lease_until = $3 WHERE id = $1 AND fence = $2 RETURNING true",
+        it.id,
+        it.fence,
+        until,
+    )
+    return bool(done)
+
+
+async def scanned(conn: Connection, it: Restore, unread: Mapping[str, int]) -> None:
+    """The changelogs of a rescue are read."""
+    await conn.execute(
+        "UPDATE restores SET scanned = true, unread = $3 WHERE id = $1 AND fence = $2",
+        it.id,
+        it.fence,
+        dict(unread),
+    )
+
+
+async def fail(conn: Connection, it: Restore, code: str, now: datetime) -> None:
+    """Planning cannot go on; its plan ends undecided."""
+    done = await conn.fetchval(
+        """UPDATE restores SET failure = $3, failed_at = $4, lease_until = NULL
+           WHERE id = $1 AND fence = $2 RETURNING true""",
+        it.id,
+        it.fence,
+        code,
+        now,
+    )
+    if done:
+        await conn.execute(
+            """UPDATE plans SET status = 'expired', note = $2, decided_at = $3,
+                   decided_by = 'twinlink' WHERE id = $1 AND status = 'gathering'""",
+            it.plan_id,
+            code,
+            now,
+        )
+
+
+async def seal(conn: Connection, it: Restore, now: datetime) -> bool:
+    """Planning is over: count what can be done. False: somebody else sealed it."""
+    done = await conn.fetchval(
+        """UPDATE restores SET sealed_at = $3, lease_until = NULL, restorable =
+               (SELECT count(*) FROM plan_changes WHERE plan_id = $4 AND result IS NULL)
+           WHERE id = $1 AND fence = $2 AND sealed_at IS NULL RETURNING true""",
+        it.id,
+        it.fence,
+        now,
+        it.plan_id,
+    )
+    return bool(done)
+
+
+async def nothing_open(conn: Connection, plan_id: int) -> bool:
+    found: bool = await conn.fetchval(
+        "SELECT NOT EXISTS (SELECT 1 FROM plan_changes WHERE plan_id = $1 AND result IS NULL)",
+        plan_id,
+    )
+    return found
+
+
+async def over(conn: Connection) -> list[tuple[int, int]]:
+    """(connection, plan) of plans of ours that are applied to their last change."""
+    rows = await conn.fetch(
+        """SELECT p.connection_id, p.id FROM plans p
+           WHERE p.status = 'applying' AND p.kind = ANY($1)
+             AND NOT EXISTS (SELECT 1 FROM plan_changes x
+                             WHERE x.plan_id = p.id AND x.result IS NULL)""",
+        list(KINDS),
+    )
+    return [(row["connection_id"], row["id"]) for row in rows]
+
+
+async def leave_over(
+    conn: Connection, plan_id: int, connection_id: int, *, reason: str, now: datetime
+) -> int:
+    """The plan that gathers what the guard leaves over of this one."""
+    found: int | None = await conn.fetchval(
+        "SELECT id FROM plans WHERE left_over_of = $1 AND status = 'gathering'", plan_id
+    )
+    if found is None:
+        found = await begin_plan(conn, "undo", connection_id, reason=reason, now=now)
+        await conn.execute("UPDATE plans SET left_over_of = $2 WHERE id = $1", found, plan_id)
+    return found
+
+
+async def left_over(conn: Connection, plan_id: int) -> list[int]:
+    rows = await conn.fetch(
+        "SELECT id FROM plans WHERE left_over_of = $1 AND status = 'gathering'", plan_id
+    )
+    return [row["id"] for row in rows]
+
+
+def _restore(row: Row) -> Restore:
+    return Restore(
+        row["id"],
+        row["kind"],
+        row["plan_id"],
+        row["site_id"],
+        row["asked"],
+        row["scanned"],
+        row["fence"],
+    )
