@@ -32,6 +32,7 @@ FIELDS: output.Columns = (
     ("if a mirror is removed", "on_mirror_removed"),
     ("if an issue is deleted", "on_issue_deleted"),
     ("twins", "twins"),
+    ("owners to approve", "approvals"),
     ("mode", "mode"),
     ("paused", "paused"),
     ("guard", "guard.state"),
@@ -93,6 +94,9 @@ def put(
     twin_field: Annotated[
         str | None, typer.Option(metavar="SIDE:FIELD", help="Take twins from a custom field.")
     ] = None,
+    approvals: Annotated[
+        int, typer.Option(min=1, max=2, help="How many owners a plan needs to be applied.")
+    ] = 1,
     revision: Annotated[
         int | None, typer.Option(help="Only if this is still the current revision.")
     ] = None,
@@ -116,6 +120,7 @@ def put(
             link_types=link_type or [],
             on_mirror_removed=on_mirror_removed,
             twin_field=twin_field,
+            approvals=approvals,
         )
     stored = api.put(f"connections/{name}", body, revision=revision)
     _show(stored, json=json)

@@ -27,16 +27,19 @@ def from_options(
     link_types: list[str],
     on_mirror_removed: MirrorRemoved,
     twin_field: str | None,
+    approvals: int,
 ) -> dict[str, Any]:
     if left is None or right is None or not link_types:
         raise UsageError("give FILE, or --left, --right and at least one --link-type")
-    body = {
+    body: dict[str, Any] = {
         "left": _end("--left", left),
         "right": _end("--right", right),
         "direction": direction.value,
         "link_types": [_link_type(text) for text in link_types],
         "on_mirror_removed": on_mirror_removed.value,
     }
+    if approvals > 1:
+        body["approvals"] = approvals
     return body | ({} if twin_field is None else {"twins": _twin_field(twin_field)})
 
 

@@ -32,11 +32,16 @@ SiteName = Annotated[str, typer.Argument(metavar="SITE", help="Name of a site.",
 RowId = Annotated[int, typer.Argument(metavar="ID", min=1)]
 
 
+def can_ask() -> bool:
+    """Whether there is somebody to answer."""
+    return sys.stdin.isatty()
+
+
 def confirm(effect: str, *, yes: bool) -> None:
     """Say what will happen and ask. Where nobody can be asked, `--yes` has to be there."""
     if yes:
         return
-    if not sys.stdin.isatty():
+    if not can_ask():
         raise UsageError(effect, details=["nobody can be asked here; say it with --yes"])
     typer.echo(effect, err=True)
     typer.confirm("Go on?", abort=True, err=True)

@@ -62,6 +62,14 @@ class Service:
     def get(self, path: str, params: Params | None = None) -> Any:
         return self._send("GET", path, params=_present(params))
 
+    def text(self, path: str, params: Params | None = None) -> str:
+        """An answer that is meant to be read as it is."""
+        with self._reaching():
+            answer = self._client.get(path, params=_present(params))
+        if answer.is_error:
+            raise Refused(answer)
+        return answer.text
+
     def post(self, path: str, body: Any = None) -> Any:
         return self._send("POST", path, **({} if body is None else {"json": body}))
 

@@ -253,3 +253,12 @@ def test_every_command_explains_itself(line: Line) -> None:
     ):
         assert noun in top
         assert line(noun, "--help").exit_code == 0
+
+
+def test_two_owners_are_asked_for(line: Line, service: FakeService) -> None:
+    service.answers["PUT /connections/main"] = (200, CONNECTION | {"next_step": ""})
+    ends = ("--left", "cloud:A", "--right", "dc:B", "--link-type", "Blocks")
+    assert line("connection", "put", "main", *ends, "--approvals", "2").exit_code == 0
+    assert service.bodies[0]["approvals"] == 2
+    assert line("connection", "put", "main", *ends, "--approvals", "3").exit_code == 2
+    assert len(service.bodies) == 1
