@@ -26,6 +26,7 @@ class HeldPlan:
     digest: str | None
     revision: int
     expires_at: datetime | None
+    approved_by: str | None
     left_over_of: int | None = None
 
 
@@ -58,7 +59,9 @@ async def ripe(conn: Connection, now: datetime) -> list[tuple[int, int]]:
 async def overdue(conn: Connection, now: datetime) -> list[tuple[int, int]]:
     """(connection, plan) of every held plan whose time is over."""
     rows = await conn.fetch(
-        "SELECT connection_id, id FROM plans WHERE status = 'held' AND expires_at <= $1", now
+        """SELECT connection_id, id FROM plans
+           WHERE status IN ('held', 'approved') AND expires_at <= $1""",
+        now,
     )
     return [(row["connection_id"], row["id"]) for row in rows]
 
@@ -105,9 +108,38 @@ async def decide(
     conn: Connection, plan_id: int, status: str, *, by: str, note: str, now: datetime
 ) -> None:
     await conn.execute(
-        "UPDATE plans SET status = $2, decided_by = $3, note = $4, decided_at = $5 WHERE id = $1",
+        """UPDATE plans SET status = $2, decided_by = $3, decided_at = $5,
+               note = concat_ws(E'\n', nullif(note, ''), nullif($4, '')) WHERE id = $1""",
         plan_id,
         status,
+        by,
+        note,
+        now,
+    )
+
+
+async def approvals(conn: Connection, plan_id: int) -> int:
+    """How many owners have to approve: the strictest of the connections that it names."""
+    wanted: int = await conn.fetchval(
+        """
+        SELECT coalesce(max((v.config ->> 'approvals')::integer), 1)
+        FROM connections c
+        JOIN revisions v ON v.connection_id = c.id AND v.revision = c.revision
+        WHERE c.id IN (SELECT connection_id FROM plans WHERE id = $1)
+        """,
+        plan_id,
+    )
+    return wanted
+
+
+async def approve_first(
+    conn: Connection, plan_id: int, *, by: str, note: str, now: datetime
+) -> None:
+    """The first of two approvals."""
+    await conn.execute(
+        """UPDATE plans SET status = 'approved', approved_by = $2, note = $3, approved_at = $4
+           WHERE id = $1""",
+        plan_id,
         by,
         note,
         now,
@@ -240,6 +272,7 @@ def _held(row: Row) -> HeldPlan:
         row["digest"],
         row["revision"],
         row["expires_at"],
+        row["approved_by"],
         row["left_over_of"],
     )
 

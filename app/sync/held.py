@@ -20,6 +20,9 @@ from app.sync.scope import moved
 
 _LOG = structlog.get_logger(__name__)
 
+# ``approved`` by one owner where two are asked for: it can still be rejected, and expires.
+WAITING = ("held", "approved")
+
 # Kinds of plans that wait for a person's decision.
 DECIDABLE = frozenset({"removals", *restores.KINDS})
 
@@ -61,7 +64,7 @@ async def _expire(ctx: Context, connection_id: int, plan_id: int) -> None:
     async with ctx.database.transaction() as conn:
         await running.lock_any(conn, connection_id)
         found = await held.lock(conn, plan_id)
-        if found is None or found.status != "held":
+        if found is None or found.status not in WAITING:
             return
         now = ctx.clock()
         twins = await _twins_of(conn, found)
@@ -83,13 +86,20 @@ async def _finish(ctx: Context, connection_id: int, plan_id: int) -> None:
 async def approve(
     database: Database, plan_id: int, digest: str, *, by: str, note: str, now: datetime
 ) -> HeldPlan:
-    """Begin to apply exactly this plan.
+    """Begin to apply exactly this plan; where two owners are asked for, the second one does.
 
     Raises ``PermanentError``: ``plan_unknown``, ``plan_not_sealed``, ``plan_decided``,
-    ``plan_expired``, ``plan_digest``.
+    ``plan_expired``, ``plan_digest``, ``second_owner``.
     """
     async with database.transaction() as conn:
         plan = await _undecided(conn, plan_id, digest, now)
+        if await held.approvals(conn, plan_id) > 1:
+            if plan.approved_by is None:
+                await held.approve_first(conn, plan_id, by=by, note=note, now=now)
+                _LOG.warning("plan_approved_first", plan=str(plan_id), by=by)
+                return plan
+            if _same_owner(plan.approved_by, by):
+                raise PermanentError("second_owner")
         await held.decide(conn, plan_id, "applying", by=by, note=note, now=now)
         # Removals are carried out by looks; what is put back or undone, by ``restore``.
         twins = await _twins_of(conn, plan)
@@ -97,6 +107,11 @@ async def approve(
         await raise_pairs(conn, plan.connection_id, twins, cause=cause, now=now)
     _LOG.warning("plan_approved", plan=str(plan_id), by=by)
     return plan
+
+
+def _same_owner(one: str, other: str) -> bool:
+    """Spelt differently on two tokens, it is still one person."""
+    return one.strip().casefold() == other.strip().casefold()
 
 
 async def reject(
@@ -134,7 +149,7 @@ async def _undecided(conn: Connection, plan_id: int, digest: str, now: datetime)
         raise PermanentError("plan_not_sealed")
     if plan.status == "expired" or (plan.expires_at is not None and plan.expires_at <= now):
         raise PermanentError("plan_expired")
-    if plan.status != "held":
+    if plan.status not in WAITING:
         raise PermanentError("plan_decided")
     if plan.digest != digest:
         raise PermanentError("plan_digest")
