@@ -13,6 +13,7 @@ from rich.text import Text
 
 _WIDTH = 100
 _INDENT = 5
+_RAW_INDENT = 2
 
 Row = Sequence[str]
 
@@ -23,6 +24,11 @@ class Teller:
     def __init__(self, stream: TextIO, *, began: float) -> None:
         self._console = console_on(stream)
         self._began = began
+
+    @property
+    def columns(self) -> int:
+        """Of what is shown raw."""
+        return self._console.width - _INDENT - _RAW_INDENT
 
     def elapsed(self) -> float:
         return monotonic() - self._began
@@ -48,7 +54,7 @@ class Teller:
     def raw(self, lines: Sequence[str]) -> None:
         """As it was on the wire."""
         block = Group(*(Text(line, overflow="fold", style="blue") for line in lines))
-        self._in(Padding(block, (0, 0, 0, 2), expand=False))
+        self._in(Padding(block, (0, 0, 0, _RAW_INDENT), expand=False))
 
     def table(
         self, columns: Sequence[str], rows: Sequence[Row], *, numbers: Sequence[int] = ()

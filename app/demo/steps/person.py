@@ -14,7 +14,6 @@ from app.demo.wire import Sent
 from app.sandbox.logbook import Mutation
 
 _SHOWN = ("x-atlassian-webhook-identifier", "x-atlassian-webhook-flow", "x-hub-signature")
-_COLUMNS = 88
 
 
 async def act(stage: Stage, tell: Teller) -> str:
@@ -80,7 +79,7 @@ def _tell_webhook(tell: Teller, sent: Sent, clicked: float) -> None:
             f"POST {sent.path} HTTP/1.1",
             *(f"{_titled(name)}: {sent.headers[name]}" for name in _SHOWN),
             "",
-            *(body[at : at + _COLUMNS] for at in range(0, len(body), _COLUMNS)),
+            *(body[at : at + tell.columns] for at in range(0, len(body), tell.columns)),
         ]
     )
 
