@@ -17,6 +17,7 @@ from app.sync import (
     monitor,
     poll,
     purge,
+    restore,
     resync,
     verify,
 )
@@ -57,10 +58,21 @@ def duties(ctx: Context, pump: Pump, *, sweep_seconds: float) -> list[Duty]:
         if await poll.run_once(ctx):
             pump.poke()
 
+    async def plan_restores() -> None:
+        while await restore.plan_once(ctx):
+            pass
+
+    async def apply_restores() -> None:
+        while await restore.apply_once(ctx):
+            pump.poke()
+
     return [
         Duty("sweep", sweep_seconds, sweep),
         Duty("confirm", min(5.0, sweep_seconds), confirm_due),
         Duty("resync", 0.5, walk),
+        # Apart: reading the changelogs of a rescue must not keep an approved restore waiting.
+        Duty("plan_restores", 0.5, plan_restores),
+        Duty("apply_restores", 0.5, apply_restores),
         Duty("plans", 2.0, lambda: held.run_once(ctx)),
         Duty("discover", 1.0, discover_due),
         Duty("poll", 5.0, poll_due),

@@ -125,7 +125,8 @@ async def approvals(conn: Connection, plan_id: int) -> int:
         SELECT coalesce(max((v.config ->> 'approvals')::integer), 1)
         FROM connections c
         JOIN revisions v ON v.connection_id = c.id AND v.revision = c.revision
-        WHERE c.id IN (SELECT connection_id FROM plans WHERE id = $1)
+        WHERE c.id IN (SELECT connection_id FROM plans WHERE id = $1
+                       UNION SELECT connection_id FROM plan_changes WHERE plan_id = $1)
         """,
         plan_id,
     )

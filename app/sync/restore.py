@@ -79,13 +79,17 @@ async def build_undo(
 
 async def run_once(ctx: Context) -> int:
     """Plan what is asked for, apply what is approved; how many links and plans were handled."""
-    planned = await _plan(ctx)
+    return await plan_once(ctx) + await apply_once(ctx)
+
+
+async def apply_once(ctx: Context) -> int:
+    """Apply what is due of approved plans; how many links were taken."""
     applied = await restore_apply.run_once(ctx)
     await _finish(ctx)
-    return planned + applied
+    return applied
 
 
-async def _plan(ctx: Context) -> int:
+async def plan_once(ctx: Context) -> int:
     """Take one request to its sealed plan. What Jira cannot answer now is asked again later."""
     async with ctx.database.transaction() as conn:
         it = await restores.claim(conn, now=ctx.clock(), lease=LEASE)
