@@ -57,6 +57,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "plan_unknown": Kind(404, "There is no such plan"),
     "verification_unknown": Kind(404, "There is no such verification"),
     "failure_unknown": Kind(404, "There is no such failure"),
+    "incident_unknown": Kind(404, "There is no such incident"),
     "token_unknown": Kind(404, "There is no such token"),
     # What does not fit
     "site_identity": Kind(409, "Another Jira answers there than the one that was pinned"),
@@ -68,6 +69,8 @@ KINDS: Final[Mapping[str, Kind]] = {
     "concurrent_change": Kind(409, "Somebody else changed it at the same time"),
     "write_in_progress": Kind(409, "A link is being written; try again in a minute"),
     "resync_over": Kind(409, "The resync is over"),
+    "incident_resolved": Kind(409, "The incident is resolved"),
+    "database_went_back": Kind(409, "The database went back in time; resolve that incident first"),
     "plan_not_sealed": Kind(409, "The plan cannot be decided: it gathers, or is only shown"),
     "plan_digest": Kind(409, "The plan is not the one that was reviewed"),
     "plan_decided": Kind(409, "The plan is decided"),

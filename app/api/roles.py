@@ -85,6 +85,9 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
     ("GET", "/failures"): _VIEW,
     ("POST", "/failures/{id}/retry"): _OPERATE,
     ("GET", "/intents"): _VIEW,
+    ("GET", "/incidents"): _VIEW,
+    ("GET", "/incidents/{id}"): _VIEW,
+    ("POST", "/incidents/{id}/updates"): _OPERATE,
     # A restricted administrator could otherwise hand himself an unrestricted token
     ("GET", "/tokens"): _ADMIN_ALL,
     ("POST", "/tokens"): _ADMIN_ALL,

@@ -8,6 +8,7 @@ from app.api import (
     deliveries,
     failures,
     health,
+    incidents,
     intents,
     links,
     plans,
@@ -33,5 +34,6 @@ API: tuple[APIRouter, ...] = (
     deliveries.router,
     failures.router,
     intents.router,
+    incidents.router,
     tokens.router,
 )

@@ -20,7 +20,9 @@ _UNKNOWN = problems("connection_unknown")
 
 @router.put(
     "/connections/{name}/mode",
-    responses=problems("connection_unknown", "account_not_dedicated", "site_unchecked"),
+    responses=problems(
+        "connection_unknown", "account_not_dedicated", "site_unchecked", "database_went_back"
+    ),
 )
 async def put_mode(
     connection: TheConnection, body: ModePut, services: Svc, caller: Who, response: Response

@@ -7,6 +7,7 @@ from app.cli import (
     connection,
     failures,
     guard,
+    incident,
     plan,
     resyncs,
     site,
@@ -42,7 +43,7 @@ app = typer.Typer(
 
 _RUN = (up, api, worker, migrate, doctor, openapi)
 _COMMANDS = (status, pause, resume, mode, explain, links, resync, deliveries)
-_NOUNS = (site, connection, twins, guard, plan, resyncs, failures, audit, webhooks, token)
+_NOUNS = (site, connection, twins, guard, plan, resyncs, failures, incident, audit, webhooks, token)
 
 for _command in (*_RUN, *_COMMANDS):
     app.command()(_command)

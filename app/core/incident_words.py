@@ -22,16 +22,21 @@ def _guard(detail: Detail) -> Iterator[str]:
         yield f"The guard tripped: {detail['window']}."
     if "removed" in detail:
         yield f"{detail['removed']} removals went through, {detail.get('held', 0)} are held."
-    if "first_removal" in detail:
-        yield f"The first was at {detail['first_removal']}, the last at {detail['last_removal']}."
+    yield from _between(detail)
     if "causes" in detail:
         yield f"Causes: {detail['causes']}."
     if "revision" in detail:
-        yield f"Revision {detail['revision']} is active since {detail['revision_since']}."
+        yield f"Revision {detail['revision']} is active since {detail.get('revision_since', '-')}."
     if "engines" in detail:
         yield f"Written by {detail['engines']}."
     if "correlated" in detail:
         yield f"It began soon after {detail['correlated']}."
+
+
+def _between(detail: Detail) -> Iterator[str]:
+    if "first_removal" in detail:
+        last = detail.get("last_removal", "-")
+        yield f"The first was at {detail['first_removal']}, the last at {last}."
 
 
 def _unconfirmed(detail: Detail) -> Iterator[str]:
@@ -75,6 +80,12 @@ def _mismatch(detail: Detail) -> Iterator[str]:
     )
 
 
+def _removed(detail: Detail) -> Iterator[str]:
+    yield f"{detail.get('links', 1)} removals by our account: {detail.get('verdicts', '-')}."
+    yield from _between(detail)
+    yield "The findings of the monitor name each."
+
+
 def _plainly(detail: Detail) -> Iterator[str]:
     if detail:
         yield ", ".join(f"{name} {value}" for name, value in sorted(detail.items())) + "."
@@ -84,6 +95,8 @@ _SAY: Final[Mapping[str, Callable[[Detail], Iterator[str]]]] = {
     "guard_tripped": _guard,
     "write_unconfirmed": _unconfirmed,
     "audit_broken": _audit,
+    "unmanaged_removed": _removed,
+    "removal_unclear": _removed,
     "deliveries_rejected": _rejected,
     "site_identity_changed": _refused,
     "site_refused": _refused,
@@ -148,16 +161,19 @@ class Call:
     command: str
 
 
-def calls(kind: str, connection: str | None, facts: Detail) -> tuple[Call, ...]:
+def calls(
+    kind: str, facts: Detail, *, connection: str | None = None, site: str | None = None
+) -> tuple[Call, ...]:
     """What puts right what this kind does wrong. The roll-back comes first where there is an
     earlier revision; the restore names the moment from which on it looks."""
     found: list[Call] = []
-    if connection is not None and kind in _RESTORABLE:
+    if kind in _RESTORABLE:
         revision = int(facts.get("revision", 0))
-        if revision > 1:
+        if connection is not None and revision > 1:
             found.append(rollback(connection, revision - 1))
-        if "first_removal" in facts:
-            found.append(restore(connection, str(facts["first_removal"])))
+        where = {"connection": connection} if connection else {"site": site} if site else {}
+        if where and "first_removal" in facts:
+            found.append(restore(where, str(facts["first_removal"])))
     return (*found, *_OTHER.get(kind, ()))
 
 
@@ -171,17 +187,20 @@ def rollback(connection: str, revision: int) -> Call:
     )
 
 
-def restore(connection: str, since: str) -> Call:
+def restore(where: Mapping[str, str | None], since: str) -> Call:
+    options = " ".join(f"--{name} {value}" for name, value in where.items())
     return Call(
         "plan to put back what was removed",
         "POST",
         "/restores",
-        {"connection": connection, "since": since, "operation": "remove"},
-        f"twinlink restore --connection {connection} --since {since}",
+        {**where, "since": since, "operation": "remove"},
+        f"twinlink restore {options} --since {since}",
     )
 
 
-_RESTORABLE = frozenset({"guard_tripped", "mirrors_vanished", "unmanaged_removed"})
+_RESTORABLE = frozenset(
+    {"guard_tripped", "mirrors_vanished", "unmanaged_removed", "removal_unclear"}
+)
 _HELD = Call(
     "see what is held", "GET", "/plans?status=held", None, "twinlink plan list --status held"
 )

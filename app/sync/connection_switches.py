@@ -9,7 +9,7 @@ import structlog
 
 from app.core.config import Mode
 from app.core.links import Side
-from app.store import connections, installation, pauses, plans, sites
+from app.store import connections, incidents, installation, pauses, plans, sites
 from app.store.connections import ConnectionRow
 from app.store.pool import Connection, Database
 from app.store.work import Cause, raise_pairs
@@ -35,6 +35,8 @@ class Switches:
             row = await _locked(conn, name)
             if mode is not Mode.SHADOW:
                 await _refuse_unready(conn, row)
+            if mode is Mode.LIVE and await incidents.any_open(conn, "database_went_back"):
+                raise Refused("database_went_back")
             await connections.set_mode(conn, row.id, mode)
         if mode is not row.mode:
             _LOG.info("mode_set", connection=name, former=row.mode.value, mode=mode.value, by=by)

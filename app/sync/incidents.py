@@ -157,7 +157,11 @@ def _entry(it: Incident, author: str, text: str, detail: Detail, now: datetime) 
 
 async def _tell(conn: Connection, it: Incident, event: str, text: str, now: datetime) -> None:
     named = Named(it.id, it.kind, it.connection or it.site or "", it.impact)
-    following = () if event == "resolved" else calls(it.kind, it.connection, it.facts)
+    following = (
+        ()
+        if event == "resolved"
+        else calls(it.kind, it.facts, connection=it.connection, site=it.site)
+    )
     said = message(named, event, text, following)
     paging = event != "resolved" and wakes(it.kind, it.impact)
     await notifications.put(

@@ -108,8 +108,15 @@ def test_a_trip_in_words() -> None:
     )
 
 
+@pytest.mark.parametrize("missing", TRIP)
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_missing_fact_breaks_what_it_is_said_in(kind: str, missing: str) -> None:
+    """It would break the transaction that latches the guard."""
+    assert sentences(kind, {name: fact for name, fact in TRIP.items() if name != missing})
+
+
 def test_a_trip_names_the_roll_back_and_the_restore() -> None:
-    back, restore, held = calls("guard_tripped", "ab", TRIP)
+    back, restore, held = calls("guard_tripped", TRIP, connection="ab")
     assert (back.method, back.path, back.body) == (
         "POST",
         "/connections/ab/rollback",
@@ -125,8 +132,15 @@ def test_a_trip_names_the_roll_back_and_the_restore() -> None:
 
 
 def test_the_first_revision_has_nothing_to_go_back_to() -> None:
-    found = calls("guard_tripped", "ab", {**TRIP, "revision": 1})
+    found = calls("guard_tripped", {**TRIP, "revision": 1}, connection="ab")
     assert not any("rollback" in call.path for call in found)
+
+
+def test_what_the_monitor_found_is_restored_by_site() -> None:
+    found = calls("unmanaged_removed", {"first_removal": "2030-01-01T12:00:00Z"}, site="left")
+    assert [call.command for call in found] == [
+        "twinlink restore --site left --since 2030-01-01T12:00:00Z"
+    ]
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "of_a_later_version"])

@@ -1,0 +1,107 @@
+"""Incidents: what is wrong, what the service knows of it, and what to do next."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from app.api.schemas.base import Answer, Body, JsonObject, Storable
+from app.core.incident_words import calls
+from app.core.incidents import kind_of, public, wakes
+from app.store.incidents import Incident
+from app.store.pool import Row
+
+State = Literal["investigating", "identified", "monitoring", "resolved"]
+Impact = Literal["none", "minor", "major", "critical"]
+Wanted = Literal["open", "investigating", "identified", "monitoring", "resolved"]
+
+
+class UpdatePost(Body):
+    text: Annotated[str, Field(min_length=1, max_length=4000), Storable]
+    state: State | None = Field(
+        default=None, description="Resolving also acknowledges that a database went back in time"
+    )
+    impact: Impact | None = None
+
+
+class IncidentSummary(Answer):
+    id: str
+    kind: str
+    title: str
+    state: State
+    impact: Impact
+    wakes: bool = Field(description="Whether it goes to the pagers")
+    connection: str | None = Field(description="Null where it concerns a site, or everything")
+    site: str | None
+    opened_at: datetime
+    last_seen_at: datetime
+    quiet_since: datetime | None = Field(description="Since when its condition is gone")
+    resolved_at: datetime | None
+    resolved_by: str | None
+
+    @classmethod
+    def of(cls, it: Incident) -> "IncidentSummary":
+        return cls.model_validate(_head(it))
+
+
+class TimelineEntry(Answer):
+    at: datetime
+    last_at: datetime
+    times: int = Field(description="How often it happened until `last_at`")
+    author: str = Field(description="`twinlink`, or the owner of a token")
+    state: State
+    impact: Impact
+    text: str
+    detail: JsonObject
+
+
+class NextCall(Answer):
+    purpose: str
+    method: str
+    path: str = Field(description="Below `/api/v1`")
+    body: JsonObject | None
+    command: str = Field(description="The same, on the command line")
+
+
+class IncidentAnswer(IncidentSummary):
+    connections: list[str] = Field(description="Those that it concerns")
+    facts: JsonObject = Field(description="The latest known; entries keep the former ones")
+    calls: list[NextCall] = Field(description="What to do next: roll back, restore, look")
+    issues: list[str] | None = Field(
+        description="Keys of the issues affected, at most 1000; null below the role operator"
+    )
+    timeline: list[TimelineEntry] = Field(description="Oldest first")
+
+    @classmethod
+    def whole(
+        cls, it: Incident, timeline: list[Row], connections: list[str], issues: list[str] | None
+    ) -> "IncidentAnswer":
+        """*issues* None: nothing that names an issue is shown."""
+        hidden = issues is None
+        entries = [{**row, "detail": _shown(row["detail"], hidden=hidden)} for row in timeline]
+        following = calls(it.kind, it.facts, connection=it.connection, site=it.site)
+        return cls.model_validate(
+            {
+                **_head(it),
+                "connections": connections,
+                "facts": _shown(it.facts, hidden=hidden),
+                "calls": following,
+                "issues": issues,
+                "timeline": entries,
+            }
+        )
+
+
+def _shown(detail: JsonObject, *, hidden: bool) -> JsonObject:
+    return public(detail) if hidden else detail
+
+
+def _head(it: Incident) -> JsonObject:
+    plain = ("kind", "state", "impact", "connection", "site", "opened_at", "last_seen_at")
+    times = ("quiet_since", "resolved_at", "resolved_by")
+    return {
+        **{name: getattr(it, name) for name in (*plain, *times)},
+        "id": str(it.id),
+        "title": kind_of(it.kind).title,
+        "wakes": wakes(it.kind, it.impact),
+    }

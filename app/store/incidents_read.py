@@ -1,0 +1,91 @@
+"""Incidents as people see them."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from app.store import guard_facts
+from app.store.incidents import SELECT, Incident, incident
+from app.store.pool import Connection, Row
+
+# What an incident affects may have begun before it was noticed: by the longest window at most.
+_BEFORE = timedelta(hours=24)
+
+# $1: the connections that the caller may see, or null for all. What concerns everything concerns
+# each of them, too.
+_VISIBLE = """
+    ($1::text[] IS NULL OR c.name = ANY($1)
+     OR (i.connection_id IS NULL AND i.site_id IS NULL)
+     OR EXISTS (SELECT FROM connections v WHERE v.name = ANY($1) AND v.deleted_at IS NULL
+                AND i.site_id IN (v.left_site_id, v.right_site_id)))
+"""
+
+
+async def by_id(conn: Connection, incident_id: int, names: Sequence[str] | None) -> Incident | None:
+    row = await conn.fetchrow(f"{SELECT} WHERE {_VISIBLE} AND i.id = $2", names, incident_id)
+    return incident(row) if row else None
+
+
+async def page(
+    conn: Connection,
+    *,
+    names: Sequence[str] | None,
+    connection: str | None,
+    states: Sequence[str] | None,
+    before: int,
+    limit: int,
+) -> list[Incident]:
+    """Newest first. Of a *connection*: also what concerns one of its sites, or everything."""
+    rows = await conn.fetch(
+        f"""{SELECT} WHERE {_VISIBLE} AND i.id < $2
+            AND ($3::text[] IS NULL OR i.state = ANY($3))
+            AND ($4::text IS NULL OR c.name = $4
+                 OR (i.connection_id IS NULL AND EXISTS (
+                     SELECT FROM connections v WHERE v.name = $4 AND v.deleted_at IS NULL
+                       AND (i.site_id IS NULL OR i.site_id IN (v.left_site_id, v.right_site_id)))))
+            ORDER BY i.id DESC LIMIT $5""",
+        names,
+        before,
+        states,
+        connection,
+        limit,
+    )
+    return [incident(row) for row in rows]
+
+
+async def timeline(conn: Connection, incident_id: int) -> list[Row]:
+    """Oldest first."""
+    return await conn.fetch(
+        "SELECT * FROM incident_updates WHERE incident_id = $1 ORDER BY id", incident_id
+    )
+
+
+async def affected(conn: Connection, it: Incident, names: Sequence[str] | None) -> list[str]:
+    """Names of the connections that it concerns, of those that the caller may see."""
+    rows = await conn.fetch(
+        """SELECT name FROM connections WHERE ($1::text[] IS NULL OR name = ANY($1))
+             AND CASE WHEN $2::bigint IS NOT NULL THEN id = $2
+                      ELSE deleted_at IS NULL
+                       AND ($3::bigint IS NULL OR $3 IN (left_site_id, right_site_id)) END
+           ORDER BY name""",
+        names,
+        it.place.connection_id,
+        it.place.site_id,
+    )
+    return [row["name"] for row in rows]
+
+
+async def issues(conn: Connection, it: Incident) -> list[str]:
+    """Keys of the issues whose links it touched, as far as the audit and plans name them."""
+    connection = it.place.connection_id
+    if connection is None:
+        return []
+    if it.kind in {"guard_tripped", "mirrors_vanished"}:
+        return await guard_facts.issues(conn, connection, it.opened_at - _BEFORE)
+    if it.kind == "write_unconfirmed":
+        rows = await conn.fetch(
+            """SELECT DISTINCT unnest(ARRAY[source_key, destination_key]) AS key FROM intents
+               WHERE connection_id = $1 AND state = 'open' ORDER BY 1 LIMIT 1000""",
+            connection,
+        )
+        return [row["key"] for row in rows]
+    return []
