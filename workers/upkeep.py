@@ -58,21 +58,13 @@ def duties(ctx: Context, pump: Pump, *, sweep_seconds: float) -> list[Duty]:
         if await poll.run_once(ctx):
             pump.poke()
 
-    async def plan_restores() -> None:
-        while await restore.plan_once(ctx):
-            pass
-
-    async def apply_restores() -> None:
-        while await restore.apply_once(ctx):
-            pump.poke()
-
     return [
         Duty("sweep", sweep_seconds, sweep),
         Duty("confirm", min(5.0, sweep_seconds), confirm_due),
         Duty("resync", 0.5, walk),
         # Apart: reading the changelogs of a rescue must not keep an approved restore waiting.
-        Duty("plan_restores", 0.5, plan_restores),
-        Duty("apply_restores", 0.5, apply_restores),
+        Duty("plan_restores", 0.5, _to_its_end(lambda: restore.plan_once(ctx), pump)),
+        Duty("apply_restores", 0.5, _to_its_end(lambda: restore.apply_once(ctx), pump)),
         Duty("plans", 2.0, lambda: held.run_once(ctx)),
         Duty("discover", 1.0, discover_due),
         Duty("poll", 5.0, poll_due),
@@ -84,6 +76,18 @@ def duties(ctx: Context, pump: Pump, *, sweep_seconds: float) -> list[Duty]:
         Duty("purge", 300.0, lambda: purge.run_once(ctx)),
         Duty("audit_heads", 3600.0, lambda: verify.log_heads(ctx)),
     ]
+
+
+def _to_its_end(
+    run_once: Callable[[], Awaitable[object]], pump: Pump
+) -> Callable[[], Awaitable[None]]:
+    """Again and again while there is something to do; what was done may want a look."""
+
+    async def run() -> None:
+        while await run_once():
+            pump.poke()
+
+    return run
 
 
 async def keep(duty: Duty) -> None:

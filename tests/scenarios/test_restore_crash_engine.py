@@ -10,7 +10,7 @@ from app.sync import confirm, restore
 from tests.scenarios.conftest import Build, Duo
 from tests.scenarios.restoring import approve, ask, changes, finish, plan_of, removed, results
 from tests.scenarios.test_restore_engine import nothing_moves
-from tests.support.crash import Died, killed
+from tests.support.crash import Died, die, killed
 from tests.support.engine import ACCOUNT
 
 MIRROR = ("P-2", "Blocks", "P-3")
@@ -148,10 +148,9 @@ async def test_several_workers_share_and_one_dies(build: Build) -> None:
     async def work() -> Any:
         return await restore.run_once(duo.world.worker())
 
-    async with killed(duo.right.jira, "POST", "^/issueLink$", acted=True, skip=40):
-        ended = await asyncio.gather(work(), work(), work(), return_exceptions=True)
-        assert sum(isinstance(it, Died) for it in ended) == 1, ended
-        raise Died
+    duo.right.jira.faults.add(Fault("after", "POST", "^/issueLink$", times=1, skip=40, action=die))
+    ended = await asyncio.gather(work(), work(), work(), return_exceptions=True)
+    assert sum(isinstance(it, Died) for it in ended) == 1, ended
     await finish(duo.world, plan)
     assert len(duo.right.jira.links) == 120
     assert made(duo) - before == 120
