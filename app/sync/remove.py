@@ -11,8 +11,9 @@ from dataclasses import replace
 
 from app.core.authorship import authorship
 from app.core.errors import NotSent, OutcomeUnknown, PermanentError, TransientError
+from app.core.evidence import Reading
 from app.core.ledger import Authorship, LinkKey, Row, State
-from app.core.links import Ends, Link, LinkType
+from app.core.links import AccountId, Ends, Link, LinkType
 from app.jira.client import JiraClient
 from app.store import audit, intents, ledger, running
 from app.store import held as plans_held
@@ -90,23 +91,28 @@ async def _hold_unknown(ctx: Context, look: Look, unknown: Sequence[Proposal]) -
 
 
 async def _ask(ctx: Context, unsure: Sequence[Proposal]) -> list[tuple[Proposal, Authorship]]:
-    site = unsure[0].wanted.site
-    client = await ctx.sites.client(site)
-    types = await site_types(ctx, site)
-    ends = {ref.id for it in unsure for ref in (it.wanted.source, it.wanted.destination)}
-    reading = await client.read_issues(sorted(ends), changelog=True)
-    account = client.site.account_id
+    """Each site is asked about its own links: ids and keys of two sites may be the same."""
     verdicts = []
-    for it in unsure:
-        since = it.row.authored_after if it.row else None
-        verdict = Authorship.UNKNOWN
-        if account is not None and since is not None and it.wanted.link_id is not None:
-            link = Link(
-                it.wanted.link_id, it.wanted.type_id, it.wanted.source, it.wanted.destination
-            )
-            verdict = Authorship(authorship(reading.issues, link, types, account, since))
-        verdicts.append((it, verdict))
+    for site in sorted({it.wanted.site for it in unsure}):
+        here = [it for it in unsure if it.wanted.site == site]
+        client = await ctx.sites.client(site)
+        types = await site_types(ctx, site)
+        ends = {ref.id for it in here for ref in (it.wanted.source, it.wanted.destination)}
+        reading = await client.read_issues(sorted(ends), changelog=True)
+        account = client.site.account_id
+        verdicts += [(it, _author_of(it, reading, types, account)) for it in here]
     return verdicts
+
+
+def _author_of(
+    it: Proposal, reading: Reading, types: Sequence[LinkType], account: AccountId | None
+) -> Authorship:
+    since = it.row.authored_after if it.row else None
+    wanted = it.wanted
+    if account is None or since is None or wanted.link_id is None:
+        return Authorship.UNKNOWN
+    link = Link(wanted.link_id, wanted.type_id, wanted.source, wanted.destination)
+    return Authorship(authorship(reading.issues, link, types, account, since))
 
 
 async def _note_author(ctx: Context, row: Row, verdict: Authorship) -> Row | None:
