@@ -192,3 +192,21 @@ def _retell(duo: Duo, link_id: int, author: str, *, left: bool) -> None:
                 if item.field == "Link" and item.after == key:
                     item.after_text = f"This issue {wording} {key}"
                     history.author = author
+
+
+async def test_a_link_that_changed_under_its_id_stays(duo: Duo) -> None:
+    """The last look before the DELETE compares type, ends and direction, not the id alone."""
+    made = await duo.mirrored()
+    mirror = duo.mirror
+    tests = int(duo.right.type("Tests").id)
+
+    def change() -> None:
+        mirror.type_id = tests
+
+    race = Fault("before", "GET", "^/issueLink/", times=1, action=change)
+    duo.right.jira.faults.add(race)
+    duo.ann.unlink(made)
+    await duo.world.settle()
+    assert race.hits == 1
+    assert set(duo.right.jira.links) == {mirror.id}
+    assert duo.right.jira.mutations.select("removed") == []
