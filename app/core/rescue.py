@@ -7,8 +7,8 @@ link is only taken as removed if both ends tell it, so these cases stay out:
 the wording is not one of the site's                        ``wording_unknown``
 the wording belongs to several types                        ``type_ambiguous``
 the named key leads to no issue that we can see             ``issue_not_seen``
-the other end does not tell of it, or of somebody else      ``one_sided``
-the link was made or removed again after it                 ``changed_since``
+the other end does not tell of it at that time              ``one_sided``
+the last word about the link, at either end, is another's   ``changed_since``
 ==========================================================  ======================
 
 A symmetric type does not tell the direction: the lower issue id becomes the source, which is an
@@ -133,7 +133,7 @@ def _disputed(last: Sequence[LinkChange | None], culprit: Culprit) -> str | None
     if first is None or second is None:
         return "one_sided"
     if not culprit.did(first) or not culprit.did(second):
-        return "changed_since" if culprit.did(first) or culprit.did(second) else "one_sided"
+        return "changed_since"
     return None if abs(first.at - second.at) <= TOGETHER else "one_sided"
 
 
