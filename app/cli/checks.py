@@ -137,8 +137,8 @@ async def _rights(conn: Connection) -> Check:
 async def _installation(conn: Connection, named: str | None) -> Check:
     stored = await conn.fetchval("SELECT id FROM installation")
     if named is None:
-        hint = f"set TWINLINK_INSTALLATION{f'={stored}' if stored else ''}"
-        return Check("installation", "warn", "not named", hint)
+        hint = f"set TWINLINK_INSTALLATION{f'={stored}' if stored else ''}: workers write nothing"
+        return Check("installation", "fail", "not named", hint)
     if stored in {None, named}:
         return Check("installation", "ok", named)
     hint = "a copy of another installation's database? workers write nothing"

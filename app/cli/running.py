@@ -78,7 +78,8 @@ def _of_its_own(settings: Settings, directory: Path) -> Settings:
     servers = {"database_url": None, "migrate_database_url": None, "redis_url": None}
     secrets = {"admin_token": None, "secret_key": (), "installation": None}
     rest = {"data_dir": directory, "allow_private_sites": True, "public_url": None}
-    return settings.model_copy(update=servers | secrets | rest)
+    people = {"notify_urls": (), "page_urls": ()}  # its incidents are played
+    return settings.model_copy(update=servers | secrets | rest | people)
 
 
 async def _asked(stop: Stop, code: ExitCode = ExitCode.DONE) -> int:
