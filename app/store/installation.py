@@ -23,6 +23,12 @@ async def ensure(conn: Connection, wanted: str | None) -> str:
     return stored
 
 
+async def named(conn: Connection) -> str | None:
+    """The id that the database has, if anybody gave it one."""
+    found: str | None = await conn.fetchval("SELECT id FROM installation")
+    return found
+
+
 async def state(conn: Connection) -> Pause:
     row = await conn.fetchrow("SELECT paused_at, paused_by FROM installation")
     return Pause(row["paused_at"], row["paused_by"]) if row else Pause(None, None)

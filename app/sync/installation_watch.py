@@ -33,15 +33,22 @@ class InstallationWatch:
         """One look; answers whether this process may write."""
         ctx = self._ctx
         async with ctx.database.transaction() as conn:
-            stored = await installation.ensure(conn, self._named)
-            if stored != self._named:
-                await self._refuse(conn, stored)
-            else:
+            stored = await self._stored(conn)
+            ours = stored is not None and stored == self._named
+            if ours:
                 await self._compare(conn)
                 await guard_facts.started(conn, ctx.engine, ctx.clock())
-        if stored == self._named:
+            else:
+                await self._refuse(conn, stored or "nobody yet")
+        if ours:
             ctx.permit.grant()
         return ctx.permit.granted
+
+    async def _stored(self, conn: Connection) -> str | None:
+        """A database without a name takes ours; whoever has none gives it none."""
+        if self._named is None:
+            return await installation.named(conn)
+        return await installation.ensure(conn, self._named)
 
     async def _refuse(self, conn: Connection, stored: str) -> None:
         ctx = self._ctx

@@ -4,12 +4,14 @@ time holds every removal until somebody acknowledges it."""
 from collections.abc import AsyncIterator
 from typing import Any
 
+import asyncpg
 import pytest
 
 from app.core.config import Mode
 from app.core.errors import PermanentError
 from app.core.incidents import State
 from app.jira.client import JiraClient
+from app.sandbox import Fault
 from app.store import database_identity
 from app.sync import incident_watch, incidents
 from app.sync.installation_watch import InstallationWatch
@@ -52,6 +54,13 @@ async def test_the_first_worker_names_the_database(fields: FieldWorld) -> None:
     assert not await watch(fields, "elsewhere").run_once()
 
 
+async def test_a_worker_without_a_name_gives_none(fields: FieldWorld) -> None:
+    """Else the name that somebody sets afterwards would be refused for ever."""
+    assert not await watch(fields, None).run_once()
+    assert [it["facts"]["stored"] for it in await found(fields)] == ["nobody yet"]
+    assert await watch(fields, "here").run_once()
+
+
 @pytest.mark.parametrize("named", ["staging", None])
 async def test_another_installations_database(fields: FieldWorld, named: str | None) -> None:
     await stored(fields, "production")
@@ -79,7 +88,6 @@ async def test_nothing_is_reserved_that_was_looked_at_before(fields: FieldWorld)
     await fields.world.settle()
     fields.left.person().link("P-1", "Blocks", "P-2")
     await fields.world.deliver()
-    from app.sandbox import Fault  # noqa: PLC0415
 
     async def refuse() -> None:
         fields.world.ctx.permit.refuse("test")
@@ -165,8 +173,6 @@ async def test_what_nobody_may_ask_is_no_difference(fields: FieldWorld) -> None:
 async def test_a_role_that_may_not_ask_goes_by_the_rest(
     fields: FieldWorld, servers: Any, database: Any
 ) -> None:
-    import asyncpg  # noqa: PLC0415
-
     admin = await asyncpg.connect(servers.postgres.rpartition("/")[0] + "/" + database.name)
     await admin.execute("REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC")
     await admin.close()
