@@ -29,6 +29,7 @@ from app.sync.context import Context
 from app.sync.inbox import Inbox
 from app.sync.notify import Targets
 from app.sync.permit import Permit
+from app.sync.revisions import Revisions
 from app.sync.site_access import access
 from app.sync.site_admin import SiteAdmin
 from app.sync.sites import Sites
@@ -92,6 +93,10 @@ class Services:
     @property
     def connection_admin(self) -> ConnectionAdmin:
         return ConnectionAdmin(self.database, self.sites, self.compare)
+
+    @property
+    def revisions(self) -> Revisions:
+        return Revisions(self.connection_admin, self.wake.soon)
 
     @property
     def switches(self) -> Switches:

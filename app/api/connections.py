@@ -7,7 +7,6 @@ from fastapi import Response
 from app.api import etags
 from app.api.context import IfMatch, NewName, Paged, Svc, TheConnection, Who
 from app.api.documents import problems
-from app.api.listing import LARGEST
 from app.api.problems import Problem
 from app.api.route import api_router
 from app.api.schemas.base import Listed
@@ -15,7 +14,6 @@ from app.api.schemas.connection import (
     ConnectionAnswer,
     ConnectionStored,
     Released,
-    RevisionAnswer,
     StatusAnswer,
 )
 from app.api.schemas.connection_put import ConnectionPut
@@ -106,16 +104,3 @@ async def get_status(connection: TheConnection, services: Svc) -> StatusAnswer:
     async with services.database.connection() as conn:
         row = await status.of_connection(conn, connection.id, services.clock())
     return StatusAnswer.model_validate(dict(row))
-
-
-@router.get(
-    "/connections/{name}/revisions", response_model=Listed[RevisionAnswer], responses=_UNKNOWN
-)
-async def list_revisions(connection: TheConnection, services: Svc, page: Paged) -> object:
-    """Newest first."""
-    before = min(page.after(LARGEST), 2**31 - 1)
-    async with services.database.connection() as conn:
-        rows = await connections.revisions(conn, connection.id, before=before, limit=page.fetch)
-    return page.answer(
-        rows, lambda it: RevisionAnswer.of(it, connection.revision), lambda it: it.revision
-    )

@@ -58,6 +58,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "verification_unknown": Kind(404, "There is no such verification"),
     "failure_unknown": Kind(404, "There is no such failure"),
     "incident_unknown": Kind(404, "There is no such incident"),
+    "revision_unknown": Kind(404, "The connection has no such revision"),
     "token_unknown": Kind(404, "There is no such token"),
     # What does not fit
     "site_identity": Kind(409, "Another Jira answers there than the one that was pinned"),
@@ -65,6 +66,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "site_unchecked": Kind(409, "A site of the connection was never checked"),
     "account_not_dedicated": Kind(409, "An account of the connection is not dedicated"),
     "projects_connected": Kind(409, "Another connection joins the same projects"),
+    "link_types_gone": Kind(409, "A site has lost link types that the revision maps"),
     "sites_fixed": Kind(409, "A connection keeps its sites"),
     "concurrent_change": Kind(409, "Somebody else changed it at the same time"),
     "write_in_progress": Kind(409, "A link is being written; try again in a minute"),

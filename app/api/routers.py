@@ -13,6 +13,7 @@ from app.api import (
     links,
     plans,
     resyncs,
+    revisions,
     sites,
     switches,
     tokens,
@@ -25,6 +26,7 @@ WEBHOOKS: tuple[APIRouter, ...] = (webhooks.router,)
 API: tuple[APIRouter, ...] = (
     sites.router,
     connections.router,
+    revisions.router,
     switches.router,
     twins.router,
     links.router,

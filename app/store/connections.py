@@ -1,4 +1,4 @@
-"""Connections and their revisions. A deleted connection keeps its row: its audit names it."""
+"""Connections. A deleted connection keeps its row: its audit names it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from datetime import datetime
 
 from app.core.config import ConnectionConfig, Mode
 from app.core.links import Side
+from app.store import revisions
 from app.store.pool import Connection, Row
 
 # Two PUTs that would connect the same projects take turns here; see ``lock_admin``.
@@ -40,15 +41,6 @@ class ConnectionRow:
     @property
     def tripped(self) -> bool:
         return self.guard_tripped_at is not None
-
-
-@dataclass(frozen=True, slots=True)
-class Revision:
-    revision: int
-    config: ConnectionConfig
-    note: str
-    author: str
-    created_at: datetime
 
 
 _SELECT = """
@@ -134,7 +126,7 @@ async def insert(
         *sites,
         now,
     )
-    await _insert_revision(conn, connection_id, 1, config, author=author, note="", now=now)
+    await revisions.insert(conn, connection_id, 1, config, author=author, note="", now=now)
     return connection_id
 
 
@@ -148,37 +140,12 @@ async def append_revision(
     now: datetime,
 ) -> int:
     """The number of the new revision, active from this commit on. Call under ``lock``."""
-    revision: int = await conn.fetchval(
-        "UPDATE connections SET revision = revision + 1 WHERE id = $1 RETURNING revision",
-        connection_id,
+    revision = await revisions.next_number(conn, connection_id)
+    await revisions.insert(conn, connection_id, revision, config, author=author, note=note, now=now)
+    await conn.execute(
+        "UPDATE connections SET revision = $2 WHERE id = $1", connection_id, revision
     )
-    await _insert_revision(conn, connection_id, revision, config, author=author, note=note, now=now)
     return revision
-
-
-async def revisions(
-    conn: Connection, connection_id: int, *, before: int, limit: int
-) -> list[Revision]:
-    """Newest first, below the number *before*."""
-    rows = await conn.fetch(
-        """
-        SELECT revision, config, note, author, created_at FROM revisions
-        WHERE connection_id = $1 AND revision < $2 ORDER BY revision DESC LIMIT $3
-        """,
-        connection_id,
-        before,
-        limit,
-    )
-    return [
-        Revision(
-            row["revision"],
-            ConnectionConfig.from_json(row["config"]),
-            row["note"],
-            row["author"],
-            row["created_at"],
-        )
-        for row in rows
-    ]
 
 
 async def set_mode(conn: Connection, connection_id: int, mode: Mode) -> None:
@@ -212,30 +179,6 @@ async def reset_guard(conn: Connection, connection_id: int, now: datetime) -> No
                guard_reset_at = $2 WHERE id = $1
         """,
         connection_id,
-        now,
-    )
-
-
-async def _insert_revision(
-    conn: Connection,
-    connection_id: int,
-    revision: int,
-    config: ConnectionConfig,
-    *,
-    author: str,
-    note: str,
-    now: datetime,
-) -> None:
-    await conn.execute(
-        """
-        INSERT INTO revisions (connection_id, revision, config, note, author, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6)
-        """,
-        connection_id,
-        revision,
-        config.to_json(),
-        note,
-        author,
         now,
     )
 

@@ -48,10 +48,12 @@ async def intents(conn: Connection, now: datetime, limit: int) -> int:
 
 
 async def resyncs(conn: Connection, now: datetime, limit: int) -> int:
+    """Not those that tried a revision out: they are part of its history."""
     return await _deleted(
         conn,
         """DELETE FROM resyncs WHERE id IN (
-               SELECT id FROM resyncs WHERE finished_at < $1 ORDER BY id LIMIT $2)""",
+               SELECT id FROM resyncs WHERE finished_at < $1 AND revision IS NULL
+               ORDER BY id LIMIT $2)""",
         now - RESYNCS_KEPT,
         limit,
     )

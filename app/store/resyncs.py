@@ -9,7 +9,8 @@ from app.store.pool import Connection, Row
 
 @dataclass(frozen=True, slots=True)
 class Resync:
-    """``twin_ids`` None means all of the connection. ``cursor`` is the last twin raised."""
+    """``twin_ids`` None means all of the connection. ``cursor`` is the last twin raised.
+    ``revision`` is one that is tried out beside ``against``, which was active as it began."""
 
     id: int
     connection_id: int
@@ -19,6 +20,8 @@ class Resync:
     cancel_requested: bool
     plan_id: int | None
     fence: int
+    revision: int | None = None
+    against: int | None = None
 
 
 async def insert(
@@ -42,6 +45,31 @@ async def insert(
         requested_by,
         total,
         now,
+    )
+    return resync_id
+
+
+async def insert_trial(
+    conn: Connection,
+    connection_id: int,
+    revision: int,
+    against: int,
+    *,
+    requested_by: str,
+    total: int,
+    now: datetime,
+) -> int:
+    """A dry run that tries *revision* out beside *against*."""
+    resync_id: int = await conn.fetchval(
+        """INSERT INTO resyncs (connection_id, dry_run, cause, requested_by, issues_total,
+               created_at, revision, against)
+           VALUES ($1, true, 'revision', $2, $3, $4, $5, $6) RETURNING id""",
+        connection_id,
+        requested_by,
+        total,
+        now,
+        revision,
+        against,
     )
     return resync_id
 
@@ -178,4 +206,6 @@ def _resync(row: Row) -> Resync:
         cancel_requested=row["cancel_requested"],
         plan_id=row["plan_id"],
         fence=row["fence"],
+        revision=row["revision"],
+        against=row["against"],
     )

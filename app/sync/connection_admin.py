@@ -47,35 +47,47 @@ class ConnectionAdmin:
     compare: Compare
 
     async def put(
-        self, name: str, spec: ConnectionSpec, *, author: str, expect: Expect, now: datetime
+        self,
+        name: str,
+        spec: ConnectionSpec,
+        *,
+        author: str,
+        expect: Expect,
+        now: datetime,
+        note: str = "",
     ) -> Put:
         """Raises ``Refused``, and ``TransientError`` where a site had to be asked and is away."""
-        ends = await self._sites(spec)
-        config = await self._config(spec, ends)
+        ends, config = await self.resolve(spec)
         async with self.database.transaction() as conn:
             await sites.lock_admin(conn)
             await connections.lock_admin(conn)
             await _refuse_lost_sites(conn, ends)
             current = await connections.lock(conn, name)
             expect(None if current is None else current.revision)
-            await _refuse_conflicts(conn, name, ends, current, config)
+            site_ids = {side: ends[side].id for side in Side}
+            await refuse_conflicts(conn, name, site_ids, current, config)
             changed = current is None or current.config != config
             if current is None:
-                pair = (ends[Side.LEFT].id, ends[Side.RIGHT].id)
+                pair = (site_ids[Side.LEFT], site_ids[Side.RIGHT])
                 await connections.insert(conn, name, pair, config, author=author, now=now)
             elif changed:
                 await connections.append_revision(
-                    conn, current.id, config, author=author, note="", now=now
+                    conn, current.id, config, author=author, note=note, now=now
                 )
             stored = await connections.by_name(conn, name)
             if stored is None:
                 raise Refused("concurrent_change")
             count = await twins.count(conn, stored.id)
-        if current is not None and count and _scope(current.config) != _scope(config):
+        if current is not None and count and scope_of(current.config) != scope_of(config):
             await self.compare(stored.id, cause="revision", by=author)
         if changed:
             _LOG.info("connection_put", connection=name, revision=stored.revision, by=author)
         return Put(stored, current is None, changed, count)
+
+    async def resolve(self, spec: ConnectionSpec) -> tuple[dict[Side, SiteRow], ConnectionConfig]:
+        """The sites and link types that it names; raises as ``put`` does."""
+        ends = await self._sites(spec)
+        return ends, await self._config(spec, ends)
 
     async def _sites(self, spec: ConnectionSpec) -> dict[Side, SiteRow]:
         ends: dict[Side, SiteRow] = {}
@@ -123,7 +135,7 @@ class ConnectionAdmin:
         return types
 
 
-def _scope(config: ConnectionConfig) -> tuple[object, ...]:
+def scope_of(config: ConnectionConfig) -> tuple[object, ...]:
     """What decides which links are looked at: a change of it concerns every twin."""
     return (config.left, config.right, config.direction, config.link_types)
 
@@ -135,19 +147,20 @@ async def _refuse_lost_sites(conn: Connection, ends: dict[Side, SiteRow]) -> Non
             raise Refused("concurrent_change")
 
 
-async def _refuse_conflicts(
+async def refuse_conflicts(
     conn: Connection,
     name: str,
-    ends: dict[Side, SiteRow],
+    ends: dict[Side, int],
     current: ConnectionRow | None,
     config: ConnectionConfig,
 ) -> None:
+    """*ends* are the ids of its sites. Raises ``Refused``."""
     if current is not None:
-        moved = [side for side in Side if current.site_id(side) != ends[side].id]
+        moved = [side for side in Side if current.site_id(side) != ends[side]]
         if moved:
             # Its twins and its ledger name issues of the sites that it has.
             at = [Problem(f"/{side.value}/site", "cannot be changed") for side in moved]
             raise Refused("sites_fixed", problems=tuple(at))
-    for other in await connections.between(conn, ends[Side.LEFT].id, ends[Side.RIGHT].id):
+    for other in await connections.between(conn, ends[Side.LEFT], ends[Side.RIGHT]):
         if other.name != name and overlaps(config, other.config):
             raise Refused("projects_connected", f"the connection {other.name} does")

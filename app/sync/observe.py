@@ -43,6 +43,19 @@ async def read_pairs(ctx: Context, look: Look) -> None:
     await _know_foreign(ctx, look)
 
 
+async def under(ctx: Context, look: Look, running: Running) -> Look:
+    """The same readings and answers, to be judged under another configuration."""
+    other = Look(running, look.started_at, look.pairs)
+    other.know(look.twins.values())
+    other.readings = dict(look.readings)
+    other.ended = {side: set(links) for side, links in look.ended.items()}
+    other.foreign = {side: set(links) for side, links in look.foreign.items()}
+    other.lookups = dict(look.lookups)
+    other.assured = set(look.assured)
+    await _know_far_ends(ctx, other)
+    return other
+
+
 async def _read(
     ctx: Context, look: Look, side: Side, issues: list[IssueId], *, bulk: bool
 ) -> Reading:

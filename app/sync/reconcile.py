@@ -5,13 +5,13 @@ show now and from what the ledger knows; an event that came twice or late change
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 
 import structlog
 
-from app.core.config import Mode
+from app.core.config import ConnectionConfig, Mode
 from app.core.diff import CreateMirror, Decision, Nothing, Prove, RemoveMirror, Wait, decide
 from app.core.errors import PermanentError, TransientError
 from app.core.evidence import Present
@@ -153,13 +153,24 @@ async def decisions_for(
     ctx: Context, state: Running, claimed: Iterable[Claimed], *, dry: bool = False
 ) -> tuple[Look, dict[LinkKey, Decision]]:
     """Read both sides and decide every link of these pairs. Follows moves and scope in the
-    store, unless *dry*."""
+    store; if *dry*, in memory alone."""
     look = await observe.begin(ctx, state, claimed)
     await observe.read_pairs(ctx, look)
     if not dry:
         await scope.follow_moves(ctx, look)
         await scope.rest_and_resume(ctx, look)
+    else:
+        scope.imagine(look)
     return look, await _decide_all(ctx, look)
+
+
+async def decisions_under(
+    ctx: Context, look: Look, config: ConnectionConfig
+) -> tuple[Look, dict[LinkKey, Decision]]:
+    """What a dry look has read, decided under another configuration."""
+    other = await observe.under(ctx, look, replace(look.running, config=config))
+    scope.imagine(other)
+    return other, await _decide_all(ctx, other)
 
 
 async def _decide_all(ctx: Context, look: Look) -> dict[LinkKey, Decision]:

@@ -12,12 +12,12 @@ import structlog
 
 from app.core.diff import Wait
 from app.core.errors import PermanentError, TransientError
-from app.store import plans, resyncs, running, twins
+from app.store import plans, resyncs, revisions, running, trials, twins
 from app.store.pool import Connection, Database
 from app.store.resyncs import Resync
 from app.store.running import Running
 from app.store.work import Cause, Claimed, raise_pairs
-from app.sync import discover
+from app.sync import discover, trial
 from app.sync.context import Context
 from app.sync.enlist import enlist
 from app.sync.reconcile import decisions_for, proposals_for
@@ -96,6 +96,8 @@ async def run_once(ctx: Context, *, lease: float = 60.0) -> bool:
         await _finish(ctx, resync, "cancelled", "connection_deleted")
     elif resync.cancel_requested:
         await _finish(ctx, resync, "cancelled", "")
+    elif resync.revision is not None:
+        await _trial_page(ctx, state, resync, resync.revision)
     elif resync.dry_run:
         await _dry_page(ctx, state, resync)
     else:
@@ -172,12 +174,7 @@ async def _dry_page(ctx: Context, state: Running, resync: Resync) -> None:
         look, decisions = await decisions_for(ctx, state, claimed, dry=True)
         proposals = await proposals_for(ctx, look, decisions)
     except (TransientError, PermanentError) as error:
-        permanent = isinstance(error, PermanentError)
-        if permanent:
-            await _finish(ctx, resync, "failed", error.code)
-            return
-        async with ctx.database.connection() as conn:
-            await resyncs.let_go(conn, resync, due=now + timedelta(seconds=5))
+        await _put_off(ctx, resync, error)
         return
     async with ctx.database.transaction() as conn:
         plan_id = resync.plan_id or await plans.gathering(
@@ -199,6 +196,44 @@ async def _dry_page(ctx: Context, state: Running, resync: Resync) -> None:
         )
         await resyncs.advance(conn, resync, page[-1], {})
         await resyncs.let_go(conn, resync, due=now - POLL)
+
+
+async def _trial_page(ctx: Context, state: Running, resync: Resync, revision: int) -> None:
+    """As a dry run, for two revisions at once: what is kept is how their plans differ."""
+    async with ctx.database.connection() as conn:
+        page = await _page(conn, resync, PAGE)
+        candidate = await revisions.by_number(conn, state.id, revision)
+    if candidate is None or state.revision != resync.against:
+        # What is compared with has changed: half of each would say nothing.
+        await _finish(ctx, resync, "failed", "revision_changed")
+        return
+    if not page:
+        await _finish(ctx, resync, "succeeded", "")
+        return
+    now = ctx.clock()
+    claimed = [_unclaimed(state, twin, resync, now) for twin in page]
+    try:
+        found = await trial.difference(ctx, state, candidate.config, claimed)
+    except (TransientError, PermanentError) as error:
+        await _put_off(ctx, resync, error)
+        return
+    async with ctx.database.transaction() as conn:
+        for effect, proposals in (("more", found.more), ("less", found.less)):
+            changes = [planned(it, it.reason) for it in proposals]
+            await trials.put(conn, state.id, revision, effect, changes)
+        await resyncs.count(
+            conn, resync, done=len(page), created=0, removed=0, skipped=found.skipped
+        )
+        await resyncs.advance(conn, resync, page[-1], {})
+        await resyncs.let_go(conn, resync, due=now - POLL)
+
+
+async def _put_off(ctx: Context, resync: Resync, error: TransientError | PermanentError) -> None:
+    if isinstance(error, PermanentError):
+        await _finish(ctx, resync, "failed", error.code)
+        return
+    async with ctx.database.connection() as conn:
+        await resyncs.let_go(conn, resync, due=ctx.clock() + timedelta(seconds=5))
 
 
 def _unclaimed(state: Running, twin_id: int, resync: Resync, now: datetime) -> Claimed:

@@ -6,6 +6,7 @@ issue is deleted or cannot be seen.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from app.core.config import ConnectionConfig
 from app.core.ledger import LinkKey, Row, State
@@ -82,6 +83,27 @@ async def rest_and_resume(ctx: Context, look: Look) -> None:
             await ledger.change(conn, change, now=ctx.clock())
         rows = await ledger.touching(conn, look.running.id, look.pairs)
     look.rows = {row.key: row for row in rows}
+
+
+def imagine(look: Look) -> None:
+    """For a dry look: pairs and rows as they would rest or go on under its configuration, in
+    memory alone. Where an end was not read, its key says which project it is in."""
+    config = look.running.config
+    for twin in list(look.twins.values()):
+        outside = any(_project(look, twin, side) not in config.end(side).projects for side in Side)
+        if outside and twin.suspended is None:
+            look.know([replace(twin, suspended=MOVED_OUT)])
+        elif not outside and twin.suspended == MOVED_OUT:
+            look.know([replace(twin, suspended=None)])
+    for key, row in list(look.rows.items()):
+        change = _next_state(look, row)
+        if change is not None:
+            look.rows[key] = replace(row, state=change.state, former=change.former)
+
+
+def _project(look: Look, twin: Twin, side: Side) -> str:
+    view = look.readings[side].issues.get(twin.on(side).id)
+    return view.project if view is not None else twin.on(side).key.rpartition("-")[0]
 
 
 def _next_state(look: Look, row: Row) -> Change | None:

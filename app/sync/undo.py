@@ -77,12 +77,17 @@ def _kept(link: PlanLink, row: Row | None, kind: LinkType | None, reading: Readi
     """Why this link stays."""
     if kind is None:
         return "type_gone"
-    if row is None or row.state is not State.MANAGED:
+    if row is None or not _managed(row):
         return "not_managed"
     if row.authorship is not Authorship.OURS:
         return "authorship_unknown"
     ends = (link.ends.source, link.ends.destination)
     return None if all(end in reading.issues for end in ends) else "issue_not_seen"
+
+
+def _managed(row: Row) -> bool:
+    """Also while it rests: a roll-back narrows the scope before its plan is approved."""
+    return (row.former if row.state is State.SUSPENDED else row.state) is State.MANAGED
 
 
 def _removing(

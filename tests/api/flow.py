@@ -11,7 +11,7 @@ import httpx
 
 from app.api.roles import V1
 from app.sandbox import Link, Person
-from app.sync import confirm, held, reconcile, resync
+from app.sync import confirm, held, reconcile, restore, resync
 from app.sync.context import Context
 from tests.support.waiting import until
 
@@ -64,8 +64,9 @@ class Flow:
     async def _at_rest(self) -> bool:
         busy = await resync.run_once(self.ctx) or await confirm.run_once(self.ctx)
         done = await reconcile.run_once(self.ctx, size=100, lease=60)
+        put_back = await restore.run_once(self.ctx)
         await held.run_once(self.ctx)
-        if busy or done.claimed:
+        if busy or done.claimed or put_back:
             return False
         status = await self.call("GET", f"{AB}/status")
         return all(status[name] == 0 for name in ("backlog", "in_flight", "delayed", "resyncs"))

@@ -17,7 +17,7 @@ from app.main import create_app
 from app.settings import Settings
 from tests.api.conftest import ADMIN, Api, Jira
 
-KNOWN = {"name": "ab", "site": "left", "id": "1"}
+KNOWN = {"name": "ab", "site": "left", "id": "1", "number": "1"}
 EXAMPLES = 12
 """Of each operation; enough for every type of field to be wrong once."""
 

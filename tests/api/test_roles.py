@@ -15,6 +15,7 @@ ADMIN_ONLY = {
     ("POST", "/sites/{site}/check"),
     ("PUT", "/connections/{name}"),
     ("DELETE", "/connections/{name}"),
+    ("POST", "/connections/{name}/revisions"),
     ("GET", "/tokens"),
     ("POST", "/tokens"),
     ("DELETE", "/tokens/{id}"),
@@ -24,11 +25,12 @@ APPROVER = {
     ("POST", "/connections/{name}/guard/reset"),
     ("POST", "/plans/{id}/approval"),
     ("POST", "/plans/{id}/rejection"),
+    ("POST", "/connections/{name}/rollback"),
 }
 
 
 def url(path: str) -> str:
-    for name in ("site", "name", "id"):
+    for name in ("site", "name", "id", "number"):
         path = path.replace(f"{{{name}}}", "1")
     return path
 

@@ -9,7 +9,6 @@ from app.api.schemas.base import Answer
 from app.core.config import (
     ConnectionConfig,
 )
-from app.store.connections import Revision
 from app.sync.connection_view import View
 
 ModeName = Literal["shadow", "create_only", "review", "live"]
@@ -96,26 +95,6 @@ class ConnectionStored(ConnectionAnswer):
     @classmethod
     def of_put(cls, view: View, next_step: str) -> "ConnectionStored":
         return cls.model_validate({**_connection(view), "next_step": next_step})
-
-
-class RevisionAnswer(Answer):
-    revision: int
-    config: ConfigAnswer
-    note: str
-    author: str
-    created_at: datetime
-    active: bool
-
-    @classmethod
-    def of(cls, it: Revision, active: int) -> "RevisionAnswer":
-        return cls(
-            revision=it.revision,
-            config=ConfigAnswer.of(it.config),
-            note=it.note,
-            author=it.author,
-            created_at=it.created_at,
-            active=it.revision == active,
-        )
 
 
 class Released(Answer):
