@@ -97,7 +97,8 @@ async def guard_counts(conn: Connection, running: Running, now: datetime) -> lis
         row = await conn.fetchrow(
             """
             SELECT count(*) FILTER (
-                       WHERE operation = 'remove' AND guarded AND state <> 'failed'
+                       WHERE operation = 'remove' AND guarded
+                         AND (state <> 'failed' OR outcome LIKE 'confirmed%')
                          AND created_at > $2) AS used,
                    count(*) FILTER (WHERE operation = 'create' AND state = 'applied') AS created,
                    count(*) FILTER (WHERE operation = 'remove' AND state = 'applied') AS removed
@@ -118,8 +119,8 @@ async def site_removals(conn: Connection, site: int, now: datetime) -> int:
     """Guarded removals on a site within the last hour, all connections together."""
     used: int = await conn.fetchval(
         """SELECT count(*) FROM intents
-           WHERE site_id = $1 AND operation = 'remove' AND guarded AND state <> 'failed'
-             AND created_at > $2""",
+           WHERE site_id = $1 AND operation = 'remove' AND guarded
+             AND (state <> 'failed' OR outcome LIKE 'confirmed%') AND created_at > $2""",
         site,
         now - timedelta(seconds=HOUR),
     )

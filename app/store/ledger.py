@@ -163,6 +163,29 @@ async def heirs(conn: Connection, connection_id: int, mirror: PhysicalKey) -> li
     )
 
 
+async def heirs_of_connection(
+    conn: Connection, connection_id: int, twins: Sequence[int] | None
+) -> set[int]:
+    """The live connections that record a mirror of ours as preexisting: of the rows at *twins*,
+    or of all rows."""
+    records = await conn.fetch(
+        """
+        SELECT DISTINCT h.connection_id FROM ledger l
+        JOIN ledger h ON h.mirror_site_id = l.mirror_site_id
+         AND h.mirror_type_id = l.mirror_type_id AND h.mirror_source_id = l.mirror_source_id
+         AND h.mirror_destination_id = l.mirror_destination_id
+         AND h.connection_id <> l.connection_id AND h.state = 'preexisting'
+        JOIN connections c ON c.id = h.connection_id AND c.deleted_at IS NULL
+        WHERE l.connection_id = $1 AND l.state = 'managed'
+          AND ($2::bigint[] IS NULL OR l.source_twin_id = ANY($2)
+               OR l.destination_twin_id = ANY($2))
+        """,
+        connection_id,
+        list(twins) if twins is not None else None,
+    )
+    return {record["connection_id"] for record in records}
+
+
 async def insert(conn: Connection, connection_id: int, new: NewRow, *, now: datetime) -> int | None:
     """The new row's id; None if a row for that key, or a managed one for that physical link,
     is there already (then nothing was written)."""

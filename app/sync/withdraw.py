@@ -1,14 +1,21 @@
 """Unpairing twins and deleting connections release links: they become unmanaged, nothing is
-removed. Both take the connection's lock, so once they return no older intent can commit."""
+removed. Both take the connection's lock, so once they return no older intent can commit.
+
+Where another connection records a released mirror as preexisting, its origin keeps the link:
+management moves to it, audited on both sides.
+"""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from app.core.errors import PermanentError
-from app.core.links import Side
-from app.store import audit, release, running, twins
-from app.store.pool import Connection, Database
+from app.core.ledger import Authorship, State
+from app.core.links import LinkId, Side
+from app.store import audit, ledger, release, running, twins
+from app.store.pool import Connection, Database, Row
 from app.store.running import Running
+from app.store.work import Cause, raise_pairs
 
 
 async def unpair(
@@ -20,9 +27,7 @@ async def unpair(
     is being written or its outcome is not known yet.
     """
     async with database.transaction() as conn:
-        state = await running.lock(conn, connection_id)
-        if state is None:
-            raise PermanentError("connection_unknown")
+        state = await _lock(conn, connection_id, [twin_id])
         released = await _release(conn, state, [twin_id], actor=actor, now=now, engine=engine)
         if not await twins.delete(conn, connection_id, twin_id):
             raise PermanentError("twin_unknown")
@@ -34,9 +39,7 @@ async def delete_connection(
 ) -> int:
     """Delete a connection; answers how many managed links were released. Its audit stays."""
     async with database.transaction() as conn:
-        state = await running.lock(conn, connection_id)
-        if state is None:
-            raise PermanentError("connection_unknown")
+        state = await _lock(conn, connection_id, None)
         released = await _release(conn, state, None, actor=actor, now=now, engine=engine)
         await conn.execute("DELETE FROM twins WHERE connection_id = $1", connection_id)
         await conn.execute("DELETE FROM twin_claims WHERE connection_id = $1", connection_id)
@@ -52,6 +55,17 @@ async def delete_connection(
             "UPDATE connections SET deleted_at = $2 WHERE id = $1", connection_id, now
         )
     return released
+
+
+async def _lock(conn: Connection, connection_id: int, twin_ids: Sequence[int] | None) -> Running:
+    """Lock the connection and all that may inherit from it, in id order as every hand-over."""
+    heirs = await ledger.heirs_of_connection(conn, connection_id, twin_ids)
+    for each in sorted({connection_id, *heirs}):
+        await running.lock(conn, each)
+    state = await running.load(conn, connection_id)
+    if state is None:
+        raise PermanentError("connection_unknown")
+    return state
 
 
 async def _release(
@@ -74,4 +88,40 @@ async def _release(
     entries = [release.entry(state, row, names[Side(row["origin"]).other], actor) for row in rows]
     if entries:
         await audit.append(conn, state.id, state.name, entries, engine=engine, now=now)
+    for row, released in zip(rows, entries, strict=True):
+        await _bequeath(conn, state, row, released, engine=engine, now=now)
     return len(entries)
+
+
+async def _bequeath(
+    conn: Connection,
+    giving: Running,
+    row: Row,
+    released: audit.Entry,
+    *,
+    engine: str,
+    now: datetime,
+) -> None:
+    """Hand one released mirror to the first connection that records it as preexisting. If that
+    one's origin is gone as well, its own look finds out, under its own guard."""
+    heirs = await ledger.heirs(conn, giving.id, ledger.mirror_of(row))
+    taking = await running.load(conn, heirs[0]["connection_id"]) if heirs else None
+    if taking is None or row["authorship"] is None:
+        return
+    theirs = ledger.row_value(heirs[0])
+    mirror_id = None if released.link_id is None else LinkId(released.link_id)
+    left, right = theirs.link_on(theirs.origin), mirror_id
+    if theirs.origin is Side.RIGHT:
+        left, right = right, left
+    change = ledger.Change(
+        theirs, State.MANAGED, None, Authorship(row["authorship"]), row["authored_after"],
+        left, right, "inherited",
+    )  # fmt: skip
+    if await ledger.change(conn, change, now=now):
+        adopted = replace(
+            released, operation="adopt", managed=True, revision=taking.revision,
+            site=taking.site_name(theirs.mirror),
+        )  # fmt: skip
+        await audit.append(conn, taking.id, taking.name, [adopted], engine=engine, now=now)
+        cause = Cause("twin", str(row["source_twin_id"]))
+        await raise_pairs(conn, taking.id, list(theirs.key.twins), cause=cause, now=now)

@@ -7,6 +7,7 @@ import pytest
 
 from app.core.config import Direction
 from app.sandbox import ManualClock
+from app.sync import withdraw
 from tests.support import mixed
 from tests.support.crash import killed
 from tests.support.engine import ACCOUNT, Lab, Station, World
@@ -96,6 +97,34 @@ async def test_without_an_origin_the_heir_lets_go_too(trio: Trio) -> None:
     await trio.world.settle()
     assert trio.ours("m") == 0
     assert await trio.world.ledger() == []
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["unpaired", "connection deleted"])
+async def test_a_withdrawing_connection_leaves_its_mirror_to_the_heir(
+    trio: Trio, *, whole: bool
+) -> None:
+    giving = await trio.join("l", "m")
+    await trio.join("r", "m")
+    trio.link("l")
+    await trio.world.settle()
+    other = trio.link("r")
+    await trio.world.settle()
+    how = {"actor": "ann", "now": trio.world.ctx.clock(), "engine": trio.world.ctx.engine}
+    if whole:
+        await withdraw.delete_connection(trio.world.ctx.database, giving, **how)
+    else:
+        (pair,) = await trio.world.rows(
+            f"SELECT min(id) AS id FROM twins WHERE connection_id = {giving}"  # noqa: S608
+            " AND $1::bigint[] IS NOT NULL"
+        )
+        await withdraw.unpair(trio.world.ctx.database, giving, pair["id"], **how)
+    await trio.world.settle()
+    assert trio.ours("m") == 1
+    assert trio.removed() == 0
+    assert "managed" in await trio.world.states()
+    trio.unlink("r", other)
+    await trio.world.settle()
+    assert trio.ours("m") == 0, "the heir manages it: without its origin the mirror goes"
 
 
 async def test_a_mirror_is_not_mirrored_on(trio: Trio) -> None:
