@@ -52,5 +52,5 @@ def disturb(sites: TwinSites, *, duplicates: float = 0.2, seconds: float = 3.0) 
         served.site.outbox.faults += [
             DeliveryFault("duplicate", probability=duplicates),
             DeliveryFault("duplicate", probability=duplicates / 4, fresh_identifier=True),
-            DeliveryFault("shuffle", seconds=seconds),
+            DeliveryFault("shuffle", seconds=seconds / served.site.outbox.scale),
         ]

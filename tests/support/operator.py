@@ -115,6 +115,10 @@ class Operator:
         except AssertionError as error:
             raise AssertionError(f"{error}: {await self.status()}, idle {sites.idle}") from None
 
+    async def settled_deliveries(self, sites: TwinSites, *, seconds: float = 120.0) -> None:
+        """Every event has arrived; what it asks for may not have been done."""
+        await until(lambda: sites.idle, "deliveries", seconds=seconds)
+
     async def resync(self, sites: TwinSites, *, seconds: float = 60.0) -> dict[str, Any]:
         """A whole one, to its end; its figures."""
         path = f"/connections/{CONNECTION}/resyncs"

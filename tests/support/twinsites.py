@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from app.sandbox import Flavour, JiraSite, Link, Person, Served, listen, serve
+from app.sandbox import Flavour, JiraSite, Link, ManualClock, Person, Served, listen, serve
 from app.sandbox.logbook import Mutation
 
 ACCOUNT = "twinlink"
@@ -13,6 +13,8 @@ PERSON = "ann"
 SECRET = "secret of the sites"
 TYPES = ("Blocks", "Relates")
 PROJECTS = ("A", "B")
+LONG_AGO = 30 * 86_400.0
+"""Seconds. Issues that are older than any poll looks back."""
 
 Triple = tuple[str, int, int]
 """Type, and the numbers of both issues' keys: equal for a link and its mirror."""
@@ -30,9 +32,12 @@ def _site(name: str, flavour: Flavour, project: str, issues: int, first_id: int)
     site.add_project(project)
     site.add_link_type("Blocks", "blocks", "is blocked by")
     site.add_link_type("Relates", "relates to")
+    clock = site.clock
+    site.use_clock(ManualClock(clock.now() - LONG_AGO))
     person = site.person(PERSON)
     for _ in range(issues):
         person.create(project, "")
+    site.use_clock(clock)
     return site
 
 
@@ -61,8 +66,10 @@ class TwinSites:
         return self.people(side).link(f"{project}-{source}", kind, f"{project}-{destination}")
 
     def listen(self, api: str) -> None:
-        """Both send their events to this service."""
+        """Both send their events to this service, and again in seconds where it did not answer:
+        Jira's 5 to 15 minutes are a hundred times shorter here."""
         for served in self.both:
+            served.site.outbox.scale = 0.01
             listen(served.site, f"{api}/webhooks/jira/{served.site.name}", SECRET)
 
     def latency(self, seconds: float) -> None:

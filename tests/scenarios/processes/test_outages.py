@@ -93,8 +93,6 @@ async def test_postgresql_restarts(
         api = await processes.api()
         await processes.worker()
         sites.listen(api.url)
-        for served in sites.both:
-            served.site.outbox.scale = 0.005  # Jira's retries after 5 to 15 min, in seconds
         async with Operator(api.url) as operator:
             await operator.live(sites)
             _links(sites, "Blocks")
