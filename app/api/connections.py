@@ -12,14 +12,13 @@ from app.api.route import api_router
 from app.api.schemas.base import Listed
 from app.api.schemas.connection import (
     ConnectionAnswer,
-    ConnectionStored,
     Released,
     StatusAnswer,
 )
 from app.api.schemas.connection_put import ConnectionPut
 from app.store import connections, status
 from app.sync import withdraw
-from app.sync.connection_view import next_step, view, views
+from app.sync.connection_view import view, views
 
 router = api_router("connections")
 _PUT = problems(
@@ -36,7 +35,7 @@ _UNKNOWN = problems("connection_unknown")
 
 @router.put(
     "/connections/{name}",
-    responses={**_PUT, 201: {"model": ConnectionStored, "description": "It is new"}},
+    responses={**_PUT, 201: {"model": ConnectionAnswer, "description": "It is new"}},
 )
 async def put_connection(
     name: NewName,
@@ -46,7 +45,7 @@ async def put_connection(
     response: Response,
     *,
     if_match: IfMatch = None,
-) -> ConnectionStored:
+) -> ConnectionAnswer:
     """Replace the whole configuration. A change is a new revision; a new one is in shadow."""
     if not caller.sees(name):
         raise Problem("connection_unknown")
@@ -62,8 +61,7 @@ async def put_connection(
         response.status_code = 201
         response.headers["Location"] = f"/api/v1/connections/{name}"
     async with services.database.connection() as conn:
-        seen = await view(conn, done.connection, services.clock())
-    return ConnectionStored.of_put(seen, next_step(done.connection, done.twins))
+        return ConnectionAnswer.of_view(await view(conn, done.connection, services.clock()))
 
 
 @router.get("/connections", response_model=Listed[ConnectionAnswer])

@@ -41,6 +41,7 @@ FIELDS: output.Columns = (
 _REVISIONS: output.Columns = (
     ("REVISION", "revision"),
     ("ACTIVE", "active"),
+    ("ROLLOUT", "rollout"),
     ("BY", "author"),
     ("AT", "created_at"),
     ("NOTE", "note"),
@@ -67,8 +68,8 @@ def show(
     """One connection, its configuration and its state."""
     api = service(ctx)
     if config:
-        newest = api.listing(f"connections/{name}/revisions", limit=1)["items"][0]
-        output.document(as_put(newest["config"]))
+        active = api.get(f"connections/{name}")["revision"]
+        output.document(as_put(api.get(f"connections/{name}/revisions/{active}")["config"]))
         return
     _show(api.get(f"connections/{name}"), json=json)
 
@@ -124,8 +125,6 @@ def put(
         )
     stored = api.put(f"connections/{name}", body, revision=revision)
     _show(stored, json=json)
-    if not json:
-        output.note(f"next: {stored['next_step']}")
 
 
 @app.command()
@@ -159,6 +158,8 @@ def _show(connection: dict[str, Any], *, json: bool) -> None:
         return
     shown = connection | {"link_types": [_sentence(t) for t in connection["link_types"]]}
     output.fields(shown, FIELDS)
+    if connection.get("next_step"):
+        output.note(f"next: {connection['next_step']}")
 
 
 def _sentence(pair: dict[str, Any]) -> str:

@@ -25,6 +25,7 @@ from app.cli.mode import mode
 from app.cli.openapi import openapi
 from app.cli.pause import pause, resume
 from app.cli.resync import resync
+from app.cli.rollback import rollback
 from app.cli.root import RootGroup
 from app.cli.status import status
 from app.cli.up import up
@@ -42,7 +43,7 @@ app = typer.Typer(
 )
 
 _RUN = (up, api, worker, migrate, doctor, openapi)
-_COMMANDS = (status, pause, resume, mode, explain, links, resync, deliveries)
+_COMMANDS = (status, pause, resume, mode, explain, links, resync, rollback, deliveries)
 _NOUNS = (site, connection, twins, guard, plan, resyncs, failures, incident, audit, webhooks, token)
 
 for _command in (*_RUN, *_COMMANDS):

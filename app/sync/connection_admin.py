@@ -37,7 +37,6 @@ class Put:
     connection: ConnectionRow
     created: bool
     changed: bool
-    twins: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,7 @@ class ConnectionAdmin:
             await self.compare(stored.id, cause="revision", by=author)
         if changed:
             _LOG.info("connection_put", connection=name, revision=stored.revision, by=author)
-        return Put(stored, current is None, changed, count)
+        return Put(stored, current is None, changed)
 
     async def resolve(self, spec: ConnectionSpec) -> tuple[dict[Side, SiteRow], ConnectionConfig]:
         """The sites and link types that it names; raises as ``put`` does."""

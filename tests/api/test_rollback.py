@@ -52,7 +52,7 @@ async def test_undo_takes_back_what_the_later_one_made(flow: Flow) -> None:
     await flow.run()
     assert len(flow.mirrors) == 2, "it waits for its approval"
     plan = await flow.call("GET", f"{V1}/plans/{done['plan_id']}")
-    assert (plan["status"], plan["counts"]) == ("held", {"create": 0, "remove": 1, "adopt": 0})
+    assert (plan["status"], plan["counts"]["remove"]) == ("held", 1)
     [change] = plan["changes"]
     assert {change["source"]["key"], change["destination"]["key"]} == {"B-2", "B-3"}
     await flow.call("POST", f"{V1}/plans/{plan['id']}/approval", {"digest": plan["digest"]})

@@ -128,8 +128,9 @@ def test_a_connection_from_a_file(
 
 
 def test_what_show_prints_put_takes(line: Line, service: FakeService) -> None:
-    revision = {"revision": 2, "config": CONFIG, "active": True}
-    service.answers["GET /connections/main/revisions"] = listed(revision)
+    """Of the active revision: a newer one may be in shadow."""
+    service.answers["GET /connections/main"] = (200, CONNECTION)
+    service.answers["GET /connections/main/revisions/2"] = (200, {"revision": 2, "config": CONFIG})
     service.answers["PUT /connections/main"] = (200, CONNECTION | {"next_step": ""})
     config = line("connection", "show", "main", "--config").stdout
     assert line("connection", "put", "main", "-", input=config).exit_code == 0

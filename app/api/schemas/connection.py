@@ -83,18 +83,11 @@ class ConnectionAnswer(ConfigAnswer):
     paused_at: datetime | None
     guard: GuardAnswer
     created_at: datetime
+    next_step: str = Field(description="What to do next and what it would do, in a sentence")
 
     @classmethod
     def of_view(cls, view: View) -> "ConnectionAnswer":
         return cls.model_validate(_connection(view))
-
-
-class ConnectionStored(ConnectionAnswer):
-    next_step: str = Field(description="What to do next, in a sentence")
-
-    @classmethod
-    def of_put(cls, view: View, next_step: str) -> "ConnectionStored":
-        return cls.model_validate({**_connection(view), "next_step": next_step})
 
 
 class Released(Answer):
@@ -149,4 +142,5 @@ def _connection(view: View) -> dict[str, object]:
         "paused_at": row.paused_at,
         "guard": guard,
         "created_at": row.created_at,
+        "next_step": view.next_step,
     }

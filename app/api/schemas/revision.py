@@ -8,7 +8,6 @@ from pydantic import Field
 from app.api.schemas.base import Answer, Body, Issue, Note
 from app.api.schemas.connection import ConfigAnswer, ModeName
 from app.api.schemas.connection_put import ConnectionPut
-from app.api.schemas.plan import Counts
 from app.store.pool import Row
 from app.store.revisions import Revision
 from app.store.trials import Trial
@@ -63,6 +62,11 @@ class TrialChange(Answer):
         return cls.model_validate({**plain, **ends, "link_id": link_id})
 
 
+class TrialCounts(Answer):
+    create: int
+    remove: int
+
+
 class Comparison(Answer):
     """How its plan differs from the active revision's, over the same readings of all twins."""
 
@@ -72,8 +76,8 @@ class Comparison(Answer):
     against: int = Field(description="The revision that was active as it began")
     twins_total: int
     twins_done: int
-    more: Counts
-    less: Counts
+    more: TrialCounts
+    less: TrialCounts
     changes: list[TrialChange] = Field(description="The first `limit` of them")
     next: str | None = Field(description="The cursor of the changes that follow")
 
