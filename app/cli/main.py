@@ -9,6 +9,7 @@ from app.cli import (
     guard,
     incident,
     plan,
+    restores,
     resyncs,
     site,
     token,
@@ -24,6 +25,8 @@ from app.cli.migrate import migrate
 from app.cli.mode import mode
 from app.cli.openapi import openapi
 from app.cli.pause import pause, resume
+from app.cli.rescue import rescue
+from app.cli.restore import restore
 from app.cli.resync import resync
 from app.cli.rollback import rollback
 from app.cli.root import RootGroup
@@ -43,8 +46,33 @@ app = typer.Typer(
 )
 
 _RUN = (up, api, worker, migrate, doctor, openapi)
-_COMMANDS = (status, pause, resume, mode, explain, links, resync, rollback, deliveries)
-_NOUNS = (site, connection, twins, guard, plan, resyncs, failures, incident, audit, webhooks, token)
+_COMMANDS = (
+    status,
+    pause,
+    resume,
+    mode,
+    explain,
+    links,
+    resync,
+    rollback,
+    restore,
+    rescue,
+    deliveries,
+)
+_NOUNS = (
+    site,
+    connection,
+    twins,
+    guard,
+    plan,
+    resyncs,
+    restores,
+    failures,
+    incident,
+    audit,
+    webhooks,
+    token,
+)
 
 for _command in (*_RUN, *_COMMANDS):
     app.command()(_command)

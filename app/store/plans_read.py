@@ -14,11 +14,17 @@ _SELECT = """
 """
 
 
+def visible(names: int) -> str:
+    """A condition on ``p`` and ``c``: whoever may not see one of the connections that a plan's
+    changes lie in sees nothing of it. *names* is the number of the parameter, null for all."""
+    return f"""(${names}::text[] IS NULL OR (c.name = ANY(${names}) AND NOT EXISTS (
+        SELECT 1 FROM plan_changes v JOIN connections d ON d.id = v.connection_id
+        WHERE v.plan_id = p.id AND NOT (d.name = ANY(${names})))))"""  # noqa: S608 - texts of ours
+
+
 async def by_id(conn: Connection, plan_id: int, names: Sequence[str] | None) -> Row | None:
     """With *names*: only one of these connections'."""
-    return await conn.fetchrow(
-        f"{_SELECT} WHERE p.id = $1 AND ($2::text[] IS NULL OR c.name = ANY($2))", plan_id, names
-    )
+    return await conn.fetchrow(f"{_SELECT} WHERE p.id = $1 AND {visible(2)}", plan_id, names)
 
 
 async def page(
@@ -32,7 +38,7 @@ async def page(
 ) -> list[Row]:
     """Newest first."""
     return await conn.fetch(
-        f"""{_SELECT} WHERE p.id < $1 AND ($2::text[] IS NULL OR c.name = ANY($2))
+        f"""{_SELECT} WHERE p.id < $1 AND {visible(2)}
             AND ($3::text IS NULL OR c.name = $3) AND ($4::text IS NULL OR p.status = $4)
             ORDER BY p.id DESC LIMIT $5""",
         before,

@@ -25,6 +25,8 @@ APPROVER = {
     ("POST", "/connections/{name}/guard/reset"),
     ("POST", "/plans/{id}/approval"),
     ("POST", "/plans/{id}/rejection"),
+    ("POST", "/restores"),
+    ("POST", "/rescues"),
     ("POST", "/connections/{name}/rollback"),
 }
 

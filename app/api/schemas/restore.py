@@ -1,0 +1,152 @@
+"""Restores and rescues: what to put back, and how far it is."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AwareDatetime, Field, StringConstraints, model_validator
+
+from app.api.schemas.base import Answer, Body, IssueKey, JsonObject, Name, Storable, Text
+from app.core.links import AccountId
+from app.core.rescue import Culprit
+from app.store.pool import Row
+from app.store.restore_select import Filters
+
+Status = Literal[
+    "planning",
+    "held",
+    "applying",
+    "succeeded",
+    "partial",
+    "rejected",
+    "expired",
+    "failed",
+]
+OVER = frozenset({"succeeded", "partial", "rejected", "expired", "failed"})
+RowId = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,17}$")]
+Cause = Annotated[str, Field(max_length=300, description="A kind, or `kind:id`"), Storable]
+Instant = Annotated[AwareDatetime, Field(strict=False)]
+
+
+class RestorePost(Body):
+    """All filters that are given must hold; at least one is needed."""
+
+    connection: Name | None = None
+    site: Name | None = None
+    since: Instant | None = Field(None, description="Removed from this instant on")
+    until: Instant | None = Field(None, description="Removed before this instant")
+    revision: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = Field(
+        None, description="Of the connection that is named too"
+    )
+    plan: RowId | None = Field(None, description="What this plan did")
+    engine: Text | None = Field(None, description="The version that did it")
+    cause: Cause | None = None
+    issues: Annotated[list[IssueKey], Field(min_length=1, max_length=1000)] | None = Field(
+        None, description="Keys of either side, as they are or were"
+    )
+    link_ids: Annotated[list[RowId], Field(min_length=1, max_length=1000)] | None = None
+    operation: Literal["remove", "create"] = Field(
+        "remove", description="`remove` puts back what was removed, `create` undoes creates"
+    )
+
+    @model_validator(mode="after")
+    def _chooses(self) -> Self:
+        if not self.model_dump(exclude={"operation"}, exclude_none=True):
+            raise ValueError("at least one filter is needed")
+        if self.revision is not None and self.connection is None:
+            raise ValueError("a revision is one of a connection: name it")
+        return self
+
+    def filters(self, names: tuple[str, ...] | None) -> Filters:
+        return Filters(
+            names=names,
+            connection=self.connection,
+            site=self.site,
+            since=self.since,
+            until=self.until,
+            revision=self.revision,
+            plan=int(self.plan) if self.plan else None,
+            engine=self.engine,
+            cause=self.cause,
+            issues=self.issues or (),
+            link_ids=[int(it) for it in self.link_ids or ()],
+        )
+
+
+class RescuePost(Body):
+    site: Name
+    account_id: Text = Field(description="`accountId` on Cloud, the user key on Data Center")
+    since: Instant
+    until: Instant
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.since >= self.until:
+            raise ValueError("since must be before until")
+        return self
+
+    def culprit(self) -> Culprit:
+        return Culprit(AccountId(self.account_id), self.since, self.until)
+
+
+class RestoreMade(Answer):
+    id: str
+    plan_id: str
+    status: Status
+
+
+class RestoreAnswer(Answer):
+    id: str
+    kind: Literal["restore", "undo", "rescue"]
+    connection: str = Field(description="Under which its plan stands")
+    plan_id: str
+    status: Status
+    asked: JsonObject
+    links: int = Field(description="Found by the filters")
+    restorable: int = Field(description="Of these, what can be done; counted when it is planned")
+    restored: int = Field(description="Put back, or taken back for `undo`")
+    skipped: int
+    failed: int
+    held: int = Field(description="Left over by the guard: `held:<plan>` names the plan")
+    verified: int = Field(description="Restored, and seen so by a reading after the write")
+    unread: dict[str, int] = Field(description="Changelog entries that name no link, by reason")
+    detail: str
+    requested_by: str
+    created_at: datetime
+    planned_at: datetime | None
+
+    @classmethod
+    def of(cls, row: Row) -> "RestoreAnswer":
+        plain: dict[str, Any] = {
+            name: row[name]
+            for name in cls.model_fields
+            if name not in {"id", "plan_id", "status", "detail", "planned_at"}
+        }
+        return cls.model_validate(
+            {
+                **plain,
+                "id": str(row["id"]),
+                "plan_id": str(row["plan_id"]),
+                "status": status(row),
+                "detail": row["failure"] or "",
+                "planned_at": row["sealed_at"],
+            }
+        )
+
+
+_STATUS: dict[str, Status] = {
+    "gathering": "planning",
+    "held": "held",
+    "approved": "held",
+    "applying": "applying",
+    "rejected": "rejected",
+    "expired": "expired",
+}
+
+
+def status(row: Row) -> Status:
+    """Of the plan, and of its planning: partial failure is no success."""
+    if row["failure"] is not None:
+        return "failed"
+    if row["plan_status"] == "applied":
+        return "partial" if row["failed"] else "succeeded"
+    return _STATUS[row["plan_status"]]
