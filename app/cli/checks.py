@@ -136,10 +136,13 @@ async def _rights(conn: Connection) -> Check:
 
 async def _installation(conn: Connection, named: str | None) -> Check:
     stored = await conn.fetchval("SELECT id FROM installation")
-    if named is None:
-        hint = f"set TWINLINK_INSTALLATION{f'={stored}' if stored else ''}: workers write nothing"
+    if named is None and stored:
+        hint = f"set TWINLINK_INSTALLATION={stored}: until then workers write nothing"
         return Check("installation", "fail", "not named", hint)
-    if stored in {None, named}:
+    if named is None:
+        hint = "name it by TWINLINK_INSTALLATION, so that a copy of the database writes nothing"
+        return Check("installation", "warn", "not named", hint)
+    if stored in {None, "", named}:
         return Check("installation", "ok", named)
     hint = "a copy of another installation's database? workers write nothing"
     return Check("installation", "fail", f"the database belongs to {stored}", hint)

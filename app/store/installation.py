@@ -16,7 +16,8 @@ class Pause:
 async def ensure(conn: Connection, wanted: str | None) -> str:
     """The id that the database has; *wanted*, or a new one, where it has none yet."""
     await conn.execute(
-        "INSERT INTO installation (id) VALUES ($1) ON CONFLICT DO NOTHING",
+        """INSERT INTO installation AS i (id) VALUES ($1)
+           ON CONFLICT (one) DO UPDATE SET id = excluded.id WHERE i.id = ''""",
         wanted or uuid.uuid4().hex,
     )
     stored: str = await conn.fetchval("SELECT id FROM installation")
@@ -26,7 +27,12 @@ async def ensure(conn: Connection, wanted: str | None) -> str:
 async def named(conn: Connection) -> str | None:
     """The id that the database has, if anybody gave it one."""
     found: str | None = await conn.fetchval("SELECT id FROM installation")
-    return found
+    return found or None
+
+
+async def note(conn: Connection) -> None:
+    """Make the row without giving the database a name: an empty id is none."""
+    await conn.execute("INSERT INTO installation (id) VALUES ('') ON CONFLICT DO NOTHING")
 
 
 async def state(conn: Connection) -> Pause:
@@ -36,7 +42,7 @@ async def state(conn: Connection) -> Pause:
 
 async def pause(conn: Connection, *, by: str, now: datetime) -> Pause:
     """Pausing again keeps the first time."""
-    await ensure(conn, None)
+    await note(conn)
     await conn.execute(
         """UPDATE installation SET paused_at = coalesce(paused_at, $1),
                paused_by = CASE WHEN paused_at IS NULL THEN $2 ELSE paused_by END""",

@@ -1,9 +1,9 @@
 """Whether this process and this database belong together, and whether time went back.
 
 A copy of production's database in a test environment must not touch production's Jira: a process
-that is told to be another installation than the database's, or none, writes nothing. And a
-database that was restored, or lost what a failed primary had, may know less than Jira shows: its
-live connections hold every removal until a person has looked.
+that is told to be another installation than the database's, or none where the database has a
+name, writes nothing. And a database that was restored, or lost what a failed primary had, may know
+less than Jira shows: its live connections hold every removal until a person has looked.
 """
 
 import structlog
@@ -34,7 +34,8 @@ class InstallationWatch:
         ctx = self._ctx
         async with ctx.database.transaction() as conn:
             stored = await self._stored(conn)
-            ours = stored is not None and stored == self._named
+            # Where neither was ever given a name, neither can be a copy of a named one.
+            ours = stored == self._named
             if ours:
                 await self._compare(conn)
                 await guard_facts.started(conn, ctx.engine, ctx.clock())
@@ -47,6 +48,7 @@ class InstallationWatch:
     async def _stored(self, conn: Connection) -> str | None:
         """A database without a name takes ours; whoever has none gives it none."""
         if self._named is None:
+            await installation.note(conn)
             return await installation.named(conn)
         return await installation.ensure(conn, self._named)
 

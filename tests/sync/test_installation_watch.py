@@ -56,9 +56,11 @@ async def test_the_first_worker_names_the_database(fields: FieldWorld) -> None:
 
 async def test_a_worker_without_a_name_gives_none(fields: FieldWorld) -> None:
     """Else the name that somebody sets afterwards would be refused for ever."""
-    assert not await watch(fields, None).run_once()
-    assert [it["facts"]["stored"] for it in await found(fields)] == ["nobody yet"]
+    nameless = watch(fields, None)
+    assert await nameless.run_once(), "neither has a name: neither is a copy of a named one"
+    assert await found(fields) == []
     assert await watch(fields, "here").run_once()
+    assert not await nameless.run_once(), "by now the database has a name, and this one none"
 
 
 @pytest.mark.parametrize("named", ["staging", None])
