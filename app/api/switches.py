@@ -55,7 +55,8 @@ async def resume(
 async def reset_guard(
     connection: TheConnection, services: Svc, caller: Who, response: Response
 ) -> ConnectionAnswer:
-    """Arm the guard with fresh windows. What it holds stays held."""
+    """Arm the guard with fresh windows. Sealed plans go on waiting for their decision; what has
+    not been sealed yet is judged anew."""
     now = services.clock()
     row = await services.switches.reset_guard(connection.name, by=caller.owner, now=now)
     return await _answer(services, row, response)

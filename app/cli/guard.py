@@ -24,7 +24,7 @@ def show(ctx: typer.Context, name: ConnectionName, json: Json = False) -> None:
 
 @app.command()
 def reset(ctx: typer.Context, name: ConnectionName, json: Json = False) -> None:
-    """Arm it with fresh windows. What it holds stays held."""
+    """Arm it with fresh windows. Sealed plans go on waiting for their decision."""
     _show(service(ctx).post(f"connections/{name}/guard/reset")["guard"], json=json)
 
 
