@@ -161,3 +161,18 @@ async def test_refusals(flow: Flow) -> None:
     for number in ("2", "0", "x", "99999999999"):
         unknown = await flow.client.get(f"{AB}/revisions/{number}")
         assert (unknown.status_code, unknown.json()["code"]) == (404, "revision_unknown")
+
+
+async def test_a_dry_run_sees_what_would_rest(flow: Flow) -> None:
+    """Also before any real look has put the pairs to rest."""
+    await flow.mode("live")
+    [origin] = await flow.mirrored(("A-1", "Blocks", "A-2"))
+    await flow.call("PUT", AB, connection_body(left={"site": "left", "projects": ["AX"]}))
+    [queued] = (await flow.call("GET", f"{V1}/resyncs?status=queued"))["items"]
+    await flow.call("POST", f"{V1}/resyncs/{queued['id']}/cancel")
+    flow.ann.unlink(origin)
+    dry = await flow.call("POST", f"{AB}/resyncs", {"dry_run": True})
+    await flow.run()
+    figures = await flow.call("GET", f"{V1}/resyncs/{dry['id']}")
+    assert (figures["status"], figures["removed"]) == ("succeeded", 0)
+    assert await flow.db.fetchval("SELECT state FROM ledger") == "managed"
