@@ -9,6 +9,7 @@ import structlog
 
 from app.core.errors import TwinlinkError
 from app.sync import (
+    adopt,
     confirm,
     discover,
     gauges,
@@ -65,6 +66,7 @@ def duties(ctx: Context, pump: Pump, *, sweep_seconds: float) -> list[Duty]:
         # Apart: reading the changelogs of a rescue must not keep an approved restore waiting.
         Duty("plan_restores", 0.5, _to_its_end(lambda: restore.plan_once(ctx), pump)),
         Duty("apply_restores", 0.5, _to_its_end(lambda: restore.apply_once(ctx), pump)),
+        Duty("adopt", 1.0, _to_its_end(lambda: adopt.run_once(ctx), pump)),
         Duty("plans", 2.0, lambda: held.run_once(ctx)),
         Duty("discover", 1.0, discover_due),
         Duty("poll", 5.0, poll_due),

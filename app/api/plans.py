@@ -77,7 +77,7 @@ async def get_plan(
     media = _MEDIA[format] if format else preferred(accept, list(_MEDIA.values()))
     if media == _MEDIA["json"]:
         return await _answer(services, row, page)
-    if row["creates"] + row["removes"] > LONGEST:
+    if row["creates"] + row["removes"] + row["adopts"] > LONGEST:
         raise Problem("not_acceptable", "it is too long: page through it as application/json")
     async with services.database.connection() as conn:
         plan = await stored.value(conn, row["id"])

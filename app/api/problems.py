@@ -56,6 +56,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "resync_unknown": Kind(404, "There is no such resync"),
     "restore_unknown": Kind(404, "There is no such restore or rescue"),
     "plan_unknown": Kind(404, "There is no such plan"),
+    "adoption_unknown": Kind(404, "There is no such adoption"),
     "verification_unknown": Kind(404, "There is no such verification"),
     "failure_unknown": Kind(404, "There is no such failure"),
     "incident_unknown": Kind(404, "There is no such incident"),

@@ -68,6 +68,9 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
     ("DELETE", "/connections/{name}/twins/{id}"): _OPERATE,
     ("GET", "/connections/{name}/links"): _VIEW,
     ("GET", "/connections/{name}/explain"): _VIEW,
+    ("POST", "/connections/{name}/adoptions"): _APPROVE,
+    ("GET", "/connections/{name}/adoptions"): _VIEW,
+    ("GET", "/connections/{name}/adoptions/{id}"): _VIEW,
     # Resyncs and plans
     ("POST", "/connections/{name}/resyncs"): _OPERATE,
     ("GET", "/resyncs"): _VIEW,

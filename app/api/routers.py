@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from app.api import (
+    adoptions,
     audit,
     connections,
     deliveries,
@@ -33,6 +34,7 @@ API: tuple[APIRouter, ...] = (
     links.router,
     resyncs.router,
     plans.router,
+    adoptions.router,
     restores.router,
     audit.router,
     deliveries.router,

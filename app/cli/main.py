@@ -16,6 +16,7 @@ from app.cli import (
     twins,
     webhooks,
 )
+from app.cli.adopt import adopt
 from app.cli.api import api
 from app.cli.deliveries import deliveries
 from app.cli.doctor import doctor
@@ -57,6 +58,7 @@ _COMMANDS = (
     rollback,
     restore,
     rescue,
+    adopt,
     deliveries,
 )
 _NOUNS = (

@@ -14,7 +14,7 @@ LARGEST = 1000
 
 @dataclass(frozen=True, slots=True, order=True)
 class PlanChange:
-    """One create or remove as it is approved. The order of the fields is the plan's order.
+    """One create, remove or adopt as it is approved. The order of the fields is the plan's order.
 
     Keys, reason and evidence are for people; the digest covers what would be done.
     """
@@ -55,7 +55,7 @@ class Plan:
     @property
     def counts(self) -> dict[str, int]:
         found = Counter(change.operation for change in self.changes)
-        return {"create": found["create"], "remove": found["remove"]}
+        return {name: found[name] for name in ("create", "remove", "adopt")}
 
     @property
     def digest(self) -> str:
@@ -77,7 +77,8 @@ def ordered(changes: Iterable[PlanChange]) -> list[PlanChange]:
 
 
 def _counted(counts: Mapping[str, int]) -> str:
-    return f"{counts['create']} to create, {counts['remove']} to remove"
+    to_adopt = f", {counts['adopt']} to adopt" if counts["adopt"] else ""
+    return f"{counts['create']} to create, {counts['remove']} to remove{to_adopt}"
 
 
 def _place(change: PlanChange) -> tuple[str, ...]:
@@ -98,7 +99,7 @@ def as_text(plan: Plan) -> str:
         f"Plan {plan.id} of {plan.connection}, revision {plan.revision}: {_counted(counts)}",
         f"digest {plan.digest}",
     ]
-    signs = {"create": "+", "remove": "-"}
+    signs = {"create": "+", "remove": "-", "adopt": "="}
     lines += [
         f"{signs[it.operation]} {it.site}: {it.source_key} {it.type} {it.destination_key}"
         f"{f' (link {it.link_id})' if it.link_id else ''}: {it.reason}"

@@ -226,6 +226,7 @@ async def skip(conn: Connection, connection_id: int, skipped: Mapping[LinkKey, s
            FROM plans p, unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::text[])
                u (type, source, destination, reason)
            WHERE p.id = c.plan_id AND p.connection_id = $1 AND p.status = 'applying'
+             AND p.kind = 'removals'
              AND c.result IS NULL AND c.left_type_id = u.type
              AND c.source_twin_id = u.source AND c.destination_twin_id = u.destination""",
         connection_id,

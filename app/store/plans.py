@@ -95,7 +95,7 @@ async def drop(conn: Connection, connection_id: int, keys: Iterable[LinkKey]) ->
         DELETE FROM plan_changes c USING plans p,
             unnest($2::bigint[], $3::bigint[], $4::bigint[]) u (type, source, destination)
         WHERE p.id = c.plan_id AND p.connection_id = $1
-          AND p.status IN ('gathering', 'shadow') AND p.kind <> 'dry_run'
+          AND p.status IN ('gathering', 'shadow') AND p.kind IN ('removals', 'shadow')
           AND c.left_type_id = u.type AND c.source_twin_id = u.source
           AND c.destination_twin_id = u.destination
         """,

@@ -9,7 +9,9 @@ _SELECT = """
         (SELECT count(*) FROM plan_changes x
           WHERE x.plan_id = p.id AND x.operation = 'create') AS creates,
         (SELECT count(*) FROM plan_changes x
-          WHERE x.plan_id = p.id AND x.operation = 'remove') AS removes
+          WHERE x.plan_id = p.id AND x.operation = 'remove') AS removes,
+        (SELECT count(*) FROM plan_changes x
+          WHERE x.plan_id = p.id AND x.operation = 'adopt') AS adopts
     FROM plans p JOIN connections c ON c.id = p.connection_id
 """
 

@@ -24,7 +24,7 @@ _LOG = structlog.get_logger(__name__)
 WAITING = ("held", "approved")
 
 # Kinds of plans that wait for a person's decision.
-DECIDABLE = frozenset({"removals", *restores.KINDS})
+DECIDABLE = frozenset({"removals", "adoption", *restores.KINDS})
 
 
 async def run_once(ctx: Context) -> int:

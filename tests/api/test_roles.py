@@ -28,6 +28,7 @@ APPROVER = {
     ("POST", "/restores"),
     ("POST", "/rescues"),
     ("POST", "/connections/{name}/rollback"),
+    ("POST", "/connections/{name}/adoptions"),
 }
 
 

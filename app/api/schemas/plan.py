@@ -23,8 +23,12 @@ class Counts(Answer):
     remove: int
 
 
+class PlanCounts(Counts):
+    adopt: int
+
+
 class Change(Answer):
-    operation: Literal["create", "remove"]
+    operation: Literal["create", "remove", "adopt"]
     site: str
     type: str
     source: Issue
@@ -55,7 +59,7 @@ class PlanSummary(Answer):
     digest: str | None = Field(description="Of the sealed plan; null while it gathers")
     status: Status
     reason: str
-    counts: Counts
+    counts: PlanCounts
     revision: int
     created_at: datetime
     sealed_at: datetime | None
@@ -82,5 +86,5 @@ class PlanAnswer(PlanSummary):
 
 def _plain(row: Row) -> dict[str, Any]:
     plain = {name: row[name] for name in PlanSummary.model_fields if name != "counts"}
-    counts = {"create": row["creates"], "remove": row["removes"]}
+    counts = {"create": row["creates"], "remove": row["removes"], "adopt": row["adopts"]}
     return {**plain, "id": str(row["id"]), "counts": counts}

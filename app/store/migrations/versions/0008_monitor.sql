@@ -50,6 +50,40 @@ CREATE TABLE monitor_findings (
 );
 CREATE INDEX monitor_findings_place ON monitor_findings (site_id, place, removed_at);
 
+-- Approved plans that take over links which another account made.
+ALTER TABLE plan_changes DROP CONSTRAINT plan_changes_operation_check;
+ALTER TABLE plan_changes ADD CONSTRAINT plan_changes_operation_check
+    CHECK (operation IN ('create', 'remove', 'adopt'));
+
+-- With it accounts are stored: equal ones are found, and none can be told.
+CREATE TABLE account_salt (
+    one boolean PRIMARY KEY DEFAULT true CHECK (one),
+    salt uuid NOT NULL DEFAULT gen_random_uuid()
+);
+INSERT INTO account_salt DEFAULT VALUES;
+
+CREATE TABLE adoptions (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    connection_id bigint NOT NULL REFERENCES connections,
+    plan_id bigint NOT NULL UNIQUE REFERENCES plans,
+    -- Keyed, never as Jira gives it.
+    account text NOT NULL CHECK (account ~ '^[0-9a-f]{64}$'),
+    since timestamptz NOT NULL,
+    until timestamptz NOT NULL CHECK (until > since),
+    -- The last ledger row that was examined.
+    cursor bigint NOT NULL DEFAULT 0,
+    adoptable integer NOT NULL DEFAULT 0,
+    requested_by text NOT NULL,
+    created_at timestamptz NOT NULL,
+    sealed_at timestamptz,
+    lease_until timestamptz,
+    fence bigint NOT NULL DEFAULT 0,
+    tries integer NOT NULL DEFAULT 0
+);
+CREATE INDEX adoptions_connection ON adoptions (connection_id, id);
+CREATE INDEX plans_adopting ON plans (id)
+    WHERE kind = 'adoption' AND status IN ('gathering', 'applying');
+
 DO $$
 BEGIN
     IF EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'twinlink_run') THEN
@@ -57,6 +91,8 @@ BEGIN
             TO twinlink_run;
         GRANT SELECT, UPDATE ON monitor_mark TO twinlink_run;
         GRANT SELECT, INSERT ON monitor_findings TO twinlink_run;
+        GRANT SELECT ON account_salt TO twinlink_run;
+        GRANT SELECT, INSERT, UPDATE ON adoptions TO twinlink_run;
         GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO twinlink_run;
     END IF;
 END $$;

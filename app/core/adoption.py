@@ -1,0 +1,121 @@
+"""Which pairs of equal links become ours: those of which one account wrote exactly one side.
+
+Another sync product leaves an origin that a person made and a mirror that its account made. What
+each side's changelogs say of the account, and what follows for the pair:
+
+===================  ===================  ==========================
+one side             the other            outcome
+===================  ===================  ==========================
+within the window    somebody else        adopt; it is the mirror
+within the window    the same account     skipped: ``ambiguous``
+within the window    cannot be told       skipped: ``author_unknown``
+at another time      somebody else        skipped: ``outside_window``
+at another time      at another time      skipped: ``ambiguous``
+at another time      cannot be told       skipped: ``author_unknown``
+somebody else        somebody else        skipped: ``not_written``
+somebody else        cannot be told       skipped: ``author_unknown``
+cannot be told       cannot be told       skipped: ``author_unknown``
+===================  ===================  ==========================
+
+Errs towards leaving alone: an adopted mirror may be removed later.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from app.core.authorship import authorship
+from app.core.evidence import IssueView
+from app.core.links import AccountId, IssueId, Link, LinkType, Side
+
+_EVER = datetime.min.replace(tzinfo=UTC)
+
+
+class Wrote(StrEnum):
+    """What one side's changelogs say of the account and the link that stands there."""
+
+    INSIDE = "inside"
+    OUTSIDE = "outside"
+    ANOTHER = "another"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Whose links, written when: from *since*, before *until*, by Jira's clock. The account
+    stands here as ``keyed`` makes it."""
+
+    account: AccountId
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    mirror: Side
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    reason: str
+
+
+def keyed(account: str, salt: bytes) -> AccountId:
+    """An account as it may be stored: equal for equal accounts of this installation, and nothing
+    else can be told from it."""
+    return AccountId(hmac.new(salt, account.encode(), hashlib.sha256).hexdigest())
+
+
+def disguised(view: IssueView, salt: bytes) -> IssueView:
+    """The view with every author keyed, so that a stored account can be compared."""
+    if view.changes is None:
+        return view
+    changes = tuple(
+        replace(it, author=None if it.author is None else keyed(it.author, salt))
+        for it in view.changes
+    )
+    return replace(view, changes=changes)
+
+
+def wrote(
+    views: Mapping[IssueId, IssueView], link: Link, types: Sequence[LinkType], window: Window
+) -> Wrote:
+    """``views`` hold whole changelogs of both ends, disguised; of one that could not be read
+    whole, none at all: what it left out may be what counts."""
+    whole = {end: views[end] for end in (link.source.id, link.destination.id) if end in views}
+    if len(whole) < 2 or any(not view.changes_complete for view in whole.values()):
+        return Wrote.UNKNOWN
+
+    def says(seen: Mapping[IssueId, IssueView], since: datetime) -> str:
+        return authorship(seen, link, types, window.account, since)
+
+    by = says(whole, _EVER)
+    if by != "ours":
+        return Wrote.ANOTHER if by == "theirs" else Wrote.UNKNOWN
+    before = {end: _until(view, window.until) for end, view in whole.items()}
+    inside = (
+        says(whole, window.since) == "ours"
+        and says(before, window.since) == "ours"
+        # Made anew after the window: what stands is not what was written in it.
+        and says(whole, window.until) != "ours"
+    )
+    return Wrote.INSIDE if inside else Wrote.OUTSIDE
+
+
+def judge(left: Wrote, right: Wrote) -> Adopt | Skip:
+    """See the table."""
+    by_account = {Wrote.INSIDE, Wrote.OUTSIDE}
+    if Wrote.UNKNOWN in (left, right):
+        return Skip("author_unknown")
+    if left in by_account and right in by_account:
+        return Skip("ambiguous")
+    if Wrote.INSIDE in (left, right):
+        return Adopt(Side.LEFT if left is Wrote.INSIDE else Side.RIGHT)
+    return Skip("outside_window" if Wrote.OUTSIDE in (left, right) else "not_written")
+
+
+def _until(view: IssueView, until: datetime) -> IssueView:
+    return replace(view, changes=tuple(it for it in view.changes or () if it.at < until))

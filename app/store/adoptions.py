@@ -1,0 +1,183 @@
+"""Adoptions: what was asked for, how far the planning or the applying is, and who is at it.
+
+The plan holds the pairs; whoever works on it holds this row's lease, so that one worker at a
+time takes it a page further.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from app.core.adoption import Window
+from app.core.ledger import LinkKey, Row, State
+from app.core.links import AccountId, IssueId, LinkId, TypeId
+from app.store.ledger import row_value
+from app.store.pool import Connection
+from app.store.pool import Row as Record
+from app.store.restore_changes import Place
+
+_OPEN = (State.PREEXISTING.value, State.DETACHED.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """One under our lease. ``planning``: its plan is not sealed yet; else it is applied, and
+    ``approver`` said so."""
+
+    id: int
+    connection_id: int
+    plan_id: int
+    window: Window
+    cursor: int
+    planning: bool
+    approver: str
+    fence: int
+    tries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """One pair of an approved plan: the mirror as it was reviewed."""
+
+    place: Place
+    key: LinkKey
+    link_id: LinkId
+
+
+async def salt(conn: Connection) -> bytes:
+    """What accounts are keyed with: made with the database, and never changed."""
+    found = await conn.fetchval("SELECT salt FROM account_salt")
+    return bytes(found.bytes)
+
+
+async def insert(
+    conn: Connection, connection_id: int, window: Window, *, requested_by: str, now: datetime
+) -> tuple[int, int]:
+    """The ids of a new adoption and of its plan, which nothing can be decided about yet."""
+    plan_id: int = await conn.fetchval(
+        """INSERT INTO plans (connection_id, kind, status, reason, revision, created_at)
+           SELECT id, 'adoption', 'gathering', 'adoption', revision, $2 FROM connections
+           WHERE id = $1 RETURNING id""",
+        connection_id,
+        now,
+    )
+    adoption_id: int = await conn.fetchval(
+        """INSERT INTO adoptions (connection_id, plan_id, account, since, until, requested_by,
+               created_at) VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id""",
+        connection_id,
+        plan_id,
+        window.account,
+        window.since,
+        window.until,
+        requested_by,
+        now,
+    )
+    return adoption_id, plan_id
+
+
+async def claim(conn: Connection, *, now: datetime, lease: timedelta) -> Adoption | None:
+    """One whose plan gathers or is applied, and that nobody works on."""
+    record = await conn.fetchrow(
+        """
+        UPDATE adoptions a SET lease_until = $2, fence = nextval('fences')
+        FROM plans p
+        WHERE p.id = a.plan_id AND a.id = (
+            SELECT x.id FROM adoptions x JOIN plans q ON q.id = x.plan_id
+            WHERE q.kind = 'adoption' AND q.status IN ('gathering', 'applying')
+              AND (x.lease_until IS NULL OR x.lease_until <= $1)
+            ORDER BY x.lease_until NULLS FIRST, x.id LIMIT 1 FOR UPDATE OF x SKIP LOCKED)
+        RETURNING a.*, p.status = 'gathering' AS planning, coalesce(p.decided_by, '') AS approver
+        """,
+        now,
+        now + lease,
+    )
+    return _adoption(record) if record else None
+
+
+async def holds(conn: Connection, it: Adoption) -> bool:
+    """Whether it is still ours, locked: nobody takes it before this transaction ends."""
+    found = await conn.fetchval(
+        "SELECT true FROM adoptions WHERE id = $1 AND fence = $2 FOR UPDATE", it.id, it.fence
+    )
+    return bool(found)
+
+
+async def let_go(conn: Connection, it: Adoption, until: datetime | None, *, tried: bool) -> None:
+    """Until then nobody takes it; None: at once. *tried* counts an attempt that came to nothing."""
+    await conn.execute(
+        """UPDATE adoptions SET lease_until = $3, tries = CASE WHEN $4 THEN tries + 1 ELSE 0 END
+           WHERE id = $1 AND fence = $2""",
+        it.id,
+        it.fence,
+        until,
+        tried,
+    )
+
+
+async def advance(conn: Connection, it: Adoption, cursor: int) -> None:
+    await conn.execute("UPDATE adoptions SET cursor = $2 WHERE id = $1", it.id, cursor)
+
+
+async def sealed(conn: Connection, it: Adoption, now: datetime) -> None:
+    """Planning is over: count what can be done."""
+    await conn.execute(
+        """UPDATE adoptions SET sealed_at = $2, adoptable =
+               (SELECT count(*) FROM plan_changes WHERE plan_id = $3 AND result IS NULL)
+           WHERE id = $1""",
+        it.id,
+        now,
+        it.plan_id,
+    )
+
+
+async def candidates(conn: Connection, connection_id: int, *, after: int, limit: int) -> list[Row]:
+    """The rows of links that are there without being managed, in the order of their ids."""
+    records = await conn.fetch(
+        """SELECT * FROM ledger WHERE connection_id = $1 AND state = ANY($2) AND id > $3
+           ORDER BY id LIMIT $4""",
+        connection_id,
+        _OPEN,
+        after,
+        limit,
+    )
+    return [row_value(record) for record in records]
+
+
+async def agreed(conn: Connection, plan_id: int, *, limit: int) -> list[Agreed]:
+    """Pairs of the plan that are not decided yet, in its order."""
+    records = await conn.fetch(
+        """SELECT * FROM plan_changes WHERE plan_id = $1 AND operation = 'adopt' AND result IS NULL
+           ORDER BY site_id, type_id, source_id, destination_id LIMIT $2""",
+        plan_id,
+        limit,
+    )
+    return [
+        Agreed(
+            Place(
+                it["plan_id"],
+                it["site_id"],
+                TypeId(str(it["type_id"])),
+                IssueId(str(it["source_id"])),
+                IssueId(str(it["destination_id"])),
+                it["operation"],
+            ),
+            LinkKey(
+                TypeId(str(it["left_type_id"])), it["source_twin_id"], it["destination_twin_id"]
+            ),
+            LinkId(str(it["link_id"])),
+        )
+        for it in records
+    ]
+
+
+def _adoption(it: Record) -> Adoption:
+    return Adoption(
+        it["id"],
+        it["connection_id"],
+        it["plan_id"],
+        Window(AccountId(it["account"]), it["since"], it["until"]),
+        it["cursor"],
+        it["planning"],
+        it["approver"],
+        it["fence"],
+        it["tries"],
+    )
