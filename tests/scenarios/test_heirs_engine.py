@@ -109,15 +109,16 @@ async def test_a_withdrawing_connection_leaves_its_mirror_to_the_heir(
     await trio.world.settle()
     other = trio.link("r")
     await trio.world.settle()
-    how = {"actor": "ann", "now": trio.world.ctx.clock(), "engine": trio.world.ctx.engine}
+    ctx = trio.world.ctx
+    now, engine = ctx.clock(), ctx.engine
     if whole:
-        await withdraw.delete_connection(trio.world.ctx.database, giving, **how)
+        await withdraw.delete_connection(ctx.database, giving, actor="ann", now=now, engine=engine)
     else:
         (pair,) = await trio.world.rows(
             f"SELECT min(id) AS id FROM twins WHERE connection_id = {giving}"  # noqa: S608
             " AND $1::bigint[] IS NOT NULL"
         )
-        await withdraw.unpair(trio.world.ctx.database, giving, pair["id"], **how)
+        await withdraw.unpair(ctx.database, giving, pair["id"], actor="ann", now=now, engine=engine)
     await trio.world.settle()
     assert trio.ours("m") == 1
     assert trio.removed() == 0
