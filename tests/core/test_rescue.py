@@ -40,7 +40,7 @@ def found(
 ) -> tuple[list[tuple[str, str, str]], dict[str, int]]:
     changes = {ONE.id: one, TWO.id: two}
     got = removed_links(ISSUES, changes, KEYS, types or (BLOCKS, RELATES), BY_BOT)
-    links = [(it.source.key, it.kind.name, it.destination.key) for it in got.removed]
+    links = [(str(it.source.key), it.kind.name, str(it.destination.key)) for it in got.removed]
     return links, dict(got.unread)
 
 
