@@ -16,9 +16,10 @@ from tests.support.twinsites import ACCOUNT, on_air
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(900)]
 
-LINKS = 200
-NARROW = {"worker_concurrency": 3, "claim_size": 4}
-"""With the usual ten runners one worker alone reaches Jira's budget, and two cannot do more."""
+LINKS = 120
+NARROW = {"worker_concurrency": 1, "claim_size": 6}
+"""With the usual ten runners one worker alone reaches Jira's budget, and two cannot do more. So few
+leave the processors idle as well: what binds is Jira's latency."""
 CREATED = 1640
 REMOVED_PER_SITE = 180
 
@@ -41,11 +42,11 @@ async def test_two_workers_do_the_work_of_two(places: Places, report: Report) ->
 
 
 async def _rate(places: Places, workers: int) -> float:
-    """Mirrors per second from the first to the last, of a comparison that makes them all."""
+    """Mirrors per second from the first to the last, of a comparison that makes them all. No
+    webhooks: echoes take their turn before a comparison, and here each would take a whole one."""
     async with on_air(2 * LINKS) as sites, opened(*places) as bench:
         for number in range(LINKS):
             sites.link(0, ("Blocks", 2 * number + 1, 2 * number + 2))
-        sites.listen(bench.api.url)
         await bench.operator.connect(sites)
         await bench.pair_first(sites, 2 * LINKS)
         await bench.calm()
