@@ -183,7 +183,7 @@ def rollback(connection: str, revision: int) -> Call:
         "POST",
         f"/connections/{connection}/rollback",
         {"revision": revision, "undo": True},
-        f"twinlink rollback {connection} {revision} --undo",
+        f"twinlink rollback {connection} --to {revision} --undo",
     )
 
 

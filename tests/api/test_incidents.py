@@ -52,7 +52,7 @@ async def test_one_incident(api: Api, client: httpx.AsyncClient, connected: Jira
         "method": "POST",
         "path": "/connections/ab/rollback",
         "body": {"revision": 1, "undo": True},
-        "command": "twinlink rollback ab 1 --undo",
+        "command": "twinlink rollback ab --to 1 --undo",
     }
     assert shown["calls"][1]["body"]["since"] == "2030-01-01T11:00:00Z"
     [entry] = shown["timeline"]

@@ -29,7 +29,7 @@ WHOLE = INCIDENT | {
             "method": "POST",
             "path": "/connections/main/rollback",
             "body": {"revision": 2, "undo": True},
-            "command": "twinlink rollback main 2 --undo",
+            "command": "twinlink rollback main --to 2 --undo",
         }
     ],
     "timeline": [
@@ -72,7 +72,7 @@ def test_show_ends_with_what_to_do(line: Line, service: FakeService) -> None:
     assert "A-1, A-2" in shown.stdout
     assert "10 removals went through." in shown.stdout
     last = shown.stdout.splitlines()[-1]
-    assert last == "to roll back to revision 2: twinlink rollback main 2 --undo"
+    assert last == "to roll back to revision 2: twinlink rollback main --to 2 --undo"
     assert line.json("incident", "show", "7") == WHOLE
 
 

@@ -122,7 +122,7 @@ def test_a_trip_names_the_roll_back_and_the_restore() -> None:
         "/connections/ab/rollback",
         {"revision": 2, "undo": True},
     )
-    assert back.command == "twinlink rollback ab 2 --undo"
+    assert back.command == "twinlink rollback ab --to 2 --undo"
     assert restore.body == {
         "connection": "ab",
         "since": "2030-01-01T12:00:00Z",
