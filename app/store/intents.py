@@ -131,75 +131,91 @@ async def insert(
     conn: Connection, running: Running, wanted: Sequence[Wanted], *, now: datetime
 ) -> list[Intent]:
     """Open an intent for each, in key order; those whose physical link has an open intent of
-    anybody's are left out of the answer."""
-    opened = []
-    for it in sorted(wanted, key=lambda w: w.physical):
-        intent_id = await conn.fetchval(
-            """
-            INSERT INTO intents (connection_id, site_id, operation, type_id, source_id, source_key,
-                destination_id, destination_key, key_source_id, key_destination_id, link_id,
-                left_type_id, right_type_id, source_twin_id, destination_twin_id, origin,
-                origin_link_id, origin_source_id, origin_source_key, origin_destination_id,
-                origin_destination_key, ledger_id, guarded, plan_id, cause_kind, cause_id,
-                revision, read_at, created_at, send_before, confirm_after, purpose)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-                    $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)
-            ON CONFLICT (site_id, type_id, key_source_id, key_destination_id)
-                WHERE state = 'open' DO NOTHING
-            RETURNING id
-            """,
+    anybody's are left out of the answer. One round trip, since the connection is locked."""
+    by_link = {it.physical: it for it in sorted(wanted, key=lambda each: each.physical)}
+    rows = await conn.fetchmany(
+        """
+        INSERT INTO intents (connection_id, site_id, operation, type_id, source_id, source_key,
+            destination_id, destination_key, key_source_id, key_destination_id, link_id,
+            left_type_id, right_type_id, source_twin_id, destination_twin_id, origin,
+            origin_link_id, origin_source_id, origin_source_key, origin_destination_id,
+            origin_destination_key, ledger_id, guarded, plan_id, cause_kind, cause_id,
+            revision, read_at, created_at, send_before, confirm_after, purpose)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
+                $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)
+        ON CONFLICT (site_id, type_id, key_source_id, key_destination_id)
+            WHERE state = 'open' DO NOTHING
+        RETURNING id, site_id, type_id, key_source_id, key_destination_id
+        """,
+        [_values(running, it, now) for it in by_link.values()],
+    )
+    return [
+        Intent(
+            row["id"],
             running.id,
-            it.site,
-            it.operation,
-            int(it.type_id),
-            int(it.source.id),
-            it.source.key,
-            int(it.destination.id),
-            it.destination.key,
-            int(it.physical.source),
-            int(it.physical.destination),
-            _int(it.link_id),
-            int(it.key.left_type),
-            int(it.right_type),
-            it.key.source_twin,
-            it.key.destination_twin,
-            it.origin.value,
-            _int(it.origin_link),
-            int(it.origin_source.id),
-            it.origin_source.key,
-            int(it.origin_destination.id),
-            it.origin_destination.key,
-            it.ledger_id,
-            it.guarded,
-            it.plan_id,
-            it.cause.kind,
-            it.cause.id,
             running.revision,
-            it.read_at,
-            now,
             now + SEND_WITHIN,
-            now + SEND_WITHIN + CONFIRM_AFTER,
-            it.purpose,
+            by_link[_physical(row)],
+            0,
+            now,
         )
-        if intent_id is not None:
-            sending = now + SEND_WITHIN
-            opened.append(Intent(intent_id, running.id, running.revision, sending, it, 0, now))
-    return opened
+        for row in rows
+    ]
+
+
+def _values(running: Running, it: Wanted, now: datetime) -> tuple[object, ...]:
+    return (
+        running.id,
+        it.site,
+        it.operation,
+        int(it.type_id),
+        int(it.source.id),
+        it.source.key,
+        int(it.destination.id),
+        it.destination.key,
+        int(it.physical.source),
+        int(it.physical.destination),
+        _int(it.link_id),
+        int(it.key.left_type),
+        int(it.right_type),
+        it.key.source_twin,
+        it.key.destination_twin,
+        it.origin.value,
+        _int(it.origin_link),
+        int(it.origin_source.id),
+        it.origin_source.key,
+        int(it.origin_destination.id),
+        it.origin_destination.key,
+        it.ledger_id,
+        it.guarded,
+        it.plan_id,
+        it.cause.kind,
+        it.cause.id,
+        running.revision,
+        it.read_at,
+        now,
+        now + SEND_WITHIN,
+        now + SEND_WITHIN + CONFIRM_AFTER,
+        it.purpose,
+    )
 
 
 async def close(
-    conn: Connection, intent_id: int, state: str, outcome: str, *, now: datetime
-) -> bool:
-    """End an open intent as ``applied``, ``noop`` or ``failed``. False if somebody else did."""
-    done = await conn.fetchval(
-        """UPDATE intents SET state = $2, outcome = $3, closed_at = $4, unconfirmed_since = NULL
-           WHERE id = $1 AND state = 'open' RETURNING true""",
-        intent_id,
-        state,
-        outcome,
+    conn: Connection, ended: Sequence[tuple[int, str, str]], *, now: datetime
+) -> set[int]:
+    """End open intents, each given with its state (``applied``, ``noop``, ``failed``) and code.
+    Answers the ids of those that nobody else had ended."""
+    rows = await conn.fetch(
+        """UPDATE intents i SET state = u.state, outcome = u.code, closed_at = $4,
+               unconfirmed_since = NULL
+           FROM unnest($1::bigint[], $2::text[], $3::text[]) u (id, state, code)
+           WHERE i.id = u.id AND i.state = 'open' RETURNING i.id""",
+        [intent_id for intent_id, _, _ in ended],
+        [state for _, state, _ in ended],
+        [code for _, _, code in ended],
         now,
     )
-    return bool(done)
+    return {row["id"] for row in rows}
 
 
 async def mark_unconfirmed(conn: Connection, intent_ids: Iterable[int], now: datetime) -> None:

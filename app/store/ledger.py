@@ -91,6 +91,24 @@ async def by_key(conn: Connection, connection_id: int, key: LinkKey) -> Row | No
     return row_value(record) if record else None
 
 
+async def by_keys(
+    conn: Connection, connection_id: int, keys: Sequence[LinkKey]
+) -> dict[LinkKey, Row]:
+    """The rows of these keys, as far as there are any."""
+    records = await conn.fetch(
+        """SELECT l.* FROM unnest($2::bigint[], $3::bigint[], $4::bigint[])
+               u (type, source, destination)
+           JOIN ledger l ON l.connection_id = $1 AND l.left_type_id = u.type
+            AND l.source_twin_id = u.source AND l.destination_twin_id = u.destination
+            AND l.state <> 'released'""",
+        connection_id,
+        [int(key.left_type) for key in keys],
+        [key.source_twin for key in keys],
+        [key.destination_twin for key in keys],
+    )
+    return {_key(record): row_value(record) for record in records}
+
+
 async def by_mirrors(
     conn: Connection, connection_id: int, site_id: int, links: Iterable[LinkId | None]
 ) -> dict[LinkId | None, Row]:
@@ -189,19 +207,36 @@ async def heirs_of_connection(
 async def insert(conn: Connection, connection_id: int, new: NewRow, *, now: datetime) -> int | None:
     """The new row's id; None if a row for that key, or a managed one for that physical link,
     is there already (then nothing was written)."""
-    place = new.place
     row_id: int | None = await conn.fetchval(
-        """
-        INSERT INTO ledger (connection_id, left_type_id, right_type_id, source_twin_id,
-            destination_twin_id, left_source_id, left_source_key, left_destination_id,
-            left_destination_key, right_source_id, right_source_key, right_destination_id,
-            right_destination_key, origin, state, authorship, authored_after, left_link_id,
-            right_link_id, mirror_site_id, mirror_type_id, mirror_source_id,
-            mirror_destination_id, reason, created_at, changed_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-                $18, $19, $20, $21, $22, $23, $24, $25, $25)
-        ON CONFLICT DO NOTHING RETURNING id
-        """,
+        f"{_INSERT} RETURNING id", *_values(connection_id, new, now)
+    )
+    return row_id
+
+
+async def insert_all(
+    conn: Connection, connection_id: int, news: Sequence[NewRow], *, now: datetime
+) -> None:
+    """Many at once; those for which ``insert`` would answer None are left out."""
+    if news:
+        await conn.executemany(_INSERT, [_values(connection_id, new, now) for new in news])
+
+
+_INSERT = """
+    INSERT INTO ledger (connection_id, left_type_id, right_type_id, source_twin_id,
+        destination_twin_id, left_source_id, left_source_key, left_destination_id,
+        left_destination_key, right_source_id, right_source_key, right_destination_id,
+        right_destination_key, origin, state, authorship, authored_after, left_link_id,
+        right_link_id, mirror_site_id, mirror_type_id, mirror_source_id,
+        mirror_destination_id, reason, created_at, changed_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
+            $18, $19, $20, $21, $22, $23, $24, $25, $25)
+    ON CONFLICT DO NOTHING
+"""
+
+
+def _values(connection_id: int, new: NewRow, now: datetime) -> tuple[Any, ...]:
+    place = new.place
+    return (
         connection_id,
         int(new.key.left_type),
         int(new.right_type),
@@ -221,7 +256,6 @@ async def insert(conn: Connection, connection_id: int, new: NewRow, *, now: date
         new.reason,
         now,
     )
-    return row_id
 
 
 async def change(conn: Connection, it: Change, *, now: datetime) -> bool:

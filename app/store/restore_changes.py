@@ -140,20 +140,23 @@ async def standing(conn: Connection, links: Sequence[PlanLink]) -> set[Place]:
 
 
 async def close(
-    conn: Connection, results: Mapping[Place, str], *, evidence: Mapping[str, str] | None = None
+    conn: Connection, results: Mapping[Place, str], *, links: Mapping[Place, LinkId] | None = None
 ) -> None:
-    """End these changes. One that has a result keeps it."""
+    """End these changes; *links* are the ids of what was made. One that has a result keeps it."""
     places = sorted(results)
     if not places:
         return
+    made = links or {}
     await conn.execute(
-        f"""UPDATE plan_changes x SET result = u.result, evidence = x.evidence || $8::jsonb,
+        f"""UPDATE plan_changes x SET result = u.result,
+                evidence = x.evidence || CASE WHEN u.made IS NULL THEN '{{}}'::jsonb
+                    ELSE jsonb_build_object('restored_link', u.made) END,
                 verified = u.operation = 'create' AND u.result LIKE 'applied:%'
-            FROM {_unnest("text")} u ({_NAMES}, result)
+            FROM {_unnest("text", "text")} u ({_NAMES}, result, made)
             WHERE {_AT} AND x.result IS NULL""",  # noqa: S608
         *_columns(places),
         [results[it] for it in places],
-        dict(evidence or {}),
+        [made.get(it) for it in places],
     )
 
 
@@ -192,15 +195,15 @@ async def leave_over(conn: Connection, places: Sequence[Place], plan_id: int) ->
     await close(conn, dict.fromkeys(places, f"held:{plan_id}"))
 
 
-async def tries(conn: Connection, place: Place) -> int | None:
-    """How often it was tried; None where it is over. Locked."""
-    found: int | None = await conn.fetchval(
-        """SELECT tries FROM plan_changes WHERE plan_id = $1 AND site_id = $2 AND type_id = $3
-           AND source_id = $4 AND destination_id = $5 AND operation = $6 AND result IS NULL
-           FOR UPDATE""",
-        *_values(place),
+async def tries(conn: Connection, places: Sequence[Place]) -> dict[Place, int]:
+    """How often each of these was tried; those that are over are left out. Locked."""
+    rows = await conn.fetch(
+        f"""SELECT x.* FROM plan_changes x JOIN {_unnest()} u ({_NAMES}) ON {_AT}
+            WHERE x.result IS NULL ORDER BY x.plan_id, x.site_id, x.type_id, x.source_id,
+                x.destination_id, x.operation FOR UPDATE OF x""",  # noqa: S608
+        *_columns(sorted(places)),
     )
-    return found
+    return {_place(row): row["tries"] for row in rows}
 
 
 async def verify(conn: Connection, places: Sequence[Place]) -> None:

@@ -53,14 +53,21 @@ async def settle(
     async with ctx.database.transaction() as conn:
         now = ctx.clock()
         state = await running.lock_any(conn, connection_id)
+        named = [(it.intent.id, it.state, it.code) for it in outcomes]
+        closed = await intents.close(conn, named, now=now)
+        ours = sorted(
+            (it for it in outcomes if it.intent.id in closed), key=lambda out: out.intent.id
+        )
         entries = []
-        for it in sorted(outcomes, key=lambda out: out.intent.id):
-            if await intents.close(conn, it.intent.id, it.state, it.code, now=now):
+        for it in ours:
+            if it.intent.wanted.purpose == "sync":
                 await _apply(conn, state, it, now)
-                await _note_in_plan(conn, it, now)
-                entries.append(await _entry(conn, state, it))
-                operation = it.intent.wanted.operation
-                ctx.metrics.mutations.labels(state.name, operation, it.state).inc()
+                await _note_in_plan(conn, it)
+            entries.append(await _entry(conn, state, it))
+            operation = it.intent.wanted.operation
+            ctx.metrics.mutations.labels(state.name, operation, it.state).inc()
+        planned = [it for it in ours if it.intent.wanted.purpose != "sync"]
+        await restored.settle(conn, state, planned, now)
         if entries:
             await audit.append(conn, state.id, state.name, entries, engine=ctx.engine, now=now)
         await _look_again(conn, connection_id, outcomes, now, confirmed=confirmed)
@@ -103,22 +110,15 @@ async def _entry(conn: Connection, state: Running, it: Outcome) -> audit.Entry:
 
 
 async def _apply(conn: Connection, state: Running, it: Outcome, now: datetime) -> None:
-    wanted = it.intent.wanted
-    if wanted.purpose == "undo":
-        await restored.taken_back(conn, await _current(conn, it), it, now)
-    elif wanted.purpose != "sync":
-        await restored.came_back(conn, state, it, now)
-    elif wanted.operation == "remove":
+    if it.intent.wanted.operation == "remove":
         await _after_remove(conn, it)
     elif it.link_id is not None:
         await _after_create(conn, state, it, now)
 
 
-async def _note_in_plan(conn: Connection, it: Outcome, now: datetime) -> None:
+async def _note_in_plan(conn: Connection, it: Outcome) -> None:
     wanted = it.intent.wanted
-    if wanted.purpose != "sync":
-        await restored.note_in_plan(conn, it, now)
-    elif it.final and wanted.plan_id is not None and wanted.link_id is not None:
+    if it.final and wanted.plan_id is not None and wanted.link_id is not None:
         result = f"{it.state}:{it.code}"
         await held.note_result(conn, wanted.plan_id, wanted.link_id, result)
 

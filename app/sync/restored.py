@@ -16,6 +16,7 @@ any other                    detached, ours
 ===========================  ======================================================
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -54,20 +55,38 @@ class Ended(Protocol):
     def final(self) -> bool: ...
 
 
-async def came_back(conn: Connection, state: Running, it: Ended, now: datetime) -> None:
+async def settle(
+    conn: Connection, state: Running, outcomes: Sequence[Ended], now: datetime
+) -> None:
+    """Ledger and plan after these outcomes, in a handful of statements: the connection is locked
+    meanwhile, and others wait."""
+    if not outcomes:
+        return
+    await _came_back(conn, state, outcomes, now)
+    for it in outcomes:
+        if it.intent.wanted.purpose == "undo":
+            await _taken_back(conn, it, now)
+    await _note_in_plan(conn, outcomes, now)
+
+
+async def _came_back(
+    conn: Connection, state: Running, outcomes: Sequence[Ended], now: datetime
+) -> None:
     """See the table. A link that a person made at the same moment is theirs, and no row's."""
-    wanted = it.intent.wanted
-    if it.state != "applied" or it.link_id is None or wanted.key == UNTWINNED:
-        return
-    row = await ledger.by_key(conn, state.id, wanted.key)
-    if row is None:
-        if wanted.purpose == "restore":
-            await ledger.insert(conn, state.id, _detached(wanted, it), now=now)
-        return
-    if row.mirror is not state.side_of(wanted.site):
-        return
-    if wanted.purpose == "restore" or row.made_by_us:
-        await ledger.change(conn, _with_mirror(row, it), now=now)
+    made = [it for it in outcomes if it.state == "applied" and it.link_id is not None]
+    made = [it for it in made if it.intent.wanted.key != UNTWINNED]
+    rows = await ledger.by_keys(conn, state.id, [it.intent.wanted.key for it in made])
+    fresh = []
+    for it in made:
+        wanted = it.intent.wanted
+        row = rows.get(wanted.key)
+        if row is None:
+            fresh += [_detached(wanted, it)] if wanted.purpose == "restore" else []
+        elif row.mirror is state.side_of(wanted.site) and (
+            wanted.purpose == "restore" or row.made_by_us
+        ):
+            await ledger.change(conn, _with_mirror(row, it), now=now)
+    await ledger.insert_all(conn, state.id, fresh, now=now)
 
 
 def _detached(wanted: Wanted, it: Ended) -> NewRow:
@@ -93,9 +112,11 @@ def _with_mirror(row: Row, it: Ended) -> Change:
     )
 
 
-async def taken_back(conn: Connection, row: Row | None, it: Ended, now: datetime) -> None:
+async def _taken_back(conn: Connection, it: Ended, now: datetime) -> None:
     """The mirror of an undone create is gone; its row rests without one, so that an origin
     that is there does not make it again."""
+    row_id = it.intent.wanted.ledger_id
+    row = await ledger.by_id(conn, row_id) if row_id is not None else None
     if it.state != "applied" or row is None or row.mirror_id != it.intent.wanted.link_id:
         return
     left, right = _by_side(row.origin, row.link_on(row.origin), None)
@@ -103,20 +124,24 @@ async def taken_back(conn: Connection, row: Row | None, it: Ended, now: datetime
     await ledger.change(conn, change, now=now)
 
 
-async def note_in_plan(conn: Connection, it: Ended, now: datetime) -> None:
-    """Close the change of this outcome, or have it tried again."""
-    place = place_of(it.intent.wanted)
-    tries = await restore_changes.tries(conn, place) if place else None
-    if place is None or tries is None:
-        return
-    ended = verdict(it.state, it.code, final=it.final, tries=tries)
-    if isinstance(ended, Again):
-        seconds = min(LONGEST_BACK_OFF, FIRST_BACK_OFF * 2**tries)
-        due = now + timedelta(seconds=seconds)
-        await restore_changes.put_off(conn, {place: due}, counted=ended.counted)
-        return
-    made = {"restored_link": it.link_id} if it.link_id is not None else {}
-    await restore_changes.close(conn, {place: ended}, evidence=made)
+async def _note_in_plan(conn: Connection, outcomes: Sequence[Ended], now: datetime) -> None:
+    """Close the changes of these outcomes, or have them tried again."""
+    placed = {place: it for it in outcomes if (place := place_of(it.intent.wanted)) is not None}
+    tries = await restore_changes.tries(conn, list(placed))
+    results: dict[Place, str] = {}
+    again: dict[bool, dict[Place, datetime]] = {True: {}, False: {}}
+    for place, tried in tries.items():
+        it = placed[place]
+        ended = verdict(it.state, it.code, final=it.final, tries=tried)
+        if isinstance(ended, Again):
+            seconds = min(LONGEST_BACK_OFF, FIRST_BACK_OFF * 2**tried)
+            again[ended.counted][place] = now + timedelta(seconds=seconds)
+        else:
+            results[place] = ended
+    links = {place: it.link_id for place, it in placed.items() if it.link_id is not None}
+    await restore_changes.close(conn, results, links=links)
+    for counted, due in again.items():
+        await restore_changes.put_off(conn, due, counted=counted)
 
 
 def place_of(wanted: Wanted) -> Place | None:
