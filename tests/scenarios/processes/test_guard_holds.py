@@ -15,7 +15,7 @@ REMOVED = 60
 LIMIT = {"share": 0.001, "min": 5, "max": 5}
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(240)
 async def test_twelve_removers_stop_at_the_limit(processes: Processes, db: asyncpg.Pool) -> None:
     async with on_air(2 * LINKS) as sites:
         api = await processes.api()
@@ -29,7 +29,7 @@ async def test_twelve_removers_stop_at_the_limit(processes: Processes, db: async
             sites.latency(0.02)
             for link in made[:REMOVED]:
                 sites.people().unlink(link)
-            await operator.settled(sites)
+            await operator.settled(sites, seconds=120)
 
             removed = sites.right.site.mutations.select("removed", ACCOUNT)
             assert len(removed) == LIMIT["max"]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import asyncpg
 import httpx
+import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
@@ -16,6 +17,8 @@ from tests.support.operator import Operator
 from tests.support.processes import Process, Processes, ask, free_port
 from tests.support.twinsites import SECRET, TwinSites, on_air
 from tests.support.waiting import until
+
+pytestmark = pytest.mark.timeout(240)
 
 BODY = (
     b'{"timestamp":1,"webhookEvent":"issuelink_created","issueLink":{"id":1,"sourceIssueId":2,'

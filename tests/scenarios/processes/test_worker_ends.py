@@ -5,6 +5,7 @@ import asyncio
 import signal
 
 import asyncpg
+import pytest
 
 from app.sandbox import Served
 from tests.scenarios.processes import oracle
@@ -12,6 +13,8 @@ from tests.support.operator import Operator
 from tests.support.processes import Process, Processes, ask
 from tests.support.turnstile import Turnstile
 from tests.support.twinsites import ACCOUNT, TwinSites, on_air
+
+pytestmark = pytest.mark.timeout(240)
 
 LINKS = 40
 DIES_AFTER = 10
@@ -48,7 +51,7 @@ async def test_killed_in_the_middle_of_many_creates(processes: Processes, db: as
         api = await processes.api()
         async with Operator(api.url) as operator:
             worker, turnstile = await _in_the_middle(
-                processes, operator, sites, api, lease_seconds=2
+                processes, operator, sites, api, lease_seconds=5
             )
             assert await worker.end(signal.SIGKILL) == -signal.SIGKILL
             await turnstile.open()
@@ -57,7 +60,7 @@ async def test_killed_in_the_middle_of_many_creates(processes: Processes, db: as
             opened = await db.fetchval("SELECT count(*) FROM intents WHERE state = 'open'")
             assert opened >= made
 
-            await processes.worker(lease_seconds=2)
+            await processes.worker()
             # Nobody confirms an intent in its first forty seconds; these are old enough.
             await db.execute(
                 """UPDATE intents SET confirm_after = now() - interval '1 s',
