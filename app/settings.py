@@ -192,6 +192,11 @@ def variables() -> tuple[str, ...]:
     return tuple(PREFIX + name.upper() for name in Settings.model_fields)
 
 
+def inherited() -> dict[str, str]:
+    """Our whole environment, for a child process to start with."""
+    return {**os.environ}
+
+
 def _unknown(environ: Mapping[str, str]) -> tuple[Problem, ...]:
     known = variables()
     problems = []

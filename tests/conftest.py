@@ -13,6 +13,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+import structlog
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from pydantic import SecretStr
@@ -51,6 +52,12 @@ hypothesis_settings.register_profile(
     "thorough", hypothesis_settings.get_profile("dev"), max_examples=5000
 )
 hypothesis_settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_comes() -> None:
+    """A test that configures logging does it for itself alone."""
+    structlog.reset_defaults()
 
 
 def pytest_configure(config: pytest.Config) -> None:

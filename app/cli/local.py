@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from pydantic import SecretStr, ValidationError
 
-from app.settings import PREFIX, Settings, load_settings
+from app.settings import PREFIX, Settings, inherited, load_settings
 
 ADMIN_TOKEN = "admin.token"  # noqa: S105 - a file's name
 SECRET_KEY = "secret.key"  # noqa: S105
@@ -61,7 +61,7 @@ def variables(settings: Settings) -> dict[str, str]:
 
 def environment(settings: Settings) -> dict[str, str]:
     """Our own environment, handed on to a child with what `up` decided."""
-    handed_on = {**os.environ}
+    handed_on = inherited()
     handed_on.pop(PREFIX + "MIGRATE_DATABASE_URL", None)
     told = variables(settings)
     return handed_on | {PREFIX + name.upper(): value for name, value in told.items()}

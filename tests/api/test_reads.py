@@ -233,8 +233,8 @@ async def test_plans(client: httpx.AsyncClient, twins: list[int], db: asyncpg.Po
     listed = (await client.get(path)).json()["items"]
     assert [it["id"] for it in listed] == [held, shadow]
     assert [it["counts"] for it in listed] == [
-        {"create": 2, "remove": 5},
-        {"create": 1, "remove": 2},
+        {"create": 2, "remove": 5, "adopt": 0},
+        {"create": 1, "remove": 2, "adopt": 0},
     ]
     [it] = (await client.get(path, params={"status": "held", "connection": "ab"})).json()["items"]
     assert it["id"] == held
