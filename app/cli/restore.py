@@ -94,7 +94,7 @@ def carry_out(
     try:
         state = follow(api, path, lambda it: it["status"] != "planning", "planning")
         if apply and state["status"] == "held":
-            _approve(api, state["plan_id"])
+            approve(api, state["plan_id"])
             state = follow(api, path, lambda it: it["status"] in OVER, "applying")
     except (KeyboardInterrupt, CommandError):
         output.note(f"it goes on: twinlink restores show {made['id']}")
@@ -133,7 +133,7 @@ def exit_code(state: dict[str, Any]) -> ExitCode:
     return ExitCode.DONE if state["status"] == "succeeded" else ExitCode.FAILED
 
 
-def _approve(api: Service, plan_id: str) -> None:
+def approve(api: Service, plan_id: str) -> None:
     """Exactly what was planned: whatever had changed it since would have another digest."""
     plan = api.get(f"plans/{plan_id}", {"limit": 1})
     body = {"digest": plan["digest"], "note": "approved as it was planned"}
