@@ -288,6 +288,9 @@ async def test_what_another_connection_manages_stays_there(former: Former) -> No
         )
     await former.approve(plan_id)
     assert await former.results(plan_id) == {mirror.id: "skipped:managed_elsewhere"}
+    again = await former.adopt()
+    assert await former.results(again) == {mirror.id: "skipped:managed_elsewhere"}
+    assert (await former.plan(again)).status == "applied", "known when it was planned"
 
 
 # -- between the plan and its application
@@ -374,6 +377,52 @@ async def test_looks_in_between_take_nothing_out_of_the_plan(former: Former) -> 
     await duo.world.settle()
     assert await former.results(plan_id) == {mirror.id: None}
     await adopt.run_once(duo.world.ctx)
+    assert await former.results(plan_id) == {mirror.id: "applied:adopted"}
+
+
+async def test_a_look_takes_nothing_out_of_a_plan_that_gathers(
+    former: Former, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    duo = former.duo
+    former.mirrored(duo.ann, former.by("right"), "P-1", "Blocks", "P-2")
+    former.mirrored(duo.ann, former.by("right"), "P-2", "Blocks", "P-3")
+    await duo.world.settle()
+    monkeypatch.setattr(adopt, "PAGE", 1)
+    duo.right.jira.faults.add(Fault("error_before", "POST", "^/search$", skip=1, times=1))
+    plan_id = await former.adopt()
+    assert list((await former.results(plan_id)).values()) == [None]
+    assert (await former.plan(plan_id)).status == "gathering"
+    await duo.world.resync()
+    await duo.world.settle()
+    duo.world.clock.tick(10)
+    await adopt.run_once(duo.world.ctx)
+    assert list((await former.results(plan_id)).values()) == [None, None]
+    assert (await former.plan(plan_id)).status == "held"
+
+
+async def test_a_link_that_is_being_written_waits(former: Former) -> None:
+    """Whoever writes it now: what was read of it may be half of that."""
+    world = former.duo.world
+    _, mirror = await one_pair(former)
+    plan_id = await former.adopt()
+    await world.execute(
+        """INSERT INTO intents (connection_id, site_id, operation, type_id, source_id, source_key,
+               destination_id, destination_key, key_source_id, key_destination_id, link_id,
+               left_type_id, right_type_id, source_twin_id, destination_twin_id, origin,
+               origin_source_id, origin_source_key, origin_destination_id, origin_destination_key,
+               cause_kind, cause_id, revision, created_at, send_before, confirm_after)
+           SELECT connection_id, mirror_site_id, 'remove', mirror_type_id, right_source_id, 'P-2',
+               right_destination_id, 'P-3', mirror_source_id, mirror_destination_id,
+               right_link_id, left_type_id, right_type_id, 0, 0, 'left', left_source_id, 'P-1',
+               left_destination_id, 'P-2', 'webhook', '1', 1, $1, $1, $2 FROM ledger""",
+        world.now(),
+        world.now() + timedelta(days=1),
+    )
+    await former.approve(plan_id)
+    assert await former.results(plan_id) == {mirror.id: None}
+    await world.execute("UPDATE intents SET state = 'noop', closed_at = $1", world.now())
+    world.clock.tick(10)
+    await adopt.run_once(world.ctx)
     assert await former.results(plan_id) == {mirror.id: "applied:adopted"}
 
 

@@ -243,6 +243,43 @@ async def test_whose_a_link_was_is_read_from_the_whole_changelog(duo: Duo) -> No
     assert await untouched(duo)
 
 
+async def test_whose_a_link_was_may_stand_before_what_was_judged(duo: Duo) -> None:
+    """The last forty histories reach back far enough to find the removal, but not to its maker."""
+    made = duo.bob.link("P-2", "Blocks", "P-3")
+    await duo.world.settle()
+    edit(duo.left, 60, "P-1", "P-2")
+    for key in ("P-1", "P-2"):
+        duo.ann.link(key, "Tests", "P-5")
+    await poll_now(duo)
+    duo.world.clock.tick(3600)
+    await duo.world.execute("UPDATE monitor_issues SET generation = generation + 1")
+    await look(duo)
+    duo.world.clock.tick(3600)
+    whole = duo.left.jira.requests.count("GET", "/issue/{issue}/changelog")
+    duo.bob.unlink(made)
+    await duo.world.settle()
+    assert await look(duo) == 0
+    assert judged(duo, "accounted") == 2
+    assert duo.left.jira.requests.count("GET", "/issue/{issue}/changelog") == whole + 2
+    assert await untouched(duo)
+
+
+async def test_an_issue_that_has_moved_since_its_link_was_made(duo: Duo) -> None:
+    """Its link was made under another key than it was removed under."""
+    made = await duo.mirrored()
+    moved = duo.bob.move("P-3", "X")
+    assert duo.bob.move(moved, "P") != "P-3"
+    await duo.world.settle()
+    await duo.world.resync()
+    await duo.world.settle()
+    duo.ann.unlink(made)
+    await duo.world.settle()
+    assert not duo.right.jira.links
+    assert await look(duo) == 0
+    assert judged(duo, "accounted") == 2
+    assert await untouched(duo)
+
+
 async def test_a_removal_that_much_has_happened_since(duo: Duo) -> None:
     plant(duo.left, duo.ann.link("P-4", "Tests", "P-5"))
     edit(duo.left, 60, "P-4", "P-5")
