@@ -13,7 +13,7 @@ from app.core.monitor import SLACK, Judged, Verdict
 from app.core.monitor import judge as judged
 from app.core.monitor_history import History
 from app.jira.client import JiraClient
-from app.store import monitor_audit
+from app.store import monitor_audit, sites
 from app.sync.context import Context
 
 # Read again by the next look: a changelog may show an entry late. Findings are kept once.
@@ -66,7 +66,8 @@ async def judge(
     }
     if not touched:
         return {}
-    types = await client.link_types()
+    async with ctx.database.connection() as conn:
+        types: Sequence[LinkType] = await sites.link_types(conn, client.site.id)
     gone = {
         it.target
         for issue, history in touched.items()
@@ -82,7 +83,8 @@ async def judge(
     }
     if doubtful:
         doubtful = await _whole(client, doubtful, seen.shift)
-        found |= await _by_audit(ctx, client, doubtful, types, since)
+        # As the site spells them now: what is stored may be older than a type's new name.
+        found |= await _by_audit(ctx, client, doubtful, await client.link_types(), since)
     return {issue: [_by_jira(it, seen.shift) for it in those] for issue, those in found.items()}
 
 
