@@ -23,7 +23,8 @@ class Pump:
         self._run_once = run_once
         self._runners = runners
         self._size = size
-        self._signal = asyncio.Event()
+        # Holds one token at most: an event would wake every runner for one wake-up.
+        self._signal: asyncio.Queue[None] = asyncio.Queue(1)
         self._stop = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -32,7 +33,8 @@ class Pump:
         self._tasks = [asyncio.create_task(self._runner()) for _ in range(self._runners)]
 
     def poke(self) -> None:
-        self._signal.set()
+        if self._signal.empty():
+            self._signal.put_nowait(None)
 
     async def stop(self, drain_seconds: float) -> None:
         """Let the looks under way end, at most *drain_seconds*; what is cancelled then stays
@@ -40,7 +42,7 @@ class Pump:
         self._stop.set()
         if self._timer is not None:
             self._timer.cancel()
-        self._signal.set()
+        self.poke()
         if self._tasks:
             _, pending = await asyncio.wait(self._tasks, timeout=drain_seconds)
             for task in pending:
@@ -49,10 +51,10 @@ class Pump:
 
     async def _runner(self) -> None:
         while not self._stop.is_set():
-            await self._signal.wait()
+            await self._signal.get()
             if self._stop.is_set():
+                self.poke()  # the next runner has to hear of it as well
                 return
-            self._signal.clear()
             with suppress(_Resting):
                 while not self._stop.is_set() and await self._pass():
                     pass
@@ -70,7 +72,7 @@ class Pump:
             self._poke_in(REST_SECONDS)
             raise _Resting from None
         if done.claimed >= self._size:
-            self._signal.set()
+            self.poke()
         if done.soonest is not None:
             self._poke_in(done.soonest)
         return done.claimed > 0
