@@ -7,6 +7,7 @@ Exactly one new link with our type and ends is taken; whose it is, the changelog
 import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
 import stamina
 
@@ -83,13 +84,21 @@ async def _batch(
 
 
 async def write_all(
-    ctx: Context, connection_id: int, granted: Sequence[Intent], *, bulk: bool
+    ctx: Context,
+    connection_id: int,
+    granted: Sequence[Intent],
+    *,
+    bulk: bool,
+    sending: AbstractAsyncContextManager[object] | None = None,
 ) -> dict[int, str]:
     """POST each, read back together, commit what is known. Answers a word per intent's id:
     ``created``, ``theirs``, ``stale``, ``open`` (left to confirmation), ``failed:<code>`` or
-    ``retry:<code>``."""
+    ``retry:<code>``. *sending* is held until the last request is on its way."""
     words: dict[int, str] = {}
-    sent, outcomes = await _send_all(ctx, granted, words, bulk=bulk)
+    async with AsyncExitStack() as turn:
+        if sending is not None:
+            await turn.enter_async_context(sending)
+        sent, outcomes = await _send_all(ctx, granted, words, turn, bulk=bulk)
     outcomes += await _read_back(ctx, sent, words)
     await settle(ctx, connection_id, outcomes)
     unknown = [intent.id for intent in sent if words[intent.id] == "open"]
@@ -100,15 +109,25 @@ async def write_all(
 
 
 async def _send_all(
-    ctx: Context, granted: Sequence[Intent], words: dict[int, str], *, bulk: bool
+    ctx: Context,
+    granted: Sequence[Intent],
+    words: dict[int, str],
+    turn: AsyncExitStack,
+    *,
+    bulk: bool,
 ) -> tuple[list[Intent], list[Outcome]]:
-    """POST each; answers those that may have acted, and the outcomes of those that cannot."""
+    """POST each; answers those that may have acted, and the outcomes of those that cannot.
+    *turn* is given up when the last one begins: the next batch need not wait for the answers."""
     gate = asyncio.Semaphore(WRITES_AT_ONCE)
     sent: list[Intent] = []
     outcomes: list[Outcome] = []
+    begun: list[Intent] = []
 
     async def one(intent: Intent) -> None:
         async with gate:
+            begun.append(intent)
+            if len(begun) == len(granted):
+                await turn.aclose()
             verdict = await _send(ctx, intent, bulk=bulk)
         if verdict is None:
             sent.append(intent)

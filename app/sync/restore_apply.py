@@ -7,6 +7,7 @@ touched. Restores never wait for the guard, and go on in every mode: a person ap
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -27,9 +28,11 @@ from app.sync.restore_survey import judged, read_ends
 
 _LOG = structlog.get_logger(__name__)
 
-# While one chunk is read and read back, the others keep the budget busy. Larger or more chunks
-# would open intents that cannot be sent within their ten seconds when several workers share.
-LANES = 4
+# Two lanes of a site send while the others read, read back and commit. If all sent at once, they
+# would also end at once, and the budget would lie idle until they send again. Larger or more
+# chunks would open intents that cannot be sent within their ten seconds when workers share.
+LANES = 6
+SENDING = 2
 CHUNK = 50
 LEASE = 60.0
 # A site that cannot be read puts its links off; whatever is wrong there is wrong for all.
@@ -41,8 +44,9 @@ async def run_once(ctx: Context) -> int:
     first = await _claim(ctx)
     if not first:
         return 0
+    run = _Run(ctx)
     taken = await asyncio.gather(
-        _lane(ctx, first), *(_lane(ctx, []) for _ in range(LANES - 1)), return_exceptions=True
+        run.lane(first), *(run.lane([]) for _ in range(LANES - 1)), return_exceptions=True
     )
     for it in taken:
         if isinstance(it, BaseException):
@@ -50,37 +54,45 @@ async def run_once(ctx: Context) -> int:
     return sum(it for it in taken if isinstance(it, int))
 
 
-async def _lane(ctx: Context, links: list[PlanLink]) -> int:
-    total = 0
-    while links or (links := await _claim(ctx)):
-        total += len(links)
-        links.sort(key=lambda it: (it.connection_id, it.place))
-        for (connection_id, site, operation), group in groupby(
-            links, key=lambda it: (it.connection_id, it.place.site, it.place.operation)
-        ):
-            await _apply(ctx, connection_id, site, operation, list(group))
-        links = []
-    return total
-
-
 async def _claim(ctx: Context) -> list[PlanLink]:
     async with ctx.database.transaction() as conn:
         return await restore_changes.claim(conn, now=ctx.clock(), limit=CHUNK, lease=LEASE)
 
 
-async def _apply(
-    ctx: Context, connection_id: int, site: int, operation: str, links: list[PlanLink]
-) -> None:
-    try:
-        free = await _with_room(ctx, links)
-        if operation == "create":
-            await _put_back(ctx, connection_id, site, free)
-        else:
-            await undo.take_back(ctx, connection_id, site, free)
-    except (TransientError, PermanentError) as error:
-        # What was being written is confirmed; the rest is claimed again.
-        _LOG.warning("restore_put_off", site=site, code=error.code, links=len(links))
-        await _put_off(ctx, [it.place for it in links], SITE_AWAY)
+class _Run:
+    """The lanes of one run, and which of them may send."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._sending: defaultdict[int, asyncio.Semaphore] = defaultdict(
+            lambda: asyncio.Semaphore(SENDING)
+        )
+
+    async def lane(self, links: list[PlanLink]) -> int:
+        total = 0
+        while links or (links := await _claim(self._ctx)):
+            total += len(links)
+            links.sort(key=lambda it: (it.connection_id, it.place))
+            for place, group in groupby(
+                links, key=lambda it: (it.connection_id, it.place.site, it.place.operation)
+            ):
+                await self._apply(*place, list(group))
+            links = []
+        return total
+
+    async def _apply(
+        self, connection_id: int, site: int, operation: str, links: list[PlanLink]
+    ) -> None:
+        try:
+            free = await _with_room(self._ctx, links)
+            if operation == "create":
+                await _put_back(self._ctx, connection_id, site, free, self._sending[site])
+            else:
+                await undo.take_back(self._ctx, connection_id, site, free)
+        except (TransientError, PermanentError) as error:
+            # What was being written is confirmed; the rest is claimed again.
+            _LOG.warning("restore_put_off", site=site, code=error.code, links=len(links))
+            await _put_off(self._ctx, [it.place for it in links], SITE_AWAY)
 
 
 async def _with_room(ctx: Context, links: list[PlanLink]) -> list[PlanLink]:
@@ -89,7 +101,13 @@ async def _with_room(ctx: Context, links: list[PlanLink]) -> list[PlanLink]:
         return await with_room(conn, links, ctx.clock())
 
 
-async def _put_back(ctx: Context, connection_id: int, site: int, links: list[PlanLink]) -> None:
+async def _put_back(
+    ctx: Context,
+    connection_id: int,
+    site: int,
+    links: list[PlanLink],
+    sending: asyncio.Semaphore,
+) -> None:
     """Read both ends, leave out what stands there or cannot be, make the rest, read back."""
     if not links:
         return
@@ -107,7 +125,9 @@ async def _put_back(ctx: Context, connection_id: int, site: int, links: list[Pla
     ]
     reserved = await reserve(ctx, connection_id, ready, started_at)
     if reserved:
-        await write_all(ctx, connection_id, reserved, bulk=True)
+        # Live: a person waits for it. What people do meanwhile waits behind the requests of these
+        # lanes, less than a second; a bulk line would give turns away whenever we are busy.
+        await write_all(ctx, connection_id, reserved, bulk=False, sending=sending)
 
 
 def _now(link: PlanLink, source: IssueRef, destination: IssueRef) -> PlanLink:
