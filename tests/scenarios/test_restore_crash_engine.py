@@ -182,5 +182,7 @@ async def test_a_claim_that_lapsed_commits_nothing(duo: Duo) -> None:
     assert race.hits == 1
     assert made(duo) - before == 1
     assert (await plan_of(duo.world, plan))["status"] == "applied"
+    posted = duo.right.jira.requests.count("POST", "/issueLink")
+    assert posted == 2, "the first mirror, and one restore"
     await confirm.run_once(duo.world.ctx)
     await nothing_moves(duo)
