@@ -1,12 +1,13 @@
 """Held plans: sealing, deciding, and what became of each change."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.core.ledger import LinkKey
 from app.core.links import LinkId, TypeId
 from app.core.plan import GATHER_SECONDS, LARGEST, Plan, PlanChange
+from app.store.intents import Mirror
 from app.store.pool import Connection, Row
 
 EXPIRES = timedelta(days=7)
@@ -180,40 +181,47 @@ async def keys(conn: Connection, plan_id: int) -> list[tuple[LinkKey, LinkId | N
 
 
 async def approved(
-    conn: Connection, connection_id: int, links: Iterable[LinkId]
-) -> Mapping[LinkId, int]:
+    conn: Connection, connection_id: int, mirrors: Sequence[Mirror]
+) -> Mapping[Mirror, int]:
     """Which of these mirrors a person approved to be removed, with the plan's id."""
     rows = await conn.fetch(
-        """SELECT c.link_id, p.id FROM plans p JOIN plan_changes c ON c.plan_id = p.id
+        """SELECT c.site_id, c.link_id, p.id FROM plans p JOIN plan_changes c ON c.plan_id = p.id
+           JOIN unnest($2::bigint[], $3::bigint[]) u (site, link)
+             ON c.site_id = u.site AND c.link_id = u.link
            WHERE p.connection_id = $1 AND p.status = 'applying' AND p.kind = 'removals'
-             AND c.operation = 'remove' AND c.result IS NULL AND c.link_id = ANY($2::bigint[])""",
+             AND c.operation = 'remove' AND c.result IS NULL""",
         connection_id,
-        [int(link) for link in links],
+        *_columns(mirrors),
     )
-    return {LinkId(str(row["link_id"])): row["id"] for row in rows}
+    return {_mirror(row): row["id"] for row in rows}
 
 
-async def held_links(conn: Connection, connection_id: int, links: Iterable[LinkId]) -> set[LinkId]:
+async def held_mirrors(
+    conn: Connection, connection_id: int, mirrors: Sequence[Mirror]
+) -> set[Mirror]:
     """Which of these mirrors stand in a plan that is not decided: not to be held twice. Of plans
     that are not sealed yet only those of a long pause, which no later look may take apart."""
     rows = await conn.fetch(
-        """SELECT c.link_id FROM plans p JOIN plan_changes c ON c.plan_id = p.id
+        """SELECT c.site_id, c.link_id FROM plans p JOIN plan_changes c ON c.plan_id = p.id
+           JOIN unnest($2::bigint[], $3::bigint[]) u (site, link)
+             ON c.site_id = u.site AND c.link_id = u.link
            WHERE p.connection_id = $1 AND p.kind = 'removals'
              AND (p.status IN ('held', 'approved')
                   OR (p.status = 'gathering' AND p.reason = 'long_pause'))
-             AND c.result IS NULL AND c.link_id = ANY($2::bigint[])""",
+             AND c.result IS NULL""",
         connection_id,
-        [int(link) for link in links],
+        *_columns(mirrors),
     )
-    return {LinkId(str(row["link_id"])) for row in rows}
+    return {_mirror(row) for row in rows}
 
 
-async def note_result(conn: Connection, plan_id: int, link: LinkId, result: str) -> None:
+async def note_result(conn: Connection, plan_id: int, mirror: Mirror, result: str) -> None:
     await conn.execute(
-        """UPDATE plan_changes SET result = $3
-           WHERE plan_id = $1 AND link_id = $2 AND result IS NULL""",
+        """UPDATE plan_changes SET result = $4
+           WHERE plan_id = $1 AND site_id = $2 AND link_id = $3 AND result IS NULL""",
         plan_id,
-        int(link),
+        mirror[0],
+        int(mirror[1]),
         result,
     )
 
@@ -298,6 +306,14 @@ def _key(row: Row) -> LinkKey:
     return LinkKey(
         TypeId(str(row["left_type_id"])), row["source_twin_id"], row["destination_twin_id"]
     )
+
+
+def _columns(mirrors: Sequence[Mirror]) -> tuple[list[int], list[int]]:
+    return [site for site, _ in mirrors], [int(link) for _, link in mirrors]
+
+
+def _mirror(row: Row) -> Mirror:
+    return row["site_id"], LinkId(str(row["link_id"]))
 
 
 def _link(value: int | None) -> LinkId | None:

@@ -32,6 +32,10 @@ Purpose = Literal["sync", "restore", "rescue", "undo"]
 ``undo``: goes, and its row is detached, so that its origin does not make it again."""
 
 
+Mirror = tuple[int, LinkId]
+"""A link by its site and its id: two sites give out the same ids."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """One write to be reserved. ``link_id`` is the mirror's for a removal, None for a create.
@@ -59,6 +63,11 @@ class Wanted:
     cause: Cause
     plan_id: int | None = None
     purpose: Purpose = "sync"
+
+    @property
+    def mirror(self) -> Mirror | None:
+        """The link that a removal is about."""
+        return None if self.link_id is None else (self.site, self.link_id)
 
     @property
     def place(self) -> Place:

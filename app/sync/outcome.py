@@ -118,9 +118,9 @@ async def _apply(conn: Connection, state: Running, it: Outcome, now: datetime) -
 
 async def _note_in_plan(conn: Connection, it: Outcome) -> None:
     wanted = it.intent.wanted
-    if it.final and wanted.plan_id is not None and wanted.link_id is not None:
+    if it.final and wanted.plan_id is not None and wanted.mirror is not None:
         result = f"{it.state}:{it.code}"
-        await held.note_result(conn, wanted.plan_id, wanted.link_id, result)
+        await held.note_result(conn, wanted.plan_id, wanted.mirror, result)
 
 
 async def _after_remove(conn: Connection, it: Outcome) -> None:

@@ -75,17 +75,15 @@ async def _authored(
 
 async def _hold_unknown(ctx: Context, look: Look, unknown: Sequence[Proposal]) -> None:
     """Held, and its row stays; an approval cannot make it ours, so there it is skipped."""
-    links = [it.wanted.link_id for it in unknown if it.wanted.link_id is not None]
+    mirrors = [mirror for it in unknown if (mirror := it.wanted.mirror) is not None]
     async with ctx.database.transaction() as conn:
         await running.lock(conn, look.running.id)
-        approved = await plans_held.approved(conn, look.running.id, links)
-        waiting = await plans_held.held_links(conn, look.running.id, links)
-        skipped = {it.key: "authorship_unknown" for it in unknown if it.wanted.link_id in approved}
+        approved = await plans_held.approved(conn, look.running.id, mirrors)
+        waiting = await plans_held.held_mirrors(conn, look.running.id, mirrors)
+        skipped = {it.key: "authorship_unknown" for it in unknown if it.wanted.mirror in approved}
         await plans_held.skip(conn, look.running.id, skipped)
     fresh = [
-        it
-        for it in unknown
-        if it.wanted.link_id not in approved and it.wanted.link_id not in waiting
+        it for it in unknown if it.wanted.mirror not in approved and it.wanted.mirror not in waiting
     ]
     await hold(ctx, look, fresh, "authorship_unknown")
 

@@ -9,7 +9,7 @@ link since the look began, the guard's windows. Then intents in key order and th
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from app.core.config import Mode
 from app.core.guard import HOUR, SITE_HOUR_LIMIT, Window, allow, windows
@@ -212,16 +212,16 @@ async def _decided(
     waiting there; the rest, in key order, is the guard's to judge."""
     if not asked:
         return [], []
-    links = [it.wanted.link_id for it in asked if it.wanted.link_id is not None]
-    plan_of = await held.approved(conn, state.id, links)
-    waiting = await held.held_links(conn, state.id, links)
+    mirrors = [mirror for it in asked if (mirror := it.wanted.mirror) is not None]
+    plan_of = await held.approved(conn, state.id, mirrors)
+    waiting = await held.held_mirrors(conn, state.id, mirrors)
     approved, rest = [], []
     for it in sorted(asked, key=lambda each: each.wanted.physical):
-        link_id = it.wanted.link_id
-        if link_id is not None and link_id in plan_of:
-            wanted = replace(it.wanted, guarded=False, plan_id=plan_of[link_id])
+        mirror = it.wanted.mirror
+        if mirror is not None and mirror in plan_of:
+            wanted = replace(it.wanted, guarded=False, plan_id=plan_of[mirror])
             approved.append(replace(it, wanted=wanted))
-        elif link_id in waiting:
+        elif mirror in waiting:
             out.held.add(it.key)
         else:
             rest.append(it)
@@ -318,8 +318,3 @@ def entry(
         plan_id=wanted.plan_id,
         evidence=evidence,
     )
-
-
-def in_time(ctx: Context, intent: Intent) -> bool:
-    """Whether its request may still begin."""
-    return ctx.clock() < intent.send_before - timedelta(milliseconds=1)

@@ -4,9 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from app.core.config import GuardLimits, Mode, WindowLimits
+from app.core.config import Direction, GuardLimits, Mode, WindowLimits
 from app.sandbox import Fault
 from app.store import connections, running
+from app.store import held as plans_held
+from app.sync import held
 from tests.scenarios.conftest import Build, Duo
 from tests.support.engine import ACCOUNT
 
@@ -200,3 +202,31 @@ async def _pause(duo: Duo, *, paused: bool) -> None:
         await running.lock(conn, duo.connection)
         at = duo.world.now() if paused else None
         await connections.set_paused(conn, duo.connection, at=at, by="test" if paused else None)
+
+
+async def test_an_approval_is_for_the_link_of_its_site(build: Build) -> None:
+    """The mirrors on both sites have the same id. Approved is the left one alone."""
+    duo = await build(mode=Mode.LIVE, direction=Direction.BOTH)
+    duo.ann.link("P-5", "Blocks", "P-4")
+    of_bob = duo.bob.link("P-3", "Blocks", "P-1")
+    await duo.world.settle()
+    of_ann = duo.ann.link("P-1", "Blocks", "P-2")
+    await duo.world.settle()
+    (left,), (right,) = duo.left.ours, duo.right.ours
+    assert left == right
+    await duo.world.execute("UPDATE connections SET mode = 'review'")
+    duo.bob.unlink(of_bob)
+    await duo.world.settle()
+    duo.world.clock.tick(60)
+    await held.run_once(duo.world.ctx)
+    (waiting,) = await duo.world.held()
+    async with duo.world.database.connection() as conn:
+        digest = (await plans_held.value(conn, waiting["plan_id"])).digest
+    plan_id = waiting["plan_id"]
+    await held.approve(duo.world.database, plan_id, digest, by="ann", note="", now=duo.world.now())
+    duo.ann.unlink(of_ann)
+    await duo.world.settle()
+    assert left not in duo.left.jira.links
+    assert right in duo.right.jira.links
+    waits = [it["site_id"] for it in await duo.world.held() if it["result"] is None]
+    assert waits == [duo.right.id]
