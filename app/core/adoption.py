@@ -20,8 +20,6 @@ cannot be told       cannot be told       skipped: ``author_unknown``
 Errs towards leaving alone: an adopted mirror may be removed later.
 """
 
-import hashlib
-import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -61,23 +59,6 @@ class Adopt:
 @dataclass(frozen=True, slots=True)
 class Skip:
     reason: str
-
-
-def keyed(account: str, salt: bytes) -> AccountId:
-    """An account as it may be stored: equal for equal accounts of this installation, and nothing
-    else can be told from it."""
-    return AccountId(hmac.new(salt, account.encode(), hashlib.sha256).hexdigest())
-
-
-def disguised(view: IssueView, salt: bytes) -> IssueView:
-    """The view with every author keyed, so that a stored account can be compared."""
-    if view.changes is None:
-        return view
-    changes = tuple(
-        replace(it, author=None if it.author is None else keyed(it.author, salt))
-        for it in view.changes
-    )
-    return replace(view, changes=changes)
 
 
 def wrote(

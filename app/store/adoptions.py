@@ -43,12 +43,6 @@ class Agreed:
     link_id: LinkId
 
 
-async def salt(conn: Connection) -> bytes:
-    """What accounts are keyed with: made with the database, and never changed."""
-    found = await conn.fetchval("SELECT salt FROM account_salt")
-    return bytes(found.bytes)
-
-
 async def insert(
     conn: Connection, connection_id: int, window: Window, *, requested_by: str, now: datetime
 ) -> tuple[int, int]:

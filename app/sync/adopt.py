@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from app.core.adoption import Skip, Window, keyed
+from app.core.accounts import keyed
+from app.core.adoption import Skip, Window
 from app.core.errors import PermanentError, TransientError
-from app.store import adoptions, held, plans, restore_changes, restores, running
+from app.store import accounts, adoptions, held, plans, restore_changes, restores, running
 from app.store.adoptions import Adoption
 from app.store.plans import Planned
 from app.store.pool import Database
@@ -47,7 +48,7 @@ async def request(
     async with database.transaction() as conn:
         if await running.lock(conn, connection_id) is None:
             raise PermanentError("connection_unknown")
-        window = Window(keyed(account, await adoptions.salt(conn)), since, until)
+        window = Window(keyed(account, await accounts.salt(conn)), since, until)
         return await adoptions.insert(
             conn, connection_id, window, requested_by=requested_by, now=now
         )
@@ -88,7 +89,7 @@ async def _plan(ctx: Context, it: Adoption, *, patient: bool) -> datetime | None
     async with ctx.database.connection() as conn:
         state = await running.load(conn, it.connection_id)
         rows = await adoptions.candidates(conn, it.connection_id, after=it.cursor, limit=PAGE)
-        salt = await adoptions.salt(conn)
+        salt = await accounts.salt(conn)
     if state is None:
         raise PermanentError("connection_unknown")
     if not rows:

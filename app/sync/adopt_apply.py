@@ -14,7 +14,17 @@ from datetime import datetime, timedelta
 from app.core.adoption import Skip
 from app.core.ledger import Authorship, State
 from app.core.links import Ends, Side
-from app.store import adoptions, audit, held, intents, ledger, restore_changes, running, twins
+from app.store import (
+    accounts,
+    adoptions,
+    audit,
+    held,
+    intents,
+    ledger,
+    restore_changes,
+    running,
+    twins,
+)
 from app.store.adoptions import Adoption, Agreed
 from app.store.ledger import NewRow
 from app.store.pool import Connection
@@ -59,7 +69,7 @@ async def _read(
     async with ctx.database.connection() as conn:
         ends = {twin for pair in pairs for twin in pair.key.twins}
         rows = {row.key: row for row in await ledger.touching(conn, state.id, ends)}
-        salt = await adoptions.salt(conn)
+        salt = await accounts.salt(conn)
     open_rows = [
         row
         for pair in pairs

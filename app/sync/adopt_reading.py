@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from app.core.adoption import Adopt, Skip, Window, disguised, judge, wrote
+from app.core.accounts import disguised
+from app.core.adoption import Adopt, Skip, Window, judge, wrote
 from app.core.errors import TransientError
 from app.core.evidence import IssueView, Reading
 from app.core.ledger import LinkKey, Row

@@ -11,13 +11,14 @@ from typing import Any
 
 import structlog
 
+from app.core.accounts import keyed, unnamed
 from app.core.chain import instant
 from app.core.errors import PermanentError, TransientError
 from app.core.evidence import IssueView, LinkChange
 from app.core.links import AccountId, IssueId, IssueKey, ProjectKey
 from app.core.rescue import Culprit, Found, named_keys, removed_links
 from app.jira.client import JiraClient
-from app.store import rescues, restores, running
+from app.store import accounts, rescues, restores, running
 from app.store.pool import Database
 from app.store.restores import NewRestore, Restore
 from app.store.running import Running
@@ -55,7 +56,7 @@ async def request(
         plan_id = await restores.begin_plan(conn, "rescue", found[0], reason="rescue", now=now)
         told = {
             **asked,
-            "account_id": culprit.account,
+            "account": keyed(culprit.account, await accounts.salt(conn)),
             "since": instant(culprit.since),
             "until": instant(culprit.until),
             "connection_ids": [str(it) for it in found],
@@ -70,8 +71,10 @@ async def scan(ctx: Context, it: Restore, *, lease: float) -> None:
     client = await ctx.sites.client(it.site)
     await client.assure()
     culprit = _culprit(it)
+    async with ctx.database.connection() as conn:
+        salt = await accounts.salt(conn)
     states = await _connections(ctx, it)
-    scanner = _Scanner(ctx, it, client, culprit, lease)
+    scanner = _Scanner(ctx, it, client, culprit, salt, lease)
     for state in states:
         await scanner.read_projects(state.config.end(state.side_of(it.site)).projects)
     await scanner.read_other_ends()
@@ -90,8 +93,9 @@ async def scan(ctx: Context, it: Restore, *, lease: float) -> None:
 
 
 def _culprit(it: Restore) -> Culprit:
+    """With the account as it was stored, keyed: authors are keyed before they are compared."""
     return Culprit(
-        AccountId(it.asked["account_id"]),
+        AccountId(it.asked["account"]),
         datetime.fromisoformat(it.asked["since"]),
         datetime.fromisoformat(it.asked["until"]),
     )
@@ -130,12 +134,19 @@ class _Scanner:
     """What was read so far: only issues that lost a link to the culprit, and their other ends."""
 
     def __init__(
-        self, ctx: Context, it: Restore, client: JiraClient, culprit: Culprit, lease: float
+        self,
+        ctx: Context,
+        it: Restore,
+        client: JiraClient,
+        culprit: Culprit,
+        salt: bytes,
+        lease: float,
     ) -> None:
         self._ctx = ctx
         self._it = it
         self._client = client
         self._culprit = culprit
+        self._salt = salt
         self._lease = lease
         self.read = 0
         self.views: dict[IssueId, IssueView] = {}
@@ -173,7 +184,7 @@ class _Scanner:
         fresh = [issue for issue in ids if issue not in self.changes]
         reading = await self._client.read_issues(fresh, changelog=True, bulk=True)
         for issue, view in reading.issues.items():
-            changes = await self._whole(issue, view)
+            changes = unnamed(await self._whole(issue, view), self._salt)
             if only_culprits and not any(map(self._culprit.did, changes)):
                 continue
             self.views[issue], self.changes[issue] = view, changes

@@ -6,7 +6,8 @@ from itertools import product
 
 import pytest
 
-from app.core.adoption import Adopt, Skip, Window, Wrote, disguised, judge, keyed, wrote
+from app.core.accounts import disguised, keyed
+from app.core.adoption import Adopt, Skip, Window, Wrote, judge, wrote
 from app.core.evidence import IssueView, LinkChange
 from app.core.links import AccountId, IssueId, IssueKey, IssueRef, Link, LinkId, ProjectKey, Side
 from tests.core.cases import AT, BLOCKS, RELATES

@@ -50,6 +50,18 @@ def bot(station: Station) -> Any:
     return station.person("bot")
 
 
+async def test_the_account_is_kept_as_a_keyed_hash(duo: Duo) -> None:
+    """Promise 5: who removed the links is compared, and can be read by nobody."""
+    tool = bot(duo.right)
+    made = duo.right.person("ann").link("P-4", "Tests", "P-5")
+    await duo.world.settle()
+    tool.unlink(made)
+    plan = await ask(duo, duo.right)
+    assert len(await changes(duo.world, plan)) == 1
+    stored = await duo.world.rows("SELECT asked FROM restores WHERE $1::bigint[] IS NOT NULL")
+    assert account(duo.right, "bot") not in str(stored)
+
+
 @pytest.mark.parametrize("side", ["left", "right"])
 async def test_what_a_tool_removed_comes_back(duo: Duo, side: str) -> None:
     """Links of people that were never in any ledger, on Cloud and on Data Center."""
