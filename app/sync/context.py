@@ -7,6 +7,7 @@ from datetime import datetime
 from app.store.pool import Database
 from app.sync.permit import Permit
 from app.sync.sites import Sites
+from app.sync.turns import Turns
 from app.telemetry import Metrics
 
 
@@ -20,3 +21,4 @@ class Context:
     clock: Callable[[], datetime]
     engine: str
     permit: Permit = field(default_factory=Permit)
+    turns: Turns = field(default_factory=Turns)

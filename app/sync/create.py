@@ -26,7 +26,8 @@ from app.sync.reserve import Proposal, reserve
 
 # Requests of one batch side by side: enough to hide Jira's 100 ms, within its budgets.
 WRITES_AT_ONCE = 16
-# One intent transaction: all of its requests must begin within ten seconds.
+# One intent transaction: all of its requests must begin within ten seconds. No more than
+# ``turns.ROOM``, else it would wait for ever.
 BATCH = 100
 # Of these, as many on one issue as Jira takes in two seconds (20 writes in 2 s per issue).
 PER_ISSUE = 20
@@ -73,13 +74,19 @@ def batches(proposals: Sequence[Proposal]) -> list[list[Proposal]]:
 async def _batch(
     ctx: Context, look: Look, proposals: Sequence[Proposal], results: dict[LinkKey, str]
 ) -> None:
-    reserved = await reserve(ctx, look, proposals)
-    results.update(reserved.refused)
-    if not reserved.granted:
-        return
     bulk = all(it.bulk for it in look.pairs.values())
-    granted = [intent for intent, _ in reserved.granted]
-    written = await write_all(ctx, look.running.id, granted, bulk=bulk)
+    per_site = Counter(it.wanted.site for it in proposals)
+    async with AsyncExitStack() as turn:
+        for site, writes in sorted(per_site.items()):
+            await turn.enter_async_context(ctx.turns.take(site, bulk=bulk, writes=writes))
+        reserved = await reserve(ctx, look, proposals)
+        results.update(reserved.refused)
+        if not reserved.granted:
+            return
+        granted = [intent for intent, _ in reserved.granted]
+        # Given up as soon as the last request has begun, not when its answer is there.
+        sending = turn.pop_all()
+    written = await write_all(ctx, look.running.id, granted, bulk=bulk, sending=sending)
     results.update({intent.wanted.key: written[intent.id] for intent in granted})
 
 
