@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from app.core.errors import TransientError
 from app.store import schema
-from app.store.migrations import latest
+from app.store.migrations.head import latest
 from app.sync.context import Context
 
 

@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 from app.api.context import Svc
 from app.core.errors import TransientError
-from app.store.migrations import latest
+from app.store.migrations.head import latest
 from app.store.schema import revision
 from app.wiring import Services
 

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from app.settings import Settings
-from app.store.migrations import latest
+from app.store.migrations.head import latest
 from app.store.pool import Connection
 from app.store.schema import revision
 

@@ -31,7 +31,7 @@ async def migrated(url: str) -> str:
     import asyncpg  # noqa: PLC0415 - slow, and most commands have no database
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
 
-    from app.store.migrations.run import latest  # noqa: PLC0415
+    from app.store.migrations.head import latest  # noqa: PLC0415
     from app.store.migrations.run import migrate as upgrade  # noqa: PLC0415
 
     try:

@@ -17,7 +17,7 @@ from app.api import bodies
 from app.api.bodies import Intake
 from app.embedded import PostgresServer, ValkeyServer, bootstrap_roles
 from app.settings import Settings
-from app.store.migrations import migrate
+from app.store.migrations.run import migrate
 from app.store.vault import Vault
 from tests.api.conftest import Api, running
 from tests.support.deliveries import (

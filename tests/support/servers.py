@@ -111,7 +111,7 @@ class Database:
 
 async def ensure_template(servers: Servers) -> Database:
     """The migrated database that every test's database is a copy of."""
-    from app.store.migrations import migrate  # noqa: PLC0415 - only tests with a database need it
+    from app.store.migrations.run import migrate  # noqa: PLC0415 - only tests with a database need it
 
     admin = await asyncpg.connect(servers.postgres)
     try:

@@ -1,5 +1,5 @@
-"""Schema versions and the function that applies them."""
+"""Schema versions: ``head`` names the newest, ``run`` applies them.
 
-from app.store.migrations.run import latest, migrate
-
-__all__ = ["latest", "migrate"]
+Kept apart because every process asks for the one and few do the other, and Alembic with all that
+it imports takes longer to load than the rest of a worker.
+"""

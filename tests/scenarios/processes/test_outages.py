@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from app.embedded import PostgresServer, ValkeyServer, bootstrap_roles
 from app.sandbox.outbox import signature
 from app.settings import Settings
-from app.store.migrations import migrate
+from app.store.migrations.run import migrate
 from tests.scenarios.processes import oracle
 from tests.support.operator import Operator
 from tests.support.processes import Process, Processes, ask, free_port
