@@ -11,6 +11,7 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Iterable
+from functools import cache
 from urllib.parse import urlsplit
 
 import httpcore
@@ -71,13 +72,18 @@ def guarded_transport(
 ) -> httpx.AsyncHTTPTransport:
     """A pooled transport; with the guard unless *allow_private*. No proxy is used: a proxy
     would resolve the name itself, past the check."""
-    context = ssl.create_default_context(cafile=ca_file) if ca_file else True
-    transport = httpx.AsyncHTTPTransport(verify=context, limits=_CONNECTIONS)
+    transport = httpx.AsyncHTTPTransport(verify=_trusted(ca_file), limits=_CONNECTIONS)
     if not allow_private:
         # httpx offers no argument for this; a test holds that the guard is really asked.
         pool = transport._pool
         pool._network_backend = GuardedBackend(pool._network_backend)
     return transport
+
+
+@cache
+def _trusted(ca_file: str | None) -> ssl.SSLContext:
+    """Whom TLS believes. One for all sites: reading the authorities takes longer than a call."""
+    return ssl.create_default_context(cafile=ca_file) if ca_file else httpx.create_ssl_context()
 
 
 class GuardedBackend(httpcore.AsyncNetworkBackend):

@@ -12,7 +12,7 @@ import httpx
 import uvicorn
 
 from app.sandbox.app import SiteApp
-from app.sandbox.courier import Courier
+from app.sandbox.courier import Courier, in_the_clear
 from app.sandbox.outbox import Webhook
 from app.sandbox.site import JiraSite
 
@@ -80,6 +80,7 @@ def signed_in(
         headers=headers,
         transport=transport,
         trust_env=False,
+        verify=in_the_clear(),
     )
 
 

@@ -14,6 +14,7 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 from fastapi import FastAPI
 
+from app.api.bodies import Intake
 from app.main import create_app
 from app.sandbox import JiraSite, Served, serve, token_of
 from app.settings import Settings
@@ -28,7 +29,7 @@ class Contract:
     """The OpenAPI document, asked about answers. Building it is slow, so it is built once."""
 
     def __init__(self) -> None:
-        self.document: dict[str, Any] = create_app(Settings()).openapi()
+        self.document: dict[str, Any] = built_app().openapi()
         self._paths = [
             (re.compile(re.sub(r"\{[^}]+\}", "[^/]+", path)), item)
             for path, item in self.document["paths"].items()
@@ -104,9 +105,20 @@ class Api:
         return self.client(made.json()["token"])
 
 
+@cache
+def built_app() -> FastAPI:
+    """Its routes are the same whatever the settings, and building them takes longer than most
+    tests; what a run needs is made in the lifespan."""
+    return create_app(Settings())
+
+
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[Api]:
-    app = create_app(settings)
+    app = built_app()
+    if hasattr(app.state, "services"):
+        app = create_app(settings)  # one runs already
+    app.state.settings = settings
+    app.state.intake = Intake()
     api = Api(app, contract())
     async with app.router.lifespan_context(app):
         try:
@@ -114,6 +126,7 @@ async def running(settings: Settings) -> AsyncIterator[Api]:
         finally:
             for client in api.clients:
                 await client.aclose()
+            del app.state.services
 
 
 @pytest.fixture
