@@ -1,7 +1,8 @@
-"""Two workers and two thousand deliveries in any order, some of them twice: the end is right.
+"""Two workers and deliveries in any order, some of them twice: the end is right.
 
-People's events and those of our own writes count alike. ``make bench`` takes two thousand events
-of people alone, and compares with one worker.
+People's events and those of our own writes count alike: two thousand on three hundred issues in
+``make soak``, a few hundred each time. ``make bench`` takes two thousand events of people alone,
+and compares with one worker.
 """
 
 import asyncio
@@ -21,17 +22,25 @@ from tests.support.operator import ADMIN, Operator
 from tests.support.processes import Processes, ask
 from tests.support.twinsites import on_air
 
-PAIRS = 150
-CREATED = 840
-REMOVED_PER_SITE = 80
-"""Below the 200 an hour that no configuration raises."""
+SIZES = [
+    pytest.param(40, 150, 20, id="some"),
+    # 80 removed on each site: below the 200 an hour that no configuration raises.
+    pytest.param(150, 840, 80, id="many", marks=pytest.mark.soak),
+]
 
 
 @pytest.mark.timeout(240)
-async def test_two_workers_on_three_hundred_issues(
-    processes: Processes, db: asyncpg.Pool, superuser: asyncpg.Connection, tmp_path: Path
+@pytest.mark.parametrize(("pairs", "created", "removed_per_site"), SIZES)
+async def test_two_workers_on_many_issues(
+    processes: Processes,
+    db: asyncpg.Pool,
+    superuser: asyncpg.Connection,
+    tmp_path: Path,
+    pairs: int,
+    created: int,
+    removed_per_site: int,
 ) -> None:
-    async with on_air(PAIRS) as sites:
+    async with on_air(pairs) as sites:
         api = await processes.api()
         await asyncio.gather(processes.worker(), processes.worker())
         sites.listen(api.url)
@@ -41,10 +50,11 @@ async def test_two_workers_on_three_hundred_issues(
             disturb(sites)
             began = time.monotonic()
             async with _one_open_intent_per_link(db):
-                await Crowd(sites, links=CREATED, removed=REMOVED_PER_SITE).act()
+                await Crowd(sites, links=created, removed=removed_per_site).act()
                 await operator.settled(sites, seconds=150)
             took = time.monotonic() - began
-            print(f"{sites.delivered} deliveries on 300 issues, 2 workers: {took:.1f} s")
+            told = f"{sites.delivered} deliveries on {2 * pairs} issues, 2 workers: {took:.1f} s"
+            print(told)
             rows = await operator.audit()
             assert await operator.removals_held() == []
             assert (await operator.status())["failed"] == 0
