@@ -97,7 +97,7 @@ def _server(variant: Variant, database_url: str, redis_url: str) -> Iterator[int
         yield port
     finally:
         process.terminate()
-        process.wait(30)
+        process.communicate(timeout=30)
 
 
 async def _stored(url: str) -> int:
