@@ -2,11 +2,7 @@
 
 from typing import Any
 
-from workers.pump import Pump
-
 
 async def work(ctx: dict[str, Any]) -> None:
-    """Wake this worker's pump. Ends at once, so no time-out, retry or abort of arq's can
-    touch a write."""
-    pump: Pump = ctx["pump"]
-    pump.poke()
+    """Nothing: the pump was woken when the wake-up was seen (see ``wakes``), and looks by itself.
+    So no time-out, retry or abort of arq's can touch a write."""

@@ -44,12 +44,24 @@ async def listen(url: str, pump: Pump, metrics: Metrics, *, poll_delay: float) -
         await asyncio.sleep(pause)
 
 
+class _Listener(Worker):
+    """Hears a wake-up when it sees one. Until arq has taken it and run its task, five round trips
+    to Redis later, the pump has long looked; that another worker may see it too costs one claim
+    that finds nothing."""
+
+    async def start_jobs(self, job_ids: list[bytes]) -> None:
+        if job_ids:
+            pump: Pump = self.ctx["pump"]
+            pump.poke()
+        await super().start_jobs(job_ids)
+
+
 def _worker(redis: ArqRedis, pump: Pump, metrics: Metrics, poll_delay: float) -> Worker:
     async def up(ctx: dict[Any, Any]) -> None:  # noqa: ARG001 - arq passes it by name
         metrics.redis_up.set(1)
         pump.poke()
 
-    return Worker(
+    return _Listener(
         functions=[work],
         redis_pool=redis,
         on_startup=up,
