@@ -125,9 +125,9 @@ class Processes:
             left = [status for status in statuses if isinstance(status, BaseException)]
             assert not left, "a process did not stop on SIGTERM"
 
-    async def api(self, **more: object) -> Process:
-        """Ready when this returns."""
-        with socket.create_server(("127.0.0.1", 0), backlog=1024) as bound:
+    async def api(self, *, at: int = 0, **more: object) -> Process:
+        """Ready when this returns; on port *at*, or any."""
+        with socket.create_server(("127.0.0.1", at), backlog=1024) as bound:
             url = f"http://127.0.0.1:{bound.getsockname()[1]}"
             number = bound.fileno()
             made = await self._start("api", url, ("--fd", str(number)), (number,), more)
