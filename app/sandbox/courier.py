@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ssl
 from functools import cache
 from types import TracebackType
@@ -104,8 +103,8 @@ class Courier:
         finally:
             for task in waits:
                 task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.gather(*waits, return_exceptions=True)
+            # Nothing is suppressed: it may be we who are cancelled here, and then this is the end.
+            await asyncio.gather(*waits, return_exceptions=True)
 
     async def _send(self, delivery: Delivery) -> None:
         outbox = self.site.outbox
