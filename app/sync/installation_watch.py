@@ -36,12 +36,16 @@ class InstallationWatch:
             stored = await self._stored(conn)
             # Where neither was ever given a name, neither can be a copy of a named one.
             ours = stored == self._named
+            beat = self._beat
             if ours:
-                await self._compare(conn)
+                beat = await self._compare(conn)
                 await guard_facts.started(conn, ctx.engine, ctx.clock())
             else:
                 await self._refuse(conn, stored or "nobody yet")
         if ours:
+            # Only now it is committed: a beat that was rolled back would look like one that a
+            # restored dump does not know.
+            self._beat = beat
             ctx.permit.grant()
         return ctx.permit.granted
 
@@ -65,7 +69,7 @@ class InstallationWatch:
             impact="major",
         )
 
-    async def _compare(self, conn: Connection) -> None:
+    async def _compare(self, conn: Connection) -> int:
         here = await database_identity.seen(conn)
         if self._sign(await database_identity.stored(conn), here) is not None:
             # Under the lock that every intent takes: what follows holds for all of them.
@@ -73,7 +77,7 @@ class InstallationWatch:
             sign = self._sign(await database_identity.stored(conn), here)
             if sign is not None:
                 await self._hold(conn, sign)
-        self._beat = await database_identity.store(conn, here)
+        return await database_identity.store(conn, here)
 
     def _sign(self, stored: Identity, here: Identity) -> str | None:
         """How it shows. A beat below one that this process has seen: a dump was put back."""

@@ -77,15 +77,15 @@ class Fleet:
         for seat in self.seats:
             await seat.filled()
 
-    async def target(self, kind: Kind, dice: random.Random) -> Seat:
-        """One that runs and is not frozen; waits until there is one."""
+    async def target(self, kind: Kind, dice: random.Random, *, awake: bool = False) -> Seat:
+        """One that runs; waits until there is one. *awake*: it must not be frozen, and of workers
+        at most two ever are."""
         while True:
-            seats = [it for it in self.seats if it.kind == kind and not it.frozen]
+            seats = [it for it in self.seats if it.kind == kind and not (awake and it.frozen)]
             up = [it for it in seats if it.running.is_set()]
             if up:
                 return dice.choice(up)
             waits = [asyncio.create_task(it.running.wait()) for it in seats]
-            assert waits, f"every {kind} is frozen"
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
             for it in waits:
                 it.cancel()

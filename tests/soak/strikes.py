@@ -13,9 +13,9 @@ from redis.asyncio import Redis
 
 from app.embedded import PostgresServer, ValkeyServer
 from app.sandbox.outbox import signature
-from tests.soak.fleet import Fleet, Seat
-from tests.soak.full_disk import full_disk
+from tests.soak.fleet import Fleet, Kind
 from tests.soak.size import LEASE_SECONDS, Size
+from tests.support.full_disk import full_disk
 from tests.support.twinsites import SECRET
 from tests.support.waiting import until
 
@@ -78,9 +78,9 @@ class Chaos:
             case "kill_api":
                 await (await self.fleet.target("api", self.dice)).kill()
             case "stop_worker":
-                await self._stop(await self.fleet.target("worker", self.dice), self._past_lease())
+                await self._stop("worker", self._past_lease())
             case "stop_api":
-                await self._stop(await self.fleet.target("api", self.dice), ANSWER_WITHIN + 1)
+                await self._stop("api", ANSWER_WITHIN + 1)
             case "flush":
                 async with Redis.from_url(self.valkey.url) as redis:
                     await redis.flushall()
@@ -109,10 +109,11 @@ class Chaos:
         self._longest += 1
         return CONFIRMED_AFTER if self._longest % 4 == 1 else max(LEASE_SECONDS, SEND_WITHIN) + 2
 
-    async def _stop(self, seat: Seat, seconds: float) -> None:
+    async def _stop(self, kind: Kind, seconds: float) -> None:
         """In the background: meanwhile other things happen, its death included."""
-        while sum(it.frozen for it in self.fleet.seats) > 1:
+        while len(self._stopped) > 1:
             await asyncio.wait(self._stopped, return_when=asyncio.FIRST_COMPLETED)
+        seat = await self.fleet.target(kind, self.dice, awake=True)
         seat.freeze()
         frozen = seat.process
 

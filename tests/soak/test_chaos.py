@@ -15,17 +15,19 @@ import pytest
 from pydantic import SecretStr
 
 from app.embedded import PostgresServer, ValkeyServer, bootstrap_roles
+from app.embedded.roles import DATABASE
 from app.settings import Settings
 from app.store.migrations import migrate
-from tests.soak import full_disk
 from tests.soak.fleet import Fleet, fleet
 from tests.soak.judgement import Figures, judge
 from tests.soak.report import given_up, report
 from tests.soak.size import LEASE_SECONDS, Size
 from tests.soak.strikes import Chaos, Strike, schedule
 from tests.soak.town import RETRIES_SCALE, People, Standing, town, unmanaged
+from tests.support import full_disk
 from tests.support.operator import ADMIN, Operator
 from tests.support.processes import Processes
+from tests.support.servers import database_url
 from tests.support.twinsites import TwinSites
 
 WORKERS = 3
@@ -60,7 +62,7 @@ async def soaked(
 
 def superuser(postgres: PostgresServer) -> str:
     """In the service's database, whom no grant holds back."""
-    return postgres.url.removesuffix("postgres") + "twinlink"
+    return database_url(postgres.url, DATABASE)
 
 
 @pytest.mark.soak

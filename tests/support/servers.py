@@ -62,7 +62,7 @@ class Servers:
         return {"postgres": self.postgres, "redis": self.redis, "run": self.run}
 
     def redis_for(self, worker: int) -> str:
-        return _with_path(self.redis, str(1 + worker % _REAL_REDIS_DATABASES))
+        return database_url(self.redis, str(1 + worker % _REAL_REDIS_DATABASES))
 
 
 class ServersOwner:
@@ -106,7 +106,7 @@ class Database:
 
     @classmethod
     def at(cls, name: str, migrate_url: str, run_url: str) -> Self:
-        return cls(name, _with_path(migrate_url, name), _with_path(run_url, name))
+        return cls(name, database_url(migrate_url, name), database_url(run_url, name))
 
 
 async def ensure_template(servers: Servers) -> Database:
@@ -165,5 +165,6 @@ async def _drop_all(servers: Servers) -> None:
         await admin.close()
 
 
-def _with_path(url: str, path: str) -> str:
+def database_url(url: str, path: str) -> str:
+    """The same server and role, another database."""
     return urlunsplit(urlsplit(url)._replace(path=f"/{path}"))

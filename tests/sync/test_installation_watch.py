@@ -8,14 +8,15 @@ import asyncpg
 import pytest
 
 from app.core.config import Mode
-from app.core.errors import PermanentError
+from app.core.errors import PermanentError, TransientError
 from app.core.incidents import State
 from app.jira.client import JiraClient
 from app.sandbox import Fault
 from app.store import database_identity
 from app.sync import incident_watch, incidents
 from app.sync.installation_watch import InstallationWatch
-from tests.support import mixed
+from tests.support import full_disk, mixed
+from tests.support.servers import Database, Servers, database_url
 from tests.sync.fields import FieldWorld, open_fields
 
 
@@ -61,6 +62,22 @@ async def test_a_worker_without_a_name_gives_none(fields: FieldWorld) -> None:
     assert await found(fields) == []
     assert await watch(fields, "here").run_once()
     assert not await nameless.run_once(), "by now the database has a name, and this one none"
+
+
+async def test_a_beat_that_was_not_committed_is_no_sign(
+    fields: FieldWorld, servers: Servers, database: Database
+) -> None:
+    """A full disk refuses the look's own commit; afterwards time has not gone back."""
+    superuser = database_url(servers.postgres, database.name)
+    await full_disk.install(superuser)
+    it = watch(fields)
+    assert await it.run_once()
+    async with full_disk.full_disk(superuser):
+        for _ in range(2):
+            with pytest.raises(TransientError):
+                await it.run_once()
+    assert await it.run_once()
+    assert await found(fields) == []
 
 
 @pytest.mark.parametrize("named", ["staging", None])
