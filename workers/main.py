@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 
+from app.cli.stop import leave_within
 from app.core.errors import TransientError
 from app.settings import Settings
 from app.sync import notify
@@ -22,6 +23,8 @@ _LOG = structlog.get_logger(__name__)
 
 # An orchestrator kills after thirty seconds; what is under way has ended before.
 DRAIN_SECONDS = 25.0
+# To close what is open, once nothing is under way or nobody wants to wait for it.
+_CLOSE_SECONDS = 3.0
 
 
 def run(settings: Settings) -> None:
@@ -42,7 +45,8 @@ async def _main(settings: Settings) -> None:
 
 
 class Stop:
-    """The first signal asks for a drain, the second ends it."""
+    """The first signal asks for a drain, the second ends it. A hanging database cannot keep a
+    process that was asked by a signal."""
 
     def __init__(self) -> None:
         self.asked = asyncio.Event()
@@ -51,7 +55,11 @@ class Stop:
     def listen(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.signal)
+            loop.add_signal_handler(number, self._hear)
+
+    def _hear(self) -> None:
+        leave_within(_CLOSE_SECONDS + (0 if self.asked.is_set() else DRAIN_SECONDS))
+        self.signal()
 
     def signal(self) -> None:
         (self.now if self.asked.is_set() else self.asked).set()

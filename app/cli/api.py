@@ -1,19 +1,26 @@
 """`twinlink api`: the HTTP process."""
 
+import os
 import signal
 import socket
 from enum import StrEnum
+from types import FrameType
 from typing import Annotated
 
 import typer
 
-from app.cli.errors import UsageError
+from app.cli.errors import ExitCode, UsageError
 from app.cli.listen import end_with_parent, listener
+from app.cli.stop import leave_within
 from app.settings import Settings, load_settings
 from app.telemetry import configure_logging
 
 _LAST_REQUESTS_SECONDS = 10
 """How long a stop waits for answers under way. Streams of events would keep it for ever."""
+
+_STOP_SECONDS = 25
+"""An orchestrator kills after thirty. What was taken in is committed before, or PostgreSQL hangs:
+then nobody was told that it is, and Jira sends it again."""
 
 _IDLE_SECONDS = 75
 """Longer than clients keep idle connections. A webhook that is sent in the moment in which we close
@@ -39,7 +46,7 @@ def api(
     """Run the HTTP process: REST, webhooks and probes.
 
     Reads TWINLINK_HOST and TWINLINK_PORT; needs TWINLINK_DATABASE_URL. Stops on SIGTERM after the
-    answers under way.
+    answers under way, on a second one without them.
     """
     settings = load_settings()
     require_database(settings)
@@ -77,7 +84,17 @@ def _serve(settings: Settings, bound: socket.socket, *, only_webhooks: bool) -> 
     # uvicorn raises the signal again once it has stopped: then it is the end, and a good one.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)
-    uvicorn.Server(config).run(sockets=[bound])
+
+    class Server(uvicorn.Server):
+        """Asked twice it leaves at once: who has no answer sends the delivery again."""
+
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            if self.should_exit:
+                os._exit(ExitCode.FAILED)
+            leave_within(_STOP_SECONDS)
+            super().handle_exit(sig, frame)
+
+    Server(config).run(sockets=[bound])
 
 
 def _leave(_number: int, _frame: object) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import threading
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TypeVar
@@ -10,6 +11,14 @@ from typing import TypeVar
 from app.cli.errors import ExitCode
 
 T = TypeVar("T")
+
+
+def leave_within(seconds: float) -> None:
+    """End this process then, whatever hangs: a database or a Jira that does not answer may hold up
+    an orderly stop for ever. What is not committed was not promised to anybody."""
+    timer = threading.Timer(seconds, os._exit, (ExitCode.FAILED,))
+    timer.daemon = True
+    timer.start()
 
 
 class Stopped(Exception):

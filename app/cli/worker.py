@@ -17,7 +17,8 @@ def worker(
 ) -> None:
     """Run a worker process. Start as many as you like, on as many machines.
 
-    Needs TWINLINK_DATABASE_URL. Stops on SIGTERM after the looks under way.
+    Needs TWINLINK_DATABASE_URL. Stops on SIGTERM after the looks under way, on a second one
+    without them.
     """
     settings = load_settings()
     require_database(settings)

@@ -29,7 +29,7 @@ def _made(served: Served) -> int:
     return len(served.site.mutations.select("created", ACCOUNT))
 
 
-async def _in_the_middle(
+async def in_the_middle(
     processes: Processes, operator: Operator, sites: TwinSites, api: Process, **more: object
 ) -> tuple[Process, Turnstile]:
     """A worker some of whose creates have acted, and some are on their way."""
@@ -46,11 +46,11 @@ async def _in_the_middle(
     return worker, turnstile
 
 
-async def test_killed_in_the_middle_of_many_creates(processes: Processes, db: asyncpg.Pool) -> None:
+async def test_killedin_the_middle_of_many_creates(processes: Processes, db: asyncpg.Pool) -> None:
     async with on_air(LINKS + 1) as sites:
         api = await processes.api()
         async with Operator(api.url) as operator:
-            worker, turnstile = await _in_the_middle(
+            worker, turnstile = await in_the_middle(
                 processes, operator, sites, api, lease_seconds=5
             )
             assert await worker.end(signal.SIGKILL) == -signal.SIGKILL
@@ -83,7 +83,7 @@ async def test_asked_to_stop_it_finishes_what_is_under_way(
     async with on_air(LINKS + 1) as sites:
         api = await processes.api()
         async with Operator(api.url) as operator:
-            worker, turnstile = await _in_the_middle(processes, operator, sites, api)
+            worker, turnstile = await in_the_middle(processes, operator, sites, api)
             ending = asyncio.create_task(worker.end(signal.SIGTERM))
             await turnstile.open()
             assert await ending == 0
