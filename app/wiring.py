@@ -86,7 +86,13 @@ class Services:
     @property
     def site_admin(self) -> SiteAdmin:
         # A first look at a site has no id yet, under which a budget could be kept.
-        build = partial(build_client, settings=self.settings, budget=None, metrics=self.metrics)
+        build = partial(
+            build_client,
+            settings=self.settings,
+            budget=None,
+            metrics=self.metrics,
+            clock=self.clock,
+        )
         private = self.settings.allow_private_sites
         return SiteAdmin(self.database, self.vault, build, private)
 
@@ -144,7 +150,12 @@ async def open_services(
         budget: Budget = SharedBudget(redis) if redis is not None else LocalBudget()
         permit = Permit()
         build = partial(
-            build_client, settings=settings, budget=budget, metrics=metrics, permit=permit
+            build_client,
+            settings=settings,
+            budget=budget,
+            metrics=metrics,
+            clock=clock,
+            permit=permit,
         )
         sites = Sites(_loader(database, vault), build)
         stack.push_async_callback(sites.aclose)
@@ -173,8 +184,11 @@ def build_client(
     settings: Settings,
     budget: Budget | None,
     metrics: Metrics,
+    clock: Clock,
     permit: Permit | None = None,
 ) -> JiraClient:
+    """*clock* is the one by which intents say until when their request may be sent."""
+
     def observe(record: CallRecord) -> None:
         status = str(record.status or record.outcome)
         metrics.jira_requests.labels(to.name, record.endpoint, status).inc()
@@ -188,6 +202,7 @@ def build_client(
         allow_private=settings.allow_private_sites,
         ca_file=str(settings.ca_file) if settings.ca_file else None,
         timeout_seconds=settings.jira_timeout_seconds,
+        now=clock,
     )
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 from time import monotonic
+from typing import Any
 
 import httpx
 
@@ -19,8 +20,11 @@ BODY_LIMIT = 64 * 1024 * 1024
 """Bytes after decompression. 100 issues with 2,000 links each stay below it."""
 
 CONNECT_SECONDS = 5.0
-"""For a free connection, and again for a new one: a write leaves at most this twofold after its
-``send_before`` was checked, well before anybody may confirm it (design section 5)."""
+"""For a free connection, and again for a new one. A write's ``send_before`` is checked before it
+waits for one, and again at the socket."""
+
+_AT_THE_SOCKET = "http11.send_request_headers.started"
+"""What the connection says right before it writes the first byte."""
 
 Observer = Callable[[CallRecord], None]
 
@@ -101,9 +105,21 @@ class Transport:
                     )
             except TimeoutError:
                 raise NotSent("send_before_passed", facts=facts(call)) from None
+        self._refuse_if_late(call)
+
+    def _refuse_if_late(self, call: Call) -> None:
         left = self._seconds_left(call)
         if left is not None and left <= 0:
             raise NotSent("send_before_passed", facts=facts(call))
+
+    def _watch(self, call: Call) -> dict[str, Any]:
+        """Looks at the clock once more when the connection is there and nothing was written."""
+
+        async def trace(event: str, _info: object) -> None:
+            if event == _AT_THE_SOCKET:
+                self._refuse_if_late(call)
+
+        return {} if call.send_before is None else {"trace": trace}
 
     def _seconds_left(self, call: Call) -> float | None:
         if call.send_before is None:
@@ -112,7 +128,11 @@ class Transport:
 
     async def _send(self, call: Call) -> Answer:
         request = self._client.build_request(
-            call.method, self._base + call.path, json=call.body, params=call.params
+            call.method,
+            self._base + call.path,
+            json=call.body,
+            params=call.params,
+            extensions=self._watch(call),
         )
         try:
             # httpx limits single reads; this limits the whole, however slowly a body drips.

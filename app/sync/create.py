@@ -149,7 +149,14 @@ async def _send_all(
 
 
 async def _send(ctx: Context, intent: Intent, *, bulk: bool) -> str | None:
-    """None if the request may have acted; else the word for why it certainly has not."""
+    """None if the request may have acted; else the word for why it certainly has not.
+
+    A window remains, as at the DELETE: ``send_before`` is checked for the last time when the
+    connection is about to write. A process that is stopped within those microseconds, and goes
+    on after others have confirmed that nothing was made, makes the link late. If it stands by
+    then, Jira makes no second one. If its origin is gone by then, it is a link like a person's:
+    never removed by us, and seen by the look that its event makes.
+    """
     wanted = intent.wanted
     client = await ctx.sites.client(wanted.site)
     try:

@@ -16,8 +16,8 @@ from app.core.errors import (
 )
 from app.core.links import AccountId, IssueId, IssueKey, Link, LinkId, ProjectKey, TypeId
 from app.jira.client import CallRecord, JiraClient, WebhookRequest
-from app.sandbox import Fault, JiraSite, ManualClock
-from tests.jira.conftest import Connect
+from app.sandbox import Fault, JiraSite, ManualClock, serve
+from tests.jira.conftest import Connect, access
 
 
 def id_of(site: JiraSite, key: str) -> IssueId:
@@ -322,6 +322,25 @@ async def test_a_write_does_not_leave_too_late(site: JiraSite, connect: Connect)
         await client.delete_link(LinkId("1"), send_before=past)
     assert caught.value.code == "send_before_passed"
     assert calls == []
+
+
+async def test_late_at_the_socket_it_does_not_leave(cloud: JiraSite) -> None:
+    """It waited for a connection, or its process was stopped, after the first look at the clock."""
+    start = datetime.now(UTC)
+    looks = [start, start + timedelta(seconds=11)]
+
+    def now() -> datetime:
+        return looks.pop(0) if len(looks) > 1 else looks[0]
+
+    async with serve(cloud) as (served,):
+        late = JiraClient(access(cloud, base_url=served.base_url), allow_private=True, now=now)
+        with pytest.raises(NotSent) as caught:
+            await late.create_link(
+                TypeId("1"), IssueId("2"), IssueId("3"), send_before=start + timedelta(seconds=10)
+            )
+        await late.aclose()
+    assert caught.value.code == "send_before_passed"
+    assert len(cloud.requests) == 0
 
 
 async def test_an_id_that_is_no_number_enters_no_path(site: JiraSite, connect: Connect) -> None:
