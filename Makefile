@@ -12,7 +12,7 @@ READY := $(VENV)/.ready
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench openapi lock clean
+.PHONY: help setup demo test soak check format bench openapi lock clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,13 @@ demo: $(READY) ## Run everything on this machine with two sandbox sites (ARGS=--
 
 test: check ## Check, then run all tests (ARGS="-k guard" to choose)
 	$(PY) -m pytest -n logical --maxprocesses 4 --dist worksteal -m "not benchmark and not soak" $(ARGS)
+
+# Left out, they are as in tests/soak/size.py.
+SOAK := EVENTS KILLS STOPS FLUSHES RESTARTS SEED
+
+soak: $(READY) ## Kill, stop and starve it under load (EVENTS=5000 KILLS=40 STOPS=10 SEED=1 …)
+	$(foreach name,$(SOAK),$(if $($(name)),TWINLINK_TEST_SOAK_$(name)=$($(name)))) \
+		$(PY) -m pytest -m soak -s tests/soak tests/scenarios $(ARGS)
 
 check: $(READY) ## Lint, format, types, import directions, API description
 	$(BIN)/ruff check .

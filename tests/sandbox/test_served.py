@@ -14,6 +14,7 @@ from atlassian import Jira as AtlassianJira
 from jira import JIRA
 
 from app.sandbox import Fault, Flavour, JiraSite, Served, WallClock, listen, serve, token_of
+from app.sandbox.courier import Courier
 from app.sandbox.outbox import signature
 from tests.sandbox.conftest import body_of, small_site
 
@@ -182,3 +183,14 @@ async def test_atlassian_python_api(flavour: Flavour) -> None:
     async with serve(site) as (served,):
         await asyncio.to_thread(work, served.base_url)
     assert [entry.kind for entry in site.mutations] == ["created", "removed"]
+
+
+@pytest.mark.parametrize("steps", range(6))
+async def test_a_courier_ends_at_any_moment(steps: int) -> None:
+    """Also when it is cancelled while it looks again because something was queued."""
+    site = wall_site()
+    async with asyncio.timeout(10), Courier(site):
+        await asyncio.sleep(0)
+        site.outbox.wake()
+        for _ in range(steps):
+            await asyncio.sleep(0)

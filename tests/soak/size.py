@@ -12,10 +12,10 @@ LEASE_SECONDS = 8.0
 class Size:
     """``events`` are acts of people; each brings one or more deliveries, echoes included."""
 
-    events: int = 1000
-    kills: int = 12
-    stops: int = 3
-    flushes: int = 2
+    events: int = 5000
+    kills: int = 40
+    stops: int = 10
+    flushes: int = 3
     restarts: int = 2
     seed: int = 1
 
