@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from app.embedded import PostgresServer, ValkeyServer, bootstrap_roles
 from app.embedded.roles import DATABASE
 from app.settings import Settings
-from app.store.migrations import migrate
+from app.store.migrations.run import migrate
 from tests.soak.fleet import Fleet, fleet
 from tests.soak.judgement import Figures, judge
 from tests.soak.report import given_up, report
