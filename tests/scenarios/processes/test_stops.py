@@ -22,6 +22,8 @@ pytestmark = pytest.mark.timeout(240)
 DELIVERIES = [f"delivery-{number}" for number in range(40)]
 AT_ONCE = 8.0
 """Seconds, on a machine that others use too. What is under way would take longer."""
+BEFORE_IT_IS_KILLED = 29.0
+"""Seconds that an orchestrator grants."""
 BODY = (
     b'{"timestamp":1,"webhookEvent":"issuelink_created","issueLink":{"id":1,"sourceIssueId":2,'
     b'"destinationIssueId":3,"issueLinkType":{"id":4},"systemLink":false}}'
@@ -118,6 +120,19 @@ async def test_told_twice_an_api_answers_nobody_and_loses_nothing(
     assert await _stored(superuser) == sorted(DELIVERIES)
 
 
+@pytest.mark.soak
+async def test_an_api_ends_in_time_though_postgresql_does_not_answer(
+    processes: Processes, superuser: asyncpg.Connection
+) -> None:
+    async with _taking_in(processes, superuser) as (api, sending):
+        await asyncio.wait_for(api.process.wait(), BEFORE_IT_IS_KILLED)
+        answers = await asyncio.gather(*sending)
+        assert all(it == 0 or it >= 500 for it in answers), "Jira is to send them again"
+    successor = await processes.api()
+    assert await asyncio.gather(*_send_all(successor)) == [202] * len(DELIVERIES)
+    assert await _stored(superuser) == sorted(DELIVERIES)
+
+
 async def test_told_twice_a_worker_leaves_its_writes_to_the_next(
     processes: Processes, db: asyncpg.Pool
 ) -> None:
@@ -154,7 +169,7 @@ async def test_a_drain_ends_in_time_though_jira_does_not_answer(
             worker, turnstile = await in_the_middle(
                 processes, operator, sites, api, jira_timeout_seconds=30
             )
-            assert await worker.end(signal.SIGTERM, seconds=28) == 0
+            assert await worker.end(signal.SIGTERM, seconds=BEFORE_IT_IS_KILLED) == 0
             await turnstile.open()
             await processes.worker()
             await operator.settled(sites, seconds=180)
