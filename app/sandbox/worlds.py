@@ -1,111 +1,49 @@
-"""Mixed worlds: two sites where people, other tools and a synchroniser all made links.
-
-This is the incident's ground: links on the right that the left lacks are somebody's work. Every
-human text carries a canary, so that tests can look for it where it must never be.
-"""
+"""Building mixed worlds: who made which links, over the thirty days before now."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from app.sandbox import issues, links
 from app.sandbox.clock import Clock, ManualClock, WallClock
-from app.sandbox.model import Flavour, Issue, Link, LinkType, User
+from app.sandbox.model import Flavour, Issue, LinkType, User
 from app.sandbox.site import JiraSite
+from app.sandbox.world import (
+    ACCOUNT,
+    ADMIN,
+    CANARY,
+    DEMO,
+    PEOPLE,
+    TOOL,
+    TYPES,
+    UNMAPPED,
+    USUAL,
+    Places,
+    Sizes,
+    World,
+)
 
-CANARY = "canary-7f3a91"
-ACCOUNT = "twinlink"
-PEOPLE = ("ann", "bob", "carla")
-TOOL = "importer"
-ADMIN = "root"
-# (left name, outward, inward), (right name, outward, inward); equal texts make a symmetric type.
-TYPES = (
-    (("Blocks", "blocks", "is blocked by"), ("Blockade", "blockiert", "wird blockiert von")),
-    (("Relates", "relates to", "relates to"), ("Beziehung", "bezieht sich auf",
-                                               "bezieht sich auf")),
-    (("Duplicate", "duplicates", "is duplicated by"), ("Duplikat", "dupliziert",
-                                                       "wird dupliziert von")),
-)  # fmt: skip
-UNMAPPED = ("Tests", "tests", "is tested by")
+__all__ = [
+    "ACCOUNT",
+    "ADMIN",
+    "CANARY",
+    "DEMO",
+    "PEOPLE",
+    "TOOL",
+    "TYPES",
+    "UNMAPPED",
+    "USUAL",
+    "Places",
+    "Sizes",
+    "World",
+    "build",
+    "build_beside",
+    "demo",
+]
+
 BUILD_DAYS = 30
-
-
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """How much of everything. ``foreign_right`` is what the incident's rule would remove."""
-
-    pairs: int = 120
-    lonely: int = 10
-    outside: int = 10
-    both_sides: int = 40
-    left_only: int = 25
-    foreign_right: int = 137
-    hub: int = 20
-    epics: int = 3
-
-
-DEMO = Sizes()
-
-
-@dataclass(slots=True)
-class World:
-    """Two sites and what connects them; ``types`` pairs names, ``twins`` pairs keys."""
-
-    left: JiraSite
-    right: JiraSite
-    twins: list[tuple[str, str]]
-    types: list[tuple[str, str]]
-    left_project: str = "A"
-    right_project: str = "B"
-    tokens: dict[str, str] = field(default_factory=dict)
-    twin_fields: dict[str, str] = field(default_factory=dict)
-
-    def copy(self) -> World:
-        """The same world once more: what happens there stays there."""
-        return World(
-            self.left.copy(),
-            self.right.copy(),
-            list(self.twins),
-            list(self.types),
-            self.left_project,
-            self.right_project,
-            dict(self.tokens),
-            dict(self.twin_fields),
-        )
-
-    def lacking(self) -> list[Link]:
-        """Links on the right, on a twinned issue, that the left lacks: what must survive."""
-        twins = {self.right.issue(right).id: self.left.issue(left).id for left, right in self.twins}
-        types = {
-            self.right.link_type(right).id: self.left.link_type(left).id
-            for left, right in self.types
-        }
-        return [
-            link
-            for link in self.right.links.values()
-            if not self.right.types[link.type_id].system
-            and (link.source in twins or link.destination in twins)
-            and not self._on_left(link, twins, types)
-        ]
-
-    def _on_left(self, link: Link, twins: dict[int, int], types: dict[int, int]) -> bool:
-        type_id = types.get(link.type_id)
-        source, destination = twins.get(link.source), twins.get(link.destination)
-        if type_id is None or source is None or destination is None:
-            return False
-        if (type_id, source, destination) in self.left.triples:
-            return True
-        symmetric = self.left.types[type_id].symmetric
-        return symmetric and (type_id, destination, source) in self.left.triples
-
-    def incident_rule(self, actor: str = ACCOUNT) -> int:
-        """The incident's mistake, for a copy of the world: remove what the source lacks."""
-        doomed = self.lacking()
-        for link in doomed:
-            links.remove(self.right, self.right.user(actor), link, cause="incident rule")
-        return len(doomed)
 
 
 def build(
@@ -122,15 +60,39 @@ def build(
     right = JiraSite(
         "right", right_flavour, seed=seed, clock=clock, public_url=public_urls[1], first_id=20300
     )
-    past = ManualClock(clock.now() - BUILD_DAYS * 86400)
-    dice = random.Random(f"world/{seed}")  # noqa: S311 - seeded on purpose
-    builder = _Builder(left, right, sizes, dice, past)
-    for site in (left, right):
+    past = _past(clock)
+    builder = _Builder(left, right, sizes, _dice(seed), past)
+    with _at(past, left, right):
+        return builder.build()
+
+
+def build_beside(world: World, places: Places, sizes: Sizes, *, seed: int = 0) -> World:
+    """Another world on the same sites, in new projects: what a second connection would join."""
+    past = _past(world.left.clock)
+    builder = _Builder(world.left, world.right, sizes, _dice(seed), past, places)
+    with _at(past, world.left, world.right):
+        return builder.build_beside(world)
+
+
+def _past(clock: Clock) -> ManualClock:
+    return ManualClock(clock.now() - BUILD_DAYS * 86400)
+
+
+def _dice(seed: int) -> random.Random:
+    return random.Random(f"world/{seed}")  # noqa: S311 - seeded on purpose
+
+
+@contextmanager
+def _at(past: Clock, *sites: JiraSite) -> Iterator[None]:
+    """Their clocks stand in the past meanwhile."""
+    clocks = [site.clock for site in sites]
+    for site in sites:
         site.use_clock(past)
-    world = builder.build()
-    for site in (left, right):
-        site.use_clock(clock)
-    return world
+    try:
+        yield
+    finally:
+        for site, clock in zip(sites, clocks, strict=True):
+            site.use_clock(clock)
 
 
 def demo(**options: object) -> World:
@@ -146,8 +108,9 @@ class _Builder:
         sizes: Sizes,
         randomness: random.Random,
         clock: ManualClock,
+        places: Places = USUAL,
     ) -> None:
-        self.left, self.right, self.sizes = left, right, sizes
+        self.left, self.right, self.sizes, self.places = left, right, sizes, places
         self.random = randomness
         self.clock = clock
         self.step = BUILD_DAYS * 80000 / max(1, 3 * sizes.pairs + 2 * sizes.foreign_right + 500)
@@ -160,6 +123,17 @@ class _Builder:
             "left": self.left.add_custom_field("Twin").id,
             "right": self.right.add_custom_field("Twin key").id,
         }
+        tokens = {"left": self.left.add_token(ACCOUNT), "right": self.right.add_token(ACCOUNT)}
+        return self._peopled(tokens, fields)
+
+    def build_beside(self, world: World) -> World:
+        for key in (self.places.left, self.places.left_outside):
+            self.left.add_project(key)
+        for key in (self.places.right, self.places.right_outside):
+            self.right.add_project(key)
+        return self._peopled(world.tokens, world.twin_fields)
+
+    def _peopled(self, tokens: dict[str, str], fields: dict[str, str]) -> World:
         self._issues(fields["left"])
         self._links()
         return World(
@@ -167,8 +141,10 @@ class _Builder:
             self.right,
             [(left.key, right.key) for left, right in self.pairs],
             [(left[0], right[0]) for left, right in TYPES],
-            tokens={"left": self.left.add_token(ACCOUNT), "right": self.right.add_token(ACCOUNT)},
-            twin_fields=fields,
+            self.places.left,
+            self.places.right,
+            dict(tokens),
+            dict(fields),
         )
 
     def _site(self, site: JiraSite, side: int) -> None:
@@ -188,17 +164,18 @@ class _Builder:
         site.add_link_type("Epic-Story Link", "has Epic", "is Epic of", system=True)
 
     def _issues(self, twin_field: str) -> None:
-        sizes = self.sizes
+        sizes, at = self.sizes, self.places
         for number in range(sizes.pairs):
-            left, right = self._issue(self.left, "A", number), self._issue(self.right, "B", number)
+            left = self._issue(self.left, at.left, number)
+            right = self._issue(self.right, at.right, number)
             left.custom[twin_field] = right.key
             self.pairs.append((left, right))
         for number in range(sizes.lonely):
-            self._issue(self.left, "A", number)
-            self._issue(self.right, "B", number)
+            self._issue(self.left, at.left, number)
+            self._issue(self.right, at.right, number)
         for number in range(sizes.outside):
-            self._issue(self.left, "O", number)
-            self._issue(self.right, "P", number)
+            self._issue(self.left, at.left_outside, number)
+            self._issue(self.right, at.right_outside, number)
 
     def _issue(self, site: JiraSite, project: str, number: int) -> Issue:
         found = site.projects[site.project_keys[project]]
@@ -266,7 +243,8 @@ class _Builder:
         if hub is not None:
             b = hub
         elif dice < 0.2:
-            outside = self.right.projects[self.right.project_keys["P"]]
+            key = self.places.right_outside
+            outside = self.right.projects[self.right.project_keys[key]]
             b = self.right.issues[self.random.choice(list(outside.issues))]
         if b.id == d.id or self._known(a, c, b, d):
             return False

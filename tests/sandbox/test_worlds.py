@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.sandbox import ManualClock
-from app.sandbox.worlds import ACCOUNT, CANARY, Sizes, build, demo
+from app.sandbox.worlds import ACCOUNT, CANARY, Places, Sizes, build, build_beside, demo
 
 
 def test_the_demo_world_has_137_links_that_the_left_lacks() -> None:
@@ -52,3 +52,19 @@ def test_ids_differ_and_texts_carry_the_canary() -> None:
 def test_too_small_a_world_is_refused() -> None:
     with pytest.raises(ValueError, match="too small"):
         build(Sizes(pairs=3, foreign_right=50, hub=0))
+
+
+def test_a_second_world_stands_beside_the_first_and_shares_nothing_but_the_sites() -> None:
+    sizes = Sizes(pairs=40, both_sides=12, left_only=7, foreign_right=30, hub=5, epics=0)
+    first = build(sizes)
+    clock = first.left.clock
+    second = build_beside(first, Places("C", "D", "Q", "R"), sizes)
+    assert (second.left, second.right) == (first.left, first.right)
+    assert first.left.clock is clock
+    assert not {key for pair in first.twins for key in pair} & {
+        key for pair in second.twins for key in pair
+    }
+    assert all(left.startswith("C-") and right.startswith("D-") for left, right in second.twins)
+    assert (len(first.lacking()), len(second.lacking())) == (30, 30)
+    assert len(first.left.links) == 2 * (12 + 7)
+    assert first.tokens == second.tokens
