@@ -119,8 +119,8 @@ async def put_made(conn: Connection, plan_id: int, filters: Filters, now: dateti
     return _count(await conn.execute(f"WITH made AS ({made}) {_TO_REMOVE}", plan_id, now, *values))
 
 
-# A link whose first event under the revision is its removal stood before; one whose first is
-# its creation did not. What came between does not count.
+# A link whose first event since the revision is its removal stood before; one whose first is
+# its creation did not. What came between does not count, nor under which later revision.
 _NET = """
     WITH events AS (
         SELECT a.*, s.id AS site_id,
@@ -128,7 +128,7 @@ _NET = """
                    a.destination_id ORDER BY a.id) AS first
         FROM audit a JOIN sites s ON s.name = a.site
         WHERE {applied} AND a.operation IN ('create', 'remove') AND a.link_id IS NOT NULL
-          AND a.connection_id = $3 AND a.revision = $4),
+          AND a.connection_id = $3 AND a.revision >= $4),
     {name} AS (
         SELECT DISTINCT ON (site, type_id, source_id, destination_id) * FROM events
         WHERE operation = '{operation}' AND first = '{operation}'

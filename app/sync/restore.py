@@ -59,8 +59,8 @@ async def build_undo(
     conn: Connection, connection_id: int, revision: int, *, requested_by: str, now: datetime
 ) -> int | None:
     """Plan to take a connection's links back to where they were before *revision*: put back
-    what it removed, take back what it made and what is still managed. Answers the plan's id,
-    None if there is nothing to undo.
+    what it and those after it removed, take back what they made and what is still managed.
+    Answers the plan's id, None if there is nothing to undo.
 
     Call it in the transaction of the roll-back, under the connection's lock. The plan waits for
     an approval like any other; what it removes passes the guard.

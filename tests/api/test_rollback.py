@@ -60,6 +60,22 @@ async def test_undo_takes_back_what_the_later_one_made(flow: Flow) -> None:
     assert [flow.jira.right.site.types[it.type_id].name for it in flow.mirrors] == ["Blocks"]
 
 
+async def test_undo_reaches_back_over_every_later_revision(flow: Flow) -> None:
+    """What the first of them removed and what the second one made, in one plan."""
+    await flow.mode("live")
+    [lost] = await flow.mirrored(("A-1", "Blocks", "A-2"))
+    await flow.call("POST", f"{AB}/revisions", body("full", on_issue_deleted="remove"))
+    flow.ann.unlink(lost)
+    await flow.compare()
+    await flow.call("PUT", AB, BOTH)
+    await flow.mirrored(("A-2", "Relates", "A-3"))
+    done = await flow.call("POST", f"{AB}/rollback", {"revision": 1, "undo": True})
+    await flow.run()
+    plan = await flow.call("GET", f"{V1}/plans/{done['plan_id']}")
+    found = {(it["operation"], it["source"]["key"]) for it in plan["changes"]}
+    assert found == {("create", "B-1"), ("remove", "B-2")}
+
+
 async def test_undo_with_nothing_to_undo(flow: Flow) -> None:
     await flow.call("PUT", AB, BOTH)
     done = await flow.call("POST", f"{AB}/rollback", {"revision": 1, "undo": True})
