@@ -165,12 +165,13 @@ def calls(
     kind: str, facts: Detail, *, connection: str | None = None, site: str | None = None
 ) -> tuple[Call, ...]:
     """What puts right what this kind does wrong. The roll-back comes first where there is an
-    earlier revision; the restore names the moment from which on it looks."""
+    earlier revision: the one before what it correlates with, else the one before the active one.
+    The restore names the moment from which on it looks."""
     found: list[Call] = []
     if kind in _RESTORABLE:
-        revision = int(facts.get("revision", 0))
-        if connection is not None and revision > 1:
-            found.append(rollback(connection, revision - 1))
+        earlier = int(facts.get("revision_before", int(facts.get("revision", 0)) - 1))
+        if connection is not None and earlier > 0:
+            found.append(rollback(connection, earlier))
         where = {"connection": connection} if connection else {"site": site} if site else {}
         if where and "first_removal" in facts:
             found.append(restore(where, str(facts["first_removal"])))

@@ -97,10 +97,12 @@ def wakes(kind: str, impact: Impact) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Something that became active: ``revision 3``, ``engine twinlink/0.2.0``."""
+    """Something that became active: ``revision 3``, ``engine twinlink/0.2.0``. ``before`` is the
+    revision that it took the place of."""
 
     what: str
     at: datetime
+    before: int | None = None
 
 
 def correlated(first: datetime | None, changes: Iterable[Change]) -> Change | None:

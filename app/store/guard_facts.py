@@ -53,10 +53,7 @@ async def of_connection(conn: Connection, connection_id: int, tripped_at: dateti
         engines=await _engines(conn, connection_id, since),
         revision=head["revision"],
         revision_since=head["since"],
-        changes=(
-            Change(f"revision {head['revision']}", head["since"]),
-            *await _engine_changes(conn),
-        ),
+        changes=(*await _revisions(conn, connection_id), *await _engine_changes(conn)),
     )
 
 
@@ -78,6 +75,17 @@ async def _engines(conn: Connection, connection_id: int, since: datetime) -> tup
         since,
     )
     return tuple(row["engine"] for row in rows)
+
+
+async def _revisions(conn: Connection, connection_id: int) -> list[Change]:
+    """The newest few that were ever active: by now it may be another one than when it began."""
+    rows = await conn.fetch(
+        """SELECT revision, created_at, lag(revision) OVER (ORDER BY revision) AS before
+           FROM revisions WHERE connection_id = $1 AND rollout = 'full'
+           ORDER BY revision DESC LIMIT 10""",
+        connection_id,
+    )
+    return [Change(f"revision {it['revision']}", it["created_at"], it["before"]) for it in rows]
 
 
 async def _engine_changes(conn: Connection) -> tuple[Change, ...]:

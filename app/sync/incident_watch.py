@@ -90,6 +90,8 @@ def guard_detail(facts: Facts) -> dict[str, str | int]:
     change = correlated(facts.first, facts.changes)
     if change is not None:
         found["correlated"] = f"{change.what}, active since {_at(change.at)}"
+        if change.before is not None:
+            found["revision_before"] = change.before
     return found
 
 

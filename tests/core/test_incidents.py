@@ -136,6 +136,12 @@ def test_the_first_revision_has_nothing_to_go_back_to() -> None:
     assert not any("rollback" in call.path for call in found)
 
 
+def test_the_roll_back_goes_before_what_it_correlates_with() -> None:
+    """Not before what became active since, nor to what was only tried in shadow."""
+    back, *_ = calls("guard_tripped", {**TRIP, "revision_before": 1}, connection="ab")
+    assert back.body == {"revision": 1, "undo": True}
+
+
 def test_what_the_monitor_found_is_restored_by_site() -> None:
     found = calls("unmanaged_removed", {"first_removal": "2030-01-01T12:00:00Z"}, site="left")
     assert [call.command for call in found] == [

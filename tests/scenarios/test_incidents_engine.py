@@ -5,7 +5,7 @@ from typing import Any
 
 from app.core.config import Mode
 from app.core.incidents import State
-from app.store import connections, running
+from app.store import connections, revisions, running
 from app.sync import incident_watch, incidents
 from tests.scenarios.conftest import Build, Duo
 from tests.scenarios.test_guard_engine import TIGHT, chained, vanish
@@ -66,12 +66,7 @@ async def test_no_trip_no_incident(build: Build) -> None:
 
 async def test_the_timeline_counts_and_names_what_came_before(build: Build) -> None:
     duo = await chained(build, 30, guard=TIGHT)
-    async with duo.world.database.transaction() as conn:
-        state = await running.lock(conn, duo.connection)
-        assert state is not None
-        await connections.append_revision(
-            conn, duo.connection, state.config, author="x", note="", now=duo.world.now()
-        )
+    await revise(duo)
     duo.world.clock.tick(600)
     await vanish(duo, 30)
     assert await watch(duo) == 1
@@ -85,6 +80,32 @@ async def test_the_timeline_counts_and_names_what_came_before(build: Build) -> N
     assert facts["first_removal"] <= facts["last_removal"]
     assert entry["detail"] == facts
     assert "10 removals went through, 20 are held." in entry["text"]
+
+
+async def revise(duo: Duo, *, rollout: str = "full") -> None:
+    async with duo.world.database.transaction() as conn:
+        state = await running.lock(conn, duo.connection)
+        assert state is not None
+        more: dict[str, Any] = {"author": "x", "note": "", "now": duo.world.now()}
+        if rollout == "shadow":
+            await revisions.shelve(conn, duo.connection, state.config, **more)
+        else:
+            await connections.append_revision(conn, duo.connection, state.config, **more)
+
+
+async def test_the_revision_of_that_time_is_blamed_though_another_followed(build: Build) -> None:
+    duo = await chained(build, 30, guard=TIGHT)
+    await revise(duo, rollout="shadow")
+    await revise(duo)
+    duo.world.clock.tick(600)
+    await vanish(duo, 30)
+    duo.world.clock.tick(1)
+    await revise(duo)
+    assert await watch(duo) == 1
+    facts = (await the_incident(duo))["facts"]
+    assert facts["revision"] == 4
+    assert facts["correlated"].startswith("revision 3, active since 20")
+    assert facts["revision_before"] == 1
 
 
 async def test_an_old_revision_is_not_blamed(build: Build) -> None:
