@@ -12,7 +12,7 @@ READY := $(VENV)/.ready
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test soak check format bench openapi lock clean
+.PHONY: help setup demo drill test soak check format bench openapi lock clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ setup: $(READY) ## Make .venv with exactly what the locks name
 
 demo: $(READY) ## Run everything on this machine with two sandbox sites (ARGS=--once: look and leave)
 	$(PY) -m app.cli.main up --demo $(ARGS)
+
+drill: $(READY) ## Replay the incident on two sandbox sites: held, told, rolled back, restored
+	$(PY) -m app.cli.main up --drill $(ARGS)
 
 test: check ## Check, then run all tests (ARGS="-k guard" to choose)
 	$(PY) -m pytest -n logical --maxprocesses 4 --dist worksteal -m "not benchmark and not soak" $(ARGS)

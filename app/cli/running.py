@@ -7,9 +7,12 @@ the API and a worker as children. It ends when one of them does; they end when i
 import os
 import socket
 import sys
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 from app import __version__
 from app.cli import household, local, output
@@ -34,13 +37,30 @@ async def service(settings: Settings, port: int, *, json: bool) -> int:
 
 
 async def demo(settings: Settings, port: int | None, *, once: bool, json: bool) -> int:
-    """Servers and data that end with it, and the demo on them, all in this process. Its result is
-    the exit code; a demo that should end by itself has failed when it is stopped before."""
-    began = monotonic()
+    """Its result is the exit code; one that should end by itself has failed when it is stopped
+    before."""
     from app import demo as play  # noqa: PLC0415 - slow, and no other command needs it
 
-    stop = Stop()
     stopped = ExitCode.FAILED if once else ExitCode.DONE
+    return await _played(settings, port, partial(play.run, once=once, json=json), stopped)
+
+
+async def drill(settings: Settings, port: int | None, *, json: bool) -> int:
+    """It ends by itself: 0 only if every step came true."""
+    from app.demo import drill as play  # noqa: PLC0415 - as the demo
+
+    return await _played(settings, port, partial(play.run, json=json), ExitCode.FAILED)
+
+
+async def _played(
+    settings: Settings,
+    port: int | None,
+    play: Callable[..., Coroutine[Any, Any, int]],
+    stopped: ExitCode,
+) -> int:
+    """Servers and data that end with it, and what is played on them, all in this process."""
+    began = monotonic()
+    stop = Stop()
     with ExitStack() as outer:
         directory = outer.enter_context(throwaway_directory())
         async with AsyncExitStack() as stack:
@@ -53,10 +73,9 @@ async def demo(settings: Settings, port: int | None, *, once: bool, json: bool) 
                     household.claim(settings.data_dir, stack)
                     household.announce(ground, settings.data_dir, stack)
                 versions = {server.name: server.version for server in ground.embedded}
-                playing = play.run(
-                    ground.settings, bound, address=ground.api_url, versions=versions,
-                    began=began, once=once, json=json,
-                )  # fmt: skip
+                playing = play(
+                    ground.settings, bound, address=ground.api_url, versions=versions, began=began
+                )
                 return await household.first(_asked(stop, stopped), playing)
     return stopped
 

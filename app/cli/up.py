@@ -24,6 +24,9 @@ def up(
     once: Annotated[
         bool, typer.Option("--once", help="With --demo: end after the last step.")
     ] = False,
+    drill: Annotated[
+        bool, typer.Option("--drill", help="Replay the incident on sandbox sites; keep nothing.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Run everything on this machine: PostgreSQL, Valkey, migrations, the API and a worker.
@@ -34,6 +37,8 @@ def up(
     """
     if once and not demo:
         raise typer.BadParameter("only together with --demo", param_hint="--once")
+    if drill and demo:
+        raise typer.BadParameter("not together with --demo", param_hint="--drill")
     settings = load_settings()
     chosen = {"host": host, "data_dir": data_dir and data_dir.absolute(), "log_format": None}
     if "log_format" not in settings.model_fields_set and sys.stderr.isatty():
@@ -43,5 +48,7 @@ def up(
 
     if demo:
         raise typer.Exit(asyncio.run(running.demo(settings, port, once=once, json=json)))
+    if drill:
+        raise typer.Exit(asyncio.run(running.drill(settings, port, json=json)))
     at = settings.port if port is None else port
     raise typer.Exit(asyncio.run(running.service(settings, at, json=json)))

@@ -5,7 +5,7 @@ import json as json_
 import re
 import socket
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
@@ -13,6 +13,7 @@ from time import monotonic
 from app.demo.failed import DemoFailed
 from app.demo.page import install
 from app.demo.stage import Stage, open_stage
+from app.demo.step import S, Step
 from app.demo.steps import STEPS
 from app.demo.teller import Teller
 from app.settings import Settings
@@ -45,15 +46,15 @@ async def run(
     tell = Teller(sys.stderr if json else sys.stdout, began=began)
     told: Told = []
     log = settings.data_dir / _LOG
-    with _own_log(settings, log):
+    with own_log(settings, log):
         try:
             async with open_stage(settings, bound, address, versions) as stage:
                 await _play(stage, tell, told)
-                _end(stage, tell, told, json=json)
+                end(tell, told, json=json, address=stage.address)
                 if not once:
                     await _stay(stage, tell, log)
         except DemoFailed as failed:
-            tell.failed(str(failed), _tail(log))
+            tell.failed(str(failed), tail(log))
             return 1
     return 0
 
@@ -61,21 +62,29 @@ async def run(
 async def _play(stage: Stage, tell: Teller, told: Told) -> None:
     install(stage)
     tell.title("Twinlink", "keeps issue links in step, and removes only links it provably made")
-    for number, step in enumerate(STEPS, start=1):
+    await play_steps(stage, STEPS, tell, told, check=stage.raise_for_ended)
+
+
+async def play_steps(
+    scene: S, steps: Sequence[Step[S]], tell: Teller, told: Told, *, check: Callable[[], None]
+) -> None:
+    """One after the other; *check* after each."""
+    for number, step in enumerate(steps, start=1):
         began = monotonic()
-        with tell.step(number, len(STEPS), step.title):
-            seen = await step.act(stage, tell)
-        stage.raise_for_ended()
+        with tell.step(number, len(steps), step.title):
+            seen = await step.act(scene, tell)
+        check()
         told.append((step.title, seen, monotonic() - began))
 
 
-def _end(stage: Stage, tell: Teller, told: Told, *, json: bool) -> None:
+def end(tell: Teller, told: Told, *, json: bool, **more: object) -> None:
+    """What came true, and with *json* a document of it with *more*."""
     rows = [("✓", title, seen, f"{took:.1f}") for title, seen, took in told]
     tell.summary(rows)
     tell.say(f"{len(told)} steps; {tell.elapsed():.0f} seconds, servers and all.")
     if json:
         steps = [{"step": it[0], "seen": it[1], "seconds": round(it[2], 2)} for it in told]
-        document = {"address": stage.address, "seconds": round(tell.elapsed(), 1), "steps": steps}
+        document = {**more, "seconds": round(tell.elapsed(), 1), "steps": steps}
         print(json_.dumps(document, indent=2, ensure_ascii=False), flush=True)  # noqa: T201
 
 
@@ -99,7 +108,7 @@ async def _stay(stage: Stage, tell: Teller, log: Path) -> None:
 
 
 @contextmanager
-def _own_log(settings: Settings, path: Path) -> Iterator[None]:
+def own_log(settings: Settings, path: Path) -> Iterator[None]:
     """The service's own log goes to a file, out of the story's way."""
     with path.open("w") as stream:
         configure_logging(settings.log_level, "json", stream=stream)
@@ -109,7 +118,7 @@ def _own_log(settings: Settings, path: Path) -> Iterator[None]:
             configure_logging("warning", "json")
 
 
-def _tail(log: Path) -> list[str]:
+def tail(log: Path) -> list[str]:
     """The last warnings and errors."""
     lines = log.read_text(errors="replace").splitlines()
     return [line for line in lines if _GRAVE.search(line)][-_LAST_LINES:]

@@ -53,16 +53,16 @@ class Service:
     async def post(self, path: str, body: Json | None = None) -> Any:
         return await self._send("POST", path, **({} if body is None else {"json": body}))
 
-    async def status(self) -> Json:
-        found: Json = await self.get(f"connections/{CONNECTION}/status")
+    async def status(self, connection: str = CONNECTION) -> Json:
+        found: Json = await self.get(f"connections/{connection}/status")
         return found
 
-    async def connection(self) -> Json:
-        found: Json = await self.get(f"connections/{CONNECTION}")
+    async def connection(self, name: str = CONNECTION) -> Json:
+        found: Json = await self.get(f"connections/{name}")
         return found
 
-    async def is_quiet(self) -> bool:
-        status = await self.status()
+    async def is_quiet(self, connection: str = CONNECTION) -> bool:
+        status = await self.status(connection)
         return not any(status[name] for name in _BUSY)
 
     async def ready(self) -> Json:

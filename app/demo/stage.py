@@ -12,7 +12,7 @@ from uvicorn import Config
 
 from app.demo.failed import DemoFailed
 from app.demo.people import Pair
-from app.demo.service import Service
+from app.demo.service import CONNECTION, Service
 from app.demo.truth import Baseline
 from app.demo.waiting import until
 from app.demo.wire import Wire, tap
@@ -35,7 +35,8 @@ _RETRY_SCALE = 0.01
 @dataclass
 class Stage:
     """``world`` is the sandbox's truth; ``service`` is Twinlink from outside. ``vanished`` are
-    the origins that a step took away, for the step that puts them back."""
+    the origins that a step took away, for the step that puts them back. Its ``connections`` are
+    what has to come to rest."""
 
     world: World
     sites: Mapping[SideName, Served]
@@ -47,6 +48,7 @@ class Stage:
     app: FastAPI
     running: list["asyncio.Task[Any]"] = field(default_factory=list)
     vanished: list[Pair] = field(default_factory=list)
+    connections: tuple[str, ...] = (CONNECTION,)
 
     @property
     def left(self) -> Served:
@@ -61,8 +63,11 @@ class Stage:
         try:
             await until(f"{what}: Twinlink comes to rest", self._is_quiet, seconds=seconds)
         except DemoFailed as failed:
-            status = {name: left for name, left in (await self.service.status()).items() if left}
+            status = {name: await self._busy(name) for name in self.connections}
             raise DemoFailed(f"{failed}; {status}; {self._undelivered()}") from None
+
+    async def _busy(self, name: str) -> dict[str, int]:
+        return {what: n for what, n in (await self.service.status(name)).items() if n}
 
     def _undelivered(self) -> str:
         """The webhooks that were not taken at once, and what became of them."""
@@ -77,8 +82,11 @@ class Stage:
     async def _is_quiet(self) -> bool:
         self.raise_for_ended()
         idle = [served.site.outbox.idle for served in self.sites.values()]
-        if not all(idle) or not await self.service.is_quiet():
+        if not all(idle):
             return False
+        for name in self.connections:
+            if not await self.service.is_quiet(name):
+                return False
         # A write's echo may have left while we asked; then there is more to come.
         return all(served.site.outbox.idle for served in self.sites.values())
 
@@ -91,10 +99,17 @@ class Stage:
 
 @asynccontextmanager
 async def open_stage(
-    settings: Settings, bound: socket.socket, address: str, versions: Mapping[str, str]
+    settings: Settings,
+    bound: socket.socket,
+    address: str,
+    versions: Mapping[str, str],
+    *,
+    world: World | None = None,
+    connections: tuple[str, ...] = (CONNECTION,),
 ) -> AsyncIterator[Stage]:
     """Sandbox sites, API and a worker; closed in reverse. `DemoFailed` if one does not start."""
-    world = await asyncio.to_thread(demo, right_flavour="datacenter")
+    if world is None:
+        world = await asyncio.to_thread(demo, right_flavour="datacenter")
     app = create_app(settings)
     async with AsyncExitStack() as stack:
         left, right = await stack.enter_async_context(serve(world.left, world.right))
@@ -110,6 +125,7 @@ async def open_stage(
             versions=versions,
             address=address,
             app=app,
+            connections=connections,
         )
         await stack.enter_async_context(_serving(stage, bound))
         await stack.enter_async_context(_working(stage, settings))

@@ -263,3 +263,9 @@ def test_two_owners_are_asked_for(line: Line, service: FakeService) -> None:
     assert service.bodies[0]["approvals"] == 2
     assert line("connection", "put", "main", *ends, "--approvals", "3").exit_code == 2
     assert len(service.bodies) == 1
+
+
+def test_what_is_played_is_one_thing(line: Line) -> None:
+    refused = line("up", "--demo", "--drill")
+    assert refused.exit_code == 2
+    assert "not together with --demo" in refused.output

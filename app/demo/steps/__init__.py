@@ -1,9 +1,7 @@
 """The steps of the story, in their order. Each verifies what it claims or raises `DemoFailed`."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-
 from app.demo.stage import Stage
+from app.demo.step import Step
 from app.demo.steps import (
     connect,
     going_live,
@@ -15,18 +13,10 @@ from app.demo.steps import (
     undone,
     vanish,
 )
-from app.demo.teller import Teller
 
+__all__ = ["STEPS", "Step"]
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """``act`` answers what was seen, in a few words."""
-
-    title: str
-    act: Callable[[Stage, Teller], Awaitable[str]]
-
-
-STEPS = (
+STEPS: tuple[Step[Stage], ...] = (
     Step("Two sites as they are", ground.act),
     Step("Connected in shadow, writing nothing", connect.act),
     Step("Going live", going_live.act),

@@ -1,6 +1,7 @@
 """An administrator connects the sites; in shadow Twinlink says what it would do."""
 
 import secrets
+from collections.abc import Sequence
 from typing import Any
 
 from app.demo import truth
@@ -9,18 +10,18 @@ from app.demo.service import CONNECTION
 from app.demo.stage import SideName, Stage
 from app.demo.teller import Teller
 from app.sandbox import Served, token_of
-from app.sandbox.worlds import ACCOUNT, ADMIN, DEMO
+from app.sandbox.worlds import ACCOUNT, ADMIN, DEMO, World
 
 _EVENTS = ["issuelink_created", "issuelink_deleted", "jira:issue_updated", "jira:issue_deleted"]
 
 
 async def act(stage: Stage, tell: Teller) -> str:
     for side in stage.sites:
-        await _register(stage, side)
+        await register(stage, side)
     tell.proven("PUT /sites/left and /right: each answers as the account that it should")
     tell.proven("webhooks registered on both, each with a secret of its own")
-    await stage.service.put(f"connections/{CONNECTION}", _connection(stage))
-    paired = await _pair(stage)
+    await stage.service.put(f"connections/{CONNECTION}", configuration(stage.world))
+    paired = await pair(stage, CONNECTION, stage.world)
     tell.proven(
         f"PUT /connections/{CONNECTION}, POST …/twins: {paired} twins paired, A-1 and B-1 on"
     )
@@ -33,7 +34,8 @@ async def act(stage: Stage, tell: Teller) -> str:
     return f"{paired} twins; would create {would['create']}, remove {would['remove']}"
 
 
-async def _register(stage: Stage, side: SideName) -> None:
+async def register(stage: Stage, side: SideName) -> None:
+    """The site at Twinlink, and Twinlink's webhook at the site."""
     served, secret = stage.sites[side], secrets.token_urlsafe(24)
     await stage.service.put(f"sites/{side}", _site(served, secret))
     checked = await stage.service.post(f"sites/{side}/check")
@@ -65,19 +67,20 @@ def _site(served: Served, secret: str) -> dict[str, Any]:
     }
 
 
-def _connection(stage: Stage) -> dict[str, Any]:
-    world = stage.world
+def configuration(world: World, types: Sequence[tuple[str, str]] | None = None) -> dict[str, Any]:
+    """Of a connection from left to right over the world's projects."""
     return {
         "left": {"site": "left", "projects": [world.left_project]},
         "right": {"site": "right", "projects": [world.right_project]},
         "direction": "left_to_right",
-        "link_types": [{"left": left, "right": right} for left, right in world.types],
+        "link_types": [{"left": left, "right": right} for left, right in types or world.types],
     }
 
 
-async def _pair(stage: Stage) -> int:
-    twins = [{"left": left, "right": right} for left, right in stage.world.twins]
-    answer = await stage.service.post(f"connections/{CONNECTION}/twins", {"twins": twins})
+async def pair(stage: Stage, connection: str, world: World) -> int:
+    """How many twins are paired: all."""
+    twins = [{"left": left, "right": right} for left, right in world.twins]
+    answer = await stage.service.post(f"connections/{connection}/twins", {"twins": twins})
     paired: int = sum(item["status"] == "paired" for item in answer["items"])
     check("twins paired", expected=len(twins), found=paired)
     return paired

@@ -44,10 +44,9 @@ def _rule_on_a_copy(stage: Stage) -> int:
     return hit
 
 
-async def _full_comparison(stage: Stage) -> int:
-    """How many links Twinlink removes when it looks at everything again."""
-    marks = {side: len(served.site.mutations) for side, served in stage.sites.items()}
-    asked = await stage.service.post(f"connections/{CONNECTION}/resyncs", {})
+async def compared(stage: Stage, connection: str) -> None:
+    """A full comparison of every twin, to its end."""
+    asked = await stage.service.post(f"connections/{connection}/resyncs", {})
 
     async def over() -> bool:
         resync = await stage.service.get(f"resyncs/{asked['id']}")
@@ -57,6 +56,12 @@ async def _full_comparison(stage: Stage) -> int:
     resync = await stage.service.get(f"resyncs/{asked['id']}")
     check("the full comparison", expected="succeeded", found=resync["status"])
     await stage.quiet("the full comparison")
+
+
+async def _full_comparison(stage: Stage) -> int:
+    """How many links Twinlink removes when it looks at everything again."""
+    marks = {side: len(served.site.mutations) for side, served in stage.sites.items()}
+    await compared(stage, CONNECTION)
     for side, served in stage.sites.items():
         now = Baseline.now(stage.baselines[side], served.site)
         check(f"unmanaged links of {side}", expected=stage.baselines[side].fingerprint, found=now)

@@ -21,19 +21,23 @@ async def act(stage: Stage, tell: Teller) -> str:
         ("site", "unmanaged before", "fingerprint", "now", "fingerprint"), rows, numbers=(1, 3)
     )
     tell.proven("the fingerprints are equal, by the sites' own logs, not by our tables")
-    removed = await _accounted_for(stage)
+    removed = await accounted_for(stage, CONNECTION)
     tell.proven(
         f"each of the {removed} links that Twinlink removed, it had made, and the audit says so"
     )
-    tell.proven(f"the audit's hash chain holds over all of its {await _verified(stage)} rows")
+    tell.proven(f"the audit's hash chain holds over all of its {await verified(stage)} rows")
     return f"fingerprints equal; {removed} removals, all our own"
 
 
-async def _accounted_for(stage: Stage) -> int:
+async def accounted_for(stage: Stage, *connections: str) -> int:
     """The removals in the sites' logs are those in the audit, link by link."""
-    outcomes = await stage.service.items(
-        "audit", connection=CONNECTION, operation="remove", status="applied"
-    )
+    outcomes = [
+        row
+        for name in connections
+        for row in await stage.service.items(
+            "audit", connection=name, operation="remove", status="applied"
+        )
+    ]
     audited = sorted((row["site"], int(row["link_id"])) for row in outcomes)
     logged = sorted(
         (side, entry.link_id)
@@ -44,7 +48,8 @@ async def _accounted_for(stage: Stage) -> int:
     return len(logged)
 
 
-async def _verified(stage: Stage) -> int:
+async def verified(stage: Stage) -> int:
+    """How many rows of the audit were checked, and hold."""
     asked = await stage.service.post("audit/verifications")
 
     async def over() -> bool:
