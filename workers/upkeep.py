@@ -11,6 +11,7 @@ from app.core.errors import TwinlinkError
 from app.sync import (
     adopt,
     confirm,
+    correct,
     discover,
     gauges,
     held,
@@ -44,7 +45,7 @@ def duties(ctx: Context, pump: Pump, *, sweep_seconds: float) -> list[Duty]:
         pump.poke()
 
     async def confirm_due() -> None:
-        if await confirm.run_once(ctx):
+        if await confirm.run_once(ctx) + await correct.run_once(ctx):
             pump.poke()
 
     async def walk() -> None:

@@ -43,6 +43,14 @@ def _unconfirmed(detail: Detail) -> Iterator[str]:
     yield f"{detail.get('writes', 1)} writes are open; the oldest since {detail.get('since', '-')}."
 
 
+def _corrected(detail: Detail) -> Iterator[str]:
+    yield (
+        "Writes that were confirmed not to have acted have acted since:"
+        f" {detail.get('made', 0)} links made, {detail.get('removed', 0)} removed."
+        " The audit and the ledger say so by now."
+    )
+
+
 def _audit(detail: Detail) -> Iterator[str]:
     yield (
         f"Chain {detail.get('chain', '-')} of {detail.get('connection', '-')} does not hold at row"
@@ -94,6 +102,7 @@ def _plainly(detail: Detail) -> Iterator[str]:
 _SAY: Final[Mapping[str, Callable[[Detail], Iterator[str]]]] = {
     "guard_tripped": _guard,
     "write_unconfirmed": _unconfirmed,
+    "outcome_corrected": _corrected,
     "audit_broken": _audit,
     "unmanaged_removed": _removed,
     "removal_unclear": _removed,

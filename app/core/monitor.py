@@ -13,6 +13,8 @@ audit        record      creator                    verdict
 ===========  ==========  =========================  =============
 none         any         any                        ``unaudited``
 did not act  any         any                        ``denied``
+may act yet  as if it had acted, but                ``late``
+                         for ``accounted``
 acted, open  released    any                        ``unmanaged``
 acted, open  adopted     any                        ``accounted``
 acted, open  neither     our account                ``accounted``
@@ -23,6 +25,8 @@ acted, open  neither     cannot be told             ``unclear``
 ===========  ==========  =========================  =============
 
 *Adopted*: by an approved plan; *released*: let go since. ``cut`` asks for the whole changelog.
+*May act yet*: a request left, and was confirmed not to have acted; ``late`` is no alarm, it asks
+for a correcting outcome.
 """
 
 from collections.abc import Sequence
@@ -38,6 +42,8 @@ from app.core.monitor_history import Creator, History, Meaning, creator, meaning
 SLACK = timedelta(minutes=2)
 # A write without an outcome yet is sent within ten seconds, and ends within twenty more.
 OPEN = timedelta(minutes=1)
+# A request that hangs somewhere on its way may act long after everybody has given it up.
+LATE = timedelta(hours=1)
 
 
 class Verdict(StrEnum):
@@ -45,6 +51,7 @@ class Verdict(StrEnum):
     UNAUDITED = "unaudited"
     DENIED = "denied"
     UNMANAGED = "unmanaged"
+    LATE = "late"
     CUT = "cut"
     UNCLEAR = "unclear"
 
@@ -65,7 +72,8 @@ class Record(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Written:
     """One removal as the audit has it. ``until`` is its outcome's time, None while it is open;
-    ``acted`` is False where the last outcome says that nothing was removed."""
+    ``acted`` is False where the last outcome says that nothing was removed, ``late`` where it
+    may have been removed since."""
 
     id: int
     type_id: TypeId
@@ -75,16 +83,19 @@ class Written:
     until: datetime | None
     acted: bool
     record: Record = Record.NOTHING
+    late: bool = False
+    intent: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
     """``place`` names the link alike from both of its ends; ``other`` is an id where one is
-    known, else a key."""
+    known, else a key. ``intent``: whose removal it is by the audit."""
 
     change: LinkChange
     verdict: Verdict
     place: str
+    intent: int | None = None
 
 
 def judge(
@@ -107,7 +118,9 @@ def judge(
             used.add(entry.id)
         if change.at >= since:
             verdict = _verdict(entry, history, at, types, ours)
-            found.append(Judged(change, verdict, place(history, change, meanings, types)))
+            intent = None if entry is None else entry.intent
+            named = place(history, change, meanings, types)
+            found.append(Judged(change, verdict, named, intent))
     return found
 
 
@@ -120,8 +133,21 @@ def _verdict(
 ) -> Verdict:
     if entry is None:
         return Verdict.UNAUDITED
-    if not entry.acted:
+    if not entry.acted and not entry.late:
         return Verdict.DENIED
+    verdict = _of_ours(entry, history, at, types, ours)
+    late = verdict is Verdict.ACCOUNTED and not entry.acted
+    return Verdict.LATE if late else verdict
+
+
+def _of_ours(
+    entry: Written,
+    history: History,
+    at: int,
+    types: Sequence[LinkType],
+    ours: AccountId,
+) -> Verdict:
+    """Whether the link that we removed was ours to remove."""
     if entry.record is not Record.NOTHING:
         return Verdict.ACCOUNTED if entry.record is Record.ADOPTED else Verdict.UNMANAGED
     match creator(history, at, types, ours):
@@ -142,14 +168,18 @@ def _entry(
     written: Sequence[Written],
 ) -> Written | None:
     """The audit entry that accounts for a removal. One that says it did not act is the last
-    choice."""
+    choice, after one that may have acted late."""
     fitting = [
         it
         for it in written
-        if _names(it, history, change, meanings)
-        and it.since - SLACK <= change.at <= (it.until or it.since + OPEN) + SLACK
+        if _names(it, history, change, meanings) and it.since - SLACK <= change.at <= _latest(it)
     ]
-    return min(fitting, key=lambda it: (not it.acted, it.since, it.id), default=None)
+    return min(fitting, key=lambda it: (not it.acted, not it.late, it.since, it.id), default=None)
+
+
+def _latest(it: Written) -> datetime:
+    end = (it.until or it.since + OPEN) + SLACK
+    return end + LATE if it.late else end
 
 
 def _names(it: Written, history: History, change: LinkChange, meanings: frozenset[Meaning]) -> bool:

@@ -19,20 +19,30 @@ def removed_by_another(
     *since* (Jira's clock). False also where it says nothing: a link that is gone then counts
     as removed by us, so that it can be restored.
     """
+    authors = removers(views, link, types, since)
+    return ours is not None and bool(authors) and ours not in authors
+
+
+def removers(
+    views: Mapping[IssueId, IssueView],
+    link: Link,
+    types: Sequence[LinkType],
+    since: datetime | None,
+) -> set[AccountId | None]:
+    """Whom the changelogs of both ends name as removing *link* at or after *since*."""
     own = next((kind for kind in types if kind.id == link.type_id), None)
-    if own is None or since is None or ours is None:
-        return False
+    if own is None or since is None:
+        return set()
     ends = (
         (views.get(link.source.id), link.destination.key, own.outward),
         (views.get(link.destination.id), link.source.key, own.inward),
     )
-    authors = {
+    return {
         change.author
         for view, other, wording in ends
         if view is not None
         for change in _removals(view, other, wording, types, since)
     }
-    return bool(authors) and ours not in authors
 
 
 def _removals(

@@ -256,7 +256,7 @@ async def take_unconfirmed(
         limit,
         float(retry),
     )
-    return [_intent(row) for row in rows]
+    return [read(row) for row in rows]
 
 
 async def open_at(conn: Connection, keys: Sequence[PhysicalKey]) -> set[PhysicalKey]:
@@ -343,7 +343,8 @@ async def removed_links(conn: Connection, site: int, links: Iterable[LinkId]) ->
     return {LinkId(str(row["link_id"])) for row in rows}
 
 
-def _intent(row: Row) -> Intent:
+def read(row: Row) -> Intent:
+    """An intent as its row has it."""
     wanted = Wanted(
         operation=row["operation"],
         site=row["site_id"],

@@ -25,7 +25,9 @@ async def removals(
                min(source_id) AS source_id, min(source_key) AS source_key,
                min(destination_id) AS destination_id, min(destination_key) AS destination_key,
                min(at) AS since, max(at) FILTER (WHERE status <> 'intended') AS until,
-               (array_agg(status ORDER BY id DESC))[1] AS status
+               (array_agg(status ORDER BY id DESC))[1] AS status,
+               (array_agg(evidence ->> 'outcome' ORDER BY id DESC))[1] AS outcome,
+               min(intent_id) AS intent_id
         FROM about GROUP BY coalesce(intent_id, -id) ORDER BY 1
         """,
         site,
@@ -69,4 +71,17 @@ def _written(row: Row, record: Record) -> Written:
         until=row["until"],
         acted=row["status"] not in {"noop", "failed"},
         record=record,
+        # Only what was sent, or may have been, is ever confirmed.
+        late=row["status"] in {"noop", "failed"} and (row["outcome"] or "").startswith("confirmed"),
+        intent=row["intent_id"],
+    )
+
+
+async def suspect(conn: Connection, intents: Iterable[int], now: datetime) -> None:
+    """Jira shows that these acted after all: whoever confirms writes has to ask again."""
+    await conn.execute(
+        """UPDATE intents SET suspected_at = $2 WHERE id = ANY($1::bigint[])
+           AND state IN ('noop', 'failed') AND suspected_at IS NULL""",
+        sorted(intents),
+        now,
     )

@@ -15,7 +15,7 @@ import structlog
 from app.core.errors import PermanentError, TransientError
 from app.core.links import IssueId
 from app.core.monitor import Judged, Verdict
-from app.store import monitor, monitor_candidates, running
+from app.store import monitor, monitor_audit, monitor_candidates, running
 from app.store.monitor import Candidate
 from app.store.pool import Connection
 from app.sync import monitor_alarm, monitor_reading
@@ -109,6 +109,7 @@ async def _settle(ctx: Context, site: int, claimed: Sequence[Candidate], result:
             await monitor_alarm.stop(conn, site, alarms, ctx.clock())
         elif fresh:
             await monitor_alarm.ask(conn, site, fresh, ctx.clock())
+        await monitor_audit.suspect(conn, _late(result.judged), ctx.clock())
         await monitor.lock(conn, claimed)
         await monitor.settle(conn, read, result.until, ctx.clock())
         # What could not be seen stays unjudged: who sees it later begins where this began.
@@ -116,6 +117,16 @@ async def _settle(ctx: Context, site: int, claimed: Sequence[Candidate], result:
         await monitor.put_off(conn, again, ctx.clock() + AWAY[1])
     _count(ctx, result.judged, fresh, lost)
     return len(alarms)
+
+
+def _late(judged: Mapping[IssueId, Sequence[Judged]]) -> set[int]:
+    """The writes that were given up and have acted since."""
+    return {
+        it.intent
+        for those in judged.values()
+        for it in those
+        if it.verdict is Verdict.LATE and it.intent is not None
+    }
 
 
 def _worth_another_try(it: Candidate, unread: Mapping[IssueId, str]) -> bool:
@@ -140,7 +151,7 @@ async def _note(
         (issue, it)
         for issue, those in judged.items()
         for it in those
-        if it.verdict is not Verdict.ACCOUNTED
+        if it.verdict not in {Verdict.ACCOUNTED, Verdict.LATE}
     ]
     if not found:
         return []

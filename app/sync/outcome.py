@@ -9,13 +9,13 @@ from datetime import datetime
 
 from app.core.ledger import Authorship, LinkKey, Row, State
 from app.core.links import LinkId, Side
-from app.store import audit, held, intents, ledger, release, running
+from app.store import audit, held, intents, late, ledger, release, running
 from app.store.intents import Intent
 from app.store.ledger import Change, NewRow
 from app.store.pool import Connection
 from app.store.running import Running
 from app.store.work import Cause, raise_pairs
-from app.sync import restored
+from app.sync import incidents, restored
 from app.sync.context import Context
 from app.sync.reserve import entry
 
@@ -43,18 +43,25 @@ class Outcome:
 
 
 async def settle(
-    ctx: Context, connection_id: int, outcomes: Sequence[Outcome], *, confirmed: bool = False
+    ctx: Context,
+    connection_id: int,
+    outcomes: Sequence[Outcome],
+    *,
+    confirmed: bool = False,
+    corrects: bool = False,
 ) -> None:
     """Commit these outcomes of one connection. One that was closed by somebody else meanwhile
     (a confirmation that came first) is left as it stands. *confirmed*: in the same transaction
-    their pairs are looked at again, since nobody else waits for them any more."""
+    their pairs are looked at again, since nobody else waits for them any more. *corrects*: they
+    were closed as not having acted, and follow that outcome in the audit."""
     if not outcomes:
         return
     async with ctx.database.transaction() as conn:
         now = ctx.clock()
         state = await running.lock_any(conn, connection_id)
         named = [(it.intent.id, it.state, it.code) for it in outcomes]
-        closed = await intents.close(conn, named, now=now)
+        end = late.correct if corrects else intents.close
+        closed = await end(conn, named, now=now)
         ours = sorted(
             (it for it in outcomes if it.intent.id in closed), key=lambda out: out.intent.id
         )
@@ -70,7 +77,21 @@ async def settle(
         await restored.settle(conn, state, planned, now)
         if entries:
             await audit.append(conn, state.id, state.name, entries, engine=ctx.engine, now=now)
-        await _look_again(conn, connection_id, outcomes, now, confirmed=confirmed)
+        await _look_again(conn, connection_id, outcomes, now, confirmed=confirmed or corrects)
+        if corrects and ours:
+            await _tell_corrected(conn, connection_id, ours, now)
+
+
+async def _tell_corrected(
+    conn: Connection, connection_id: int, ours: Sequence[Outcome], now: datetime
+) -> None:
+    """What people were told of these writes was wrong until now."""
+    made = sum(it.intent.wanted.operation == "create" for it in ours)
+    detail = {"made": made, "removed": len(ours) - made}
+    await incidents.open_or_note(
+        conn, "outcome_corrected", connection_id=connection_id, now=now, detail=detail,
+        impact="major",
+    )  # fmt: skip
 
 
 async def _look_again(

@@ -21,7 +21,7 @@ from app.store import held, intents, plans, running, work
 from app.store.intents import Wanted
 from app.store.running import Running
 from app.store.work import Claimed, Settlement
-from app.sync import echo, observe, scope
+from app.sync import correct, echo, observe, scope
 from app.sync.context import Context
 from app.sync.create import create_all
 from app.sync.look import Look
@@ -135,6 +135,7 @@ async def _singly(ctx: Context, state: Running, claimed: list[Claimed]) -> list[
 async def look_at(ctx: Context, state: Running, claimed: list[Claimed]) -> list[Settlement]:
     """One whole look: read, decide, record, plan or act."""
     look, decisions = await decisions_for(ctx, state, claimed)
+    decisions |= dict.fromkeys(await correct.suspect(ctx, look), Wait("write_suspected"))
     stale = await record(ctx, look, decisions)
     proposals = await proposals_for(ctx, look, decisions)
     results: dict[LinkKey, str] = dict.fromkeys(stale, "stale")

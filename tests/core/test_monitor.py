@@ -8,7 +8,7 @@ import pytest
 
 from app.core.evidence import LinkChange
 from app.core.links import AccountId, IssueId, IssueKey, IssueRef, LinkType, TypeId
-from app.core.monitor import Judged, Record, Verdict, Written, judge
+from app.core.monitor import LATE, SLACK, Judged, Record, Verdict, Written, judge
 from app.core.monitor_history import History
 from tests.core.cases import AT, BLOCKS, RELATES
 
@@ -43,10 +43,11 @@ def written(
     until: float | None = 10.1,
     acted: bool = True,
     record: Record = Record.NOTHING,
+    late: bool = False,
 ) -> Written:
     end = None if until is None else AT + timedelta(minutes=until)
     begun = AT + timedelta(minutes=minute)
-    return Written(id, type_id, source, destination, begun, end, acted, record)
+    return Written(id, type_id, source, destination, begun, end, acted, record, late, 100 + id)
 
 
 def judged(
@@ -93,8 +94,41 @@ def test_the_table(
     assert verdicts([*before, GONE], *audit, whole=whole) == [verdict]
 
 
+GIVEN_UP = written(1.5, until=2.5, acted=False, late=True)
+
+
+@pytest.mark.parametrize(
+    ("before", "verdict"),
+    [
+        ([made(1)], Verdict.LATE),
+        ([made(1, ANN)], Verdict.UNMANAGED),
+        ([], Verdict.UNMANAGED),
+        ([made(1, None)], Verdict.UNCLEAR),
+    ],
+)
+def test_what_was_given_up_may_act_late_on_our_own_links(
+    before: list[LinkChange], verdict: Verdict
+) -> None:
+    [it] = judged([*before, GONE], GIVEN_UP)
+    assert (it.verdict, it.intent) == (verdict, 101)
+
+
+def test_late_has_an_end() -> None:
+    end = 2.5 + SLACK.seconds / 60 + LATE.seconds / 60
+    assert verdicts([made(1), entry(end)], GIVEN_UP) == [Verdict.LATE]
+    assert verdicts([made(1), entry(end + 0.1)], GIVEN_UP) == [Verdict.UNAUDITED]
+
+
+def test_what_acted_in_time_accounts_for_it_first() -> None:
+    """Given up, tried again, removed by the second try; then one entry is left over."""
+    second = written(9.9, id=2)
+    assert verdicts([made(1), GONE], GIVEN_UP, second) == [Verdict.ACCOUNTED]
+    never_sent = written(9.9, id=2, acted=False)
+    assert verdicts([made(1), GONE], never_sent, GIVEN_UP) == [Verdict.LATE]
+
+
 def test_which_verdicts_are_alarms() -> None:
-    quiet = {Verdict.ACCOUNTED, Verdict.CUT, Verdict.UNCLEAR}
+    quiet = {Verdict.ACCOUNTED, Verdict.LATE, Verdict.CUT, Verdict.UNCLEAR}
     assert {it for it in Verdict if not it.alarming} == quiet
 
 

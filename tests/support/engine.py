@@ -22,7 +22,7 @@ from app.store import connections, sites, twins, work
 from app.store.pool import Database, open_pool
 from app.store.sites import Pins, SiteValues
 from app.store.work import Cause
-from app.sync import confirm, reconcile
+from app.sync import confirm, correct, reconcile
 from app.sync.context import Context
 from app.sync.inbox import Inbox
 from app.sync.sites import Sites
@@ -227,6 +227,7 @@ class World:
         """Deliver, look and confirm until nothing is due any more, letting time pass."""
         for _ in range(passes):
             busy = await self.deliver() + await self.look() + await confirm.run_once(self.ctx)
+            busy += await correct.run_once(self.ctx)
             if busy:
                 continue
             due = await self.next_due()
