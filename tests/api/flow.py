@@ -11,7 +11,7 @@ import httpx
 
 from app.api.roles import V1
 from app.sandbox import Link, Person
-from app.sync import confirm, held, reconcile, restore, resync
+from app.sync import confirm, correct, held, reconcile, restore, resync
 from app.sync.context import Context
 from tests.support.waiting import until
 
@@ -63,6 +63,7 @@ class Flow:
 
     async def _at_rest(self) -> bool:
         busy = await resync.run_once(self.ctx) or await confirm.run_once(self.ctx)
+        busy = busy or await correct.run_once(self.ctx)
         done = await reconcile.run_once(self.ctx, size=100, lease=60)
         put_back = await restore.run_once(self.ctx)
         await held.run_once(self.ctx)

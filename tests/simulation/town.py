@@ -18,7 +18,7 @@ from app.core.config import (
 from app.core.errors import PermanentError
 from app.sandbox import ManualClock, Refusal
 from app.store import connections, running, twins
-from app.sync import confirm, withdraw
+from app.sync import confirm, correct, withdraw
 from tests.simulation import oracle
 from tests.support import mixed
 from tests.support.crash import Died
@@ -212,6 +212,7 @@ class Town(RuleBasedStateMachine):
         for _ in range(8):
             busy = await self.world.deliver() + await self.world.look()
             busy += await confirm.run_once(self.world.ctx)
+            busy += await correct.run_once(self.world.ctx)
             due = None if busy else await self.world.next_due()
             if due is not None:
                 self.clock.set(due + 0.001)

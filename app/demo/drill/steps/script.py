@@ -16,6 +16,7 @@ from app.sandbox.worlds import TOOL, UNMAPPED
 DELETED = 350
 """Of each connection."""
 DRIPPED = 50
+_OWN = ("hour", "day")
 WORK = 5
 """Links that a person makes while the guard is tripped."""
 
@@ -43,9 +44,10 @@ async def act(scene: Scene, tell: Teller) -> str:
 
 
 async def _room(scene: Scene, connection: str) -> int:
-    """How many removals its windows let through now."""
+    """How many removals its own windows let through now."""
     windows = (await scene.stage.service.connection(connection))["guard"]["windows"]
-    room: int = min(window["limit"] - window["used"] for window in windows)
+    own = [window for window in windows if window["scope"] in _OWN]
+    room: int = min(window["limit"] - window["used"] for window in own)
     return room
 
 
