@@ -2,6 +2,18 @@
 
 Windows slide: at any moment the last hour and the last day are looked at, so no two adjoining
 windows can be used up back to back. A reset begins both anew.
+
+Small numbers pass below any window's minimum, so two rules look at what would be left. Both look
+at the day's window, since what was removed within its hour was within the day too: links that go
+one by one come to the same as all of them at once.
+
+=====================  ===================================  ==========================
+rule                   holds                                and then
+=====================  ===================================  ==========================
+a window is full       what it has no room for              latched, for the connection
+``leaves_none``        all that is asked for                latched, for the connection
+``empties_issue``      what is asked for at that issue      the others go on
+=====================  ===================================  ==========================
 """
 
 from collections.abc import Sequence
@@ -14,6 +26,11 @@ HOUR = 3600
 DAY = 86_400
 # Of all connections of a site together (design section 6); no configuration raises it.
 SITE_HOUR_LIMIT = 200
+# Fewer links than these are too few to tell an accident from work (design section 6).
+FEW_OF_A_CONNECTION = 3
+FEW_OF_AN_ISSUE = 5
+# Eighty per cent of one issue's links, as a fraction: no rounding decides about a link.
+MOST_OF_AN_ISSUE = (4, 5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,3 +106,33 @@ def allow(asked: int, seen: Sequence[Window], *, latched: bool) -> Allowance:
         return Allowance(asked, None)
     fullest = min(seen, key=lambda window: window.room, default=None)
     return Allowance(room, fullest.scope if fullest else "none")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Managed links of a connection, or of one issue, when some are asked to be removed.
+
+    ``left`` would stand after that. ``gone`` stood within the window: removed through the guard
+    since, or vanished, or (of an issue) waiting in a plan for a decision. What a person approved
+    is outside the windows, and counts nowhere.
+    """
+
+    left: int
+    asked: int
+    gone: int
+
+    @property
+    def stood(self) -> int:
+        return self.left + self.asked + self.gone
+
+
+def leaves_none(it: Standing) -> bool:
+    """Whether these would be the last of three or more links of a connection."""
+    return it.asked > 0 and it.left == 0 and it.stood >= FEW_OF_A_CONNECTION
+
+
+def empties_issue(it: Standing) -> bool:
+    """Whether these would come to 80 % of one issue's five or more links."""
+    part, whole = MOST_OF_AN_ISSUE
+    most = (it.asked + it.gone) * whole >= it.stood * part
+    return it.asked > 0 and it.stood >= FEW_OF_AN_ISSUE and most

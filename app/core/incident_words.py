@@ -17,9 +17,17 @@ def sentences(kind: str, detail: Detail) -> str:
     return " ".join(say(known)) or f"{kind_of(kind).title}."
 
 
+_TRIPPED_BY: Final[Mapping[str, str]] = {
+    "hour": "the limit of an hour is used up",
+    "day": "the limit of a day is used up",
+    "site_hour": "the limit of all connections of the site within an hour is used up",
+    "leaves_none": "what was to be removed would have left none of the connection's links",
+}
+
+
 def _guard(detail: Detail) -> Iterator[str]:
     if "window" in detail:
-        yield f"The guard tripped: {detail['window']}."
+        yield f"The guard tripped: {_TRIPPED_BY.get(str(detail['window']), detail['window'])}."
     if "removed" in detail:
         yield f"{detail['removed']} removals went through, {detail.get('held', 0)} are held."
     yield from _between(detail)

@@ -200,14 +200,16 @@ async def held_mirrors(
     conn: Connection, connection_id: int, mirrors: Sequence[Mirror]
 ) -> set[Mirror]:
     """Which of these mirrors stand in a plan that is not decided: not to be held twice. Of plans
-    that are not sealed yet only those of a long pause, which no later look may take apart."""
+    that are not sealed yet only what is held for a reason that no later look may undo: the end of
+    a long pause, or other links that an issue has got meanwhile."""
     rows = await conn.fetch(
         """SELECT c.site_id, c.link_id FROM plans p JOIN plan_changes c ON c.plan_id = p.id
            JOIN unnest($2::bigint[], $3::bigint[]) u (site, link)
              ON c.site_id = u.site AND c.link_id = u.link
            WHERE p.connection_id = $1 AND p.kind = 'removals'
              AND (p.status IN ('held', 'approved')
-                  OR (p.status = 'gathering' AND p.reason = 'long_pause'))
+                  OR (p.status = 'gathering' AND (p.reason = 'long_pause'
+                      OR c.evidence ->> 'held_for' IN ('long_pause', 'issue_share'))))
              AND c.result IS NULL""",
         connection_id,
         *_columns(mirrors),

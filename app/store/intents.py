@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from app.core.guard import DAY, HOUR, WindowCount
 from app.core.ledger import LinkKey
 from app.core.links import IssueId, IssueKey, IssueRef, LinkId, PhysicalKey, Side, TypeId
 from app.store.ledger import Place
@@ -89,51 +88,6 @@ class Intent:
     wanted: Wanted
     confirm_tries: int = 0
     created_at: datetime | None = None
-
-
-async def guard_counts(conn: Connection, running: Running, now: datetime) -> list[WindowCount]:
-    """The windows' counts; take them in a statement after the connection's lock.
-
-    Only removals reserved since the last reset count, without those that certainly did not
-    act: their tries must not use up the window.
-    """
-    managed: int = await conn.fetchval(
-        "SELECT count(*) FROM ledger WHERE connection_id = $1 AND state = 'managed'", running.id
-    )
-    counts = []
-    for scope, seconds in (("hour", HOUR), ("day", DAY)):
-        since = max(now - timedelta(seconds=seconds), running.guard_reset_at)
-        row = await conn.fetchrow(
-            """
-            SELECT count(*) FILTER (
-                       WHERE operation = 'remove' AND guarded
-                         AND (state <> 'failed' OR outcome LIKE 'confirmed%')
-                         AND created_at > $2) AS used,
-                   count(*) FILTER (WHERE operation = 'create' AND state = 'applied') AS created,
-                   count(*) FILTER (WHERE operation = 'remove' AND state = 'applied') AS removed
-            FROM intents WHERE connection_id = $1 AND created_at > $3
-            """,
-            running.id,
-            since,
-            now - timedelta(seconds=seconds),
-        )
-        assert row is not None
-        counts.append(
-            WindowCount(scope, seconds, row["used"], managed, row["created"], row["removed"])
-        )
-    return counts
-
-
-async def site_removals(conn: Connection, site: int, now: datetime) -> int:
-    """Guarded removals on a site within the last hour, all connections together."""
-    used: int = await conn.fetchval(
-        """SELECT count(*) FROM intents
-           WHERE site_id = $1 AND operation = 'remove' AND guarded
-             AND (state <> 'failed' OR outcome LIKE 'confirmed%') AND created_at > $2""",
-        site,
-        now - timedelta(seconds=HOUR),
-    )
-    return used
 
 
 async def insert(

@@ -7,7 +7,7 @@ from typing import assert_never
 
 from app.core.config import Mode
 from app.core.guard import Window, windows
-from app.store import intents, outlook, running
+from app.store import guard_counts, outlook, running
 from app.store.connections import ConnectionRow
 from app.store.outlook import Outlook
 from app.store.pool import Connection
@@ -38,7 +38,7 @@ async def view(conn: Connection, row: ConnectionRow, now: datetime) -> View:
     found = await running.load(conn, row.id)
     if found is None:  # deleted since
         return View(row, row.paused, (), seen)
-    counts = await intents.guard_counts(conn, found, now)
+    counts = await guard_counts.of_windows(conn, found, now)
     return View(row, found.paused, tuple(windows(row.config.guard, counts)), seen)
 
 

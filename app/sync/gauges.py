@@ -1,7 +1,7 @@
 """The gauges that only the database knows, for whoever scrapes this process."""
 
 from app.core.guard import windows
-from app.store import intents, running, status
+from app.store import guard_counts, running, status
 from app.sync.context import Context
 
 
@@ -22,7 +22,7 @@ async def run_once(ctx: Context) -> int:
             for word in ("backlog", "in_flight", "delayed", "waiting", "held", "failed"):
                 ctx.metrics.backlog.labels(state.name, word).set(busy[word])
             ctx.metrics.oldest_seconds.labels(state.name).set(busy["oldest_seconds"] or 0)
-            counts = await intents.guard_counts(conn, state, now)
+            counts = await guard_counts.of_windows(conn, state, now)
             for window in windows(state.config.guard, counts):
                 labels = (state.name, window.scope, str(window.seconds))
                 ctx.metrics.guard_limit.labels(*labels).set(window.limit)

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from app.core.config import Mode
-from app.core.guard import HOUR, SITE_HOUR_LIMIT, Window, allow, windows
 from app.core.ledger import LinkKey, Row
 from app.core.links import PhysicalKey
 from app.store import audit, held, intents, ledger, plans, running, twins
@@ -20,8 +19,8 @@ from app.store.intents import Intent, Wanted
 from app.store.plans import Planned
 from app.store.pool import Connection
 from app.store.running import Running
-from app.sync import incidents
 from app.sync.context import Context
+from app.sync.guarding import Ruling, judge
 from app.sync.look import Look
 from app.sync.record import standing_claims
 
@@ -162,47 +161,21 @@ async def _guarded(
     out: Reserved,
     now: datetime,
 ) -> list[Proposal]:
-    """As many removals as every window has room for; the rest is held and the guard latched."""
+    """The removals that a person approved or the guard lets go; the rest is held."""
     asked = [it for it in sound if it.wanted.operation == "remove"]
     approved, removals = await _decided(conn, state, asked, out)
     if not removals:
         return approved
     if state.mode is Mode.REVIEW:
-        granted, reason = 0, "review"
+        ruling = Ruling([], [("review", removals)])
     elif state.first_pass:
-        granted, reason = 0, "long_pause"
+        ruling = Ruling([], [("long_pause", removals)])
     else:
-        granted, reason = await room(conn, state, removals, now)
-    await _hold(conn, ctx, state, removals[granted:], reason, now)
-    out.held |= {it.key for it in removals[granted:]}
-    return approved + removals[:granted]
-
-
-async def room(
-    conn: Connection, state: Running, removals: Sequence[Proposal], now: datetime
-) -> tuple[int, str]:
-    """How many of *removals*, from the first on, the guard lets go now; and why not the rest,
-    for which it is latched. Under the connection's lock, in a later statement."""
-    if state.guard_tripped_at is not None:
-        return 0, "guard_tripped"
-    seen = await _windows(conn, state, {it.wanted.site for it in removals}, now)
-    allowance = allow(len(removals), seen, latched=False)
-    if allowance.tripped_by is not None:
-        await _trip(conn, state, allowance.tripped_by, now)
-    return allowance.granted, f"guard_{allowance.tripped_by}"
-
-
-async def _trip(conn: Connection, state: Running, reason: str, now: datetime) -> None:
-    """Latched, and known to people, in one transaction."""
-    if await running.trip(conn, state.id, reason, now):
-        await incidents.open_or_note(
-            conn,
-            "guard_tripped",
-            connection_id=state.id,
-            now=now,
-            detail={"window": reason},
-            impact="minor",
-        )
+        ruling = await judge(conn, state, removals, now)
+    for reason, rest in ruling.held:
+        await _hold(conn, ctx, state, rest, reason, now)
+        out.held |= {it.key for it in rest}
+    return approved + ruling.going
 
 
 async def _decided(
@@ -228,17 +201,6 @@ async def _decided(
     return approved, rest
 
 
-async def _windows(
-    conn: Connection, state: Running, sites: Iterable[int], now: datetime
-) -> list[Window]:
-    counts = await intents.guard_counts(conn, state, now)
-    seen = windows(state.config.guard, counts)
-    for site in sites:
-        used = await intents.site_removals(conn, site, now)
-        seen.append(Window("site_hour", HOUR, SITE_HOUR_LIMIT, used))
-    return seen
-
-
 async def _hold(
     conn: Connection,
     ctx: Context,
@@ -250,13 +212,13 @@ async def _hold(
     if not proposals:
         return
     plan_id = await plans.gathering(conn, state, "removals", reason=reason, now=now)
-    changes = [planned(it, it.reason) for it in proposals]
+    changes = [planned(it, it.reason, held_for=reason) for it in proposals]
     added = await plans.put(conn, plan_id, changes, now=now)
     ctx.metrics.guard_held.labels(state.name).inc(added)
 
 
-def planned(it: Proposal, reason: str) -> Planned:
-    """The proposal as a plan shows it."""
+def planned(it: Proposal, reason: str, **more: str) -> Planned:
+    """The proposal as a plan shows it, with *more* evidence."""
     wanted = it.wanted
     return Planned(
         wanted.operation,
@@ -267,7 +229,7 @@ def planned(it: Proposal, reason: str) -> Planned:
         wanted.link_id,
         wanted.key,
         reason,
-        it.evidence,
+        {**it.evidence, **more},
     )
 
 

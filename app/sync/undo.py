@@ -22,9 +22,10 @@ from app.store.running import Running
 from app.store.work import Cause
 from app.sync.context import Context
 from app.sync.create import WRITES_AT_ONCE, site_types
+from app.sync.guarding import judge
 from app.sync.outcome import Outcome, settle
 from app.sync.remove import move_to_heir, remove_one
-from app.sync.reserve import Proposal, entry, may_write, room
+from app.sync.reserve import Proposal, entry, may_write
 from app.sync.restore_reserve import SOON
 from app.sync.restore_survey import read_ends
 
@@ -36,6 +37,10 @@ class Removing:
     link: PlanLink
     kind: LinkType
     proposal: Proposal
+
+    @property
+    def wanted(self) -> Wanted:
+        return self.proposal.wanted
 
     @property
     def row(self) -> Row:
@@ -197,15 +202,12 @@ async def _guarded(
     )
     if not inside:
         return outside
-    proposals = [it.proposal for it in inside]
-    granted, reason = await room(conn, state, proposals, now)
-    rest = inside[granted:]
-    if rest:
-        plan_id = await restores.leave_over(
-            conn, rest[0].link.place.plan_id, state.id, reason=reason, now=now
-        )
+    ruling = await judge(conn, state, inside, now)
+    for reason, rest in ruling.held:
+        decided = rest[0].link.place.plan_id
+        plan_id = await restores.leave_over(conn, decided, state.id, reason=reason, now=now)
         await restore_changes.leave_over(conn, [it.link.place for it in rest], plan_id)
-    return outside + inside[:granted]
+    return outside + ruling.going
 
 
 async def _carry_out(

@@ -10,9 +10,12 @@ from app.core.guard import (
     HOUR,
     SITE_HOUR_LIMIT,
     Allowance,
+    Standing,
     Window,
     WindowCount,
     allow,
+    empties_issue,
+    leaves_none,
     limit,
     windows,
 )
@@ -116,3 +119,60 @@ def test_no_sliding_hour_ever_holds_more_than_the_limit(bursts: list[tuple[int, 
 )
 def test_a_limit_never_exceeds_max(limits: WindowLimits, managed: int) -> None:
     assert limit(limits, managed) <= limits.max
+
+
+@pytest.mark.parametrize(
+    ("left", "asked", "gone", "held"),
+    [
+        (0, 3, 0, True),
+        (0, 2, 0, False),
+        (0, 1, 1, False),
+        (0, 1, 2, True),
+        (1, 5, 2, False),
+        (1, 500, 0, False),
+        (0, 0, 9, False),
+    ],
+)
+def test_the_last_of_three_or_more_links_stay(left: int, asked: int, gone: int, held: bool) -> None:
+    assert leaves_none(Standing(left, asked, gone)) == held
+
+
+@pytest.mark.parametrize(
+    ("left", "asked", "gone", "held"),
+    [
+        (1, 4, 0, True),
+        (2, 3, 0, False),
+        (0, 4, 0, False),
+        (0, 5, 0, True),
+        (1, 1, 3, True),
+        (2, 1, 2, False),
+        (2, 8, 0, True),
+        (3, 7, 0, False),
+        (20, 80, 0, True),
+        (21, 79, 0, False),
+        (0, 0, 9, False),
+    ],
+)
+def test_four_fifths_of_one_issues_five_or_more_links_stay(
+    left: int, asked: int, gone: int, held: bool
+) -> None:
+    assert empties_issue(Standing(left, asked, gone)) == held
+
+
+@given(st.integers(0, 40), st.lists(st.integers(1, 10), max_size=40))
+def test_what_is_held_at_once_does_not_go_one_by_one(links: int, bursts: list[int]) -> None:
+    """However the removals of one day are cut into looks, and with every one that is held taken
+    out of what is left as a plan that waits is: a fifth of five or more links, and the last of
+    three or more, are still there."""
+    at_issue, of_all = Standing(links, 0, 0), Standing(links, 0, 0)
+    for burst in bursts:
+        asked = min(burst, at_issue.left)
+        wanted = Standing(at_issue.left - asked, asked, at_issue.gone)
+        if not empties_issue(wanted):
+            at_issue = Standing(wanted.left, 0, wanted.gone + asked)
+        asked = min(burst, of_all.left)
+        wanted = Standing(of_all.left - asked, asked, of_all.gone)
+        if not leaves_none(wanted):
+            of_all = Standing(wanted.left, 0, wanted.gone + asked)
+    assert links < 5 or at_issue.left * 5 > links
+    assert links < 3 or of_all.left > 0

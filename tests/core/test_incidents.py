@@ -101,8 +101,8 @@ TRIP: Detail = {
 
 def test_a_trip_in_words() -> None:
     assert sentences("guard_tripped", TRIP) == (
-        "The guard tripped: hour. 10 removals went through, 50 are held. The first was at"
-        " 2030-01-01T12:00:00Z, the last at 2030-01-01T12:03:00Z. Causes: webhook 10. Revision 3"
+        "The guard tripped: the limit of an hour is used up. 10 removals went through, 50 are held."
+        " The first was at 2030-01-01T12:00:00Z, the last at 2030-01-01T12:03:00Z. Causes: webhook 10. Revision 3"
         " is active since 2030-01-01T11:50:00Z. Written by twinlink/9. It began soon after"
         " revision 3, active since 2030-01-01T11:50:00Z."
     )

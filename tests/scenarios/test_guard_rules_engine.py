@@ -1,0 +1,240 @@
+"""What would leave none of a connection, and what would empty one issue, waits for a person."""
+
+from datetime import timedelta
+from typing import Any
+
+from app.core.config import Mode, OnIssueDeleted
+from app.sandbox import Link
+from app.store import connections, running
+from app.store import held as plans_held
+from app.store.running import Running
+from app.sync import held
+from tests.scenarios.conftest import Build, Duo
+from tests.support.engine import ACCOUNT
+
+
+def removals(duo: Duo) -> int:
+    return len(duo.right.jira.mutations.select("removed", ACCOUNT))
+
+
+async def chain(build: Build, links: int, **changes: Any) -> tuple[Duo, list[Link]]:
+    """So many managed links, no two of them at the same issue."""
+    duo = await build(issues=2 * links + 2, **changes)
+    made = [duo.ann.link(f"P-{2 * n + 1}", "Blocks", f"P-{2 * n + 2}") for n in range(links)]
+    await duo.world.settle()
+    assert len(duo.right.ours) == links
+    return duo, made
+
+
+async def hub(build: Build, links: int, beside: int = 3) -> tuple[Duo, list[Link]]:
+    """So many links at P-1, and some others elsewhere."""
+    duo = await build(issues=links + 1 + 2 * beside)
+    made = [duo.ann.link("P-1", "Blocks", f"P-{n + 2}") for n in range(links)]
+    for n in range(beside):
+        duo.ann.link(f"P-{links + 2 + 2 * n}", "Blocks", f"P-{links + 3 + 2 * n}")
+    await duo.world.settle()
+    assert len(duo.right.ours) == links + beside
+    return duo, made
+
+
+async def state_of(duo: Duo) -> Running:
+    async with duo.world.database.connection() as conn:
+        state = await running.load(conn, duo.connection)
+    assert state is not None
+    return state
+
+
+async def waits_for(duo: Duo) -> list[str]:
+    return [it["evidence"]["held_for"] for it in await duo.world.held() if it["result"] is None]
+
+
+async def decide(duo: Duo, what: str) -> None:
+    duo.world.clock.tick(60)
+    await held.run_once(duo.world.ctx)
+    for plan_id in {it["plan_id"] for it in await duo.world.held() if it["status"] == "held"}:
+        async with duo.world.database.connection() as conn:
+            digest = (await plans_held.value(conn, plan_id)).digest
+        call = held.approve if what == "approve" else held.reject
+        await call(duo.world.database, plan_id, digest, by="ann", note="", now=duo.world.now())
+    await duo.world.settle()
+    await held.run_once(duo.world.ctx)
+
+
+# -- would leave none
+
+
+async def test_all_of_three_at_once_stay(build: Build) -> None:
+    duo, made = await chain(build, 3)
+    for link in made:
+        duo.ann.unlink(link)
+    await duo.world.settle()
+    assert removals(duo) == 0
+    assert await waits_for(duo) == ["guard_leaves_none"] * 3
+    assert (await state_of(duo)).guard_tripped_at is not None
+    [told] = await duo.world.rows(
+        """SELECT u.text FROM incidents i JOIN incident_updates u ON u.incident_id = i.id
+           WHERE i.connection_id = ANY($1::bigint[]) AND i.kind = 'guard_tripped'"""
+    )
+    assert "would have left none" in told["text"]
+
+
+async def test_two_of_two_go(build: Build) -> None:
+    duo, made = await chain(build, 2)
+    for link in made:
+        duo.ann.unlink(link)
+    await duo.world.settle()
+    assert removals(duo) == 2
+
+
+async def test_one_by_one_the_last_stays(build: Build) -> None:
+    duo, made = await chain(build, 4)
+    for link in made:
+        duo.ann.unlink(link)
+        await duo.world.settle()
+        duo.world.clock.tick(5 * 3600)
+    assert removals(duo) == 3
+    assert await waits_for(duo) == ["guard_leaves_none"]
+
+
+async def test_what_went_on_another_day_is_not_counted(build: Build) -> None:
+    duo, made = await chain(build, 4)
+    for link in made:
+        duo.ann.unlink(link)
+        await duo.world.settle()
+        duo.world.clock.tick(13 * 3600)
+    assert removals(duo) == 4
+
+
+async def test_a_link_that_comes_and_goes_is_one(build: Build) -> None:
+    duo, _ = await chain(build, 0)
+    for _ in range(2):
+        made = duo.ann.link("P-1", "Blocks", "P-2")
+        await duo.world.settle()
+        duo.world.clock.tick(3600)
+        duo.ann.unlink(made)
+        await duo.world.settle()
+    assert removals(duo) == 2
+    assert (await state_of(duo)).guard_tripped_at is None
+
+
+async def test_a_reset_does_not_let_them_go_and_an_approval_does(build: Build) -> None:
+    duo, made = await chain(build, 3)
+    for link in made:
+        duo.ann.unlink(link)
+    await duo.world.settle()
+    async with duo.world.database.transaction() as conn:
+        await running.lock(conn, duo.connection)
+        await connections.reset_guard(conn, duo.connection, duo.world.now())
+    await duo.world.resync()
+    await duo.world.settle()
+    assert removals(duo) == 0
+    await decide(duo, "approve")
+    assert removals(duo) == 3
+    assert (await state_of(duo)).guard_tripped_at is None
+
+
+async def test_deleted_issues_do_not_take_all_links_with_them(build: Build) -> None:
+    duo, _ = await chain(build, 3, on_issue_deleted=OnIssueDeleted.REMOVE)
+    root = duo.left.person("root")
+    for number in (1, 3, 5):
+        root.delete(f"P-{number}")
+    await duo.world.settle()
+    duo.world.clock.tick(120)
+    await duo.world.resync()
+    await duo.world.settle()
+    assert removals(duo) < 3
+    assert "guard_leaves_none" in await waits_for(duo)
+
+
+# -- would empty one issue
+
+
+async def test_an_issue_keeps_its_links_and_others_go_on(build: Build) -> None:
+    """Nor does a new link at that issue make four of six of it."""
+    duo, made = await hub(build, 5)
+    for link in made[:4]:
+        duo.ann.unlink(link)
+    duo.ann.unlink("P-7", "Blocks", "P-8")
+    await duo.world.settle()
+    assert removals(duo) == 1
+    assert await waits_for(duo) == ["issue_share"] * 4
+    assert (await state_of(duo)).guard_tripped_at is None
+    duo.ann.unlink("P-9", "Blocks", "P-10")
+    duo.ann.link("P-1", "Relates", "P-9")
+    await duo.world.settle()
+    assert removals(duo) == 2
+    assert ("P-1", "Relates", "P-9") in duo.right.jira.triples_of()
+
+
+async def test_less_than_four_fifths_go(build: Build) -> None:
+    duo, made = await hub(build, 5)
+    for link in made[:3]:
+        duo.ann.unlink(link)
+    await duo.world.settle()
+    assert removals(duo) == 3
+    assert await waits_for(duo) == []
+
+
+async def test_a_drip_over_the_day_ends_at_four_fifths(build: Build) -> None:
+    duo, made = await hub(build, 10)
+    for link in made:
+        duo.ann.unlink(link)
+        await duo.world.settle()
+        duo.world.clock.tick(2 * 3600)
+    assert removals(duo) == 7
+    assert await waits_for(duo) == ["issue_share"] * 3
+
+
+async def test_what_is_held_at_once_does_not_go_one_by_one(build: Build) -> None:
+    """A later look at one of the other ends asks for one link alone."""
+    duo, made = await hub(build, 5)
+    for link in made:
+        duo.ann.unlink(link)
+    await duo.world.settle()
+    for number in range(2, 7):
+        await duo.world.execute(
+            "UPDATE work SET generation = generation + 1, look = true WHERE twin_id = $1",
+            duo.twins[f"P-{number}"],
+        )
+        await duo.world.settle()
+    assert removals(duo) == 0
+    assert await waits_for(duo) == ["issue_share"] * 5
+    duo.world.clock.tick(60)
+    await held.run_once(duo.world.ctx)
+    await duo.world.resync()
+    await duo.world.settle()
+    assert removals(duo) == 0, "nor does what is sealed"
+
+
+async def test_what_was_approved_at_an_issue_does_not_hold_its_next_link(build: Build) -> None:
+    duo, made = await hub(build, 6)
+    for link in made[:5]:
+        duo.ann.unlink(link)
+    await duo.world.settle()
+    await decide(duo, "approve")
+    assert removals(duo) == 5
+    duo.ann.unlink(made[5])
+    await duo.world.settle()
+    assert removals(duo) == 6
+
+
+async def test_what_was_rejected_at_an_issue_stays(build: Build) -> None:
+    duo, made = await hub(build, 5)
+    for link in made:
+        duo.ann.unlink(link)
+    await duo.world.settle()
+    await decide(duo, "reject")
+    duo.world.clock.tick(timedelta(days=2).total_seconds())
+    await duo.world.resync()
+    await duo.world.settle()
+    assert removals(duo) == 0
+    assert (await duo.world.states()).count("detached") == 5
+
+
+async def test_in_review_each_waits_for_its_own_reason(build: Build) -> None:
+    duo, made = await chain(build, 3, mode=Mode.REVIEW)
+    for link in made:
+        duo.ann.unlink(link)
+    await duo.world.settle()
+    assert await waits_for(duo) == ["review"] * 3
+    assert (await state_of(duo)).guard_tripped_at is None
