@@ -182,7 +182,8 @@ def test_metrics_have_the_names_that_dashboards_use() -> None:
     for name in (
         "deliveries_total", "ingest_seconds", "work_claimed_total", "looks_total", "backlog",
         "jira_requests_total", "jira_request_seconds", "mutations_total", "guard_held_total",
-        "guard_limit", "guard_used", "intents_unconfirmed", "unmanaged_links_removed_total",
+        "guard_limit", "guard_used", "guard_tripped", "mirrors_vanished_total",
+        "intents_unconfirmed", "unmanaged_links_removed_total",
         "monitor_removals_total", "monitor_unread_total", "monitor_waiting",
     ):  # fmt: skip
         assert f"# HELP twinlink_{name} " in text

@@ -41,6 +41,26 @@ def _guard(detail: Detail) -> Iterator[str]:
         yield f"It began soon after {detail['correlated']}."
 
 
+def _vanished(detail: Detail) -> Iterator[str]:
+    yield (
+        f"{detail.get('vanished', 0)} mirrors of ours vanished by somebody else's hand, and"
+        f" {detail.get('withheld', 0)} more beyond the guard's limit: none of these is detached or"
+        " made anew."
+    )
+    if "first_seen" in detail:
+        last = detail.get("last_seen", "-")
+        yield f"The first was seen gone at {detail['first_seen']}, the last at {last}."
+    if "restore_plan" in detail:
+        yield f"Plan {detail['restore_plan']} would put them back."
+
+
+def _corrected(detail: Detail) -> Iterator[str]:
+    yield (
+        f"{detail.get('writes', 1)} writes that counted as failed had acted after all. The audit"
+        " says so in a further row of each; what follows from it is looked at again."
+    )
+
+
 def _between(detail: Detail) -> Iterator[str]:
     if "first_removal" in detail:
         last = detail.get("last_removal", "-")
@@ -96,10 +116,37 @@ def _mismatch(detail: Detail) -> Iterator[str]:
     )
 
 
-def _removed(detail: Detail) -> Iterator[str]:
-    yield f"{detail.get('links', 1)} removals by our account: {detail.get('verdicts', '-')}."
+_VERDICTS: Final[Mapping[str, str]] = {
+    "unaudited": "the audit knows nothing of it",
+    "denied": "the audit says that it did not happen",
+    "unmanaged": "the link was somebody else's",
+    "unclear": "nothing tells whose the link was",
+}
+
+
+def _unmanaged(detail: Detail) -> Iterator[str]:
+    yield (
+        f"Jira's changelog shows {detail.get('links', 1)} removals by our account that nothing"
+        " accounts for."
+    )
+    yield from _found(detail)
+    yield "Every connection of the site is paused until a person resumes it."
+
+
+def _unclear(detail: Detail) -> Iterator[str]:
+    yield (
+        f"{detail.get('links', 1)} removals by our account are in the audit, but whose links they"
+        " were cannot be told from Jira's changelog."
+    )
+    yield from _found(detail)
+    yield "Nothing is paused; somebody has to look."
+
+
+def _found(detail: Detail) -> Iterator[str]:
+    verdicts = [it for it in str(detail.get("verdicts", "")).split(", ") if it]
+    if verdicts:
+        yield f"Found: {'; '.join(_VERDICTS.get(it, it) for it in verdicts)}."
     yield from _between(detail)
-    yield "The findings of the monitor name each."
 
 
 def _plainly(detail: Detail) -> Iterator[str]:
@@ -109,11 +156,13 @@ def _plainly(detail: Detail) -> Iterator[str]:
 
 _SAY: Final[Mapping[str, Callable[[Detail], Iterator[str]]]] = {
     "guard_tripped": _guard,
+    "mirrors_vanished": _vanished,
+    "outcome_corrected": _corrected,
     "write_unconfirmed": _unconfirmed,
     "outcome_corrected": _corrected,
     "audit_broken": _audit,
-    "unmanaged_removed": _removed,
-    "removal_unclear": _removed,
+    "unmanaged_removed": _unmanaged,
+    "removal_unclear": _unclear,
     "deliveries_rejected": _rejected,
     "site_identity_changed": _refused,
     "site_refused": _refused,
@@ -157,6 +206,16 @@ def message(it: Named, event: str, text: str, next_calls: Sequence["Call"] = ())
     )
 
 
+def second_message(plan: int, connection: str, changes: int, expires: str) -> Message:
+    """A plan that one owner has approved, and that waits for another one."""
+    return Message(
+        f"plan_second:{plan}",
+        f"[Twinlink] {changes} changes of {connection} wait for a second owner",
+        f"Plan {plan} has one of two approvals, and is held until {expires}. Nothing happens until"
+        f" another owner decides.\ntwinlink plan show {plan}",
+    )
+
+
 def plan_message(plan: int, connection: str, changes: int, expires: str) -> Message:
     """A plan that waits for somebody's decision."""
     return Message(
@@ -192,6 +251,8 @@ def calls(
         where = {"connection": connection} if connection else {"site": site} if site else {}
         if where and "first_removal" in facts:
             found.append(restore(where, str(facts["first_removal"])))
+    if "restore_plan" in facts:
+        found += put_back(int(facts["restore_plan"]))
     return (*found, *_OTHER.get(kind, ()))
 
 
@@ -216,9 +277,27 @@ def restore(where: Mapping[str, str | None], since: str) -> Call:
     )
 
 
-_RESTORABLE = frozenset(
-    {"guard_tripped", "mirrors_vanished", "unmanaged_removed", "removal_unclear"}
-)
+def put_back(plan: int) -> tuple[Call, Call]:
+    """What others removed is in no audit of ours: the service has made the plan itself."""
+    return (
+        Call(
+            "see what would be put back",
+            "GET",
+            f"/plans/{plan}",
+            None,
+            f"twinlink plan show {plan}",
+        ),
+        Call(
+            "put it back; the body takes the plan's digest",
+            "POST",
+            f"/plans/{plan}/approval",
+            None,
+            f"twinlink plan approve {plan}",
+        ),
+    )
+
+
+_RESTORABLE = frozenset({"guard_tripped", "unmanaged_removed", "removal_unclear"})
 _HELD = Call(
     "see what is held", "GET", "/plans?status=held", None, "twinlink plan list --status held"
 )

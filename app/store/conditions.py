@@ -140,24 +140,29 @@ async def silent(conn: Connection, now: datetime) -> list[Condition]:
 
 @dataclass(frozen=True, slots=True)
 class HeldPlan:
+    """``second``: one of two owners has approved it."""
+
     id: int
     connection: str
     changes: int
     expires_at: str
+    second: bool
 
 
 async def untold_plans(conn: Connection) -> list[HeldPlan]:
-    """Held plans that nobody was told of."""
+    """Plans that wait for somebody who was not told of it: for a decision, or for the second."""
     rows = await conn.fetch(
-        """SELECT p.id, c.name, p.expires_at,
+        """SELECT p.id, c.name, p.expires_at, p.status = 'approved' AS second,
                (SELECT count(*) FROM plan_changes x WHERE x.plan_id = p.id) AS changes
            FROM plans p JOIN connections c ON c.id = p.connection_id
-           WHERE p.status = 'held' AND NOT EXISTS (
-               SELECT FROM notification_keys k WHERE k.key = 'plan_held:' || p.id)
+           WHERE p.status IN ('held', 'approved') AND NOT EXISTS (
+               SELECT FROM notification_keys k WHERE k.key = CASE p.status
+                   WHEN 'held' THEN 'plan_held:' ELSE 'plan_second:' END || p.id)
            ORDER BY p.id LIMIT 100"""
     )
     return [
-        HeldPlan(row["id"], row["name"], row["changes"], _when(row["expires_at"])) for row in rows
+        HeldPlan(row["id"], row["name"], row["changes"], _when(row["expires_at"]), row["second"])
+        for row in rows
     ]
 
 

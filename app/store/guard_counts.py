@@ -2,7 +2,8 @@
 the site's: one statement's snapshot is older than the lock it waits for.
 
 A slot is taken by the attempt. Only removals reserved since the last reset count, without those
-that certainly did not act: their tries must not use up the window.
+that certainly did not act: their tries must not use up the window. A mirror that vanished by
+someone else's hand has a slot as well, see ``store.vanished``.
 """
 
 from collections.abc import Collection, Iterable
@@ -25,6 +26,10 @@ _GONE = f"""i.connection_id = $1 AND i.created_at > $2 AND {_SLOT}
     AND (i.state = 'open' OR NOT EXISTS (
         SELECT 1 FROM ledger l WHERE l.connection_id = $1 AND {_SAME_LINK} AND {_STANDS}))"""  # noqa: S608
 _LINK = "(i.site_id, i.type_id, i.key_source_id, i.key_destination_id)"
+_VANISHED = f"""v.connection_id = $1 AND v.counted_at > $2 AND NOT EXISTS (
+    SELECT 1 FROM ledger l WHERE l.connection_id = $1 AND l.left_type_id = v.left_type_id
+        AND l.source_twin_id = v.source_twin_id
+        AND l.destination_twin_id = v.destination_twin_id AND {_STANDS})"""  # noqa: S608
 
 
 async def of_windows(conn: Connection, running: Running, now: datetime) -> list[WindowCount]:
@@ -38,7 +43,11 @@ async def of_windows(conn: Connection, running: Running, now: datetime) -> list[
             f"""
             SELECT count(*) FILTER (WHERE {_SLOT} AND i.created_at > $2) AS used,
                 count(*) FILTER (WHERE i.operation = 'create' AND i.state = 'applied') AS created,
-                count(*) FILTER (WHERE i.operation = 'remove' AND i.state = 'applied') AS removed
+                count(*) FILTER (WHERE i.operation = 'remove' AND i.state = 'applied') AS removed,
+                (SELECT count(*) FROM vanished_mirrors v
+                 WHERE v.connection_id = $1 AND v.counted_at > $2) AS vanished,
+                (SELECT count(*) FROM vanished_mirrors v
+                 WHERE v.connection_id = $1 AND v.counted_at > $3) AS lost
             FROM intents i WHERE i.connection_id = $1 AND i.created_at > $3
             """,  # noqa: S608
             running.id,
@@ -46,16 +55,18 @@ async def of_windows(conn: Connection, running: Running, now: datetime) -> list[
             now - timedelta(seconds=seconds),
         )
         assert row is not None
-        counts.append(
-            WindowCount(scope, seconds, row["used"], managed, row["created"], row["removed"])
-        )
+        used, removed = row["used"] + row["vanished"], row["removed"] + row["lost"]
+        counts.append(WindowCount(scope, seconds, used, managed, row["created"], removed))
     return counts
 
 
 async def of_site(conn: Connection, site: int, now: datetime) -> int:
-    """Guarded removals on a site within the last hour, all connections together."""
+    """Slots on a site within the last hour, all connections together."""
     used: int = await conn.fetchval(
-        f"SELECT count(*) FROM intents i WHERE i.site_id = $1 AND {_SLOT} AND i.created_at > $2",  # noqa: S608
+        f"""SELECT (SELECT count(*) FROM intents i
+                    WHERE i.site_id = $1 AND {_SLOT} AND i.created_at > $2)
+                 + (SELECT count(*) FROM vanished_mirrors v
+                    WHERE v.site_id = $1 AND v.counted_at > $2)""",  # noqa: S608
         site,
         now - timedelta(seconds=HOUR),
     )
@@ -76,7 +87,8 @@ async def of_connection(
     if left:
         return Standing(1, len(asked), 0)
     gone = await conn.fetchval(
-        f"SELECT count(DISTINCT {_LINK}) FROM intents i WHERE {_GONE}",  # noqa: S608
+        f"""SELECT (SELECT count(DISTINCT {_LINK}) FROM intents i WHERE {_GONE})
+                 + (SELECT count(*) FROM vanished_mirrors v WHERE {_VANISHED})""",  # noqa: S608
         running.id,
         _since(running, now, DAY),
     )
@@ -114,10 +126,16 @@ async def of_twins(
         removed AS (
             SELECT at.twin, count(DISTINCT {_LINK}) AS n FROM at JOIN intents i
                 ON {_GONE} AND at.twin IN (i.source_twin_id, i.destination_twin_id)
+            GROUP BY at.twin),
+        vanished AS (
+            SELECT at.twin, count(*) AS n FROM at JOIN vanished_mirrors v
+                ON {_VANISHED} AND at.twin IN (v.source_twin_id, v.destination_twin_id)
             GROUP BY at.twin)
         SELECT at.twin, count(s.twin) FILTER (WHERE s.waits IS NULL) AS left,
-               count(s.twin) FILTER (WHERE s.waits) + coalesce(max(r.n), 0) AS gone
-        FROM at LEFT JOIN standing s ON s.twin = at.twin LEFT JOIN removed r ON r.twin = at.twin
+               count(s.twin) FILTER (WHERE s.waits)
+                   + coalesce(max(r.n), 0) + coalesce(max(v.n), 0) AS gone
+        FROM at LEFT JOIN standing s ON s.twin = at.twin
+        LEFT JOIN removed r ON r.twin = at.twin LEFT JOIN vanished v ON v.twin = at.twin
         GROUP BY at.twin
         """,  # noqa: S608
         running.id,

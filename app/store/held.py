@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from app.core.ledger import LinkKey
 from app.core.links import LinkId, TypeId
 from app.core.plan import GATHER_SECONDS, LARGEST, Plan, PlanChange
+from app.store import vanished
 from app.store.intents import Mirror
 from app.store.pool import Connection, Row
 
@@ -18,7 +19,8 @@ GATHER = timedelta(seconds=GATHER_SECONDS)
 @dataclass(frozen=True, slots=True)
 class HeldPlan:
     """A plan's own row. ``digest`` is None until it is sealed; ``left_over_of`` names the
-    approved undo that the guard would not let do all of this."""
+    approved undo that the guard would not let do all of this. ``of_guard``: the guard is not
+    armed before it is decided."""
 
     id: int
     connection_id: int
@@ -29,6 +31,15 @@ class HeldPlan:
     expires_at: datetime | None
     approved_by: str | None
     left_over_of: int | None = None
+    reason: str = ""
+
+    @property
+    def of_guard(self) -> bool:
+        return (
+            self.kind == "removals"
+            or self.left_over_of is not None
+            or self.reason == vanished.REASON
+        )
 
 
 async def lock(conn: Connection, plan_id: int) -> HeldPlan | None:
@@ -160,14 +171,16 @@ async def finish(conn: Connection, plan_id: int) -> bool:
 
 
 async def undecided(conn: Connection, connection_id: int) -> int:
-    """Plans of removals that still wait for a person, or for their application."""
+    """Plans of the guard that still wait for a person, or for their application; and one that
+    is to come, where mirrors are withheld that no plan holds yet."""
     total: int = await conn.fetchval(
         """SELECT count(*) FROM plans WHERE connection_id = $1
-           AND (kind = 'removals' OR left_over_of IS NOT NULL)
+           AND (kind = 'removals' OR left_over_of IS NOT NULL OR reason = $2)
            AND status IN ('gathering', 'held', 'approved', 'applying')""",
         connection_id,
+        vanished.REASON,
     )
-    return total
+    return total + await vanished.undecided(conn, connection_id)
 
 
 async def keys(conn: Connection, plan_id: int) -> list[tuple[LinkKey, LinkId | None]]:
@@ -286,6 +299,7 @@ def _held(row: Row) -> HeldPlan:
         row["expires_at"],
         row["approved_by"],
         row["left_over_of"],
+        row["reason"],
     )
 
 

@@ -47,6 +47,20 @@ async def intents(conn: Connection, now: datetime, limit: int) -> int:
     )
 
 
+async def vanished(conn: Connection, now: datetime, limit: int) -> int:
+    """Mirrors that somebody else removed, as long as the removals that they count with; those
+    that are withheld stay until they are decided about."""
+    return await _deleted(
+        conn,
+        """DELETE FROM vanished_mirrors WHERE (site_id, link_id) IN (
+               SELECT v.site_id, v.link_id FROM connections c
+               JOIN vanished_mirrors v ON v.connection_id = c.id
+               WHERE v.counted_at < $1 OR (c.deleted_at < $1 AND v.seen_at < $1) LIMIT $2)""",
+        now - INTENTS_KEPT,
+        limit,
+    )
+
+
 async def resyncs(conn: Connection, now: datetime, limit: int) -> int:
     """Not those that tried a revision out: they are part of its history."""
     return await _deleted(

@@ -15,6 +15,7 @@ from app.store.pool import Connection, Database
 from app.store.work import Cause, raise_pairs
 from app.sync import first_pass
 from app.sync.connection_admin import Compare
+from app.sync.held import arm
 from app.sync.refusals import Refused
 
 _LOG = structlog.get_logger(__name__)
@@ -65,7 +66,7 @@ class Switches:
     async def reset_guard(self, name: str, *, by: str, now: datetime) -> ConnectionRow:
         async with self.database.transaction() as conn:
             row = await _locked(conn, name)
-            await connections.reset_guard(conn, row.id, now)
+            await arm(conn, row.id, now)
             # What was held is judged anew, under fresh windows, by what both sites show now.
             twins = await plans.expire(conn, row.id, "removals", by=by, now=now)
             await raise_pairs(conn, row.id, twins, cause=Cause("plan", "guard_reset"), now=now)

@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import assert_never
 
 from app.core.config import Mode
-from app.core.guard import Window, windows
-from app.store import guard_counts, outlook, running
+from app.core.guard import Window
+from app.store import outlook, running
 from app.store.connections import ConnectionRow
 from app.store.outlook import Outlook
 from app.store.pool import Connection
+from app.sync import guarding
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,7 @@ async def view(conn: Connection, row: ConnectionRow, now: datetime) -> View:
     found = await running.load(conn, row.id)
     if found is None:  # deleted since
         return View(row, row.paused, (), seen)
-    counts = await guard_counts.of_windows(conn, found, now)
-    return View(row, found.paused, tuple(windows(row.config.guard, counts)), seen)
+    return View(row, found.paused, tuple(await guarding.shown(conn, found, now)), seen)
 
 
 async def views(conn: Connection, rows: Sequence[ConnectionRow], now: datetime) -> list[View]:

@@ -39,7 +39,8 @@ async def create_all(
     ctx: Context, look: Look, proposals: Sequence[Proposal], results: dict[LinkKey, str]
 ) -> None:
     """Create every proposed mirror; *results* gets a word per key: ``created``, ``theirs``,
-    ``open`` (left to confirmation), ``failed:<code>``, ``retry:<code>``, or why not granted."""
+    ``held``, ``open`` (left to confirmation), ``failed:<code>``, ``retry:<code>``, or why not
+    granted."""
     for batch in batches(proposals):
         if any(word.startswith("retry:") for word in results.values()):
             # Jira or the budget has had enough: opening more intents would only close them.

@@ -1,7 +1,7 @@
 """The gauges that only the database knows, for whoever scrapes this process."""
 
-from app.core.guard import windows
-from app.store import guard_counts, running, status
+from app.store import running, status
+from app.sync import guarding
 from app.sync.context import Context
 
 
@@ -22,8 +22,9 @@ async def run_once(ctx: Context) -> int:
             for word in ("backlog", "in_flight", "delayed", "waiting", "held", "failed"):
                 ctx.metrics.backlog.labels(state.name, word).set(busy[word])
             ctx.metrics.oldest_seconds.labels(state.name).set(busy["oldest_seconds"] or 0)
-            counts = await guard_counts.of_windows(conn, state, now)
-            for window in windows(state.config.guard, counts):
+            tripped = state.guard_tripped_at is not None
+            ctx.metrics.guard_tripped.labels(state.name).set(tripped)
+            for window in await guarding.shown(conn, state, now):
                 labels = (state.name, window.scope, str(window.seconds))
                 ctx.metrics.guard_limit.labels(*labels).set(window.limit)
                 ctx.metrics.guard_used.labels(*labels).set(window.used)

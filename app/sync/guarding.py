@@ -1,5 +1,5 @@
-"""The guard's judgement of removals, in the intent's own transaction: under the connection's lock
-and that of their sites, in later statements. See ``core.guard`` for its rules.
+"""The guard's judgement, in the transaction of what it lets go: under the connection's lock and
+that of the sites, in later statements. See ``core.guard`` for its rules.
 """
 
 from collections import Counter
@@ -11,6 +11,7 @@ from typing import Generic, Protocol, TypeVar
 from app.core.guard import (
     HOUR,
     SITE_HOUR_LIMIT,
+    Allowance,
     Standing,
     Window,
     allow,
@@ -18,6 +19,7 @@ from app.core.guard import (
     leaves_none,
     windows,
 )
+from app.core.links import Side
 from app.store import guard_counts, running
 from app.store.intents import Wanted
 from app.store.pool import Connection
@@ -60,8 +62,7 @@ async def judge(
         ruling.hold("guard_tripped", removals)
         return ruling
     rest = await _issues_kept(conn, state, removals, ruling, now)
-    seen = await _windows(conn, state, {it.wanted.site for it in rest}, now)
-    allowance = allow(len(rest), seen, latched=False)
+    allowance = await room(conn, state, [it.wanted.site for it in rest], now)
     going, tripped_by = list(rest[: allowance.granted]), allowance.tripped_by
     if leaves_none(await guard_counts.of_connection(conn, state, _rows(going), now)):
         # All of them: which one is the last depends on nothing but the order in which they came.
@@ -106,12 +107,22 @@ async def trip(conn: Connection, state: Running, reason: str, now: datetime) -> 
         )
 
 
-async def _windows(
-    conn: Connection, state: Running, sites: Iterable[int], now: datetime
-) -> list[Window]:
-    counts = await guard_counts.of_windows(conn, state, now)
-    seen = windows(state.config.guard, counts)
-    for site in sites:
-        used = await guard_counts.of_site(conn, site, now)
-        seen.append(Window("site_hour", HOUR, SITE_HOUR_LIMIT, used))
-    return seen
+async def room(conn: Connection, state: Running, sites: Sequence[int], now: datetime) -> Allowance:
+    """How many slots there are for so many links, each given by its site."""
+    latched = state.guard_tripped_at is not None
+    seen = windows(state.config.guard, await guard_counts.of_windows(conn, state, now))
+    seen += [await _of_site(conn, "site_hour", site, now) for site in set(sites)]
+    return allow(len(sites), seen, latched=latched)
+
+
+async def shown(conn: Connection, state: Running, now: datetime) -> list[Window]:
+    """Every window that a connection's links count in, for people. Reserves nothing."""
+    seen = windows(state.config.guard, await guard_counts.of_windows(conn, state, now))
+    return seen + [
+        await _of_site(conn, f"{side.value}_site_hour", state.site(side), now) for side in Side
+    ]
+
+
+async def _of_site(conn: Connection, scope: str, site: int, now: datetime) -> Window:
+    used = await guard_counts.of_site(conn, site, now)
+    return Window(scope, HOUR, SITE_HOUR_LIMIT, used)

@@ -15,6 +15,7 @@ from app.store import connections, held, ledger, restores, running
 from app.store.held import HeldPlan
 from app.store.pool import Connection, Database
 from app.store.work import Cause, raise_pairs
+from app.sync import vanished
 from app.sync.context import Context
 from app.sync.scope import moved
 
@@ -28,7 +29,8 @@ DECIDABLE = frozenset({"removals", "adoption", *restores.KINDS})
 
 
 async def run_once(ctx: Context) -> int:
-    """Seal what has gathered, expire what nobody decided, finish what is applied."""
+    """Seal what has gathered, expire what nobody decided, finish what is applied, and plan to
+    put back what vanished."""
     async with ctx.database.connection() as conn:
         ripe = await held.ripe(conn, ctx.clock())
         overdue = await held.overdue(conn, ctx.clock())
@@ -39,7 +41,7 @@ async def run_once(ctx: Context) -> int:
         await _expire(ctx, connection_id, plan_id)
     for connection_id, plan_id in applying:
         await _finish(ctx, connection_id, plan_id)
-    return len(ripe) + len(overdue)
+    return len(ripe) + len(overdue) + await vanished.run_once(ctx)
 
 
 async def _seal(ctx: Context, connection_id: int, plan_id: int) -> None:
@@ -128,9 +130,10 @@ async def reject(
         ):
             if row.state is State.MANAGED and named.get(row.key) == row.mirror_id:
                 await ledger.change(conn, moved(row, State.DETACHED, "rejected"), now=now)
+        await vanished.keep_gone(conn, plan.connection_id, plan_id, now)
         await held.reject_changes(conn, plan_id, "rejected")
         await held.decide(conn, plan_id, "rejected", by=by, note=note, now=now)
-        if plan.kind == "removals" or plan.left_over_of is not None:
+        if plan.of_guard:
             await arm_when_decided(conn, plan.connection_id, now)
     _LOG.warning("plan_rejected", plan=str(plan_id), by=by)
     return plan
@@ -170,4 +173,10 @@ async def arm_when_decided(conn: Connection, connection_id: int, now: datetime) 
     if state is None or state.guard_tripped_at is None:
         return
     if await held.undecided(conn, connection_id) == 0:
-        await connections.reset_guard(conn, connection_id, now)
+        await arm(conn, connection_id, now)
+
+
+async def arm(conn: Connection, connection_id: int, now: datetime) -> None:
+    """Fresh windows, and another look at what was withheld while it was tripped."""
+    await connections.reset_guard(conn, connection_id, now)
+    await vanished.look_again(conn, connection_id, now)

@@ -5,7 +5,7 @@ Runs in any number of workers at once: the table lets one incident be open per k
 
 from datetime import datetime, timedelta
 
-from app.core.incident_words import plan_message
+from app.core.incident_words import plan_message, second_message
 from app.core.incidents import QUIET, SERVICE, Detail, Impact, State, correlated, kind_of
 from app.store import conditions, guard_facts, incidents, notifications
 from app.store.conditions import Condition
@@ -129,10 +129,12 @@ def _was_quiet(it: Incident, now: datetime) -> bool:
 
 
 async def _tell_held(ctx: Context) -> None:
-    """Each held plan once: holding is safe, but somebody has to decide."""
+    """Each held plan once, and once more when it waits for its second owner: holding is safe,
+    but somebody has to decide."""
     async with ctx.database.transaction() as conn:
         for plan in await conditions.untold_plans(conn):
-            said = plan_message(plan.id, plan.connection, plan.changes, plan.expires_at)
+            say = second_message if plan.second else plan_message
+            said = say(plan.id, plan.connection, plan.changes, plan.expires_at)
             await notifications.put(
                 conn,
                 said.key,

@@ -20,6 +20,7 @@ async def _answers(conn: Connection, now: datetime, limit: int) -> int:
 _PURGES: tuple[Purge, ...] = (
     purging.deliveries,
     purging.intents,
+    purging.vanished,
     purging.resyncs,
     purging.marks,
     purging.discoveries,

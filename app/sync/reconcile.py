@@ -136,9 +136,8 @@ async def look_at(ctx: Context, state: Running, claimed: list[Claimed]) -> list[
     """One whole look: read, decide, record, plan or act."""
     look, decisions = await decisions_for(ctx, state, claimed)
     decisions |= dict.fromkeys(await correct.suspect(ctx, look), Wait("write_suspected"))
-    stale = await record(ctx, look, decisions)
+    results = await record(ctx, look, decisions)
     proposals = await proposals_for(ctx, look, decisions)
-    results: dict[LinkKey, str] = dict.fromkeys(stale, "stale")
     await _refresh_plans(ctx, look, decisions, proposals)
     if state.mode is not Mode.SHADOW:
         creates = [it for it in proposals if it.wanted.operation == "create"]

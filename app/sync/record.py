@@ -21,28 +21,49 @@ from app.core.links import LinkId, Side
 from app.store import intents, ledger, running, work
 from app.store.ledger import Change, NewRow
 from app.store.pool import Connection
+from app.store.vanished import Gone
 from app.sync.context import Context
 from app.sync.look import Look
+from app.sync.vanished import admit
 
 
-async def record(ctx: Context, look: Look, decisions: Mapping[LinkKey, Decision]) -> set[LinkKey]:
+async def record(
+    ctx: Context, look: Look, decisions: Mapping[LinkKey, Decision]
+) -> dict[LinkKey, str]:
     """Write them all in one transaction under the connection's lock, each against the version
-    that the decision rests on and only while our claim stands. Answers the stale ones."""
+    that the decision rests on and only while our claim stands. Answers those that were not
+    written: ``stale``, or ``held`` where more mirrors vanish than the guard has room for."""
     writing = {key: it for key, it in decisions.items() if _changes(look, key, it)}
     if not writing:
-        return set()
-    stale = set()
+        return {}
+    vanished = [key for key, it in writing.items() if isinstance(it, Detach) and it.vanished]
     async with ctx.database.transaction() as conn:
+        if vanished:
+            mirrors = {look.running.site(look.rows[key].mirror) for key in vanished}
+            await running.lock_sites(conn, mirrors)
         state = await running.lock(conn, look.running.id)
         if state is None or state.revision != look.running.revision:
-            return set(writing)
+            return dict.fromkeys(writing, "stale")
         standing = await standing_claims(conn, look, ctx)
         moving = await _being_written(conn, look, writing)
+        words = {key: "stale" for key in writing if key in moving or standing.isdisjoint(key.twins)}
+        gone = {key: _gone(look, key) for key in vanished if key not in words}
+        withheld = await admit(conn, ctx, state, list(gone.values()), ctx.clock())
+        words |= {key: "held" for key, it in gone.items() if it.mirror in withheld}
         for key, decision in sorted(writing.items()):
-            claimed = not standing.isdisjoint(key.twins)
-            if key in moving or not claimed or not await _write(conn, ctx, look, key, decision):
-                stale.add(key)
-    return stale
+            if key not in words and not await _write(conn, ctx, look, key, decision):
+                words[key] = "stale"
+    return words
+
+
+def _gone(look: Look, key: LinkKey) -> Gone:
+    """The mirror of a managed row as it stood."""
+    row, types = look.rows[key], look.pair_types(key)
+    assert types is not None
+    assert row.mirror_id is not None
+    source, destination = look.ends(key, row.mirror)
+    mirror = (look.running.site(row.mirror), row.mirror_id)
+    return Gone(mirror, types.on(row.mirror).id, source, destination, key)
 
 
 async def _being_written(

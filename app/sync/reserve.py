@@ -19,10 +19,12 @@ from app.store.intents import Intent, Wanted
 from app.store.plans import Planned
 from app.store.pool import Connection
 from app.store.running import Running
+from app.store.vanished import Gone
 from app.sync.context import Context
 from app.sync.guarding import Ruling, judge
 from app.sync.look import Look
 from app.sync.record import standing_claims
+from app.sync.vanished import admit
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Proposal:
 
 @dataclass(slots=True)
 class Reserved:
-    """``granted`` may be sent. ``held`` waits in a plan; ``refused`` says why per key: ``stale``
+    """``granted`` may be sent. ``held`` waits for a person; ``refused`` says why per key: ``stale``
     and ``busy`` are looked at again at once, ``elsewhere`` after a while, ``mode`` and
     ``failed:flapping`` are not."""
 
@@ -54,18 +56,18 @@ class Reserved:
 async def reserve(ctx: Context, look: Look, proposals: Sequence[Proposal]) -> Reserved:
     """Open intents for what may go. One transaction, so all of it holds or none."""
     out = Reserved()
-    removing = any(it.wanted.operation == "remove" for it in proposals)
+    counting = {it.wanted.site for it in proposals if _removes(it) or _makes_anew(it)}
     async with ctx.database.transaction() as conn:
         now = ctx.clock()
-        if removing:
-            await running.lock_sites(conn, {it.wanted.site for it in proposals})
+        if counting:
+            await running.lock_sites(conn, counting)
         state = await running.lock(conn, look.running.id)
         stale = state is None or state.paused or state.revision != look.running.revision
         if state is None or stale or not ctx.permit.granted:
             out.refused = {it.key: "stale" for it in proposals}
             return out
         sound = await _sound(conn, ctx, look, state, proposals, out)
-        going = [it for it in sound if it.wanted.operation == "create"]
+        going = await _made(conn, ctx, state, sound, out, now)
         going += await _guarded(conn, ctx, state, sound, out, now)
         await _open(conn, ctx, state, going, out, now)
     return out
@@ -153,6 +155,38 @@ async def _managed_elsewhere(
     return held_up
 
 
+def _removes(it: Proposal) -> bool:
+    return it.wanted.operation == "remove"
+
+
+def _makes_anew(it: Proposal) -> bool:
+    """In place of a mirror that vanished by someone else's hand (row 5)."""
+    return it.wanted.operation == "create" and it.row is not None
+
+
+async def _made(
+    conn: Connection,
+    ctx: Context,
+    state: Running,
+    sound: Sequence[Proposal],
+    out: Reserved,
+    now: datetime,
+) -> list[Proposal]:
+    """The creates; those in place of vanished mirrors as far as the guard has room for these."""
+    gone = {it.key: _gone(it) for it in sound if _makes_anew(it)}
+    withheld = await admit(conn, ctx, state, list(gone.values()), now)
+    out.held |= {key for key, it in gone.items() if it.mirror in withheld}
+    return [it for it in sound if not _removes(it) and it.key not in out.held]
+
+
+def _gone(it: Proposal) -> Gone:
+    assert it.row is not None
+    assert it.row.mirror_id is not None
+    wanted = it.wanted
+    mirror = (wanted.site, it.row.mirror_id)
+    return Gone(mirror, wanted.type_id, wanted.source, wanted.destination, it.key)
+
+
 async def _guarded(
     conn: Connection,
     ctx: Context,
@@ -162,7 +196,7 @@ async def _guarded(
     now: datetime,
 ) -> list[Proposal]:
     """The removals that a person approved or the guard lets go; the rest is held."""
-    asked = [it for it in sound if it.wanted.operation == "remove"]
+    asked = [it for it in sound if _removes(it)]
     approved, removals = await _decided(conn, state, asked, out)
     if not removals:
         return approved

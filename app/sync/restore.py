@@ -142,7 +142,7 @@ async def _finish(ctx: Context) -> None:
             if not await held.finish(conn, plan_id):
                 continue
             plan = await held.lock(conn, plan_id)
-            if plan is not None and plan.left_over_of is not None:
+            if plan is not None and plan.of_guard:
                 await arm_when_decided(conn, connection_id, now)
             for left_over in await restores.left_over(conn, plan_id):
                 value = await held.value(conn, left_over)

@@ -43,6 +43,7 @@ async def delete_connection(
         released = await _release(conn, state, None, actor=actor, now=now, engine=engine)
         await conn.execute("DELETE FROM twins WHERE connection_id = $1", connection_id)
         await conn.execute("DELETE FROM twin_claims WHERE connection_id = $1", connection_id)
+        await conn.execute("DELETE FROM vanished_mirrors WHERE connection_id = $1", connection_id)
         await conn.execute(
             """UPDATE plans SET status = 'expired', decided_at = $2, decided_by = $3
                WHERE connection_id = $1

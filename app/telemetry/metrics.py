@@ -56,11 +56,24 @@ class Metrics:
             "mutations", "Writes to Jira by outcome", "connection", "operation", "status"
         )
         self.guard_held = self._counter("guard_held", "Removals held by the guard", "connection")
+        self.guard_tripped = self._gauge(
+            "guard_tripped", "1 while the guard holds every removal", "connection"
+        )
         self.guard_limit = self._gauge(
             "guard_limit", "Removals a window allows", "connection", "scope", "seconds"
         )
         self.guard_used = self._gauge(
-            "guard_used", "Removals a window has seen", "connection", "scope", "seconds"
+            "guard_used",
+            "Removals and vanished mirrors in a window",
+            "connection",
+            "scope",
+            "seconds",
+        )
+        self.mirrors_vanished = self._counter(
+            "mirrors_vanished",
+            "Mirrors of ours that somebody else removed, by what became of them",
+            "connection",
+            "outcome",
         )
         self.intents_unconfirmed = self._gauge(
             "intents_unconfirmed", "Writes whose outcome is not known yet"

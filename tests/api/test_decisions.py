@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from app.api.roles import V1
+from app.sync import incident_watch
 from tests.api.conftest import connection_body
 from tests.api.flow import AB, Flow
 
@@ -170,6 +171,24 @@ async def test_two_owners(flow: Flow) -> None:
     assert flow.mirrors == []
 
 
+async def test_the_second_owner_is_told(flow: Flow) -> None:
+    """Once, as somebody was of the plan; what is rejected waits for nobody."""
+    await two_owners(flow)
+    plan = await held_plan(flow)
+    await incident_watch.run_once(flow.ctx)
+    url, body = f"{V1}/plans/{plan['id']}", {"digest": plan["digest"]}
+    await flow.call("POST", f"{url}/approval", body)
+    for _ in range(2):
+        await incident_watch.run_once(flow.ctx)
+    told = await flow.db.fetch("SELECT key, title, paging FROM notifications ORDER BY id")
+    assert [it["key"] for it in told] == [f"plan_held:{plan['id']}", f"plan_second:{plan['id']}"]
+    assert told[1]["title"] == "[Twinlink] 2 changes of ab wait for a second owner"
+    assert not told[1]["paging"]
+    await flow.call("POST", f"{url}/rejection", body)
+    await incident_watch.run_once(flow.ctx)
+    assert await flow.db.fetchval("SELECT count(*) FROM notifications") == 2
+
+
 async def test_a_plan_that_one_approved_can_be_rejected_and_expires(flow: Flow) -> None:
     await two_owners(flow)
     plan = await held_plan(flow)
@@ -209,7 +228,9 @@ async def test_the_guard_is_armed_when_its_last_plan_is_decided(flow: Flow) -> N
     assert flow.mirrors == [], "outside the windows"
     guard = (await flow.call("GET", AB))["guard"]
     assert guard["state"] == "armed"
-    assert {window["used"] for window in guard["windows"] if window["scope"] != "site_hour"} == {0}
+    assert {
+        window["used"] for window in guard["windows"] if not window["scope"].endswith("site_hour")
+    } == {0}
 
 
 async def test_a_reset_arms_it_and_leaves_the_sealed_plan(flow: Flow) -> None:

@@ -102,9 +102,9 @@ TRIP: Detail = {
 def test_a_trip_in_words() -> None:
     assert sentences("guard_tripped", TRIP) == (
         "The guard tripped: the limit of an hour is used up. 10 removals went through, 50 are held."
-        " The first was at 2030-01-01T12:00:00Z, the last at 2030-01-01T12:03:00Z. Causes: webhook 10. Revision 3"
-        " is active since 2030-01-01T11:50:00Z. Written by twinlink/9. It began soon after"
-        " revision 3, active since 2030-01-01T11:50:00Z."
+        " The first was at 2030-01-01T12:00:00Z, the last at 2030-01-01T12:03:00Z."
+        " Causes: webhook 10. Revision 3 is active since 2030-01-01T11:50:00Z."
+        " Written by twinlink/9. It began soon after revision 3, active since 2030-01-01T11:50:00Z."
     )
 
 
@@ -164,3 +164,28 @@ def test_worse_and_resolved_are_told_although_opened_just_was() -> None:
     keys = {message(it, "opened", "").key, message(worse, "worse", "").key}
     keys.add(message(worse, "resolved", "").key)
     assert len(keys) == 3
+
+
+def test_what_vanished_names_the_plan_that_puts_it_back() -> None:
+    facts: Detail = {"vanished": 10, "withheld": 5, "restore_plan": 7, "first_removal": "x"}
+    assert "Plan 7 would put them back." in sentences("mirrors_vanished", facts)
+    found = calls("mirrors_vanished", facts, connection="ab")
+    assert [call.command for call in found] == [
+        "twinlink plan show 7",
+        "twinlink plan approve 7",
+        "twinlink plan list --status held",
+    ]
+
+
+def test_what_the_monitor_found_is_said_in_words() -> None:
+    detail: Detail = {"links": 3, "verdicts": "denied, unmanaged", "issue_keys": "A-1"}
+    assert sentences("unmanaged_removed", detail) == (
+        "Jira's changelog shows 3 removals by our account that nothing accounts for."
+        " Found: the audit says that it did not happen; the link was somebody else's."
+        " Every connection of the site is paused until a person resumes it."
+    )
+    assert sentences("removal_unclear", {"links": 1, "verdicts": "unclear"}) == (
+        "1 removals by our account are in the audit, but whose links they were cannot be told from"
+        " Jira's changelog. Found: nothing tells whose the link was. Nothing is paused; somebody"
+        " has to look."
+    )

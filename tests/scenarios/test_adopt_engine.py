@@ -69,6 +69,10 @@ async def test_a_world_that_another_product_mirrored(former: Former) -> None:
     }
     assert (duo.left.jira.fingerprint(), duo.right.jira.fingerprint()) == before, "nothing in Jira"
 
+    # One that stays: the last of a connection's links would be held.
+    duo.ann.link("P-1", "Relates", "P-2")
+    await duo.world.settle()
+    [kept] = duo.right.ours
     for person, origin in (
         (ann, right[0]),
         (bob, left[1]),
@@ -78,8 +82,8 @@ async def test_a_world_that_another_product_mirrored(former: Former) -> None:
     ):
         person.unlink(origin)
     await duo.world.settle()
-    assert set(duo.right.jira.links) == {people[1].id, both[1].id}
-    assert set(duo.left.jira.links) == set()
+    assert set(duo.right.jira.links) == {people[1].id, both[1].id, kept}
+    assert duo.left.jira.triples_of() == {("P-1", "Relates", "P-2")}
     removed = {it.link_id for it in duo.right.jira.mutations.select("removed", ACCOUNT)}
     assert removed == {right[1].id, symmetric[1].id}
 

@@ -1,64 +1,12 @@
 """What would leave none of a connection, and what would empty one issue, waits for a person."""
 
 from datetime import timedelta
-from typing import Any
 
 from app.core.config import Mode, OnIssueDeleted
-from app.sandbox import Link
 from app.store import connections, running
-from app.store import held as plans_held
-from app.store.running import Running
 from app.sync import held
-from tests.scenarios.conftest import Build, Duo
-from tests.support.engine import ACCOUNT
-
-
-def removals(duo: Duo) -> int:
-    return len(duo.right.jira.mutations.select("removed", ACCOUNT))
-
-
-async def chain(build: Build, links: int, **changes: Any) -> tuple[Duo, list[Link]]:
-    """So many managed links, no two of them at the same issue."""
-    duo = await build(issues=2 * links + 2, **changes)
-    made = [duo.ann.link(f"P-{2 * n + 1}", "Blocks", f"P-{2 * n + 2}") for n in range(links)]
-    await duo.world.settle()
-    assert len(duo.right.ours) == links
-    return duo, made
-
-
-async def hub(build: Build, links: int, beside: int = 3) -> tuple[Duo, list[Link]]:
-    """So many links at P-1, and some others elsewhere."""
-    duo = await build(issues=links + 1 + 2 * beside)
-    made = [duo.ann.link("P-1", "Blocks", f"P-{n + 2}") for n in range(links)]
-    for n in range(beside):
-        duo.ann.link(f"P-{links + 2 + 2 * n}", "Blocks", f"P-{links + 3 + 2 * n}")
-    await duo.world.settle()
-    assert len(duo.right.ours) == links + beside
-    return duo, made
-
-
-async def state_of(duo: Duo) -> Running:
-    async with duo.world.database.connection() as conn:
-        state = await running.load(conn, duo.connection)
-    assert state is not None
-    return state
-
-
-async def waits_for(duo: Duo) -> list[str]:
-    return [it["evidence"]["held_for"] for it in await duo.world.held() if it["result"] is None]
-
-
-async def decide(duo: Duo, what: str) -> None:
-    duo.world.clock.tick(60)
-    await held.run_once(duo.world.ctx)
-    for plan_id in {it["plan_id"] for it in await duo.world.held() if it["status"] == "held"}:
-        async with duo.world.database.connection() as conn:
-            digest = (await plans_held.value(conn, plan_id)).digest
-        call = held.approve if what == "approve" else held.reject
-        await call(duo.world.database, plan_id, digest, by="ann", note="", now=duo.world.now())
-    await duo.world.settle()
-    await held.run_once(duo.world.ctx)
-
+from tests.scenarios.conftest import Build
+from tests.scenarios.guarding import chain, decide, hub, removals, state_of, waits_for
 
 # -- would leave none
 

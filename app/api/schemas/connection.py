@@ -38,10 +38,13 @@ class GuardLimitsAnswer(Answer):
 
 
 class WindowAnswer(Answer):
-    scope: str
+    scope: str = Field(
+        description="`hour` and `day` are the connection's own; `left_site_hour` and"
+        " `right_site_hour` are shared by all connections of that site"
+    )
     seconds: int
     limit: int
-    used: int
+    used: int = Field(description="Removals, and mirrors that vanished by someone else's hand")
 
 
 class GuardAnswer(GuardLimitsAnswer):
