@@ -54,13 +54,6 @@ def _vanished(detail: Detail) -> Iterator[str]:
         yield f"Plan {detail['restore_plan']} would put them back."
 
 
-def _corrected(detail: Detail) -> Iterator[str]:
-    yield (
-        f"{detail.get('writes', 1)} writes that counted as failed had acted after all. The audit"
-        " says so in a further row of each; what follows from it is looked at again."
-    )
-
-
 def _between(detail: Detail) -> Iterator[str]:
     if "first_removal" in detail:
         last = detail.get("last_removal", "-")
@@ -157,7 +150,6 @@ def _plainly(detail: Detail) -> Iterator[str]:
 _SAY: Final[Mapping[str, Callable[[Detail], Iterator[str]]]] = {
     "guard_tripped": _guard,
     "mirrors_vanished": _vanished,
-    "outcome_corrected": _corrected,
     "write_unconfirmed": _unconfirmed,
     "outcome_corrected": _corrected,
     "audit_broken": _audit,

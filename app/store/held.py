@@ -262,19 +262,25 @@ async def skip(conn: Connection, connection_id: int, skipped: Mapping[LinkKey, s
 
 async def skip_lost(conn: Connection, plan_id: int) -> None:
     """Changes that no look will come to: their twins are unpaired, or nothing more is known of
-    them after all tries, or their pair has failed."""
+    them after all tries, or their pair has failed, or the link was forgotten while the plan
+    waited."""
     await conn.execute(
         """UPDATE plan_changes c SET result = CASE
                WHEN s.id IS NULL OR d.id IS NULL THEN 'skipped:unpaired'
+               WHEN l.id IS NULL THEN 'skipped:forgotten'
                ELSE 'skipped:' || coalesce(w.failure, w.waiting, 'unknown') END
            FROM plan_changes x
            LEFT JOIN twins s ON s.id = x.source_twin_id
            LEFT JOIN twins d ON d.id = x.destination_twin_id
            LEFT JOIN work w ON w.twin_id = x.source_twin_id
+           LEFT JOIN ledger l ON l.connection_id = s.connection_id AND l.state <> 'released'
+               AND l.left_type_id = x.left_type_id AND l.source_twin_id = x.source_twin_id
+               AND l.destination_twin_id = x.destination_twin_id
            WHERE c.plan_id = $1 AND x.plan_id = $1 AND c.result IS NULL
              AND (x.site_id, x.type_id, x.source_id, x.destination_id, x.operation)
                = (c.site_id, c.type_id, c.source_id, c.destination_id, c.operation)
              AND (s.id IS NULL OR d.id IS NULL OR w.failure IS NOT NULL
+                  OR (l.id IS NULL AND w.generation = w.done)
                   OR (w.waiting IS NOT NULL AND w.generation = w.done))""",
         plan_id,
     )

@@ -280,6 +280,10 @@ async def _open(
     for intent in opened:
         out.granted.append((intent, by_link.pop(intent.wanted.physical)))
     out.refused.update({it.key: "busy" for it in by_link.values()})
+    # What the guard lets go now waits in no plan any more: it was held under another mode.
+    let_go = [intent.wanted.key for intent in opened if intent.wanted.guarded]
+    if let_go:
+        await plans.drop(conn, state.id, let_go)
     if opened:
         entries = [entry(state, intent, "intended", proposal) for intent, proposal in out.granted]
         await audit.append(conn, state.id, state.name, entries, engine=ctx.engine, now=now)

@@ -6,7 +6,15 @@ from app.core.config import Mode, OnIssueDeleted
 from app.store import connections, running
 from app.sync import held
 from tests.scenarios.conftest import Build
-from tests.scenarios.guarding import chain, decide, hub, removals, state_of, waits_for
+from tests.scenarios.guarding import (
+    chain,
+    decide,
+    hub,
+    planned,
+    removals,
+    state_of,
+    waits_for,
+)
 
 # -- would leave none
 
@@ -186,3 +194,31 @@ async def test_in_review_each_waits_for_its_own_reason(build: Build) -> None:
     await duo.world.settle()
     assert await waits_for(duo) == ["review"] * 3
     assert (await state_of(duo)).guard_tripped_at is None
+
+
+async def test_what_goes_under_another_mode_waits_in_no_plan(build: Build) -> None:
+    duo, made = await chain(build, 3, mode=Mode.REVIEW)
+    duo.ann.unlink(made[0])
+    await duo.world.settle()
+    async with duo.world.database.transaction() as conn:
+        await running.lock(conn, duo.connection)
+        await connections.set_mode(conn, duo.connection, Mode.LIVE)
+    await duo.world.resync()
+    await duo.world.settle()
+    assert removals(duo) == 1
+    assert await duo.world.held() == []
+
+
+async def test_a_plan_ends_although_its_link_was_forgotten_meanwhile(build: Build) -> None:
+    """Somebody removed the mirror as well, and approved the plan after that."""
+    duo, made = await chain(build, 3, mode=Mode.REVIEW)
+    duo.ann.unlink(made[0])
+    await duo.world.settle()
+    await planned(duo)
+    [waiting] = await duo.world.held()
+    duo.bob.unlink(waiting["link_id"])
+    await duo.world.settle()
+    assert len(await duo.world.states()) == 2
+    await decide(duo, "approve")
+    [over] = await duo.world.held()
+    assert (over["status"], over["result"]) == ("applied", "skipped:forgotten")

@@ -13,7 +13,8 @@ from hypothesis.stateful import initialize, invariant, rule
 from app.core.config import Direction, Mode, OnIssueDeleted, OnMirrorRemoved
 from app.sandbox import DeliveryFault, Fault, ManualClock
 from tests.simulation import oracle
-from tests.simulation.town import TWINNED, Join, Made, Town
+from tests.simulation.council import Council
+from tests.simulation.town import TWINNED, Join, Made
 from tests.support import mixed
 from tests.support.crash import die
 from tests.support.engine import ACCOUNT
@@ -38,7 +39,7 @@ REQUESTS = st.sampled_from([POST, POST, DELETE, READ, LOOKUP])
 THEN = st.sampled_from(["wait", "wait", "look", "settle"])
 
 
-class Machine(Town):
+class Machine(Council):
     """Every rule ends with what the engine does next (``then``): else people would be alone."""
 
     @initialize(
@@ -59,6 +60,7 @@ class Machine(Town):
         self.clock = ManualClock()
         self.world = self.lab.world(self.clock)
         self.joins = joins
+        self.resets = {}
         self.run(self._build(vanished, deleted, before))
         self.run(self._settle())
         for where, kind, ends in after:
@@ -149,6 +151,15 @@ class Machine(Town):
             self.run(self._unpair(connection, self.joins[at], number, back=what == "renew"))
         else:
             self.run(self._set(connection, None if what == "pause" else Mode(what)))
+        self.then(then)
+
+    @rule(
+        pick=PICK,
+        what=st.sampled_from(["approve", "approve", "reject", "reset", "restore", "roll_back"]),
+        then=THEN,
+    )
+    def someone_decides(self, pick: int, what: str, then: str) -> None:
+        self.run(self._decide(pick, what))
         self.then(then)
 
     # -- the network

@@ -4,6 +4,9 @@ At any moment: links that others made are exactly those that others left (by lin
 At rest: mirrors equal the origins in scope, and a second pass plans nothing.
 """
 
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
 from app.core.chain import verify
 from app.store import audit
 from tests.simulation.rest import resting
@@ -58,20 +61,38 @@ async def mirrors_equal_origins(world: World) -> None:
         rest.check()
 
 
-async def within_limits(world: World, limit: int) -> None:
-    """No hour holds more removals of a connection than its limit, and none went without a slot."""
+async def within_limits(world: World, limit: int, resets: Mapping[int, list[datetime]]) -> None:
+    """No hour since a reset holds more slots of a connection than its limit, and no removal went
+    without a slot or a person's approval."""
     reserved = await world.rows(
-        """SELECT connection_id, created_at FROM intents
+        """SELECT connection_id, created_at AS at, guarded FROM intents
            WHERE operation = 'remove' AND state <> 'failed'
-             AND connection_id = ANY($1::bigint[]) ORDER BY created_at"""
+             AND connection_id = ANY($1::bigint[])"""
     )
+    vanished = await world.rows(
+        """SELECT connection_id, counted_at AS at, true AS guarded FROM vanished_mirrors
+           WHERE counted_at IS NOT NULL AND connection_id = ANY($1::bigint[])"""
+    )
+    approved = {row["id"] for row in await world.rows(_APPROVED)}
     for connection in world.connections:
-        at = [it["created_at"] for it in reserved if it["connection_id"] == connection]
+        slots = [it for it in reserved + vanished if it["connection_id"] == connection]
+        at = sorted(it["at"] for it in slots if it["guarded"])
         for last in at:
-            assert sum(0 <= (last - it).total_seconds() < 3600 for it in at) <= limit
+            fresh = [it for it in resets.get(connection, []) if it <= last]
+            begin = max([last - timedelta(hours=1), *fresh])
+            assert sum(begin < it <= last for it in at) <= limit
+    unguarded = await world.rows(
+        """SELECT plan_id FROM intents WHERE operation = 'remove' AND NOT guarded
+           AND connection_id = ANY($1::bigint[])"""
+    )
+    assert {it["plan_id"] for it in unguarded} <= approved
     stations = world.stations.values()
     removed = sum(len(it.jira.mutations.select("removed", ACCOUNT)) for it in stations)
     assert removed <= len(reserved)
+
+
+_APPROVED = """SELECT id FROM plans WHERE connection_id = ANY($1::bigint[])
+    AND status IN ('applying', 'applied') AND decided_by = 'ann'"""
 
 
 async def picture(world: World) -> object:

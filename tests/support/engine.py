@@ -134,6 +134,21 @@ class World:
                 self.connections,
                 self.now(),
             )
+            await conn.execute(
+                """UPDATE restores SET failure = 'test over', failed_at = $2 WHERE sealed_at IS NULL
+                   AND plan_id IN (SELECT id FROM plans WHERE connection_id = ANY($1::bigint[]))""",
+                self.connections,
+                self.now(),
+            )
+            await conn.execute(
+                """UPDATE plans SET status = 'expired' WHERE connection_id = ANY($1::bigint[])
+                   AND status IN ('gathering', 'held', 'approved', 'applying')""",
+                self.connections,
+            )
+            await conn.execute(
+                "DELETE FROM vanished_mirrors WHERE connection_id = ANY($1::bigint[])",
+                self.connections,
+            )
 
     # -- building
 
