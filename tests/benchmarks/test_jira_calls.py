@@ -49,6 +49,8 @@ async def test_calls_for_links_one_at_a_time(bench: Bench, report: Report) -> No
         await bench.processes.worker()
         sites.listen(bench.api.url)
         await bench.operator.live(sites)
+        # It stays: the last link of a connection would be held, and cost less.
+        sites.link(0, ("Relates", 1, 2 * ALONE))
         await bench.calm()
         await bench.operator.settled(sites)
         whole = Meter(sites)
