@@ -3,9 +3,10 @@
 from datetime import timedelta
 
 from app.core.config import Mode, OnIssueDeleted
+from app.sandbox import Fault
 from app.store import connections, running
-from app.sync import held
-from tests.scenarios.conftest import Build
+from app.sync import held, reconcile
+from tests.scenarios.conftest import Build, Duo
 from tests.scenarios.guarding import (
     chain,
     decide,
@@ -15,6 +16,7 @@ from tests.scenarios.guarding import (
     state_of,
     waits_for,
 )
+from tests.support.engine import LEASE
 
 # -- would leave none
 
@@ -200,9 +202,7 @@ async def test_what_goes_under_another_mode_waits_in_no_plan(build: Build) -> No
     duo, made = await chain(build, 3, mode=Mode.REVIEW)
     duo.ann.unlink(made[0])
     await duo.world.settle()
-    async with duo.world.database.transaction() as conn:
-        await running.lock(conn, duo.connection)
-        await connections.set_mode(conn, duo.connection, Mode.LIVE)
+    await set_mode(duo, Mode.LIVE)
     await duo.world.resync()
     await duo.world.settle()
     assert removals(duo) == 1
@@ -222,3 +222,44 @@ async def test_a_plan_ends_although_its_link_was_forgotten_meanwhile(build: Buil
     await decide(duo, "approve")
     [over] = await duo.world.held()
     assert (over["status"], over["result"]) == ("applied", "skipped:forgotten")
+
+
+async def test_a_removal_that_is_under_way_leaves_its_link_to_nobody(build: Build) -> None:
+    """While one worker's DELETE is on its way, another asks for the last link."""
+    duo, made = await chain(build, 3)
+    duo.ann.unlink(made[0])
+    await duo.world.settle()
+    duo.ann.unlink(made[1])
+    await duo.world.deliver()
+
+    async def meanwhile() -> None:
+        duo.ann.unlink(made[2])
+        await duo.world.deliver()
+        await reconcile.run_once(duo.world.worker(), size=100, lease=LEASE)
+
+    race = Fault("before", "DELETE", "^/issueLink/", times=1, action=meanwhile)
+    duo.right.jira.faults.add(race)
+    await duo.world.settle()
+    assert race.hits == 1
+    assert removals(duo) == 2
+    assert await waits_for(duo) == ["guard_leaves_none"]
+
+
+async def test_what_waits_for_another_reason_is_no_link_that_is_left(build: Build) -> None:
+    duo, made = await hub(build, 5)
+    await set_mode(duo, Mode.REVIEW)
+    for link in made[:3]:
+        duo.ann.unlink(link)
+    await duo.world.settle()
+    await planned(duo)
+    await set_mode(duo, Mode.LIVE)
+    duo.ann.unlink(made[3])
+    await duo.world.settle()
+    assert removals(duo) == 0
+    assert await waits_for(duo) == ["review"] * 3 + ["issue_share"]
+
+
+async def set_mode(duo: Duo, mode: Mode) -> None:
+    async with duo.world.database.transaction() as conn:
+        await running.lock(conn, duo.connection)
+        await connections.set_mode(conn, duo.connection, mode)
