@@ -12,7 +12,12 @@ from app.store import sites
 
 router = api_router("sites")
 _PUT = problems(
-    "site_identity", "account_not_dedicated", "concurrent_change", "stale", "validation"
+    "site_identity",
+    "account_not_dedicated",
+    "concurrent_change",
+    "secret_key_wrong",
+    "stale",
+    "validation",
 )
 
 
@@ -57,7 +62,10 @@ async def delete_site(site: TheSite, services: Svc) -> None:
     await services.site_admin.delete(site)
 
 
-@router.post("/sites/{site}/check", responses=problems("site_unknown", "concurrent_change"))
+@router.post(
+    "/sites/{site}/check",
+    responses=problems("site_unknown", "concurrent_change", "secret_key_wrong"),
+)
 async def check_site(site: TheSite, services: Svc) -> SiteCheck:
     """Ask the site who it is and who we are to it; pin both the first time."""
     return SiteCheck.of(await services.site_admin.check(site, services.clock()))

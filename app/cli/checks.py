@@ -13,6 +13,8 @@ from app.settings import Settings
 from app.store.migrations.head import latest
 from app.store.pool import Connection
 from app.store.schema import revision
+from app.store.vault import Vault
+from app.sync.secrets import survey
 
 Status = Literal["ok", "warn", "fail"]
 
@@ -75,6 +77,8 @@ async def _database(settings: Settings) -> AsyncIterator[Check]:
         if schema.status == "ok":
             yield await _rights(conn)
             yield await _installation(conn, settings.installation)
+            if settings.secret_key:
+                yield await _sealed(conn, settings)
     finally:
         await conn.close()
 
@@ -132,6 +136,20 @@ async def _rights(conn: Connection) -> Check:
     rights = ", ".join(row["right_name"] for row in may)
     hint = "run as a role that does not own the schema; see TWINLINK_MIGRATE_DATABASE_URL"
     return Check("roles", "fail", f"the service's role has {rights} on the audit", hint)
+
+
+async def _sealed(conn: Connection, settings: Settings) -> Check:
+    """A key may be dropped only once nothing is sealed with it any more."""
+    vault = Vault([key.get_secret_value() for key in settings.secret_key])
+    found = await survey(conn, vault)
+    if found.unreadable:
+        names = ", ".join(f"{it.secret} of {it.site}" for it in found.unreadable)
+        hint = "add the key that is missing to TWINLINK_SECRET_KEY, or store those secrets again"
+        return Check("sealed secrets", "fail", f"no key opens the {names}", hint)
+    if found.former:
+        detail = f"{found.former} of {found.former + found.current} under a former key"
+        return Check("sealed secrets", "warn", detail, "run `twinlink secrets rotate`")
+    return Check("sealed secrets", "ok", f"{found.current} under the newest key")
 
 
 async def _installation(conn: Connection, named: str | None) -> Check:

@@ -36,7 +36,9 @@ def with_kept_secrets(settings: Settings) -> Settings:
     if settings.admin_token is None:
         made["admin_token"] = SecretStr(_kept(directory / ADMIN_TOKEN, secrets.token_urlsafe))
     if not settings.secret_key:
-        made["secret_key"] = (SecretStr(_kept(directory / SECRET_KEY, secrets.token_urlsafe)),)
+        # One key, or after a rotation a list, as the variable has it.
+        kept = _kept(directory / SECRET_KEY, secrets.token_urlsafe)
+        made["secret_key"] = tuple(SecretStr(key.strip()) for key in kept.split(","))
     if settings.installation is None:
         made["installation"] = _kept(directory / INSTALLATION, lambda: str(uuid4()))
     return settings.model_copy(update=made)

@@ -11,6 +11,7 @@ from app.cli import (
     plan,
     restores,
     resyncs,
+    secrets,
     site,
     token,
     twins,
@@ -74,6 +75,7 @@ _NOUNS = (
     audit,
     webhooks,
     token,
+    secrets,
 )
 
 for _command in (*_RUN, *_COMMANDS):

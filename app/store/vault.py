@@ -15,12 +15,13 @@ _PURPOSE = b"twinlink site credentials"
 
 class Vault:
     """Seals with ``keys[0]``. To rotate: put the new key first, keep the former one behind it
-    until every site has been stored again."""
+    until ``twinlink secrets rotate`` has sealed everything anew."""
 
     def __init__(self, keys: Sequence[str]) -> None:
         if not keys:
             raise PermanentError("secret_key_missing", "TWINLINK_SECRET_KEY is not set")
-        self._fernet = MultiFernet([Fernet(_derived(key)) for key in keys])
+        found = [Fernet(_derived(key)) for key in keys]
+        self._newest, self._fernet = found[0], MultiFernet(found)
 
     def seal(self, text: str) -> bytes:
         return self._fernet.encrypt(text.encode("utf-8"))
@@ -31,6 +32,14 @@ class Vault:
             return self._fernet.decrypt(sealed).decode("utf-8")
         except InvalidToken as error:
             raise PermanentError("secret_key_wrong", "sealed with another key") from error
+
+    def is_current(self, sealed: bytes) -> bool:
+        """Whether the first key alone opens it: then the others may go."""
+        try:
+            self._newest.decrypt(sealed)
+        except InvalidToken:
+            return False
+        return True
 
 
 def _derived(key: str) -> bytes:

@@ -1,10 +1,12 @@
 """Registering, changing and checking sites. The Jira behind a site is pinned once it answered."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from app.core.config import Problem
+from app.core.errors import PermanentError
 from app.jira.access import SiteAccess
 from app.jira.client import JiraClient
 from app.jira.network import check_base_url
@@ -13,7 +15,7 @@ from app.store.pool import Connection, Database
 from app.store.sites import Pins, SiteRow, SiteValues
 from app.store.vault import Vault
 from app.sync.refusals import Refused, invalid
-from app.sync.site_access import access, open_auth
+from app.sync.site_access import Auth, access, open_auth
 from app.sync.site_check import Finding, Probe, pin_findings, probe, standing_findings
 from app.sync.site_spec import SiteSpec, Wish, elsewhere, merged
 
@@ -77,6 +79,8 @@ class SiteAdmin:
 
     async def check(self, site: SiteRow, now: datetime) -> Checked:
         """Ask the site; pin what was not pinned yet, refresh its link types."""
+        if _opened(site, self.vault)[0] is None:
+            raise Refused("secret_key_wrong")
         seen = await self._probe(replace(access(site, self.vault), identity=None, account_id=None))
         findings = [*seen.findings, *pin_findings(site, seen)]
         if seen.complete and not any(f.severity == "error" for f in pin_findings(site, seen)):
@@ -116,8 +120,7 @@ class SiteAdmin:
     def _wish(self, spec: SiteSpec, known: SiteRow | None) -> Wish:
         words = check_base_url(spec.base_url, allow_private=self.allow_private)
         problems = [Problem("/base_url", _URL_WORDS.get(word, "cannot be used")) for word in words]
-        former = None if known is None else open_auth(known, self.vault)
-        former_secret = None if known is None else self.vault.open(known.webhook_secret_sealed)
+        former, former_secret = (None, None) if known is None else _opened(known, self.vault)
         auth = merged(spec.auth, former)
         secret = spec.webhook_secret or former_secret
         if auth is None:
@@ -127,9 +130,23 @@ class SiteAdmin:
             problems.append(Problem("/auth/token", "is required when the base URL changes"))
         if not secret:
             problems.append(Problem("/webhook_secret", "is required"))
+        if known is not None and not (auth and secret) and not (former and former_secret):
+            # What was left out is stored, and cannot be read: none of it is the caller's mistake.
+            raise Refused("secret_key_wrong")
         if problems or auth is None or not secret:
             raise invalid(*problems)
         return Wish(spec, auth, secret, former, former_secret, known)
+
+
+def _opened(site: SiteRow, vault: Vault) -> tuple[Auth | None, str | None]:
+    """Its credentials and its webhook secret; None for what no key of this process opens. Whoever
+    lost the key has to be able to store new ones."""
+    auth, secret = None, None
+    with suppress(PermanentError):
+        auth = open_auth(site, vault)
+    with suppress(PermanentError):
+        secret = vault.open(site.webhook_secret_sealed)
+    return auth, secret
 
 
 async def _refuse_foreign(

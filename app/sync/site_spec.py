@@ -90,6 +90,8 @@ class Wish:
         until = None if known is None else known.previous_secret_until
         if known is not None and self.secret != self.former_secret:
             previous, until = known.webhook_secret_sealed, now + FORMER_SECRET_VALID
+        if self.former_secret is None:
+            previous, until = None, None  # no key opens it: no delivery could be held to it
         return SiteValues(
             base_url=self.spec.base_url,
             web_url=self.spec.web_url,

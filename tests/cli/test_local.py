@@ -23,6 +23,13 @@ def test_the_first_boot_makes_secrets_and_later_ones_keep_them(tmp_path: Path) -
     Settings.model_validate(local.variables(first))
 
 
+def test_the_kept_key_may_become_a_list(tmp_path: Path) -> None:
+    """As a rotation needs it, read as the environment is."""
+    (tmp_path / local.SECRET_KEY).write_text(f"{'n' * 32}, {'f' * 32}\n")
+    kept = local.with_kept_secrets(Settings(data_dir=tmp_path)).secret_key
+    assert [key.get_secret_value() for key in kept] == ["n" * 32, "f" * 32]
+
+
 def test_what_the_environment_says_is_not_made(tmp_path: Path) -> None:
     settings = Settings(
         data_dir=tmp_path,

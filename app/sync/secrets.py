@@ -1,0 +1,87 @@
+"""Sealing every secret anew with the newest key, so that the former one can be dropped."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.core.errors import PermanentError
+from app.store import secrets
+from app.store.pool import Connection, Database
+from app.store.secrets import SealedSite
+from app.store.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A secret that no key of the list opens. It stays as it is: its key may be found again."""
+
+    site: str
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """``rotated`` were under a former key, ``current`` under the newest already, ``forgotten``
+    were replaced webhook secrets whose day was over."""
+
+    rotated: int
+    current: int
+    forgotten: int
+    unreadable: tuple[Unreadable, ...]
+
+    @property
+    def complete(self) -> bool:
+        """The newest key alone opens everything."""
+        return not self.unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    current: int
+    former: int
+    unreadable: tuple[Unreadable, ...]
+
+
+async def rotate(database: Database, vault: Vault, clock: Callable[[], datetime]) -> Rotation:
+    """A transaction per site: what an interrupted run did is done, and the next one goes on
+    from there. Running it again changes nothing."""
+    async with database.transaction() as conn:
+        forgotten = await secrets.forget_replaced(conn, clock())
+        ids = await secrets.site_ids(conn)
+    rotated, current, unreadable = 0, 0, list[Unreadable]()
+    for site_id in ids:
+        async with database.transaction() as conn:
+            site = await secrets.lock(conn, site_id)
+            if site is None:
+                continue
+            anew, lost = _anew(site, vault)
+            if anew:
+                await secrets.store(conn, site_id, anew)
+        rotated += len(anew)
+        current += len(site.sealed) - len(anew) - len(lost)
+        unreadable += lost
+    return Rotation(rotated, current, forgotten, tuple(unreadable))
+
+
+async def survey(conn: Connection, vault: Vault) -> Survey:
+    """The same count, and nothing is changed."""
+    current, former, unreadable = 0, 0, list[Unreadable]()
+    for site in await secrets.every(conn):
+        anew, lost = _anew(site, vault)
+        former += len(anew)
+        current += len(site.sealed) - len(anew) - len(lost)
+        unreadable += lost
+    return Survey(current, former, tuple(unreadable))
+
+
+def _anew(site: SealedSite, vault: Vault) -> tuple[dict[str, bytes], list[Unreadable]]:
+    """What has to be stored instead, and what no key opens."""
+    anew, lost = dict[str, bytes](), list[Unreadable]()
+    for column, sealed in site.sealed.items():
+        if vault.is_current(sealed):
+            continue
+        try:
+            anew[column] = vault.seal(vault.open(sealed))
+        except PermanentError:
+            lost.append(Unreadable(site.name, column.removesuffix("_sealed")))
+    return anew, lost
