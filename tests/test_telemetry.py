@@ -151,6 +151,40 @@ def test_exceptions_are_text_without_credentials(output: io.StringIO) -> None:
     assert theirs["event"] == f"failed for {MASK}"
 
 
+class Coded(Exception):
+    code = "database_unavailable"
+
+
+def test_exceptions_keep_their_place_and_lose_their_words(output: io.StringIO) -> None:
+    """What a library says of a bad value is that value: no pattern recognises a summary."""
+    canary = "Ann asked whether the offer of Bob still stands"
+    try:
+        try:
+            int(canary)
+        except ValueError as error:
+            raise Coded(canary) from error
+    except Coded:
+        structlog.get_logger("app.jira").exception("broke")
+        logging.getLogger("library").exception("broke")
+    for line in lines(output):
+        said = line["exception"]
+        assert canary not in said
+        assert "builtins.ValueError\nCaused:\n" in said
+        assert said.endswith("test_telemetry.Coded (code=database_unavailable)")
+        assert "test_exceptions_keep_their_place" in said
+
+
+def test_groups_of_exceptions_lose_their_words_too(output: io.StringIO) -> None:
+    try:
+        raise ExceptionGroup(SECRET, [ValueError(SECRET), OSError(2, SECRET)])
+    except ExceptionGroup:
+        structlog.get_logger("app").exception("broke")
+    [line] = lines(output)
+    assert SECRET not in line["exception"].replace("SECRET", "")
+    assert "FileNotFoundError (errno=2)" in line["exception"]
+    assert "1 of 2:" in line["exception"]
+
+
 def test_levels_and_quiet_libraries(output: io.StringIO) -> None:
     configure_logging("info", "json", stream=output)
     structlog.get_logger("app").debug("unheard")

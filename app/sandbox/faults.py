@@ -19,6 +19,7 @@ FaultKind = Literal[
     "drop_after",  # connection closed, the write is there
     "late_commit",  # no answer for ``seconds``; the write then happens unseen
     "html",  # 200 with a log-in or error page
+    "altered",  # the right answer after ``change``
     "truncated",  # the right answer, cut in half, with a matching Content-Length
     "huge",  # the right answer behind ``size`` bytes of white space
     "slow",  # the right answer after ``seconds``
@@ -53,7 +54,9 @@ class Fault:
     retry_after: int = 1
     reason: str | None = "jira-burst-based"
     size: int = 8_000_000
+    words: str = "upstream connect error"
     issues: frozenset[str] | None = None
+    change: Callable[[bytes], bytes] | None = None
     action: Callable[[], Awaitable[object] | object] | None = None
     hits: int = 0
 

@@ -18,12 +18,14 @@ def dressed(site: JiraSite, fault: Fault, reply: Reply) -> Reply:
     if fault.kind == "rate_limited":
         return _too_many(site, fault)
     if fault.kind in ("error_before", "error_after"):
-        broken = Reply(fault.status, b"upstream connect error", [(b"content-type", b"text/plain")])
+        broken = Reply(fault.status, fault.words.encode(), [(b"content-type", b"text/plain")])
         if fault.status == 503 and fault.headers != "none":
             broken.headers.append((b"retry-after", str(fault.retry_after).encode()))
         return broken
     if fault.kind == "html":
         return Reply(200, PAGE, [HTML])
+    if fault.kind == "altered" and fault.change is not None:
+        return Reply(reply.status, fault.change(reply.body), reply.headers)
     if fault.kind == "truncated":
         return Reply(reply.status, reply.body[: len(reply.body) // 2], reply.headers)
     if fault.kind == "huge":

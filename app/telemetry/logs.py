@@ -10,6 +10,7 @@ import orjson
 import structlog
 from structlog.typing import Processor
 
+from app.telemetry.exceptions import without_words
 from app.telemetry.redaction import redact
 
 LogFormat = Literal["json", "console"]
@@ -31,7 +32,7 @@ def configure_logging(level: str, format_: LogFormat, *, stream: TextIO | None =
         foreign_pre_chain=shared,
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.format_exc_info,  # as text, so that redaction sees it
+            structlog.processors.ExceptionRenderer(without_words),
             redact,
             _renderer(format_),
         ],

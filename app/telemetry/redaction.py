@@ -1,7 +1,8 @@
 """Metadata only, in logs too: neither credentials nor what people wrote, nor who they are.
 
-Two nets. A field whose name says that it holds such a thing loses its value, whatever it is. Every
-other text, exceptions included, is searched for what can be recognised by its form.
+Three nets. A field whose name says that it holds such a thing loses its value, whatever it is. Every
+other text is searched for what can be recognised by its form. Exceptions lose their messages
+(``exceptions``).
 """
 
 import itertools
