@@ -37,7 +37,7 @@ def server(ctx: Context, port: int) -> QuietServer:
             return JSONResponse({"status": "unavailable", "postgres": "away"}, 503)
         if not current:
             return JSONResponse({"status": "unavailable", "schema": "outdated"}, 503)
-        return JSONResponse({"status": "ok"})
+        return JSONResponse({"status": "ok", "writes": ctx.permit.refused_for or "ok"})
 
     async def metrics(_: Request) -> Response:
         return PlainTextResponse(ctx.metrics.render(), media_type="text/plain; version=0.0.4")

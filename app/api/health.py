@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 
 from app.api.context import Svc
 from app.core.errors import TransientError
+from app.store import installation
 from app.store.migrations.head import latest
 from app.store.schema import revision
 from app.wiring import Services
@@ -25,13 +26,18 @@ class Healthy(BaseModel):
     status: Literal["ok"] = "ok"
 
 
+Writes = Literal["ok", "paused", "read_only", "installation_mismatch", "unknown"]
+"""Whether workers with these settings may write to Jira, and if not, why."""
+
+
 class Ready(BaseModel):
-    """``degraded``: everything works, some of it later."""
+    """``degraded``: everything is taken in, some of it done later."""
 
     status: Literal["ok", "degraded", "unavailable"]
     postgres: Literal["ok", "unavailable"]
     database_schema: Literal["ok", "other", "unknown"]
     redis: Literal["ok", "unavailable", "none"]
+    writes: Writes
 
 
 @router.get("/healthz")
@@ -48,9 +54,17 @@ async def readyz(services: Svc, response: Response) -> Ready:
     postgres: Literal["ok", "unavailable"] = "unavailable" if schema == "unknown" else "ok"
     if schema != "ok":
         response.status_code = 503
-        return Ready(status="unavailable", postgres=postgres, database_schema=schema, redis=redis)
-    status: Literal["ok", "degraded"] = "degraded" if redis == "unavailable" else "ok"
-    return Ready(status=status, postgres="ok", database_schema="ok", redis=redis)
+        return Ready(
+            status="unavailable",
+            postgres=postgres,
+            database_schema=schema,
+            redis=redis,
+            writes="unknown",
+        )
+    writes = await _writes(services)
+    degraded = redis == "unavailable" or writes in {"installation_mismatch", "unknown"}
+    status: Literal["ok", "degraded"] = "degraded" if degraded else "ok"
+    return Ready(status=status, postgres="ok", database_schema="ok", redis=redis, writes=writes)
 
 
 @router.get("/metrics", response_class=PlainTextResponse)
@@ -66,6 +80,20 @@ async def _schema(services: Services) -> Literal["ok", "other", "unknown"]:
     except (TransientError, TimeoutError):
         return "unknown"
     return "ok" if found == _expected() else "other"
+
+
+async def _writes(services: Services) -> Writes:
+    try:
+        async with asyncio.timeout(_SECONDS), services.database.connection() as conn:
+            stored = await installation.named(conn)
+            pause = await installation.state(conn)
+    except (TransientError, TimeoutError):
+        return "unknown"
+    if stored is not None and stored != services.settings.installation:
+        return "installation_mismatch"
+    if services.settings.read_only:
+        return "read_only"
+    return "ok" if pause.paused_at is None else "paused"
 
 
 async def _redis(services: Services) -> Literal["ok", "unavailable", "none"]:

@@ -9,7 +9,10 @@ import asyncpg
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from app.core.incidents import kind_of
 from app.settings import Settings
+from app.store.incidents import any_open
+from app.store.installation import state
 from app.store.migrations.head import latest
 from app.store.pool import Connection
 from app.store.schema import revision
@@ -22,6 +25,7 @@ _SKEW_SECONDS = 2.0
 """Leases and windows are told apart by more than this."""
 _CONNECT_SECONDS = 10
 _WORST_MINUTE = 60.0
+_DECIDED_BY_PEOPLE = ("database_went_back", "installation_mismatch", "site_identity_changed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,7 @@ async def _database(settings: Settings) -> AsyncIterator[Check]:
         if schema.status == "ok":
             yield await _rights(conn)
             yield await _installation(conn, settings.installation)
+            yield await _decisions(conn)
             if settings.secret_key:
                 yield await _sealed(conn, settings)
     finally:
@@ -136,6 +141,19 @@ async def _rights(conn: Connection) -> Check:
     rights = ", ".join(row["right_name"] for row in may)
     hint = "run as a role that does not own the schema; see TWINLINK_MIGRATE_DATABASE_URL"
     return Check("roles", "fail", f"the service's role has {rights} on the audit", hint)
+
+
+async def _decisions(conn: Connection) -> Check:
+    """What stands still until a person has looked: nobody's own doing, so it has to be said."""
+    kinds = [kind for kind in _DECIDED_BY_PEOPLE if await any_open(conn, kind)]
+    if kinds:
+        hint = "twinlink incident list; then resolve it, and twinlink resume --all if it is paused"
+        return Check("decisions", "fail", ", ".join(kind_of(kind).title for kind in kinds), hint)
+    pause = await state(conn)
+    if pause.paused_at is not None:
+        detail = f"everything is paused, by {pause.paused_by}"
+        return Check("decisions", "warn", detail, "twinlink resume --all")
+    return Check("decisions", "ok", "none is waited for")
 
 
 async def _sealed(conn: Connection, settings: Settings) -> Check:

@@ -9,6 +9,7 @@ from app.cli.options import AnyConnection, Json
 from app.cli.service import Service, service
 
 _QUIET = ("backlog", "in_flight", "delayed", "resyncs")
+_INCIDENTS = 20
 _COLUMNS: output.Columns = (
     ("NAME", "name"),
     ("MODE", "mode"),
@@ -37,10 +38,14 @@ def status(
     api = service(ctx)
     found = api.every("connections") if name is None else [api.get(f"connections/{name}")]
     rows = [_row(api, connection) for connection in found]
+    asked = {"state": "open", "connection": name}
+    incidents = api.listing("incidents", asked, limit=_INCIDENTS)["items"]
     if json:
-        output.document({"items": rows})
-    else:
-        output.table(_COLUMNS, rows, empty="no connections yet: twinlink connection put --help")
+        output.document({"items": rows, "incidents": incidents})
+        return
+    output.table(_COLUMNS, rows, empty="no connections yet: twinlink connection put --help")
+    for it in incidents:
+        output.note(f"incident {it['id']}, {it['impact']}: {it['title']} ({it['state']})")
 
 
 def _row(api: Service, connection: dict[str, Any]) -> dict[str, Any]:

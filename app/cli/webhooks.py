@@ -109,14 +109,22 @@ def _on_site(name: str, act: Act[T]) -> T:
 
 
 async def _with_client(name: str, act: Act[T]) -> T:
-    from app.store.sites import by_name  # noqa: PLC0415 - slow, and other nouns speak REST
+    from app.store import installation  # noqa: PLC0415 - slow, and other nouns speak REST
+    from app.store.sites import by_name  # noqa: PLC0415
     from app.wiring import open_services  # noqa: PLC0415
 
-    async with open_services(client_settings()) as services:
+    settings = client_settings()
+    async with open_services(settings) as services:
         async with services.database.connection() as conn:
             row = await by_name(conn, name)
+            owner = await installation.named(conn)
         if row is None:
             raise CommandError(f"there is no site {name}")
+        if owner is not None and owner != settings.installation:
+            raise CommandError(
+                f"the database belongs to the installation {owner}",
+                details=["a copy of it must not change what its Jira sends, nor to whom"],
+            )
         return await act(services, row, await services.sites.client(row.id))
 
 

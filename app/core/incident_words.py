@@ -96,7 +96,8 @@ def _silent(detail: Detail) -> Iterator[str]:
 
 def _went_back(detail: Detail) -> Iterator[str]:
     yield (
-        f"The database is another one than before ({detail.get('sign', '-')})."
+        f"The database is another one than before ({detail.get('sign', '-')}). Everything is paused"
+        " until somebody resumes it (twinlink resume --all)."
         f" {detail.get('connections', 0)} live connections hold every removal; none goes live until"
         " somebody acknowledges this by resolving it."
     )

@@ -10,15 +10,17 @@ from app.store.pool import Connection
 @dataclass(frozen=True, slots=True)
 class Identity:
     """``system`` is set when a cluster is made, ``timeline`` moves on when a backup is restored
-    to a point in time or a replica is promoted. None: nobody told us. ``beat`` counts looks."""
+    to a point in time or a replica is promoted; ``place`` is another wherever a dump was loaded.
+    None: nobody told us. ``beat`` counts looks."""
 
     system: str | None
     timeline: str | None
     beat: int = 0
+    place: str | None = None
 
     def differs(self, now: "Identity") -> str | None:
         """What of it is another now; the unknown is no difference."""
-        for name in ("system", "timeline"):
+        for name in ("system", "timeline", "place"):
             known, seen = getattr(self, name), getattr(now, name)
             if known is not None and seen is not None and known != seen:
                 return name
@@ -31,6 +33,12 @@ async def seen(conn: Connection) -> Identity:
         await _ask(conn, "SELECT system_identifier::text FROM pg_control_system()"),
         # Of the log that is written now: the control file knows a promotion only later.
         await _ask(conn, "SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8)"),
+        # Neither pg_upgrade nor VACUUM FULL changes these; loading a dump does.
+        place=await _ask(
+            conn,
+            """SELECT oid || '/' || 'audit'::regclass::oid FROM pg_database
+               WHERE datname = current_database()""",
+        ),
     )
 
 
@@ -44,18 +52,20 @@ async def _ask(conn: Connection, query: str) -> str | None:
 
 
 async def stored(conn: Connection) -> Identity:
-    row = await conn.fetchrow("SELECT system_identifier, timeline, beat FROM installation")
+    row = await conn.fetchrow("SELECT system_identifier, timeline, beat, place FROM installation")
     assert row is not None
-    return Identity(row["system_identifier"], row["timeline"], row["beat"])
+    return Identity(row["system_identifier"], row["timeline"], row["beat"], row["place"])
 
 
 async def store(conn: Connection, it: Identity) -> int:
     """Remember this one, keep what it does not know; answers the next beat."""
     beat: int = await conn.fetchval(
         """UPDATE installation SET system_identifier = coalesce($1, system_identifier),
-               timeline = coalesce($2, timeline), beat = beat + 1 RETURNING beat""",
+               timeline = coalesce($2, timeline), place = coalesce($3, place), beat = beat + 1
+           RETURNING beat""",
         it.system,
         it.timeline,
+        it.place,
     )
     return beat
 

@@ -3,12 +3,13 @@
 A copy of production's database in a test environment must not touch production's Jira: a process
 that is told to be another installation than the database's, or none where the database has a
 name, writes nothing. And a database that was restored, or lost what a failed primary had, may know
-less than Jira shows: its live connections hold every removal until a person has looked.
+less than Jira shows: everything is paused until a person resumes it, and even then no connection is
+live, so that every removal is held until that incident is resolved.
 """
 
 import structlog
 
-from app.store import connections, database_identity, guard_facts, installation
+from app.store import connections, database_identity, guard_facts, installation, pauses
 from app.store.database_identity import Identity
 from app.store.pool import Connection
 from app.sync.context import Context
@@ -18,6 +19,7 @@ _LOG = structlog.get_logger(__name__)
 
 UNCHECKED = "unchecked"
 MISMATCH = "installation_mismatch"
+WENT_BACK = "database_went_back"
 
 
 class InstallationWatch:
@@ -84,12 +86,15 @@ class InstallationWatch:
         return stored.differs(here) or ("beat" if stored.beat < self._beat else None)
 
     async def _hold(self, conn: Connection, sign: str) -> None:
+        now = self._ctx.clock()
         names = await database_identity.hold_removals(conn)
-        _LOG.error("database_went_back", sign=sign, connections=names)
+        await installation.pause(conn, by=WENT_BACK, now=now)
+        await pauses.begin_all(conn, now)
+        _LOG.error(WENT_BACK, sign=sign, connections=names, hint="twinlink resume --all")
         await open_or_note(
             conn,
-            "database_went_back",
-            now=self._ctx.clock(),
+            WENT_BACK,
+            now=now,
             detail={"sign": sign, "connections": len(names)},
             impact="major",
         )

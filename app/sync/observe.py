@@ -142,7 +142,8 @@ async def _know_foreign(ctx: Context, look: Look) -> None:
 
 
 async def prove(ctx: Context, look: Look, asked: Mapping[LinkKey, frozenset[Side]]) -> None:
-    """Gather what a proof of absence needs for the named sides: see design section 4.
+    """Gather what a proof of absence needs for the named sides: see design section 4. Raises
+    ``PermanentError`` where another Jira, or another account, answers than was pinned.
 
     Errors of single steps leave their part missing, so that the judgement is *unknown*; an
     error of the bulk read is raised, since it concerns the whole look.
@@ -165,7 +166,11 @@ async def prove(ctx: Context, look: Look, asked: Mapping[LinkKey, frozenset[Side
 async def _is_assured(client: JiraClient) -> bool:
     try:
         await client.assure()
-    except (PermanentError, TransientError):
+    except PermanentError as error:
+        if error.code in {"identity_changed", "account_changed"}:
+            raise  # nothing that this site says is about ours
+        return False
+    except TransientError:
         return False
     return True
 

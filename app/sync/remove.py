@@ -34,7 +34,8 @@ async def remove_all(
     ctx: Context, look: Look, proposals: Sequence[Proposal], results: dict[LinkKey, str]
 ) -> None:
     """Remove what may be removed; *results* gets ``removed``, ``held``, ``kept``, ``moved``,
-    ``open``, ``failed:<code>``, ``retry:<code>``, or why a removal was not granted."""
+    ``open``, ``failed:<code>``, ``retry:<code>``, ``site:<code>``, or why a removal was not
+    granted."""
     proven = await _authored(ctx, look, proposals, results)
     ours = [it for it in proven if not await _moved_to_heir(ctx, look, it, results)]
     for start in range(0, len(ours), BATCH):
@@ -247,6 +248,9 @@ def _kind(look: Look, proposal: Proposal) -> LinkType:
 async def remove_one(ctx: Context, intent: Intent, kind: LinkType) -> tuple[Outcome | None, str]:
     """Read the link once more, then delete it. No outcome where nobody knows what happened."""
     client = await ctx.sites.client(intent.wanted.site)
+    refused = await _not_assured(client, intent)
+    if refused is not None:
+        return refused
     try:
         seen = await _re_read(client, intent)
     except (TransientError, PermanentError) as error:
@@ -264,6 +268,18 @@ async def remove_one(ctx: Context, intent: Intent, kind: LinkType) -> tuple[Outc
         return Outcome(intent, "failed", error.code), f"failed:{error.code}"
     except (OutcomeUnknown, TransientError):
         return None, "open"
+
+
+async def _not_assured(client: JiraClient, intent: Intent) -> tuple[Outcome, str] | None:
+    """What was proven is that the origin is gone, on the other site. A copy of this one behind its
+    address would show the very same link, so this one has to be the pinned one as well."""
+    try:
+        await client.assure()
+    except PermanentError as error:
+        return Outcome(intent, "failed", error.code, final=False), f"site:{error.code}"
+    except TransientError as error:
+        return Outcome(intent, "failed", error.code, final=False), f"retry:{error.code}"
+    return None
 
 
 def shows(intent: Intent, seen: Link, kind: LinkType) -> bool:

@@ -17,6 +17,7 @@ from app.sync.look import Look
 TRIES = (1.0, 5.0, 25.0)
 # Somebody else moved first, or is writing this link right now.
 SOON = 0.3
+SITE_AGAIN = 60.0
 
 
 def back_off(claimed: Claimed, now: datetime) -> float:
@@ -54,7 +55,9 @@ async def settlements(
     for it in ended.values():
         if it.again is not None:
             # Something of the pair is tried again; what has failed shows when that is over.
-            it.failure = it.waiting = None
+            it.failure = None
+            if not (it.waiting or "").startswith("site:"):
+                it.waiting = None
     return list(ended.values())
 
 
@@ -64,13 +67,16 @@ def _tally(tally: Tally, word: str) -> None:
 
 
 def _apply_word(it: Settlement, word: str, now: datetime) -> None:
-    """A failure shows; a retry comes back with back-off; a race comes back at once."""
+    """A failure shows; a retry comes back with back-off; a race comes back at once. A site that is
+    not the one that was pinned is said, and asked again in a minute."""
     kind, _, code = word.partition(":")
     if kind == "failed":
         it.failure = code
     elif kind == "retry":
         it.again = max(it.again or 0.0, back_off(it.claimed, now))
         it.count_try = False
+    elif kind == "site":
+        it.again, it.waiting, it.count_try = SITE_AGAIN, word, False
     elif word in _SOON:
         it.again = max(it.again or 0.0, SOON)
     elif word == "elsewhere":

@@ -43,7 +43,25 @@ async def test_redis_away_only_degrades(settings: Settings, own_valkey: ValkeySe
             "postgres": "ok",
             "database_schema": "ok",
             "redis": "unavailable",
+            "writes": "ok",
         }
+
+
+async def test_it_says_whether_anything_may_be_written(
+    settings: Settings, db: asyncpg.Pool
+) -> None:
+    async with running(settings) as api:
+        client = api.client()
+        assert (await client.get("/readyz")).json()["writes"] == "ok"
+        await client.post("/api/v1/pause")
+        assert (await client.get("/readyz")).json()["writes"] == "paused"
+        await client.post("/api/v1/resume")
+        await db.execute("UPDATE installation SET id = 'production'")
+        ready = (await client.get("/readyz")).json()
+        assert (ready["writes"], ready["status"]) == ("installation_mismatch", "degraded")
+    named = {"installation": "production", "read_only": True}
+    async with running(settings.model_copy(update=named)) as api:
+        assert (await api.client().get("/readyz")).json()["writes"] == "read_only"
 
 
 async def test_postgres_away_is_not_ready(api: Api, client: httpx.AsyncClient) -> None:

@@ -129,8 +129,20 @@ def test_what_others_wrote_does_not_steer_the_terminal(line: Line, service: Fake
 
 def test_status_says_quiet_only_when_it_is(line: Line, service: FakeService) -> None:
     service.answers["GET /connections"] = listed(CONNECTION)
+    service.answers["GET /incidents"] = listed()
     service.answers["GET /connections/main/status"] = (200, STATUS)
     assert line.json("status")["items"][0]["quiet"] is True
     service.answers["GET /connections/main/status"] = (200, STATUS | {"delayed": 1})
     assert line.json("status")["items"][0]["quiet"] is False
     assert "armed" in line("status").stdout
+
+
+def test_status_says_what_is_wrong(line: Line, service: FakeService) -> None:
+    """Whoever looks whether it is behind has to see that it stands still on purpose."""
+    wrong = {"id": "3", "impact": "major", "state": "investigating", "title": "It went back"}
+    service.answers["GET /connections"] = listed(CONNECTION)
+    service.answers["GET /connections/main/status"] = (200, STATUS)
+    service.answers["GET /incidents"] = listed(wrong)
+    assert "incident 3, major: It went back (investigating)" in line("status").stderr
+    assert line.json("status")["incidents"] == [wrong]
+    assert service.asked[-1].url.params["state"] == "open"

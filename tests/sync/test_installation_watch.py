@@ -155,6 +155,7 @@ async def test_an_unchanged_database_is_no_news(fields: FieldWorld) -> None:
 
 
 CHANGES = {
+    "place": "place = '1/2'",
     "system": "system_identifier = '1'",
     "timeline": "timeline = '00000009'",
     "beat": "beat = 0",
@@ -172,8 +173,10 @@ async def test_a_database_that_went_back(fields: FieldWorld, sign: str) -> None:
     it = watch(fields)
     assert await it.run_once()
     await world.execute(f"UPDATE installation SET {CHANGES[sign]}")  # noqa: S608
-    assert await it.run_once(), "it may write, but removes nothing by itself"
+    assert await it.run_once(), "the process may write, once somebody has looked"
     assert await modes(fields) == ["review", "shadow", "create_only"], "no mode is raised"
+    pause = await world.rows("SELECT paused_by FROM installation WHERE $1::bigint[] IS NOT NULL")
+    assert pause == [{"paused_by": "database_went_back"}]
     [incident] = await found(fields)
     assert incident["kind"] == "database_went_back"
     assert incident["facts"] == {"sign": sign, "connections": 1}
