@@ -11,7 +11,7 @@ from app.jira.calls import Call
 from app.jira.changelog import CLOUD_SHAPE
 from app.jira.errors import unexpected
 from app.jira.flavour import CHUNK, Batch, date_of, issues_of
-from app.jira.payloads import Wanted
+from app.jira.payloads import Wanted, account_id
 from app.jira.singles import single, stated_base_url, visible
 from app.jira.transport import Transport
 
@@ -111,8 +111,7 @@ class Cloud:
             token = following
 
     def account(self, myself: JsonObject) -> AccountId | None:
-        value = myself.get("accountId")
-        return AccountId(value) if isinstance(value, str) and value else None
+        return account_id(myself.get("accountId"))
 
 
 def _failed(page: JsonObject) -> frozenset[str]:

@@ -9,7 +9,7 @@ from app.jira.calls import Call
 from app.jira.changelog import DATA_CENTER_SHAPE
 from app.jira.errors import unexpected
 from app.jira.flavour import CHUNK, Batch, date_of, issues_of
-from app.jira.payloads import Wanted
+from app.jira.payloads import Wanted, account_id
 from app.jira.singles import single, stated_base_url, visible
 from app.jira.transport import Transport
 
@@ -69,8 +69,7 @@ class DataCenter:
                 return
 
     def account(self, myself: JsonObject) -> AccountId | None:
-        value = myself.get("key")
-        return AccountId(value) if isinstance(value, str) and value else None
+        return account_id(myself.get("key"))
 
     async def _named(
         self, clause: str, names: Sequence[str], wanted: Wanted, *, bulk: bool

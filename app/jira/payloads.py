@@ -13,7 +13,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.core.evidence import IssueView
-from app.core.links import IssueId, IssueKey, IssueRef, Link, LinkId, LinkType, ProjectKey, TypeId
+from app.core.links import (
+    AccountId,
+    IssueId,
+    IssueKey,
+    IssueRef,
+    Link,
+    LinkId,
+    LinkType,
+    ProjectKey,
+    TypeId,
+)
 from app.jira.answers import JsonObject
 from app.jira.changelog import Shape, parse_changelog
 from app.jira.malformed import MalformedError
@@ -21,6 +31,7 @@ from app.jira.malformed import MalformedError
 ISSUE_KEY = re.compile(r"[A-Z][A-Z0-9_]{0,254}-[0-9]{1,18}")
 PROJECT_KEY = re.compile(r"[A-Z][A-Z0-9_]{0,254}")
 _ID = re.compile(r"[0-9]{1,19}")
+_ACCOUNT = re.compile(r"\S{1,255}")
 _FIELD_LIMIT = 2048
 """Characters of a twin field. A key or an address is far shorter; longer text is not one."""
 _TIME_LIMIT = 64
@@ -85,6 +96,12 @@ def parse_link(raw: object) -> Link:
 def parse_link_types(raw: object) -> list[LinkType]:
     """The answer of ``GET issueLinkType``. Raises `MalformedError`."""
     return [_link_type(_object(entry)) for entry in _list(_object(raw).get("issueLinkTypes"))]
+
+
+def account_id(raw: object) -> AccountId | None:
+    """One word: whatever has white space in it is what people are called, not what they are
+    known by, and must not be kept for an id."""
+    return AccountId(raw) if isinstance(raw, str) and _ACCOUNT.fullmatch(raw) else None
 
 
 def _links(raw: object, own: IssueRef) -> tuple[Link, ...] | None:

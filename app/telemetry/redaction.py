@@ -1,7 +1,7 @@
 """Metadata only, in logs too: neither credentials nor what people wrote, nor who they are.
 
-Three nets. A field whose name says that it holds such a thing loses its value, whatever it is. Every
-other text is searched for what can be recognised by its form. Exceptions lose their messages
+Three nets. A field whose name says that it holds such a thing loses its value, whatever it is.
+Every other text is searched for what can be recognised by its form. Exceptions lose their messages
 (``exceptions``).
 """
 
