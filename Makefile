@@ -12,10 +12,10 @@ READY := $(VENV)/.ready
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo drill test soak check format bench openapi lock clean
+.PHONY: help setup demo drill test soak check format bench audit-deps openapi lock clean
 
 help: ## Say what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## Make .venv with exactly what the locks name
 
@@ -49,6 +49,12 @@ format: $(READY) ## Put the sources in the house's form
 
 bench: $(READY) ## Measure what the design promises
 	$(PY) -m pytest -m benchmark --timeout 900 -s $(ARGS)
+
+# Outside the locks, in an environment of its own: what audits them must not be among them. Needs
+# a vulnerability service (pypi.org or osv.dev), which not every network reaches.
+audit-deps: $(READY) ## Hold the locks against known vulnerabilities (needs the network; ARGS="-s osv")
+	$(BIN)/uv tool run pip-audit --disable-pip --require-hashes -r requirements/runtime.txt $(ARGS)
+	$(BIN)/uv tool run pip-audit --disable-pip --require-hashes -r requirements/dev.txt $(ARGS)
 
 openapi: $(READY) ## Write the API description anew
 	mkdir -p openapi

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from app import __version__
 from app.api import handlers, openapi
+from app.api.attempts import Attempts
 from app.api.bodies import Intake
 from app.api.heap import settle_heap
 from app.api.middleware import Surroundings
@@ -31,6 +32,7 @@ def create_app(settings: Settings, *, only_webhooks: bool = False, served: bool 
     app.state.settings = settings
     app.state.served = served
     app.state.intake = Intake()
+    app.state.attempts = Attempts()
     app.add_middleware(Surroundings)
     handlers.install(app)
     for router in (*ALWAYS, *WEBHOOKS, *(() if only_webhooks else API)):

@@ -1,10 +1,12 @@
 """Who calls: a bearer token, the role that it has, and the connections that it is confined to."""
 
 import hmac
+import math
 from dataclasses import dataclass
 
 from fastapi import Request
 
+from app.api.attempts import Attempts, source_of
 from app.api.problems import Problem
 from app.api.roles import Role, Rule
 from app.store import tokens
@@ -30,20 +32,43 @@ class Caller:
 
 
 async def authenticate(request: Request, services: Services) -> Caller:
-    """Raises ``Problem`` 401. The administrator's token of the environment needs no database."""
+    """Raises ``Problem`` 401, or 429 after too many of them."""
     text = _bearer(request.headers.get("authorization"))
     if text is None:
         raise Problem("unauthenticated", headers={"WWW-Authenticate": _REALM})
+    attempts: Attempts = request.app.state.attempts
+    source, digest = source_of(request.scope.get("client")), tokens.digest(text)
+    wait = attempts.wait(source)
+    if wait and not tokens.is_unguessable(text) and not attempts.was_accepted(source, digest):
+        raise _too_many(services, wait)
+    caller = await _caller(text, services)
+    if caller is not None:
+        attempts.accepted(source, digest)
+        return caller
+    attempts.failed(source)
+    if wait:
+        raise _too_many(services, wait)
+    services.metrics.auth_failures.labels("refused").inc()
+    headers = {"WWW-Authenticate": f'{_REALM}, error="invalid_token"'}
+    raise Problem("unauthenticated", headers=headers)
+
+
+async def _caller(text: str, services: Services) -> Caller | None:
+    """The administrator's token of the environment needs no database."""
     admin = services.settings.admin_token
     if admin is not None and _equal(text, admin.get_secret_value()):
         return Caller(BOOTSTRAP, BOOTSTRAP, Role.ADMIN)
     async with services.database.connection() as conn:
         token = await tokens.authenticate(conn, text, services.clock())
     if token is None:
-        headers = {"WWW-Authenticate": f'{_REALM}, error="invalid_token"'}
-        raise Problem("unauthenticated", headers=headers)
+        return None
     confined = None if token.connections is None else tuple(token.connections)
     return Caller(str(token.id), token.owner, Role(token.role), confined)
+
+
+def _too_many(services: Services, wait: float) -> Problem:
+    services.metrics.auth_failures.labels("limited").inc()
+    return Problem("too_many_attempts", headers={"Retry-After": str(math.ceil(wait))})
 
 
 def authorize(caller: Caller, rule: Rule) -> None:

@@ -14,13 +14,13 @@ from app.telemetry import request_context
 
 _LOG = structlog.get_logger(__name__)
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-_HEADERS = {
+HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-_UNLESS_SET = {
+UNLESS_SET = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
@@ -67,6 +67,6 @@ def _request_id(scope: Scope) -> str:
 def _dress(message: Message, request_id: str) -> None:
     headers = MutableHeaders(scope=message)
     headers["X-Request-Id"] = request_id
-    headers.update(_HEADERS)
-    for name, value in _UNLESS_SET.items():
+    headers.update(HEADERS)
+    for name, value in UNLESS_SET.items():
         headers.setdefault(name, value)

@@ -85,7 +85,15 @@ _IDEMPOTENCY = {
 
 
 def _common(operation: dict[str, Any], method: str) -> list[str]:
-    codes = ["unauthenticated", "forbidden", "not_acceptable", "body_too_large"]
+    codes = [
+        "unauthenticated",
+        "too_many_attempts",
+        "forbidden",
+        "not_acceptable",
+        "body_too_large",
+        "headers_too_large",
+        "request_too_slow",
+    ]
     if operation["responses"].pop("422", None) is not None:
         codes.append("validation")
     if "requestBody" in operation:

@@ -71,10 +71,13 @@ def require_database(settings: Settings) -> None:
 def _serve(settings: Settings, bound: socket.socket, *, only_webhooks: bool) -> None:
     import uvicorn  # noqa: PLC0415 - slow, and no other command needs them
 
+    from app.api.protocol import BoundedProtocol  # noqa: PLC0415
     from app.main import create_app  # noqa: PLC0415
 
     config = uvicorn.Config(
         create_app(settings, only_webhooks=only_webhooks, served=True),
+        http=BoundedProtocol,
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,

@@ -2,6 +2,7 @@
 plain hash is enough, and nobody can read it back."""
 
 import hashlib
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from datetime import datetime, timedelta
 from app.store.pool import Connection, Row
 
 PREFIX = "twl_"
+_OURS = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}")
 # ``last_used_at`` is for people; a write per request would be for nobody.
 _USE_RECORDED_EVERY = timedelta(minutes=1)
 
@@ -33,6 +35,11 @@ _COLUMNS = "id, role, owner, connections, created_at, created_by, expires_at, la
 
 def new_text() -> str:
     return PREFIX + secrets.token_urlsafe(32)
+
+
+def is_unguessable(text: str) -> bool:
+    """Whether it has the form of a text of ours; then only who was given it can know it."""
+    return _OURS.fullmatch(text) is not None
 
 
 def digest(text: str) -> bytes:

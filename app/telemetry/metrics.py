@@ -24,6 +24,9 @@ class Metrics:
         self.deliveries = self._counter(
             "deliveries", "Webhook deliveries by answer", "site", "status"
         )
+        self.auth_failures = self._counter(
+            "auth_failures", "Calls with a token that is not valid, by answer", "status"
+        )
         self.ingest_seconds = Histogram(
             "twinlink_ingest_seconds",
             "From a delivery's arrival to its commit",
