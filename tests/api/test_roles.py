@@ -2,11 +2,13 @@
 
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 
+from app.api.attempts import Attempts
 from app.api.roles import RULES, V1, Role, rule_for
-from tests.api.conftest import Api
+from tests.api.conftest import Api, Jira
 
 # Written out a second time on purpose: a slip in the table must not pass unseen.
 ADMIN_ONLY = {
@@ -55,6 +57,60 @@ async def test_nobody_gets_anything(api: Api) -> None:
         assert answer.status_code == 401, f"{method} {path}"
         assert answer.headers["WWW-Authenticate"].startswith("Bearer")
         assert answer.json()["code"] == "unauthenticated"
+
+
+OPEN = {
+    ("GET", "/healthz"),
+    ("GET", "/readyz"),
+    ("GET", "/metrics"),
+    ("POST", "/webhooks/jira/{site}"),
+}
+
+
+def test_what_needs_no_token_is_named(api: Api) -> None:
+    """Probes and metrics say nothing of issues; a delivery is known by its signature."""
+    document = api.contract.document
+    found = {(m.upper(), p) for p, item in document["paths"].items() for m in item}
+    assert {it for it in found if not it[1].startswith(V1)} == OPEN
+    assert {(m, p.removeprefix(V1)) for m, p in found if p.startswith(V1)} == set(RULES)
+
+
+async def test_an_expired_or_revoked_token_gets_nothing(api: Api, db: asyncpg.Pool) -> None:
+    api.app.state.attempts = Patient()
+    for change in ("expires_at = now() - interval '1 second'", "revoked_at = now()"):
+        client = await api.token("admin")
+        assert (await client.get(f"{V1}/sites")).status_code == 200
+        await db.execute(f"UPDATE tokens SET {change}")  # noqa: S608
+        for method, path, _ in calls(api):
+            answer = await client.request(method, url(path))
+            assert answer.status_code == 401, f"{method} {path}"
+
+
+class Patient(Attempts):
+    """Counts nothing: what is asked here is who may, not how often."""
+
+    def failed(self, source: str) -> None:
+        return None
+
+
+@pytest.mark.parametrize("role", list(Role))
+async def test_a_confined_token_stays_inside(api: Api, connected: Jira, role: Role) -> None:
+    """It sees one connection, which is not there. What acts on everything is not for it, and
+    what belongs to another connection or to its sites is not there either."""
+    client = await api.token(role.value, connections=["elsewhere"])
+    for method, path, _ in calls(api):
+        rule = rule_for(method, path)
+        place = path.replace("{name}", "ab").replace("{site}", "left")
+        answer = await client.request(method, url(place), json={})
+        where = f"{role} {method} {path} {answer.status_code}"
+        if not role.includes(rule.role) or rule.everywhere:
+            assert answer.status_code == 403, where
+        elif method == "GET" and "{" not in path:
+            assert answer.status_code in {200, 422}, where
+            if answer.status_code == 200 and "json" in answer.headers["content-type"]:
+                assert answer.text in {'{"items":[],"next":null}', ""}, where
+        else:
+            assert answer.status_code in {404, 422}, where
 
 
 @pytest.mark.parametrize("role", list(Role))
