@@ -23,6 +23,21 @@ _CONNECTIONS = httpx.Limits(max_connections=50, max_keepalive_connections=20, ke
 """Idle connections go before the 5 s after which common servers close them: a write on a
 connection that the server closes at the same moment has an unknown outcome."""
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_INSIDE = tuple(
+    ipaddress.ip_network(text)
+    for text in (
+        "::/96",  # IPv4-compatible, long out of use
+        "::ffff:0:0:0/96",  # translated IPv4
+        "64:ff9b:1::/48",  # a network's own NAT64
+        "fec0::/10",  # site-local, out of use
+        "3fff::/20",  # documentation
+        "5f00::/16",  # segment routing
+        "192.0.0.0/24",  # protocols; Oracle's cloud answers metadata here
+        "192.88.99.0/24",  # relays of 6to4
+        "168.63.129.16/32",  # Azure's own services, seen by every machine there
+    )
+)
+"""What Python takes for global, and what is not a site's."""
 
 
 def check_base_url(url: str, *, allow_private: bool) -> list[str]:
@@ -33,7 +48,8 @@ def check_base_url(url: str, *, allow_private: bool) -> list[str]:
     try:
         parts = urlsplit(url)
         host, _port = parts.hostname, parts.port
-    except ValueError:
+        httpx.URL(url)  # what the client cannot take is found here, not at the first call
+    except (ValueError, httpx.InvalidURL):
         return ["not_a_url"]
     problems = []
     if parts.scheme not in ({"https", "http"} if allow_private else {"https"}):
@@ -64,7 +80,8 @@ def is_public(address: str) -> bool:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(str(inner))
-    return ip.is_global and not ip.is_multicast
+    inside = any(ip in network for network in _INSIDE if network.version == ip.version)
+    return ip.is_global and not ip.is_multicast and not inside
 
 
 def guarded_transport(
@@ -135,7 +152,8 @@ async def resolve(host: str, port: int) -> list[str]:
 
 def _named_private(host: str) -> bool:
     """A literal address that is not public, or a name that only makes sense inside."""
-    if host == "localhost" or host.endswith((".localhost", ".local", ".internal")):
+    name = host.rstrip(".")
+    if name == "localhost" or name.endswith((".localhost", ".local", ".internal")):
         return True
     try:
         ipaddress.ip_address(host)

@@ -8,7 +8,7 @@ import httpcore
 import httpx
 import pytest
 
-from app.core.errors import NotSent, PermanentError
+from app.core.errors import NotSent, PermanentError, TransientError
 from app.core.links import LinkId
 from app.jira.client import JiraClient
 from app.jira.network import check_base_url, guarded_transport, is_public
@@ -29,11 +29,14 @@ from tests.jira.conftest import access
         ("https://acme.atlassian.net/#x", ["query"]),
         ("https:///rest", ["not_a_url"]),
         ("https://[::1", ["not_a_url"]),
+        ("https://0177.0.0.1", ["not_a_url"]),
         ("https://acme.atlassian.net:99999", ["not_a_url"]),
         ("https://acme atlassian.net", ["not_a_url"]),
         ("https://localhost", ["private_address"]),
         ("https://LOCALHOST", ["private_address"]),
         ("https://jira.internal", ["private_address"]),
+        ("https://localhost.", ["private_address"]),
+        ("https://jira.local.", ["private_address"]),
         ("https://10.0.0.1", ["private_address"]),
         ("https://169.254.169.254", ["private_address"]),
         ("https://[::1]", ["private_address"]),
@@ -70,6 +73,20 @@ def test_private_sites_may_be_allowed() -> None:
         "::ffff:10.0.0.1",
         "64:ff9b::7f00:1",
         "2002:7f00:1::",
+        "2002:a9fe:a9fe::",
+        "::127.0.0.1",
+        "::ffff:0:127.0.0.1",
+        "64:ff9b::a9fe:a9fe",
+        "64:ff9b:1::7f00:1",
+        "fec0::1",
+        "fd00:ec2::254",
+        "2001:0:7f00:1::1",
+        "3fff::1",
+        "168.63.129.16",
+        "192.0.0.192",
+        "100.100.100.200",
+        "198.18.0.1",
+        "240.0.0.1",
         "not an address",
     ],
 )
@@ -90,6 +107,30 @@ async def test_a_name_that_leads_inside_is_refused_at_the_connection(site: JiraS
             await client.delete_link(LinkId("1"))
         await client.aclose()
     assert caught.value.code == "address_refused"
+
+
+@pytest.mark.parametrize("host", ["127.1", "2130706433", "0x7f.1", "0177.1", "0", "[::]"])
+async def test_other_spellings_of_an_address_are_refused_at_the_connection(host: str) -> None:
+    """The resolver reads them as an address; no list of spellings has to."""
+    async with httpx.AsyncClient(transport=guarded_transport(), trust_env=False) as client:
+        with pytest.raises(PermanentError, match="address_refused"):
+            await client.get(f"https://{host}/")
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_no_redirect_is_followed(site: JiraSite, status: int) -> None:
+    """Not even to the same host: it could carry the credentials elsewhere."""
+    asked: list[str] = []
+
+    def moved(request: httpx.Request) -> httpx.Response:
+        asked.append(str(request.url))
+        return httpx.Response(status, headers={"location": "http://169.254.169.254/latest"})
+
+    client = JiraClient(access(site), http=httpx.MockTransport(moved))
+    with pytest.raises((PermanentError, TransientError)):
+        await client.myself()
+    await client.aclose()
+    assert len(asked) == 1
 
 
 def answering(*addresses: str) -> Any:
