@@ -30,7 +30,7 @@ RIGHTS = {
             "ledger", "link_types", "monitor_deliveries", "monitor_issues", "monitor_sites",
             "notification_keys", "notification_sends", "notification_targets", "notifications",
             "plan_changes", "plans", "poll_marks", "resync_pairs", "resyncs", "revision_changes",
-            "sites", "tokens", "twin_claims", "twins", "work",
+            "sites", "tokens", "twin_claims", "twins", "vanished_mirrors", "work",
         ),
         "SIUD",
     ),
