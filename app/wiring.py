@@ -16,6 +16,8 @@ from app.jira.answers import CallRecord
 from app.jira.budget import Budget
 from app.jira.budget_local import LocalBudget
 from app.jira.budget_shared import SharedBudget
+from app.jira.circuit import Circuit, LocalCircuit
+from app.jira.circuit_shared import SharedCircuit
 from app.jira.client import JiraClient
 from app.settings import Settings
 from app.store import sites as stored_sites
@@ -66,12 +68,19 @@ class Services:
     clock: Clock
     engine: str
     permit: Permit = field(default_factory=Permit)
+    circuit: Circuit = field(default_factory=LocalCircuit)
 
     @property
     def context(self) -> Context:
         """What the use cases of the workers take."""
         return Context(
-            self.database, self.sites, self.metrics, self.clock, self.engine, self.permit
+            self.database,
+            self.sites,
+            self.metrics,
+            self.clock,
+            self.engine,
+            self.permit,
+            circuit=self.circuit,
         )
 
     @property
@@ -85,7 +94,8 @@ class Services:
 
     @property
     def site_admin(self) -> SiteAdmin:
-        # A first look at a site has no id yet, under which a budget could be kept.
+        # A first look at a site has no id yet, under which a budget could be kept; and a person
+        # who asks whether a site is back gets its own answer, not the circuit's.
         build = partial(
             build_client,
             settings=self.settings,
@@ -148,11 +158,13 @@ async def open_services(
             await clock.refresh(database)
         redis = await _open_redis(settings, stack)
         budget: Budget = SharedBudget(redis) if redis is not None else LocalBudget()
+        circuit: Circuit = SharedCircuit(redis) if redis is not None else LocalCircuit()
         permit = Permit()
         build = partial(
             build_client,
             settings=settings,
             budget=budget,
+            circuit=circuit,
             metrics=metrics,
             clock=clock,
             permit=permit,
@@ -162,7 +174,7 @@ async def open_services(
         wake = _open_wake(settings, metrics)
         stack.push_async_callback(wake.aclose)
         yield Services(
-            settings, database, vault, sites, wake, redis, metrics, clock, ENGINE, permit
+            settings, database, vault, sites, wake, redis, metrics, clock, ENGINE, permit, circuit
         )
 
 
@@ -185,6 +197,7 @@ def build_client(
     budget: Budget | None,
     metrics: Metrics,
     clock: Clock,
+    circuit: Circuit | None = None,
     permit: Permit | None = None,
 ) -> JiraClient:
     """*clock* is the one by which intents say until when their request may be sent."""
@@ -197,6 +210,7 @@ def build_client(
     return JiraClient(
         to,
         budget=budget,
+        circuit=circuit,
         observe=observe,
         read_only=lambda: settings.read_only or (permit is not None and not permit.granted),
         allow_private=settings.allow_private_sites,

@@ -10,6 +10,7 @@ import structlog
 from app.core.errors import TwinlinkError
 from app.sync import (
     adopt,
+    circuit_watch,
     confirm,
     correct,
     discover,
@@ -74,6 +75,7 @@ def duties(ctx: Context, pump: Pump, *, sweep_seconds: float) -> list[Duty]:
         Duty("monitor", 5.0, lambda: monitor.run_once(ctx)),
         Duty("compare", 60.0, lambda: poll.compare_due(ctx)),
         Duty("verify", 1.0, lambda: verify.run_once(ctx)),
+        Duty("circuits", 5.0, lambda: circuit_watch.run_once(ctx)),
         Duty("incidents", 10.0, lambda: incident_watch.run_once(ctx)),
         Duty("gauges", 10.0, lambda: gauges.run_once(ctx)),
         Duty("purge", 300.0, lambda: purge.run_once(ctx)),

@@ -31,6 +31,7 @@ _FIELDS: output.Columns = (
     ("identity", "identity"),
     ("account", "account_id"),
     ("checked", "checked_at"),
+    ("calls stopped since", "circuit_open_since"),
     ("former secret until", "previous_secret_until"),
 )
 _FINDINGS: output.Columns = (("SEVERITY", "severity"), ("FINDING", "code"), ("DETAIL", "detail"))

@@ -91,7 +91,11 @@ def _refused(detail: Detail) -> Iterator[str]:
 
 
 def _silent(detail: Detail) -> Iterator[str]:
-    yield f"Nothing was read there since {detail.get('since', '-')}. Nothing is concluded."
+    if "stopped_since" in detail:
+        yield f"It fails; calls to it are stopped since {detail['stopped_since']}."
+    if "since" in detail:
+        yield f"Nothing was read there since {detail['since']}."
+    yield "Nothing is concluded."
 
 
 def _went_back(detail: Detail) -> Iterator[str]:

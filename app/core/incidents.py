@@ -12,7 +12,7 @@
 | deliveries_rejected | minor, major after ten minutes | then | flagged until a valid one comes |
 | site_identity_changed | major | | looks are refused |
 | site_refused | major | | looks are refused |
-| circuit_open | major | | nothing was read for half an hour |
+| circuit_open | major | | calls stopped for fifteen minutes, or nothing read for thirty |
 | database_went_back | major | | until a person acknowledges it |
 | installation_mismatch | major | | a worker says so every minute |
 

@@ -28,6 +28,7 @@ from app.jira.assurance import Assurance
 from app.jira.budget import Budget
 from app.jira.calls import Call
 from app.jira.changelog import parse_histories
+from app.jira.circuit import Circuit
 from app.jira.cloud import Cloud
 from app.jira.datacenter import DataCenter
 from app.jira.errors import facts, unexpected
@@ -69,6 +70,7 @@ class JiraClient:
         site: SiteAccess,
         *,
         budget: Budget | None = None,
+        circuit: Circuit | None = None,
         observe: Observer | None = None,
         read_only: bool | Callable[[], bool] = False,
         allow_private: bool = False,
@@ -85,6 +87,7 @@ class JiraClient:
             site,
             http or guarded_transport(allow_private=allow_private, ca_file=ca_file),
             budget=budget,
+            circuit=circuit,
             observe=observe,
             failed=self._note,
             timeout_seconds=timeout_seconds,

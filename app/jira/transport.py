@@ -13,6 +13,7 @@ from app.jira.access import SiteAccess
 from app.jira.answers import Answer, CallRecord
 from app.jira.budget import Budget
 from app.jira.calls import Call
+from app.jira.circuit import GO, Admission, Circuit, heard_of
 from app.jira.errors import connection_failure, facts, lost, refusal
 from app.jira.throttle import heed
 
@@ -43,6 +44,7 @@ class Transport:
         http: httpx.AsyncBaseTransport,
         *,
         budget: Budget | None = None,
+        circuit: Circuit | None = None,
         observe: Observer | None = None,
         failed: Callable[[TwinlinkError], None] | None = None,
         timeout_seconds: float = 20.0,
@@ -50,6 +52,7 @@ class Transport:
     ) -> None:
         self._site = site
         self._budget = budget
+        self._circuit = circuit
         self._observe = observe
         self._failed = failed
         self._timeout = timeout_seconds
@@ -70,18 +73,23 @@ class Transport:
 
     async def call(self, call: Call) -> Answer:
         """Wait for the budget, send, and raise what `errors.refusal` makes of the answer."""
+        if self._circuit is not None and (left := self._circuit.left(self._site.id)) > 0:
+            raise _stopped(call, left)  # before it costs a turn
         await self._take_turn(call)
+        admission = await self._admission(call)
+        self._refuse_if_late(call)
         started = monotonic()
         answer: Answer | None = None
+        failure: TwinlinkError | None = None
         outcome = "ok"
         try:
             answer = await self._send(call)
             await heed(self._budget, self._site, call, answer, self._now())
-            error = refusal(answer, call, self._now())
-            if error is not None:
-                raise error
+            failure = refusal(answer, call, self._now())
+            if failure is not None:
+                raise failure
         except TwinlinkError as error:
-            outcome = error.code
+            failure, outcome = error, error.code
             if self._failed is not None:
                 self._failed(error)
             raise
@@ -92,6 +100,9 @@ class Transport:
             return answer
         finally:
             self._report(call, answer, outcome, monotonic() - started)
+            if self._circuit is not None:
+                heard = heard_of(answer, failure)
+                await self._circuit.report(self._site.id, admission, heard)
 
     async def aclose(self) -> None:
         await self._client.aclose()
@@ -105,7 +116,6 @@ class Transport:
                     )
             except TimeoutError:
                 raise NotSent("send_before_passed", facts=facts(call)) from None
-        self._refuse_if_late(call)
 
     def _refuse_if_late(self, call: Call) -> None:
         left = self._seconds_left(call)
@@ -120,6 +130,15 @@ class Transport:
                 self._refuse_if_late(call)
 
         return {} if call.send_before is None else {"trace": trace}
+
+    async def _admission(self, call: Call) -> Admission:
+        """The circuit may have opened while the call waited for its turn."""
+        if self._circuit is None:
+            return GO
+        admission = await self._circuit.admit(self._site.id, write=call.write)
+        if admission.wait is not None:
+            raise _stopped(call, admission.wait)
+        return admission
 
     def _seconds_left(self, call: Call) -> float | None:
         if call.send_before is None:
@@ -168,3 +187,7 @@ class Transport:
     def _report(self, call: Call, answer: Answer | None, outcome: str, seconds: float) -> None:
         if self._observe is not None:
             self._observe(CallRecord.of(self._site.id, call, answer, outcome, seconds))
+
+
+def _stopped(call: Call, seconds: float) -> NotSent:
+    return NotSent("circuit_open", facts=facts(call), retry_after=seconds)

@@ -13,6 +13,7 @@ UNCONFIRMED = timedelta(minutes=15)
 REJECTED = timedelta(minutes=10)
 """Refused for so long, and not one valid delivery: events are being lost."""
 SILENT = timedelta(minutes=30)
+STOPPED = timedelta(minutes=15)
 NEAR = timedelta(seconds=30)
 SAID = {"installation_mismatch": timedelta(minutes=5)}
 """What leaves no trace but its being said: for so long after the last time it goes on."""
@@ -113,17 +114,42 @@ async def refused(conn: Connection, _: datetime) -> list[Condition]:
     ]
 
 
+async def stopped(conn: Connection, now: datetime) -> list[Condition]:
+    """Sites of connections whose circuit has been open for long."""
+    rows = await conn.fetch(
+        """SELECT s.id, s.circuit_open_since FROM sites s
+           WHERE s.circuit_open_since <= $1
+             AND EXISTS (SELECT FROM connections c WHERE s.id IN (c.left_site_id, c.right_site_id)
+                 AND c.deleted_at IS NULL)
+           ORDER BY s.id""",
+        now - STOPPED,
+    )
+    return [
+        Condition(
+            "circuit_open",
+            Place(site_id=row["id"]),
+            row["circuit_open_since"],
+            Impact.MAJOR,
+            {"stopped_since": row["circuit_open_since"].isoformat(timespec="seconds")},
+        )
+        for row in rows
+    ]
+
+
 async def silent(conn: Connection, now: datetime) -> list[Condition]:
-    """Sites of live, unpaused connections that no poll has reached for long. After a long pause
-    the first poll may be under way: certain only when the next try is near."""
+    """Sites of live, unpaused connections that no poll has reached for long, though no circuit
+    says why. After a long pause the first poll may be under way: certain only when the next try
+    is near."""
     rows = await conn.fetch(
         """SELECT s.id, s.polled_until, s.poll_due_at FROM sites s
            WHERE s.polled_until <= $1 AND s.poll_due_at > s.polled_until
+             AND coalesce(s.circuit_open_since > $2, true)
              AND NOT EXISTS (SELECT FROM installation WHERE paused_at IS NOT NULL)
              AND EXISTS (SELECT FROM connections c WHERE s.id IN (c.left_site_id, c.right_site_id)
                  AND c.deleted_at IS NULL AND c.paused_at IS NULL)
            ORDER BY s.id""",
         now - SILENT,
+        now - STOPPED,
     )
     return [
         Condition(
@@ -175,5 +201,6 @@ ALL: tuple[Callable[[Connection, datetime], Awaitable[list[Condition]]], ...] = 
     unconfirmed,
     rejected,
     refused,
+    stopped,
     silent,
 )

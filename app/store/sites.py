@@ -32,6 +32,7 @@ class SiteRow:
     identity: str | None
     account_id: AccountId | None
     checked_at: datetime | None
+    circuit_open_since: datetime | None
     version: int
     created_at: datetime
     updated_at: datetime

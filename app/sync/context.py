@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from app.jira.circuit import Circuit, LocalCircuit
 from app.store.pool import Database
 from app.sync.permit import Permit
 from app.sync.sites import Sites
@@ -22,3 +23,4 @@ class Context:
     engine: str
     permit: Permit = field(default_factory=Permit)
     turns: Turns = field(default_factory=Turns)
+    circuit: Circuit = field(default_factory=LocalCircuit)

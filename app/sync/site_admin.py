@@ -1,6 +1,6 @@
 """Registering, changing and checking sites. The Jira behind a site is pinned once it answered."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -74,7 +74,7 @@ class SiteAdmin:
             row = await _write(conn, name, values, known, pins=wish.pins(seen), now=now)
             if seen is not None and seen.link_types:
                 await sites.replace_link_types(conn, row.id, seen.link_types)
-        standing = standing_findings(account_dedicated=row.account_dedicated)
+        standing = _standing(row)
         return Stored(row, known is None, (*(seen.findings if seen else ()), *standing))
 
     async def check(self, site: SiteRow, now: datetime) -> Checked:
@@ -85,7 +85,7 @@ class SiteAdmin:
         findings = [*seen.findings, *pin_findings(site, seen)]
         if seen.complete and not any(f.severity == "error" for f in pin_findings(site, seen)):
             findings += await self._pin(site, seen, now)
-        findings += standing_findings(account_dedicated=site.account_dedicated)
+        findings += _standing(site)
         return Checked(site, seen, tuple(findings))
 
     async def delete(self, site: SiteRow) -> None:
@@ -147,6 +147,12 @@ def _opened(site: SiteRow, vault: Vault) -> tuple[Auth | None, str | None]:
     with suppress(PermanentError):
         secret = vault.open(site.webhook_secret_sealed)
     return auth, secret
+
+
+def _standing(site: SiteRow) -> Iterable[Finding]:
+    return standing_findings(
+        account_dedicated=site.account_dedicated, circuit_open_since=site.circuit_open_since
+    )
 
 
 async def _refuse_foreign(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from app.core.errors import TwinlinkError
@@ -78,8 +79,14 @@ def pin_findings(site: SiteRow, seen: Probe) -> Iterable[Finding]:
         yield Finding("account_changed", "error", detail)
 
 
-def standing_findings(*, account_dedicated: bool) -> Iterable[Finding]:
+def standing_findings(
+    *, account_dedicated: bool, circuit_open_since: datetime | None
+) -> Iterable[Finding]:
     """What no answer can show, so that somebody has to say or see to it."""
+    if circuit_open_since is not None:
+        since = circuit_open_since.isoformat(timespec="seconds")
+        detail = f"calls are stopped since {since}, for it failed; they go on once it answers"
+        yield Finding("circuit_open", "warning", detail)
     if not account_dedicated:
         detail = "declare account_dedicated, or connections on this site stay in shadow"
         yield Finding("account_not_dedicated", "warning", detail)

@@ -184,6 +184,18 @@ async def test_check_says_what_is_wrong(
     assert kept["identity"] == f"cloud:{jira.left.site.cloud_id}"
 
 
+async def test_check_says_that_calls_are_stopped(
+    client: httpx.AsyncClient, jira: Jira, db: asyncpg.Connection
+) -> None:
+    stored = (await client.put(SITE, json=jira.body(jira.left))).json()
+    assert stored["circuit_open_since"] is None
+    await db.execute("UPDATE sites SET circuit_open_since = '2030-01-01T00:00:00Z'")
+    assert (await client.get(SITE)).json()["circuit_open_since"] == "2030-01-01T00:00:00Z"
+    checked = (await client.post(f"{SITE}/check")).json()
+    assert checked["ok"], "it answers a person who asks, whatever the circuit says"
+    assert "circuit_open" in [finding["code"] for finding in checked["findings"]]
+
+
 async def test_check_finds_no_link_types(client: httpx.AsyncClient, jira: Jira) -> None:
     await client.put(SITE, json=jira.body(jira.left))
     jira.left.site.types.clear()

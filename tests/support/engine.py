@@ -16,6 +16,7 @@ import httpx
 from app.core.config import ConnectionConfig, Mode
 from app.core.links import IssueId, IssueKey, IssueRef, LinkType, TypeId
 from app.jira.access import BasicAuth, BearerAuth, SiteAccess
+from app.jira.circuit import Circuit
 from app.jira.client import JiraClient
 from app.sandbox import JiraSite, ManualClock, Person, SiteApp, listen, token_of
 from app.store import connections, sites, twins, work
@@ -90,6 +91,9 @@ class World:
     clock: ManualClock
     stations: dict[str, Station] = field(default_factory=dict)
     connections: list[int] = field(default_factory=list)
+
+    circuit: Circuit | None = None
+    """Of every client that is made from now on."""
 
     serial: int = field(default_factory=lambda: next(_SERIAL))
     sites: Sites = field(init=False)
@@ -317,7 +321,8 @@ class World:
 
     def _client(self, access: SiteAccess) -> JiraClient:
         app = next(it.app for it in self.stations.values() if it.id == access.id)
-        return JiraClient(access, http=httpx.ASGITransport(app=app), now=self.now)
+        http = httpx.ASGITransport(app=app)
+        return JiraClient(access, http=http, circuit=self.circuit, now=self.now)
 
 
 @dataclass(slots=True)

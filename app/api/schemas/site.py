@@ -84,6 +84,9 @@ class Site(Answer):
     identity: str | None = Field(description="Which Jira it is; pinned by the first check")
     account_id: str | None = Field(description="Our account there; pinned by the first check")
     checked_at: datetime | None
+    circuit_open_since: datetime | None = Field(
+        description="Since when calls are stopped because the site fails; null: they are not"
+    )
     previous_secret_until: datetime | None
     version: int
     created_at: datetime

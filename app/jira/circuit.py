@@ -1,0 +1,191 @@
+"""The circuit of a site: whether calls to a Jira that is failing go out at all.
+
+| state | which calls go | until |
+|---|---|---|
+| closed | all | ``least`` failures within ``window`` seconds, half or more of the calls: open |
+| open | none | its time is over: half-open |
+| half-open | one read, the probe | it is answered: closed; it fails: open, for twice as long |
+
+A failure is a Jira that cannot be reached, does not answer in time, drops the connection or
+answers 5xx. Any other answer shows that it works: 4xx is about one call, 429 about our budget.
+A write is never the probe, since a probe that fails would leave its outcome unknown.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic
+from typing import Literal, Protocol
+
+from app.core.errors import TwinlinkError
+from app.jira.answers import Answer
+
+State = Literal["closed", "open", "half_open"]
+Heard = Literal["failed", "answered", "nothing"]
+"""What a call has shown of its site; *nothing*, where it did not get that far."""
+
+PROBING = 1.0
+"""Seconds after which whoever finds another one's probe under way asks again."""
+
+_FAILURES = frozenset({"unreachable", "timeout", "dropped"})
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """All in seconds but ``least``. ``probe``: for so long nobody else probes; longer than a
+    request may take, so that a worker that died meanwhile holds nobody up for good."""
+
+    least: int = 10
+    window: float = 60.0
+    first: float = 2.0
+    longest: float = 120.0
+    probe: float = 40.0
+
+    def time_open(self, opened: int) -> float:
+        """How long it stays open when it opens for the *opened*-th time in a row: with chance,
+        so that the workers of many sites do not come back together."""
+        grown = self.first * 2.0 ** min(opened - 1, 16)
+        return min(self.longest, grown) * random.uniform(0.75, 1.25)  # noqa: S311
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """``wait`` is None: it may go. Else not before so many seconds. ``probe``: it is the one
+    call of a half-open circuit, here or among all workers, and its end must be reported."""
+
+    wait: float | None = None
+    probe: bool = False
+    shared_probe: bool = False
+
+
+GO = Admission()
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """``certain``: all workers see it so; else it is what this process has seen."""
+
+    state: State
+    certain: bool = True
+
+
+class Circuit(Protocol):
+    """Every method is safe to cancel; a probe that is not reported lapses."""
+
+    def left(self, site: int) -> float:
+        """Seconds for which this process knows the circuit to be open; asks nobody."""
+        ...
+
+    async def admit(self, site: int, *, write: bool) -> Admission:
+        """Whether a call may leave now."""
+        ...
+
+    async def report(self, site: int, admission: Admission, heard: Heard) -> None:
+        """How a call ended that was admitted."""
+        ...
+
+    async def view(self, site: int) -> View: ...
+
+
+def heard_of(answer: Answer | None, error: TwinlinkError | None) -> Heard:
+    """What a call's answer, or the error that stands for its absence, shows of the site."""
+    if answer is not None:
+        return "failed" if answer.status >= 500 else "answered"
+    return "failed" if error is not None and error.code in _FAILURES else "nothing"
+
+
+@dataclass(slots=True)
+class _Record:
+    """What is known of one site. All times by the process's clock."""
+
+    since: float = float("-inf")
+    failures: int = 0
+    answers: int = 0
+    opened: int = 0
+    until: float = float("-inf")
+    probe_until: float = float("-inf")
+
+    def state(self, now: float) -> State:
+        if self.opened == 0:
+            return "closed"
+        return "open" if self.until > now else "half_open"
+
+
+class LocalCircuit:
+    """See `Circuit`. In one process; beside Redis it is the memory that a flush leaves."""
+
+    def __init__(self, rule: Rule | None = None, *, clock: Callable[[], float] = monotonic) -> None:
+        self._rule = rule or Rule()
+        self._clock = clock
+        self._records: dict[int, _Record] = {}
+
+    def left(self, site: int) -> float:
+        return max(0.0, self._record(site).until - self._clock())
+
+    def troubled(self, site: int) -> bool:
+        """Whether anything failed lately, so that answers count too."""
+        record = self._record(site)
+        return record.opened > 0 or self._clock() - record.since <= self._rule.window
+
+    async def admit(self, site: int, *, write: bool) -> Admission:
+        return self.judge(site, write=write)
+
+    async def report(self, site: int, admission: Admission, heard: Heard) -> None:
+        self.hear(site, heard, probe=admission.probe)
+
+    async def view(self, site: int) -> View:
+        return View(self._record(site).state(self._clock()))
+
+    def judge(self, site: int, *, write: bool) -> Admission:
+        """The rule of admission; `circuit_lua` says the same to Redis."""
+        now, record = self._clock(), self._record(site)
+        match record.state(now):
+            case "closed":
+                return GO
+            case "open":
+                return Admission(record.until - now)
+            case "half_open" if write or record.probe_until > now:
+                return Admission(PROBING)
+            case "half_open":
+                record.probe_until = now + self._rule.probe
+                return Admission(probe=True)
+
+    def hear(self, site: int, heard: Heard, *, probe: bool) -> None:
+        """The rule of states; `circuit_lua` says the same to Redis. What ends while it is open
+        began before, and says nothing new."""
+        now, record = self._clock(), self._record(site)
+        if probe and record.opened:
+            self._probed(record, heard, now)
+        elif not record.opened and heard != "nothing":
+            self._count(record, heard, now)
+
+    def adopt(self, site: int, seconds: float) -> None:
+        """Another worker has opened it, for so long from now."""
+        record = self._record(site)
+        record.opened = max(record.opened, 1)
+        record.until = self._clock() + seconds
+
+    def _probed(self, record: _Record, heard: Heard, now: float) -> None:
+        record.probe_until = float("-inf")
+        if heard == "answered":
+            record.opened, record.failures, record.since = 0, 0, float("-inf")
+            record.until = float("-inf")
+        elif heard == "failed":
+            self._open(record, now)
+
+    def _count(self, record: _Record, heard: Heard, now: float) -> None:
+        if now - record.since > self._rule.window:
+            if heard == "answered":
+                return
+            record.since, record.failures, record.answers = now, 0, 0
+        record.failures += heard == "failed"
+        record.answers += heard == "answered"
+        if record.failures >= max(self._rule.least, record.answers):
+            self._open(record, now)
+
+    def _open(self, record: _Record, now: float) -> None:
+        record.opened += 1
+        record.until = now + self._rule.time_open(record.opened)
+
+    def _record(self, site: int) -> _Record:
+        return self._records.setdefault(site, _Record())

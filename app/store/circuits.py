@@ -1,0 +1,29 @@
+"""Which sites are not called because they fail, and since when."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.store.pool import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class SiteCircuit:
+    id: int
+    name: str
+    open_since: datetime | None
+
+
+async def all_sites(conn: Connection) -> list[SiteCircuit]:
+    rows = await conn.fetch("SELECT id, name, circuit_open_since FROM sites ORDER BY id")
+    return [SiteCircuit(row["id"], row["name"], row["circuit_open_since"]) for row in rows]
+
+
+async def record(conn: Connection, site_id: int, open_since: datetime | None) -> bool:
+    """Open since then, unless it is written already; None: closed. Whether that was news."""
+    status: str = await conn.execute(
+        """UPDATE sites SET circuit_open_since = $2::timestamptz
+           WHERE id = $1 AND (circuit_open_since IS NULL) <> ($2::timestamptz IS NULL)""",
+        site_id,
+        open_since,
+    )
+    return status == "UPDATE 1"
