@@ -1,5 +1,6 @@
 """One HTTP answer of Jira: status, the few headers that matter, and a bounded body."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -64,15 +65,38 @@ class Answer:
     def json(self) -> Any:
         """The parsed body; anything that is not whole JSON is a bad answer, to be asked again."""
         try:
-            return orjson.loads(self.body)
+            value = orjson.loads(self.body)
         except orjson.JSONDecodeError:
             raise TransientError("bad_answer", "not JSON", {"status": self.status}) from None
+        # Of two lists of links under one name the parser would keep the last.
+        if not _is_unambiguous(self.body, value):
+            raise TransientError("bad_answer", "a name twice", {"status": self.status})
+        return value
 
     def json_object(self) -> JsonObject:
         value = self.json()
         if not isinstance(value, dict):
             raise TransientError("bad_answer", "not an object", {"status": self.status})
         return value
+
+
+def _is_unambiguous(body: bytes, value: object) -> bool:
+    """Whether no object has a name twice. Jira writes compact JSON, and what reads back the same
+    has none; the slow look is for the rest. What nests too deep for it counts as doubtful."""
+    try:
+        if orjson.dumps(value) == body:
+            return True
+        json.loads(body, object_pairs_hook=_once)
+    except (orjson.JSONEncodeError, ValueError, RecursionError):
+        return False
+    return True
+
+
+def _once(pairs: list[tuple[str, object]]) -> JsonObject:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name twice")
+    return found
 
 
 @dataclass(frozen=True, slots=True)

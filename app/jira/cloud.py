@@ -63,7 +63,8 @@ class Cloud:
         """Bulk answers follow moves, but under the new key. If nothing came back that was not
         asked for by name, no asked key was moved, and the missing ones cannot be seen."""
         batch = await self.by_id(keys, wanted, bulk=False)
-        answered = {issue.get("key") for issue in batch.issues if isinstance(issue, dict)}
+        keys_of = (issue.get("key") for issue in batch.issues if isinstance(issue, dict))
+        answered = {key for key in keys_of if isinstance(key, str)}
         if answered <= set(keys):
             return batch, frozenset()
         return batch, frozenset(keys) - answered

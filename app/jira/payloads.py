@@ -32,6 +32,8 @@ ISSUE_KEY = re.compile(r"[A-Z][A-Z0-9_]{0,254}-[0-9]{1,18}")
 PROJECT_KEY = re.compile(r"[A-Z][A-Z0-9_]{0,254}")
 _ID = re.compile(r"[0-9]{1,19}")
 _ACCOUNT = re.compile(r"\S{1,255}")
+_LARGEST_ID = 2**63 - 1
+"""Of a bigint, as which it is stored."""
 _FIELD_LIMIT = 2048
 """Characters of a twin field. A key or an address is far shorter; longer text is not one."""
 _TIME_LIMIT = 64
@@ -149,7 +151,7 @@ def _id(raw: object) -> str:
     """Decimal text; Jira sends ids as text here, but a number is as clear."""
     if isinstance(raw, int) and not isinstance(raw, bool):
         raw = str(raw)
-    if not isinstance(raw, str) or not _ID.fullmatch(raw):
+    if not isinstance(raw, str) or not _ID.fullmatch(raw) or int(raw) > _LARGEST_ID:
         raise MalformedError("id")
     return raw
 
