@@ -28,7 +28,7 @@ from app.sync.look import Look
 from app.sync.record import record
 from app.sync.remove import remove_all
 from app.sync.reserve import Proposal, planned
-from app.sync.verdicts import back_off, settlements
+from app.sync.verdicts import back_off, broken, settlements
 
 _LOG = structlog.get_logger(__name__)
 
@@ -128,7 +128,7 @@ async def _judge(ctx: Context, state: Running, claimed: list[Claimed]) -> list[S
 async def _singly(ctx: Context, state: Running, claimed: list[Claimed]) -> list[Settlement]:
     """One pair that breaks our code must not take the others of its claim with it."""
     if len(claimed) == 1:
-        return [Settlement(claimed[0], failure="internal")]
+        return [broken(claimed[0])]
     return [ended for it in claimed for ended in await _judge(ctx, state, [it])]
 
 

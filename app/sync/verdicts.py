@@ -27,6 +27,14 @@ def back_off(claimed: Claimed, now: datetime) -> float:
     return min(60.0, max(0.5, age / 2)) * random.uniform(0.75, 1.25)  # noqa: S311
 
 
+def broken(claimed: Claimed) -> Settlement:
+    """Our code broke on this pair. What did it may be over at the next try; after all tries it
+    is shown, and rests until something changes or somebody asks."""
+    if claimed.tries < len(TRIES):
+        return Settlement(claimed, again=TRIES[claimed.tries])
+    return Settlement(claimed, failure="internal")
+
+
 _TALLIED = {"created": "created", "removed": "removed", "held": "held"}
 _SOON = frozenset({"stale", "busy"})
 
