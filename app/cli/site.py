@@ -28,6 +28,7 @@ _FIELDS: output.Columns = (
     ("deployment", "deployment"),
     ("signs in by", "auth.kind"),
     ("dedicated", "account_dedicated"),
+    ("calls per second", "requests_per_second"),
     ("identity", "identity"),
     ("account", "account_id"),
     ("checked", "checked_at"),
@@ -35,7 +36,7 @@ _FIELDS: output.Columns = (
     ("former secret until", "previous_secret_until"),
 )
 _FINDINGS: output.Columns = (("SEVERITY", "severity"), ("FINDING", "code"), ("DETAIL", "detail"))
-_KEPT = ("base_url", "web_url", "deployment", "account_dedicated")
+_KEPT = ("base_url", "web_url", "deployment", "account_dedicated", "requests_per_second")
 
 
 class Deployment(StrEnum):
@@ -79,6 +80,10 @@ def put(
         bool | None,
         typer.Option(help="The account belongs to this installation and to nothing else."),
     ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(min=0, help="Calls per second that it takes; 0: as Jira Cloud documents."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Add a site or change one. What no option names is kept; with --file all is replaced."""
@@ -90,6 +95,7 @@ def put(
         "web_url": web_url,
         "deployment": deployment,
         "account_dedicated": dedicated,
+        "requests_per_second": rate,
         "webhook_secret": secret_of(webhook_secret_file),
         "auth": _auth(email, secret_of(token_file)),
     }
@@ -102,7 +108,10 @@ def put(
         known = _known(api, name)
         kept = {field: known[field] for field in _KEPT} if known else {}
         version = known["version"] if known else None
-        stored = api.put(f"sites/{name}", kept | chosen, revision=version)
+        wanted = kept | chosen
+        if not wanted.get("requests_per_second"):
+            wanted.pop("requests_per_second", None)
+        stored = api.put(f"sites/{name}", wanted, revision=version)
     _show(stored, json=json)
     if not json:
         output.note("next: twinlink site check " + name)

@@ -38,6 +38,8 @@ class SiteAccess:
     """One site. ``identity`` and ``account_id`` are pinned at the first successful check;
     None means not pinned yet, and then nothing can be assured (`JiraClient.assure`).
 
+    ``rate``: calls per second that it takes, where its administrator said so.
+
     A changed ``version`` means that the row changed: build a new client and close this one.
     """
 
@@ -49,3 +51,4 @@ class SiteAccess:
     identity: str | None = None
     account_id: AccountId | None = None
     version: int = 0
+    rate: float | None = None

@@ -4,9 +4,9 @@ Jira limits per endpoint, method and second, and writes per issue (jira-facts se
 `Budget.take` returns when one request may leave; it never refuses. `SharedBudget` shares the
 turns of all workers through Redis, `LocalBudget` keeps them in one process.
 
-The promise: no sliding second holds more turns than the limit. Turns are spaced evenly, so
-there is no burst to lose track of, and a little apart from the limit, so that a worker that
-wakes up late (by `LATE` at most, else it asks again) still keeps it.
+The promise: no sliding second holds more turns than the limit, also where a worker wakes up
+late (by `LATE` at most, else it asks again). Turns are spaced, so that there is no burst; whoever
+was idle for a moment makes up for it at a quicker pace, within the same second's limit.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,11 +18,24 @@ from app.core.links import IssueId
 Scope = NewType("Scope", str)
 """What a pause covers: the site, one endpoint and method of it, or one issue."""
 
-LATE = 0.05
+LATE = 0.03
 """Seconds by which a turn may be used too late."""
 
-SHARE = 0.95
-"""Of the limit that is used: (1 + LATE) x SHARE is just below 1."""
+ON_THE_WAY = 0.03
+"""Seconds by which one request may be slower on its way to Jira, which counts arrivals, than one
+that leaves a second later."""
+
+SECOND = 1 + LATE + ON_THE_WAY
+"""The second that a limit is kept in."""
+
+SHARE = 1 / SECOND
+"""Of the limit that is used."""
+
+CATCH_UP = 1.5
+"""How much quicker turns may follow each other while fewer than the limit were used."""
+
+CATCH_UP_FROM = 10.0
+"""Below so many turns a second the even pace is kept: there is nothing to make up for."""
 
 LIVE_HORIZON = 0.5
 """Seconds ahead for which live traffic may hold turns."""
@@ -31,10 +44,19 @@ BULK_HORIZON = 0.05
 """The same for bulk traffic: so a live request waits this long for bulk at most."""
 
 BULK_SHARE = 0.8
-"""Of the rate, for bulk in any second after live traffic."""
+"""Of the rate, for bulk in any second after live traffic, at most."""
+
+BULK_EVERY = 20
+"""Turns. Bulk that has had none of so many may hold one as far ahead as live traffic: a crowd
+of live requests delays it, and never stops it."""
 
 SLOW_SECONDS = 5.0
-"""How long the rate stays halved after Jira said that a limit is near."""
+"""How long the pace stays lower after Jira said that a limit is near, or reached."""
+
+OURS = 0.7
+"""Of a limit. Jira says that it is near from four fifths on: whoever sends less than this is not
+alone, and makes room; whoever sends more is the reason, keeps the limit, and sends evenly. Two
+refusals in a row say that somebody else sends as well."""
 
 
 def site_scope() -> Scope:
@@ -55,12 +77,34 @@ def scopes_of(endpoint: str, method: str, issues: Sequence[IssueId]) -> list[Sco
 
 
 @dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast one line of turns goes: ``most`` in a `SECOND`, and seconds between two:
+    ``steady``, or ``quick`` while it makes up for an idle moment."""
+
+    line: str
+    most: int
+    steady: float
+    quick: float
+
+    @classmethod
+    def of(cls, line: str, per_second: float) -> "Pace":
+        steady = 1 / (SHARE * per_second)
+        quick = steady / CATCH_UP if per_second >= CATCH_UP_FROM else steady
+        return cls(line, max(1, int(per_second)), steady, quick)
+
+    @property
+    def ours(self) -> int:
+        """So many turns in the last second mean that a limit is near because of us."""
+        return max(1, int(OURS * self.most))
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """Requests per second by method, and writes per issue as (seconds, writes).
 
-    The defaults are the documented ones of Cloud. Data Center's administrator sets others;
-    lower them per installation. Whether a link counts against both issues is not documented,
-    so callers count both.
+    The defaults are the documented ones of Cloud. Data Center has none that is documented: what
+    its administrator allows is the rate of its site. Whether a link counts against both issues
+    is not documented, so callers count both.
     """
 
     per_second: Mapping[str, float] = field(
@@ -68,13 +112,23 @@ class Limits:
     )
     per_issue: tuple[tuple[float, int], ...] = ((2.0, 20), (30.0, 100))
 
-    def interval(self, method: str) -> float:
-        """Seconds between two turns. A method without a limit has that of DELETE, the lowest."""
-        return 1 / (SHARE * self.per_second.get(method, self.per_second["DELETE"]))
+    share: float = 1.0
+    """Of all of them, that is ours."""
+
+    def pace(self, endpoint: str, method: str) -> Pace:
+        """A method without a limit has that of DELETE, the lowest."""
+        rate = self.per_second.get(method, self.per_second["DELETE"])
+        return Pace.of(f"{endpoint}:{method}", rate * self.share)
+
+    def paces(self, ask: "Ask") -> list[Pace]:
+        """Every line that this turn is taken from: its endpoint's, and the site's own if it has
+        a rate (Data Center's administrator gives each user one, for all calls together)."""
+        own = [] if ask.rate is None else [Pace.of("site", ask.rate * self.share)]
+        return [self.pace(ask.endpoint, ask.method), *own]
 
     def scaled(self, share: float) -> "Limits":
         per_issue = tuple((seconds, max(1, int(most * share))) for seconds, most in self.per_issue)
-        return Limits({name: rate * share for name, rate in self.per_second.items()}, per_issue)
+        return Limits(self.per_second, per_issue, share)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +140,7 @@ class Ask:
     method: str
     issues: tuple[IssueId, ...]
     bulk: bool
+    rate: float | None = None
 
     @property
     def queue(self) -> tuple[int, str, str, bool]:
@@ -100,11 +155,13 @@ class Ask:
 @dataclass(frozen=True, slots=True)
 class Turn:
     """Granted: use it in ``wait`` seconds. Else: ask again then. ``queue`` says whether those
-    behind must wait too, or only this one (its issue has had its share)."""
+    behind must wait too, or only this one (its issue has had its share). ``name`` is what whoever
+    granted it knows it by, for giving it back."""
 
     granted: bool
     wait: float
     queue: bool = True
+    name: str = ""
 
 
 class Budget(Protocol):
@@ -118,14 +175,20 @@ class Budget(Protocol):
         issues: Sequence[IssueId] = (),
         *,
         bulk: bool = False,
+        rate: float | None = None,
     ) -> float:
-        """Wait for a turn; the seconds waited. ``issues`` are both ends of a write."""
+        """Wait for a turn; the seconds waited. ``issues`` are both ends of a write; ``rate`` is
+        what the site takes per second, all calls together, where that is known."""
         ...
 
     async def pause(self, site: int, scope: Scope, seconds: float) -> None:
         """Nobody sends within the scope for so long; a longer pause stays."""
         ...
 
-    async def slow(self, site: int, endpoint: str, method: str) -> None:
-        """Jira says that this limit is near: halve the rate for `SLOW_SECONDS`."""
+    async def slow(
+        self, site: int, endpoint: str, method: str, *, paused: float | None = None
+    ) -> None:
+        """Jira says that this limit is near: for `SLOW_SECONDS` the even pace where our own calls
+        are the reason, else half of it. ``paused``: it refused a call for so many seconds; all
+        refusals until then are one. Another one soon after them halves the pace as well."""
         ...

@@ -15,11 +15,13 @@ SHORTEST_NAP = 0.001
 """Seconds. Less would ask Redis again before anything could have changed."""
 
 FORFEITS = 3
-"""Turns given back for coming too late. A process that is slower than this for good cannot
-burst either, and must not wait for ever."""
+"""Turns given back for coming too late; others may use them. A process that is slower than this
+for good cannot burst either, and must not wait for ever."""
 
 Sleep = Callable[[float], Awaitable[None]]
 Clock = Callable[[], float]
+Answer = Callable[[Ask], Awaitable[Turn]]
+GiveBack = Callable[[Ask, Turn], Awaitable[None]]
 
 
 class Line:
@@ -32,17 +34,18 @@ class Line:
             asyncio.Lock
         )
 
-    async def wait(self, ask: Ask, answer: Callable[[Ask], Awaitable[Turn]]) -> float:
+    async def wait(self, ask: Ask, answer: Answer, give_back: GiveBack) -> float:
         """Ask until a turn is granted and used in time; the seconds that it took."""
         started = self._clock()
         for attempt in range(FORFEITS + 1):
-            due = await self._granted(ask, answer)
+            due, turn = await self._granted(ask, answer)
             await self._nap(due - self._clock())
             if self._clock() - due <= LATE or attempt == FORFEITS:
                 break
+            await give_back(ask, turn)
         return self._clock() - started
 
-    async def _granted(self, ask: Ask, answer: Callable[[Ask], Awaitable[Turn]]) -> float:
+    async def _granted(self, ask: Ask, answer: Answer) -> tuple[float, Turn]:
         """When the turn is due, by our clock: reckoned from before the question, so that a
         slow answer makes us late rather than early."""
         while True:
@@ -54,7 +57,7 @@ class Line:
                     asked = self._clock()
                     turn = await answer(ask)
             if turn.granted:
-                return asked + turn.wait
+                return asked + turn.wait, turn
             await self._rest(turn)
 
     async def _rest(self, turn: Turn) -> None:

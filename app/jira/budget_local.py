@@ -1,17 +1,21 @@
 """A budget in one process: tests, a single worker, and the fall-back while Redis is away."""
 
 import asyncio
+from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 
 from app.core.links import IssueId
 from app.jira.budget import (
+    BULK_EVERY,
     BULK_SHARE,
     LIVE_HORIZON,
+    SECOND,
     SLOW_SECONDS,
     Ask,
     Limits,
+    Pace,
     Scope,
     Turn,
 )
@@ -20,12 +24,46 @@ from app.jira.budget_line import Clock, IssueLog, Line, Pauses, Sleep
 
 @dataclass(slots=True)
 class _Bucket:
-    """Turns of one endpoint and method. All times by the process's clock."""
+    """The turns of one line. All times by the process's clock."""
 
-    next_turn: float
+    born: float
     next_bulk: float = 0.0
     last_live: float = float("-inf")
+    even_until: float = float("-inf")
     slow_until: float = float("-inf")
+    refused_until: float = float("-inf")
+    turns: deque[float] = field(default_factory=deque)
+    """When the last ones were due: as many as the limit, and those that are granted ahead."""
+
+    def spacing(self, pace: Pace, now: float) -> float:
+        """A line whose last second is not known yet makes up for nothing."""
+        if self.slow_until > now:
+            return 2 * pace.steady
+        known = now >= self.born + SECOND
+        return pace.quick if known and self.even_until <= now else pace.steady
+
+    def refused_again(self, now: float) -> bool:
+        """Soon after the pause of an earlier refusal, not within it."""
+        return self.refused_until <= now <= self.refused_until + SLOW_SECONDS
+
+    def free_at(self, pace: Pace, now: float, *, bulk: bool) -> float:
+        last = self.turns[-1] if self.turns else self.born
+        at = max(now, last + self.spacing(pace, now))
+        if len(self.turns) >= pace.most:
+            at = max(at, self.turns[-pace.most] + SECOND)
+        return max(at, self.next_bulk) if bulk and now - self.last_live < 1 else at
+
+    def bulk_waited(self, pace: Pace, now: float) -> bool:
+        return now >= self.next_bulk + BULK_EVERY * pace.steady
+
+    def take(self, pace: Pace, now: float, at: float, *, bulk: bool) -> None:
+        self.turns.append(at)
+        while len(self.turns) > 2 * pace.most:
+            self.turns.popleft()
+        if bulk:
+            self.next_bulk = at + pace.steady / BULK_SHARE
+        else:
+            self.last_live = now
 
 
 class LocalBudget:
@@ -43,7 +81,7 @@ class LocalBudget:
         self._line = Line(clock, sleep)
         self._pauses = Pauses(clock)
         self._log = IssueLog(self._limits.per_issue)
-        self._buckets: dict[tuple[int, str, str], _Bucket] = {}
+        self._buckets: dict[tuple[int, str], _Bucket] = {}
 
     async def take(
         self,
@@ -53,14 +91,27 @@ class LocalBudget:
         issues: Sequence[IssueId] = (),
         *,
         bulk: bool = False,
+        rate: float | None = None,
     ) -> float:
-        return await self._line.wait(Ask(site, endpoint, method, tuple(issues), bulk), self.answer)
+        ask = Ask(site, endpoint, method, tuple(issues), bulk, rate)
+        return await self._line.wait(ask, self.answer, self.give_back)
 
     async def pause(self, site: int, scope: Scope, seconds: float) -> None:
         self._pauses.add(site, scope, seconds)
 
-    async def slow(self, site: int, endpoint: str, method: str) -> None:
-        self._bucket(site, endpoint, method).slow_until = self._clock() + SLOW_SECONDS
+    async def slow(
+        self, site: int, endpoint: str, method: str, *, paused: float | None = None
+    ) -> None:
+        pace = self._limits.pace(endpoint, method)
+        bucket, now = self._bucket(site, pace), self._clock()
+        recent = sum(1 for at in bucket.turns if now - 1 < at <= now)
+        until = now + (paused or 0.0) + SLOW_SECONDS
+        if recent < pace.ours or (paused is not None and bucket.refused_again(now)):
+            bucket.slow_until = max(bucket.slow_until, until)
+        else:
+            bucket.even_until = max(bucket.even_until, until)
+        if paused is not None:
+            bucket.refused_until = max(bucket.refused_until, now + paused)
 
     async def answer(self, ask: Ask) -> Turn:
         """The rule of turns; `budget_lua` says the same to Redis."""
@@ -68,28 +119,34 @@ class LocalBudget:
         if paused > 0:
             return Turn(granted=False, wait=paused, queue=not ask.issues)
         now = self._clock()
-        bucket = self._bucket(ask.site, ask.endpoint, ask.method)
-        interval = self._limits.interval(ask.method) * (2 if bucket.slow_until > now else 1)
-        at = max(now, bucket.next_turn)
-        if ask.bulk and now - bucket.last_live < 1:
-            at = max(at, bucket.next_bulk)
-        if at - now > ask.horizon:
-            return Turn(granted=False, wait=at - now - ask.horizon)
+        lines = [(self._bucket(ask.site, pace), pace) for pace in self._limits.paces(ask)]
+        at = max(bucket.free_at(pace, now, bulk=ask.bulk) for bucket, pace in lines)
+        waited = all(bucket.bulk_waited(pace, now) for bucket, pace in lines)
+        # Two turns further than live: else it would find each turn taken that it waited for.
+        further = LIVE_HORIZON + 2 * max(pace.steady for _, pace in lines)
+        horizon = further if ask.bulk and waited else ask.horizon
+        if at - now > horizon:
+            return Turn(granted=False, wait=at - now - horizon)
         hot = self._log.left(ask, at)
         if hot > 0:
             return Turn(granted=False, wait=hot, queue=False)
-        bucket.next_turn = at + interval
-        if ask.bulk:
-            bucket.next_bulk = at + interval / BULK_SHARE
-        else:
-            bucket.last_live = now
+        for bucket, pace in lines:
+            bucket.take(pace, now, at, bulk=ask.bulk)
         self._log.add(ask, at)
-        return Turn(granted=True, wait=at - now)
+        return Turn(granted=True, wait=at - now, name=repr(at))
 
-    def _bucket(self, site: int, endpoint: str, method: str) -> _Bucket:
+    async def give_back(self, ask: Ask, turn: Turn) -> None:
+        """A turn that nobody used. What an issue has had of its writes stays counted."""
+        at = float(turn.name)
+        for pace in self._limits.paces(ask):
+            turns = self._bucket(ask.site, pace).turns
+            if at in turns:
+                turns.remove(at)
+
+    def _bucket(self, site: int, pace: Pace) -> _Bucket:
         """A new bucket starts as if its turns had just been used up."""
-        key = (site, endpoint, method)
+        key = (site, pace.line)
         if key not in self._buckets:
-            start = self._clock() + min(self._limits.interval(method), LIVE_HORIZON)
-            self._buckets[key] = _Bucket(next_turn=start)
+            # Its first turn comes one steady interval later, or half a second where that is less.
+            self._buckets[key] = _Bucket(born=self._clock() - max(0.0, pace.steady - LIVE_HORIZON))
         return self._buckets[key]

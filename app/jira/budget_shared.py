@@ -12,19 +12,22 @@ from redis.exceptions import RedisError
 
 from app.core.links import IssueId
 from app.jira.budget import (
+    BULK_EVERY,
     BULK_SHARE,
     LATE,
     LIVE_HORIZON,
+    SECOND,
     SLOW_SECONDS,
     Ask,
     Limits,
+    Pace,
     Scope,
     Turn,
     scopes_of,
 )
 from app.jira.budget_line import IssueLog, Line, Pauses
 from app.jira.budget_local import LocalBudget
-from app.jira.budget_lua import PAUSE, SLOW, TAKE
+from app.jira.budget_lua import GIVE_BACK, PAUSE, SLOW, TAKE
 
 REDIS_SECONDS = 1.0
 """A Redis that answers later counts as away."""
@@ -36,6 +39,9 @@ LOCAL_SHARE = 1 / 8
 """Of the limits, for each worker while Redis is away: safe for up to eight workers. In the
 second in which they find back to a Redis that lost nothing, both may be used."""
 
+_REDIS = "redis:"
+"""Before the name of a turn that Redis granted, not our own share."""
+
 _KEPT_MS = 2 * 24 * 3600 * 1000
 """Keys of a site that is silent for two days go; then it starts as after a flush."""
 
@@ -46,6 +52,7 @@ class SharedBudget:
     def __init__(self, redis: Redis, limits: Limits | None = None) -> None:
         self._limits = limits or Limits()
         self._take = redis.register_script(TAKE)
+        self._give_back = redis.register_script(GIVE_BACK)
         self._pause = redis.register_script(PAUSE)
         self._slow = redis.register_script(SLOW)
         self._line = Line()
@@ -64,19 +71,25 @@ class SharedBudget:
         issues: Sequence[IssueId] = (),
         *,
         bulk: bool = False,
+        rate: float | None = None,
     ) -> float:
-        ask = Ask(site, endpoint, method, tuple(dict.fromkeys(issues)), bulk)
-        return await self._line.wait(ask, self._answer)
+        ask = Ask(site, endpoint, method, tuple(dict.fromkeys(issues)), bulk, rate)
+        return await self._line.wait(ask, self._answer, self._return)
 
     async def pause(self, site: int, scope: Scope, seconds: float) -> None:
         self._pauses.add(site, scope, seconds)
         milliseconds = max(1, round(seconds * 1000))
         await self._run(self._pause, [_pause_key(site, scope)], [milliseconds])
 
-    async def slow(self, site: int, endpoint: str, method: str) -> None:
-        await self._local.slow(site, endpoint, method)
-        key = _bucket_key(site, endpoint, method)
-        await self._run(self._slow, [key], [_micros(SLOW_SECONDS), _KEPT_MS])
+    async def slow(
+        self, site: int, endpoint: str, method: str, *, paused: float | None = None
+    ) -> None:
+        await self._local.slow(site, endpoint, method, paused=paused)
+        pace = self._limits.pace(endpoint, method)
+        keys = [_line_key(site, pace), _turns_key(site, pace)]
+        refused = -1 if paused is None else _micros(paused)
+        arguments = [_micros(SLOW_SECONDS), _KEPT_MS, pace.ours, refused]
+        await self._run(self._slow, keys, arguments)
 
     async def _answer(self, ask: Ask) -> Turn:
         paused = self._pauses.left(ask)
@@ -85,44 +98,62 @@ class SharedBudget:
         hot = self._log.left(ask, monotonic())
         if hot > 0:
             return Turn(granted=False, wait=hot, queue=False)
-        reply = await self._run(self._take, _keys(ask), self._arguments(ask))
+        paces = self._limits.paces(ask)
+        reply = await self._run(self._take, _keys(ask, paces), self._arguments(ask, paces))
         turn = await self._local.answer(ask) if reply is None else self._turn(ask, reply)
         if turn.granted:
             self._log.add(ask, monotonic() + turn.wait)
         return turn
 
+    async def _return(self, ask: Ask, turn: Turn) -> None:
+        if not turn.name.startswith(_REDIS):
+            await self._local.give_back(ask, turn)
+            return
+        keys = [_turns_key(ask.site, pace) for pace in self._limits.paces(ask)]
+        await self._run(self._give_back, keys, [turn.name.removeprefix(_REDIS)])
+
     def _turn(self, ask: Ask, reply: list[bytes | str]) -> Turn:
-        word, micros, epoch = (_text(part) for part in reply)
+        word, micros, epoch, *due = (_text(part) for part in reply)
         self._epochs[ask.site] = epoch
         seconds = int(micros) / 1_000_000
         if word == "granted":
-            return Turn(granted=True, wait=seconds)
+            return Turn(granted=True, wait=seconds, name=f"{_REDIS}{due[0]}")
         # A pause may be one of an issue: then those behind need not wait for it.
         own = word == "issue" or (word == "paused" and bool(ask.issues))
         return Turn(granted=False, wait=seconds, queue=not own)
 
-    def _arguments(self, ask: Ask) -> list[str | int]:
-        interval = self._limits.interval(ask.method)
+    def _arguments(self, ask: Ask, paces: Sequence[Pace]) -> list[str | int | float]:
         windows = [
             number
             for seconds, most in self._limits.per_issue
             for number in (_micros(seconds), most)
         ]
+        lines = [
+            number
+            for pace in paces
+            for number in (pace.most, _micros(pace.steady), _micros(pace.quick))
+        ]
         return [
-            _micros(interval),
             _micros(ask.horizon),
             int(ask.bulk),
-            _micros(interval / BULK_SHARE),
             self._epochs.get(ask.site, ""),
             f"{self._name}:{secrets.token_hex(4)}",
             _micros(LIVE_HORIZON + AWAY_SECONDS),
-            2 + len(ask.issues),
             _micros(LATE),
             _KEPT_MS,
+            BULK_SHARE,
+            len(paces),
+            2 + len(ask.issues),
+            _micros(LIVE_HORIZON),
+            BULK_EVERY,
+            _micros(SECOND),
+            *lines,
             *windows,
         ]
 
-    async def _run(self, script: AsyncScript, keys: list[str], arguments: list[str | int]) -> Any:
+    async def _run(
+        self, script: AsyncScript, keys: list[str], arguments: Sequence[str | float]
+    ) -> Any:
         """The script's reply, or None while Redis is away."""
         if monotonic() < self._away_until:
             return None
@@ -134,21 +165,26 @@ class SharedBudget:
             return None
 
 
-def _keys(ask: Ask) -> list[str]:
+def _keys(ask: Ask, paces: Sequence[Pace]) -> list[str]:
+    lines = [_line_key(ask.site, pace) for pace in paces]
+    turns = [_turns_key(ask.site, pace) for pace in paces]
     pauses = [
         _pause_key(ask.site, scope) for scope in scopes_of(ask.endpoint, ask.method, ask.issues)
     ]
     logs = [f"{_prefix(ask.site)}:writes:{issue}" for issue in ask.issues]
-    bucket = _bucket_key(ask.site, ask.endpoint, ask.method)
-    return [bucket, f"{_prefix(ask.site)}:epoch", *pauses, *logs]
+    return [f"{_prefix(ask.site)}:epoch", *lines, *turns, *pauses, *logs]
 
 
 def _prefix(site: int) -> str:
     return f"twinlink:{{budget:{site}}}"
 
 
-def _bucket_key(site: int, endpoint: str, method: str) -> str:
-    return f"{_prefix(site)}:turns:{endpoint}:{method}"
+def _line_key(site: int, pace: Pace) -> str:
+    return f"{_prefix(site)}:line:{pace.line}"
+
+
+def _turns_key(site: int, pace: Pace) -> str:
+    return f"{_prefix(site)}:turns:{pace.line}"
 
 
 def _pause_key(site: int, scope: Scope) -> str:

@@ -19,7 +19,7 @@ import httpx
 
 from app.core.errors import PermanentError
 
-_CONNECTIONS = httpx.Limits(max_connections=50, max_keepalive_connections=20, keepalive_expiry=4.0)
+_CONNECTIONS = httpx.Limits(max_connections=50, max_keepalive_connections=50, keepalive_expiry=4.0)
 """Idle connections go before the 5 s after which common servers close them: a write on a
 connection that the server closes at the same moment has an unknown outcome."""
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")

@@ -10,31 +10,68 @@ none or unknown             Cloud: this endpoint and method;
                             Data Center: the whole site (one bucket per user)
 ==========================  =============================================
 
+After it the endpoint's pace is lower for a while, unless only issues are paused. A 429
+that does not say for how long (a gateway's) pauses longer each time, with chance.
+
 Source: jira-facts section 3; undocumented reasons were seen, so unknown ones are expected.
 """
 
-from datetime import datetime
+import random
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from app.jira.access import SiteAccess
 from app.jira.answers import Answer
 from app.jira.budget import Budget, Scope, endpoint_scope, issue_scope, site_scope
 from app.jira.calls import Call
-from app.jira.errors import DEFAULT_RETRY_AFTER, retry_after
+from app.jira.errors import retry_after
+
+FIRST_PAUSE = 2.0
+LONGEST_PAUSE = 60.0
+"""Seconds, where Jira does not say for how long."""
 
 
-async def heed(
-    budget: Budget | None, site: SiteAccess, call: Call, answer: Answer, now: datetime
-) -> None:
-    """Pause after a 429, slow down when Jira says that a limit is near."""
-    if budget is None:
-        return
-    if answer.status == 429:
+@dataclass(slots=True)
+class _Unsaid:
+    """429 answers in a row that do not say for how long; those of one pause are one."""
+
+    times: int = 0
+    until: datetime | None = None
+
+
+class Throttle:
+    """Reads the answers of one site."""
+
+    def __init__(self, budget: Budget, site: SiteAccess) -> None:
+        self._budget = budget
+        self._site = site
+        self._unsaid: dict[tuple[str, str], _Unsaid] = {}
+
+    async def heed(self, call: Call, answer: Answer, now: datetime) -> None:
+        """Pause after a 429, slow down when Jira says that a limit is near."""
+        if answer.status != 429:
+            self._unsaid.pop((call.endpoint, call.method), None)
+            if answer.headers.get("x-ratelimit-nearlimit", "").strip().lower() == "true":
+                await self._budget.slow(self._site.id, call.endpoint, call.method)
+            return
         asked = retry_after(answer, now)
-        seconds = DEFAULT_RETRY_AFTER if asked is None else asked
-        for scope in paused_scopes(site, call, answer):
-            await budget.pause(site.id, scope, seconds)
-    elif answer.headers.get("x-ratelimit-nearlimit", "").strip().lower() == "true":
-        await budget.slow(site.id, call.endpoint, call.method)
+        seconds = self._chosen(call, now) if asked is None else asked
+        scopes = paused_scopes(self._site, call, answer)
+        for scope in scopes:
+            await self._budget.pause(self._site.id, scope, seconds)
+        if not set(scopes) <= set(map(issue_scope, call.issues)):
+            await self._budget.slow(self._site.id, call.endpoint, call.method, paused=seconds)
+
+    def _chosen(self, call: Call, now: datetime) -> float:
+        """Seconds: what is left of the pause that an earlier answer began, or a longer one."""
+        unsaid = self._unsaid.setdefault((call.endpoint, call.method), _Unsaid())
+        if unsaid.until is not None and now < unsaid.until:
+            return (unsaid.until - now).total_seconds()
+        grown = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(unsaid.times, 16))
+        seconds = grown * random.uniform(0.75, 1.25)  # noqa: S311 - not to come back together
+        unsaid.times += 1
+        unsaid.until = now + timedelta(seconds=seconds)
+        return seconds
 
 
 def paused_scopes(site: SiteAccess, call: Call, answer: Answer) -> tuple[Scope, ...]:

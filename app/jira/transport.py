@@ -15,7 +15,7 @@ from app.jira.budget import Budget
 from app.jira.calls import Call
 from app.jira.circuit import GO, Admission, Circuit, heard_of
 from app.jira.errors import connection_failure, facts, lost, refusal
-from app.jira.throttle import heed
+from app.jira.throttle import Throttle
 
 BODY_LIMIT = 64 * 1024 * 1024
 """Bytes after decompression. 100 issues with 2,000 links each stay below it."""
@@ -52,6 +52,7 @@ class Transport:
     ) -> None:
         self._site = site
         self._budget = budget
+        self._throttle = None if budget is None else Throttle(budget, site)
         self._circuit = circuit
         self._observe = observe
         self._failed = failed
@@ -84,7 +85,8 @@ class Transport:
         outcome = "ok"
         try:
             answer = await self._send(call)
-            await heed(self._budget, self._site, call, answer, self._now())
+            if self._throttle is not None:
+                await self._throttle.heed(call, answer, self._now())
             failure = refusal(answer, call, self._now())
             if failure is not None:
                 raise failure
@@ -112,7 +114,12 @@ class Transport:
             try:
                 async with asyncio.timeout(self._seconds_left(call)):
                     await self._budget.take(
-                        self._site.id, call.endpoint, call.method, call.issues, bulk=call.bulk
+                        self._site.id,
+                        call.endpoint,
+                        call.method,
+                        call.issues,
+                        bulk=call.bulk,
+                        rate=self._site.rate,
                     )
             except TimeoutError:
                 raise NotSent("send_before_passed", facts=facts(call)) from None

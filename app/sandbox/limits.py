@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from app.sandbox.clock import Clock
@@ -33,10 +33,15 @@ class Limited(Exception):
 
 @dataclass(slots=True)
 class RateLimits:
-    """Sliding windows over the site's clock. ``refused`` counts 429 answers made here."""
+    """Sliding windows over the site's clock. ``refused`` counts 429 answers made here.
+
+    ``per_user`` is a Data Center's: calls per second, all endpoints together.
+    """
 
     clock: Clock
     enabled: bool = False
+    per_second: Mapping[str, int] = field(default_factory=lambda: PER_SECOND)
+    per_user: int | None = None
     refused: int = 0
     _bursts: dict[tuple[str, str], deque[float]] = field(default_factory=dict)
     _writes: dict[int, deque[float]] = field(default_factory=dict)
@@ -45,7 +50,9 @@ class RateLimits:
         """Count one call; True when less than a fifth of the burst is left. Raises Limited."""
         if not self.enabled:
             return False
-        limit = PER_ENDPOINT.get((method, endpoint), PER_SECOND.get(method, 100))
+        limit = PER_ENDPOINT.get((method, endpoint), self.per_second.get(method, 100))
+        if self.per_user is not None:
+            method, endpoint, limit = "", "", self.per_user
         seen = self._bursts.setdefault((method, endpoint), deque())
         now = self.clock.now()
         _forget(seen, now - 1.0)

@@ -29,6 +29,7 @@ class SiteRow:
     previous_secret_sealed: bytes | None = field(repr=False)
     previous_secret_until: datetime | None
     account_dedicated: bool
+    requests_per_second: float | None
     identity: str | None
     account_id: AccountId | None
     checked_at: datetime | None
@@ -55,6 +56,7 @@ class SiteValues:
     previous_secret_sealed: bytes | None = field(repr=False)
     previous_secret_until: datetime | None
     account_dedicated: bool
+    requests_per_second: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,4 +43,5 @@ def access(row: SiteRow, vault: Vault) -> SiteAccess:
         identity=row.identity,
         account_id=row.account_id,
         version=row.version,
+        rate=row.requests_per_second,
     )

@@ -34,6 +34,7 @@ class SiteSpec:
     auth: AuthSpec | None
     webhook_secret: str | None = field(repr=False)
     account_dedicated: bool
+    requests_per_second: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ class Wish:
             or (self.auth, self.secret) != (self.former_auth, self.former_secret)
             or (spec.base_url, spec.web_url, spec.deployment, spec.account_dedicated)
             != (known.base_url, known.web_url, known.deployment, known.account_dedicated)
+            or spec.requests_per_second != known.requests_per_second
         )
 
     def access(self, name: str) -> SiteAccess:
@@ -102,6 +104,7 @@ class Wish:
             previous_secret_sealed=previous,
             previous_secret_until=until,
             account_dedicated=self.spec.account_dedicated,
+            requests_per_second=self.spec.requests_per_second,
         )
 
 

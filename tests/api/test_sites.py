@@ -184,6 +184,21 @@ async def test_check_says_what_is_wrong(
     assert kept["identity"] == f"cloud:{jira.left.site.cloud_id}"
 
 
+async def test_a_site_has_a_rate_of_its_own(client: httpx.AsyncClient, jira: Jira) -> None:
+    plain = (await client.put(SITE, json=jira.body(jira.left))).json()
+    assert plain["requests_per_second"] is None
+    body = jira.body(jira.left, requests_per_second=25)
+    changed = (await client.put(SITE, json=body)).json()
+    assert (changed["requests_per_second"], changed["version"]) == (25, plain["version"] + 1)
+    assert (await client.put(SITE, json=body)).json()["version"] == changed["version"]
+    for odd in (0, -1, 1001, "many"):
+        answer = await client.put(SITE, json=jira.body(jira.left, requests_per_second=odd))
+        assert answer.status_code == 422
+        assert answer.json()["errors"][0]["pointer"] == "/requests_per_second"
+    back = (await client.put(SITE, json=jira.body(jira.left))).json()
+    assert back["requests_per_second"] is None
+
+
 async def test_check_says_that_calls_are_stopped(
     client: httpx.AsyncClient, jira: Jira, db: asyncpg.Connection
 ) -> None:

@@ -9,6 +9,7 @@ SITE: dict[str, Any] = {
     "deployment": "cloud",
     "auth": {"kind": "basic"},
     "account_dedicated": True,
+    "requests_per_second": None,
     "identity": "cloud-1",
     "account_id": "5b10",
     "checked_at": None,

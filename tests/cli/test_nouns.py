@@ -51,6 +51,19 @@ def test_a_site_keeps_what_no_option_names(line: Line, service: FakeService) -> 
     assert service.asked[1].headers["if-match"] == '"3"'
 
 
+@pytest.mark.parametrize(
+    ("known", "option", "sent"),
+    [(None, "25", 25), (40, None, 40), (40, "25", 25), (40, "0", None)],
+)
+def test_a_sites_rate_is_kept_changed_and_dropped(
+    line: Line, service: FakeService, known: float | None, option: str | None, sent: float | None
+) -> None:
+    service.answers["GET /sites/cloud"] = (200, SITE | {"requests_per_second": known})
+    service.answers["PUT /sites/cloud"] = (200, SITE | {"findings": []})
+    line("site", "put", "cloud", *(() if option is None else ("--rate", option)), "--dedicated")
+    assert service.bodies[0].get("requests_per_second") == sent
+
+
 def test_one_standard_input_holds_one_secret(line: Line, service: FakeService) -> None:
     arguments = ("--token-file", "-", "--webhook-secret-file", "-")
     assert line("site", "put", "cloud", *arguments, input="x").exit_code == 2

@@ -4,6 +4,7 @@ import asyncio
 import heapq
 import itertools
 from collections.abc import AsyncIterator, Callable, Sequence
+from itertools import pairwise
 from time import monotonic
 
 import pytest
@@ -14,14 +15,19 @@ from redis.asyncio import Redis
 from app.core.links import IssueId
 from app.embedded import ValkeyServer
 from app.jira.budget import (
+    SHARE,
+    Ask,
     Budget,
     Limits,
+    Turn,
     endpoint_scope,
     issue_scope,
     site_scope,
 )
+from app.jira.budget_line import Line
 from app.jira.budget_local import LocalBudget
 from app.jira.budget_shared import SharedBudget
+from tests.support.waiting import until
 
 HUB, OTHER = IssueId("11"), IssueId("12")
 
@@ -115,6 +121,76 @@ def test_live_goes_before_bulk() -> None:
     assert sum(1 for at, bulk, _ in turns if bulk and at > last_live) >= 85
 
 
+def test_live_traffic_that_never_ends_does_not_starve_bulk() -> None:
+    live = [(0.0, False, False)] * 120
+    bulk = [(0.1, True, False)] * 8
+    turns = simulate([*live, *bulk], Limits({"POST": 20, "DELETE": 5}))
+    first = [at for at, it, _ in turns if it]
+    last_live = max(at for at, it, _ in turns if not it)
+    assert 4 <= sum(1 for at in first if at < last_live) <= 0.06 * 128
+
+
+def test_an_idle_moment_is_made_up_for_within_the_limit() -> None:
+    """A third of a second without a request, and the long run is as if there had been none."""
+    before, after = [(0.0, False, False)] * 30, [(1.85, False, False)] * 70
+    turns = sorted(
+        at for at, _, _ in simulate([*before, *after], Limits({"POST": 20, "DELETE": 5}))
+    )
+    assert turns[30] - turns[29] >= 0.25, "there was an idle moment"
+    assert most_in(1, turns) <= 20
+    assert 99 / (turns[-1] - turns[0]) >= 0.99 * SHARE * 20
+
+
+@pytest.mark.parametrize("kind", ["shared", "local"])
+async def test_a_turn_that_came_too_late_is_not_lost(redis: Redis, kind: str) -> None:
+    """Who wakes up late gives it back, and asks again: the limit is used up all the same."""
+    limits = Limits({"GET": 20, "DELETE": 5})
+    budget = SharedBudget(redis, limits) if kind == "shared" else LocalBudget(limits)
+    line = budget._line
+    late: set[object] = set()
+
+    class Drowsy(Line):
+        """Everybody finds the first turn that he is granted to be late, whenever it was."""
+
+        async def _granted(self, ask: Ask, answer: object) -> tuple[float, Turn]:
+            due, turn = await line._granted(ask, answer)  # type: ignore[arg-type]
+            if (me := asyncio.current_task()) in late:
+                return due, turn
+            late.add(me)
+            return due - 2.0, turn
+
+    budget._line = Drowsy()
+    times = await times_of(30, lambda _: budget.take(1, "issue", "GET"))
+    assert most_in(1, times) <= 20
+    assert max(times) - min(times) <= 30 / 20 / 0.7
+
+
+def test_the_first_second_of_a_line_makes_up_for_nothing() -> None:
+    turns = [at for at, _, _ in simulate([(0.0, False, False)] * 90, Limits())]
+    assert max(turns) - min(turns) >= 89 / 96
+
+
+@given(st.lists(st.tuples(st.floats(0, 3), st.booleans()), max_size=60))
+def test_a_sites_rate_holds_for_all_its_calls_together(arrivals: list[tuple[float, bool]]) -> None:
+    turns: list[tuple[float, bool]] = []
+
+    async def run() -> None:
+        time = SimulatedTime()
+        budget = LocalBudget(Limits(), clock=time.clock, sleep=time.sleep)
+
+        async def one(at: float, read: bool) -> None:
+            await time.sleep(at)
+            call = ("issue", "GET") if read else ("issue_link", "POST")
+            await budget.take(1, *call, rate=12)
+            turns.append((time.now, read))
+
+        await time.run(*(asyncio.create_task(one(*arrival)) for arrival in arrivals))
+
+    asyncio.run(run())
+    assert len(turns) == len(arrivals)
+    assert most_in(1, [at for at, _ in turns]) <= 12
+
+
 def test_a_hot_issue_does_not_hold_the_others() -> None:
     hot = [(0.0, False, True)] * 10
     cold = [(0.1, False, False)] * 5
@@ -147,6 +223,21 @@ async def test_two_workers_share_one_budget(redis: Redis) -> None:
     times = await times_of(150, lambda n: workers[n % 2].take(1, "issue", "GET"))
     assert most_in(1, times) <= 100
     assert max(times) - min(times) <= 150 / 100 / 0.85
+
+
+async def test_two_workers_make_up_for_an_idle_moment_within_the_limit(redis: Redis) -> None:
+    limits = Limits({"GET": 40, "DELETE": 50})
+    workers = [SharedBudget(redis, limits), SharedBudget(redis, limits)]
+
+    async def some(count: int) -> list[float]:
+        return await times_of(count, lambda n: workers[n % 2].take(1, "issue", "GET"))
+
+    before = await some(44)
+    await until(lambda: monotonic() - max(before) >= 0.25, "an idle moment")
+    times = sorted([*before, *await some(60)])
+    assert most_in(1, times) <= 40
+    gaps = [later - earlier for earlier, later in pairwise(times[46:60])]
+    assert sum(gaps) / len(gaps) < 1 / 40, "it makes up for it"
 
 
 async def test_two_workers_share_the_limit_of_an_issue(redis: Redis) -> None:
@@ -218,6 +309,55 @@ async def test_near_the_limit_the_rate_is_halved(redis: Redis, kind: str) -> Non
     await budget.slow(1, "issue", "GET")
     times = await times_of(12, lambda _: budget.take(1, "issue", "GET"))
     assert max(times) - min(times) >= 0.9 * 11 / 20
+
+
+@pytest.mark.parametrize("kind", ["shared", "local"])
+async def test_near_a_limit_that_we_use_up_ourselves_it_stays_used(redis: Redis, kind: str) -> None:
+    limits = Limits({"GET": 60, "DELETE": 5})
+    budget: Budget = SharedBudget(redis, limits) if kind == "shared" else LocalBudget(limits)
+
+    async def take(number: int) -> None:
+        await budget.take(1, "issue", "GET")
+        if number > 60:
+            await budget.slow(1, "issue", "GET")
+
+    times = sorted(await times_of(110, take))
+    assert most_in(1, times) <= 60
+    assert times[-1] - times[65] <= 44 / 60 / 0.8
+
+
+@pytest.mark.parametrize("kind", ["shared", "local"])
+async def test_after_two_refusals_the_rate_is_halved_whoever_it_was(
+    redis: Redis, kind: str
+) -> None:
+    limits = Limits({"GET": 40, "DELETE": 5})
+    budget: Budget = SharedBudget(redis, limits) if kind == "shared" else LocalBudget(limits)
+    await times_of(42, lambda _: budget.take(1, "issue", "GET"))
+    for _ in range(4):
+        await budget.slow(1, "issue", "GET", paused=0.05)
+    times = await times_of(12, lambda _: budget.take(1, "issue", "GET"))
+    took = max(times) - min(times)
+    assert took <= 11 / 40 / 0.7, "refusals of one moment are one, and may be chance"
+    await budget.slow(1, "issue", "GET", paused=0.05)
+    times = await times_of(12, lambda _: budget.take(1, "issue", "GET"))
+    assert max(times) - min(times) >= 0.9 * 11 / 20
+
+
+async def test_two_workers_share_the_rate_of_a_site(redis: Redis) -> None:
+    workers = [SharedBudget(redis), SharedBudget(redis)]
+    calls = [("issue", "GET"), ("search", "POST"), ("issue_link", "DELETE")]
+    times = await times_of(60, lambda n: workers[n % 2].take(1, *calls[n % 3], rate=40))
+    assert most_in(1, times) <= 40
+    assert max(times) - min(times) <= 60 / 40 / 0.85
+
+
+async def test_a_crowd_of_live_requests_lets_some_bulk_through(redis: Redis) -> None:
+    budget = SharedBudget(redis, Limits({"GET": 60, "DELETE": 5}))
+    live = [asyncio.create_task(budget.take(1, "issue", "GET")) for _ in range(90)]
+    bulk = asyncio.create_task(budget.take(1, "issue", "GET", bulk=True))
+    await bulk
+    assert sum(task.done() for task in live) < 60
+    await asyncio.gather(*live)
 
 
 async def test_without_redis_each_worker_keeps_to_its_share(own_valkey: ValkeyServer) -> None:

@@ -1,7 +1,7 @@
 """What one request may do: redirects, sizes, missing dates, rate limits, records."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -29,6 +29,8 @@ class RecordingBudget:
         self.taken: list[tuple[str, str, tuple[IssueId, ...], bool]] = []
         self.paused: list[tuple[Scope, float]] = []
         self.slowed: list[tuple[str, str]] = []
+        self.halved: list[float] = []
+        self.rates: list[float | None] = []
 
     async def take(
         self,
@@ -38,15 +40,22 @@ class RecordingBudget:
         issues: Sequence[IssueId] = (),
         *,
         bulk: bool = False,
+        rate: float | None = None,
     ) -> float:
+        self.rates.append(rate)
         self.taken.append((endpoint, method, tuple(issues), bulk))
         return 0.0
 
     async def pause(self, site: int, scope: Scope, seconds: float) -> None:
         self.paused.append((scope, seconds))
 
-    async def slow(self, site: int, endpoint: str, method: str) -> None:
-        self.slowed.append((endpoint, method))
+    async def slow(
+        self, site: int, endpoint: str, method: str, *, paused: float | None = None
+    ) -> None:
+        if paused is None:
+            self.slowed.append((endpoint, method))
+        else:
+            self.halved.append(paused)
 
 
 Make = Callable[..., JiraClient]
@@ -56,13 +65,19 @@ Make = Callable[..., JiraClient]
 async def make() -> AsyncIterator[Make]:
     opened: list[JiraClient] = []
 
-    def build(handler: Handler, deployment: str = "cloud", **options: object) -> JiraClient:
+    def build(
+        handler: Handler,
+        deployment: str = "cloud",
+        site_rate: float | None = None,
+        **options: object,
+    ) -> JiraClient:
         site = SiteAccess(
             1,
             "left",
             "https://left.example/jira",
             deployment,  # type: ignore[arg-type]
             BasicAuth("bot@left.example", "token"),
+            rate=site_rate,
         )
         client = JiraClient(site, http=httpx.MockTransport(handler), **options)  # type: ignore[arg-type]
         opened.append(client)
@@ -205,6 +220,60 @@ async def test_only_what_429_names_is_paused(
     assert budget.taken == [("issue_link", "DELETE", (ENDS.source, ENDS.destination), True)]
     assert budget.paused == [(scope, 7.0) for scope in scopes]
     assert caught.value.retry_after == 7
+
+
+async def test_a_refused_endpoint_is_slower_for_a_while_and_a_refused_issue_is_not(
+    make: Make,
+) -> None:
+    budget = RecordingBudget()
+    headers = {"Retry-After": "7", "RateLimit-Reason": "jira-per-issue-on-write"}
+    hot = make(always(httpx.Response(429, headers=headers)), budget=budget)
+    with pytest.raises(NotSent):
+        await hot.delete_link(LinkId("1"), ends=ENDS)
+    assert budget.halved == []
+    client = make(always(httpx.Response(429, headers={"Retry-After": "7"})), budget=budget)
+    with pytest.raises(NotSent):
+        await client.link_types()
+    assert budget.halved == [7.0]
+
+
+async def test_429_that_says_nothing_pauses_longer_each_time(make: Make) -> None:
+    """A gateway's: neither Retry-After nor JSON. Answers of one pause count once."""
+    now, status = NOW, 429
+
+    def handler(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(status, json={"issueLinkTypes": []})
+
+    budget = RecordingBudget()
+    client = make(handler, budget=budget, now=lambda: now)
+    for _ in range(12):
+        for _ in range(3):
+            with pytest.raises(NotSent):
+                await client.link_types()
+        now += timedelta(minutes=2)
+    pauses = [seconds for _, seconds in budget.paused]
+    assert pauses[:3] == [pytest.approx(pauses[0], abs=1e-3)] * 3, (
+        "what was on its way together counts once"
+    )
+    grown = pauses[::3]
+    assert 1.5 <= grown[0] <= 2.5
+    assert grown[0] < grown[1] < grown[2] < grown[3]
+    assert all(45 <= seconds <= 75 for seconds in grown[6:])
+    assert len(set(grown[6:])) > 1, "with chance"
+    status = 200
+    await client.link_types()
+    status = 429
+    with pytest.raises(NotSent):
+        await client.link_types()
+    assert budget.paused[-1][1] <= 2.5, "an answer begins anew"
+
+
+async def test_the_rate_of_a_site_is_asked_for(make: Make) -> None:
+    budget = RecordingBudget()
+    page = httpx.Response(200, json={"issueLinkTypes": []})
+    client = make(always(page), budget=budget, site_rate=25.0)
+    await client.link_types()
+    assert budget.rates == [25.0]
 
 
 async def test_near_a_limit_the_budget_is_told(make: Make) -> None:

@@ -52,6 +52,14 @@ class SitePut(Body):
         default=False, description="The account belongs to this installation and to nothing else"
     )
 
+    requests_per_second: Annotated[float, Field(ge=0.1, le=1000, allow_inf_nan=False)] | None = (
+        Field(
+            None,
+            description="What the site takes from our account, all calls together: for Data"
+            " Center, whose administrator decides. Left out: Jira Cloud's documented limits only",
+        )
+    )
+
     def spec(self) -> SiteSpec:
         auth = self.auth
         return SiteSpec(
@@ -61,6 +69,7 @@ class SitePut(Body):
             auth=None if auth is None else auth.spec(),
             webhook_secret=self.webhook_secret,
             account_dedicated=self.account_dedicated,
+            requests_per_second=self.requests_per_second,
         )
 
 
@@ -81,6 +90,7 @@ class Site(Answer):
     deployment: Deployment
     auth: AuthKind
     account_dedicated: bool
+    requests_per_second: float | None
     identity: str | None = Field(description="Which Jira it is; pinned by the first check")
     account_id: str | None = Field(description="Our account there; pinned by the first check")
     checked_at: datetime | None
