@@ -119,8 +119,8 @@ def _same_owner(one: str, other: str) -> bool:
 async def reject(
     database: Database, plan_id: int, digest: str, *, by: str, note: str, now: datetime
 ) -> HeldPlan:
-    """Keep these links: their rows are detached, so nothing removes them again. Raises as
-    ``approve`` does."""
+    """Keep these links: their rows are detached, also those at rest, which would come back as
+    managed; so nothing removes them again. Raises as ``approve`` does."""
     async with database.transaction() as conn:
         plan = await _undecided(conn, plan_id, digest, now)
         named = dict(await held.keys(conn, plan_id)) if plan.kind == "removals" else {}
@@ -128,7 +128,7 @@ async def reject(
         for row in sorted(
             await ledger.touching(conn, plan.connection_id, twins), key=lambda it: it.id
         ):
-            if row.state is State.MANAGED and named.get(row.key) == row.mirror_id:
+            if State.MANAGED in (row.state, row.former) and named.get(row.key) == row.mirror_id:
                 await ledger.change(conn, moved(row, State.DETACHED, "rejected"), now=now)
         await vanished.keep_gone(conn, plan.connection_id, plan_id, now)
         await held.reject_changes(conn, plan_id, "rejected")
