@@ -108,7 +108,7 @@ async def insert(
                 $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)
         ON CONFLICT (site_id, type_id, key_source_id, key_destination_id)
             WHERE state = 'open' DO NOTHING
-        RETURNING id, site_id, type_id, key_source_id, key_destination_id
+        RETURNING id, site_id, type_id, key_source_id, key_destination_id, created_at
         """,
         [_values(running, it, now) for it in by_link.values()],
     )
@@ -120,7 +120,7 @@ async def insert(
             now + SEND_WITHIN,
             by_link[_physical(row)],
             0,
-            now,
+            row["created_at"],
         )
         for row in rows
     ]
@@ -156,11 +156,20 @@ def _values(running: Running, it: Wanted, now: datetime) -> tuple[object, ...]:
         it.cause.id,
         running.revision,
         it.read_at,
-        now,
+        _counted_at(running, it, now),
         now + SEND_WITHIN,
         now + SEND_WITHIN + CONFIRM_AFTER,
         it.purpose,
     )
+
+
+def _counted_at(running: Running, it: Wanted, now: datetime) -> datetime:
+    """What the guard lets go under the connection's lock belongs to the windows that began last,
+    though *now* may be older: it was taken before the lock was waited for, or the clock went
+    back."""
+    if not it.guarded:
+        return now
+    return max(now, running.guard_reset_at + timedelta(microseconds=1))
 
 
 async def close(
