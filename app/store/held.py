@@ -193,6 +193,38 @@ async def keys(conn: Connection, plan_id: int) -> list[tuple[LinkKey, LinkId | N
     return [(_key(row), _link(row["link_id"])) for row in rows]
 
 
+# Held for what no later look can undo: the end of a long pause, or other links that an issue has
+# got meanwhile. A plan that began before its changes said so says it for them.
+_HOLDS_ON = """c.result IS NULL AND p.kind = 'removals' AND (p.reason = 'long_pause'
+    OR c.evidence ->> 'held_for' IN ('long_pause', 'issue_share'))"""
+
+
+async def holds_on(conn: Connection, plan_id: int) -> bool:
+    """Whether a plan has open changes that only a person may let go."""
+    found: bool = await conn.fetchval(
+        f"""SELECT EXISTS (SELECT 1 FROM plans p JOIN plan_changes c ON c.plan_id = p.id
+            WHERE p.id = $1 AND {_HOLDS_ON})""",  # noqa: S608 - texts of ours
+        plan_id,
+    )
+    return found
+
+
+async def carry_over(conn: Connection, plan_id: int, to: int) -> None:
+    """Put these into another plan as well, as they stand."""
+    await conn.execute(
+        f"""INSERT INTO plan_changes (plan_id, operation, site_id, type_id, source_id, source_key,
+                destination_id, destination_key, link_id, left_type_id, source_twin_id,
+                destination_twin_id, reason, evidence, created_at)
+            SELECT $2, c.operation, c.site_id, c.type_id, c.source_id, c.source_key,
+                c.destination_id, c.destination_key, c.link_id, c.left_type_id, c.source_twin_id,
+                c.destination_twin_id, c.reason, c.evidence, c.created_at
+            FROM plans p JOIN plan_changes c ON c.plan_id = p.id
+            WHERE p.id = $1 AND {_HOLDS_ON} ON CONFLICT DO NOTHING""",  # noqa: S608
+        plan_id,
+        to,
+    )
+
+
 async def approved(
     conn: Connection, connection_id: int, mirrors: Sequence[Mirror]
 ) -> Mapping[Mirror, int]:

@@ -11,7 +11,7 @@ import structlog
 
 from app.core.errors import PermanentError
 from app.core.ledger import State
-from app.store import connections, held, ledger, restores, running
+from app.store import connections, held, ledger, plans, restores, running
 from app.store.held import HeldPlan
 from app.store.pool import Connection, Database
 from app.store.work import Cause, raise_pairs
@@ -62,14 +62,18 @@ async def _seal(ctx: Context, connection_id: int, plan_id: int) -> None:
 
 
 async def _expire(ctx: Context, connection_id: int, plan_id: int) -> None:
-    """Nobody decided within a week: planned anew from what both sites show then."""
+    """Nobody decided within a week: planned anew from what both sites show then. What is held
+    whatever room the windows have goes on waiting meanwhile: time is no approval."""
     async with ctx.database.transaction() as conn:
-        await running.lock_any(conn, connection_id)
+        state = await running.lock_any(conn, connection_id)
         found = await held.lock(conn, plan_id)
         if found is None or found.status not in WAITING:
             return
         now = ctx.clock()
         twins = await _twins_of(conn, found)
+        if await held.holds_on(conn, plan_id):
+            anew = await plans.gathering(conn, state, "removals", reason=found.reason, now=now)
+            await held.carry_over(conn, plan_id, anew)
         await held.decide(conn, plan_id, "expired", by="twinlink", note="not decided", now=now)
         await held.reject_changes(conn, plan_id, "expired")
         cause = Cause("plan", str(plan_id))

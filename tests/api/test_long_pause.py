@@ -79,6 +79,22 @@ async def test_what_the_first_pass_held_stays_held(flow: Flow) -> None:
     assert (await flow.sealed())["counts"]["remove"] == 2
 
 
+async def test_nobody_decided_and_it_is_held_again(flow: Flow) -> None:
+    """Time is no approval: the plan expires, and what it held is planned anew."""
+    await paused_for(flow, 25)
+    await flow.call("POST", f"{AB}/resume")
+    await flow.run()
+    plan = await flow.sealed()
+    await flow.db.execute("UPDATE plans SET expires_at = now() - interval '1 second'")
+    await flow.run()
+    assert (await flow.call("GET", f"{V1}/plans/{plan['id']}"))["status"] == "expired"
+    await flow.run()
+    assert len(flow.mirrors) == 3
+    anew = await flow.sealed()
+    assert (anew["id"] != plan["id"], anew["counts"]) == (True, plan["counts"])
+    assert await removed_next(flow), "the guard alone decides about anything else"
+
+
 async def removed_next(flow: Flow) -> bool:
     """Whether a link that is made and taken away from now on loses its mirror."""
     origin = flow.ann.link("A-4", "Blocks", "A-5")

@@ -124,6 +124,25 @@ async def test_an_issue_keeps_its_links_and_others_go_on(build: Build) -> None:
     assert ("P-1", "Relates", "P-9") in duo.right.jira.triples_of()
 
 
+async def test_nor_does_a_week_in_which_nobody_decides(build: Build) -> None:
+    """Four of seven are less than the share by then, but time is no approval."""
+    duo, made = await hub(build, 5)
+    for link in made[:4]:
+        duo.ann.unlink(link)
+    await duo.world.settle()
+    await planned(duo)
+    for other in ("P-7", "P-9"):
+        duo.ann.link("P-1", "Blocks", other)
+    await duo.world.settle()
+    duo.world.clock.tick(timedelta(days=8).total_seconds())
+    await held.run_once(duo.world.ctx)
+    await duo.world.settle()
+    assert removals(duo) == 0
+    assert await waits_for(duo) == ["issue_share"] * 4
+    await decide(duo, "approve")
+    assert removals(duo) == 4
+
+
 async def test_less_than_four_fifths_go(build: Build) -> None:
     duo, made = await hub(build, 5)
     for link in made[:3]:
