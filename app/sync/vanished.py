@@ -47,6 +47,8 @@ async def admit(
     that are withheld. Under the connection's lock and that of the mirrors' sites."""
     if not gone:
         return set()
+    # In the windows that began last, though the time is from before the lock, or goes back.
+    now = max(now, state.guard_reset_at + timedelta(microseconds=1))
     settled = await vanished.settled(conn, gone)
     asked = sorted((it for it in gone if it.mirror not in settled), key=lambda it: it.mirror)
     if not asked:

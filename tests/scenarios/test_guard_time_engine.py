@@ -44,12 +44,26 @@ async def _waits(duo: Duo) -> bool:
 async def test_a_clock_that_goes_back_opens_no_window(build: Build) -> None:
     """PostgreSQL's clock was set right: the last reset lies in the future now."""
     duo = await chained(build, 9, guard=FOUR)
+    await _arm_and_go_back(duo)
+    for start in (1, 4, 7):
+        await vanish(duo, 3, start=start)
+    assert removals(duo) == 4
+    assert len(await duo.world.held()) == 5
+
+
+async def _arm_and_go_back(duo: Duo) -> None:
     duo.world.clock.tick(timedelta(hours=2).total_seconds())
     async with duo.world.database.transaction() as conn:
         await running.lock(conn, duo.connection)
         await connections.reset_guard(conn, duo.connection, duo.world.now())
     duo.world.clock.tick(-timedelta(minutes=30).total_seconds())
+
+
+async def test_nor_for_mirrors_that_vanish(build: Build) -> None:
+    duo = await chained(build, 9, guard=FOUR)
+    await _arm_and_go_back(duo)
     for start in (1, 4, 7):
-        await vanish(duo, 3, start=start)
-    assert removals(duo) == 4
-    assert len(await duo.world.held()) == 5
+        for number in range(start, start + 3):
+            duo.bob.unlink(f"P-{number}", "Blocks", f"P-{number + 1}")
+        await duo.world.settle()
+    assert (await duo.world.states()).count("detached") == 4
