@@ -295,13 +295,17 @@ async def open_for_twins(
     return {row["twin"]: row["opened"] for row in rows}
 
 
-async def removed_links(conn: Connection, site: int, links: Iterable[LinkId]) -> set[LinkId]:
-    """Those of *links* on a site that we removed: an event that names one is our echo."""
+async def removed_links(
+    conn: Connection, site: int, links: Iterable[LinkId], *, by: int | None = None
+) -> set[LinkId]:
+    """Those of *links* on a site that we removed, *by* one connection or by any."""
     rows = await conn.fetch(
         """SELECT link_id FROM intents WHERE site_id = $1 AND link_id = ANY($2::bigint[])
-           AND operation = 'remove' AND state = 'applied'""",
+           AND operation = 'remove' AND state = 'applied'
+           AND ($3::bigint IS NULL OR connection_id = $3)""",
         site,
         [int(link) for link in links],
+        by,
     )
     return {LinkId(str(row["link_id"])) for row in rows}
 

@@ -2,8 +2,9 @@
 
 They are judged when they are claimed, never at ingest: by then the outcome of the write that
 caused them is in the ledger. An event is known where a row in step holds its link, or where
-we removed that link; one about a type that is not mapped, or without twins at both ends,
-concerns no link of this connection. Only if all events of a pair are such is Jira not asked.
+this connection removed that link (what another one removed our row does not tell yet); one about
+a type that is not mapped, or without twins at both ends, concerns no link of this connection.
+Only if all events of a pair are such is Jira not asked.
 """
 
 from collections.abc import Iterable
@@ -38,7 +39,9 @@ async def _news(conn: Connection, running: Running, events: list[LinkEvent]) -> 
     links = {event.link for event in events}
     held = await ledger.known_links(conn, running.id, links)
     removed: dict[int, set[LinkId]] = {
-        running.site(side): await intents.removed_links(conn, running.site(side), links)
+        running.site(side): await intents.removed_links(
+            conn, running.site(side), links, by=running.id
+        )
         for side in Side
     }
     relevant = await _relevant(conn, running, events)

@@ -189,3 +189,22 @@ async def test_what_one_connection_manages_the_other_never_removes(trio: Trio) -
     await trio.world.settle()
     assert trio.ours("m") == 1
     assert trio.removed() == 0
+
+
+async def test_what_another_connection_removes_is_news(trio: Trio) -> None:
+    """Its event is an echo to that one alone: ours still has a row for the link."""
+    await trio.join("r", "l")
+    origin = trio.link("r")
+    await trio.world.settle()
+    ours = await trio.join("l", "m", Direction.BOTH)
+    beside = trio.link("m")
+    await trio.world.settle()
+    trio.unlink("m", beside)
+    await trio.world.settle()
+    assert [it["state"] for it in await trio.world.ledger(ours)] == ["detached"]
+    trio.unlink("r", origin)
+    await trio.world.settle()
+    assert await trio.world.ledger(ours) == []
+    trio.link("l")
+    await trio.world.settle()
+    assert trio.ours("m") == 1, "a link that is made anew has an origin again"
