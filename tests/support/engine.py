@@ -310,6 +310,13 @@ class World:
                ORDER BY c.link_id"""
         )
 
+    async def withheld(self) -> list[dict[str, Any]]:
+        """Mirrors that vanished beyond the guard's limit."""
+        return await self.rows(
+            """SELECT * FROM vanished_mirrors
+               WHERE connection_id = ANY($1::bigint[]) AND counted_at IS NULL"""
+        )
+
     async def execute(self, query: str, *args: Any) -> None:
         async with self.database.transaction() as conn:
             await conn.execute(query, *args)

@@ -1,0 +1,221 @@
+"""What administrators, operators and approvers of the service ask of its API."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+from app.core.config import ConnectionConfig, Direction, Mode, OnMirrorRemoved
+from app.store import connections, plans_read, twins
+from app.store.restore_select import Filters
+from app.sync import held, restore, resync, withdraw
+from app.sync.connection_admin import ConnectionAdmin
+from app.sync.connection_spec import ConnectionSpec, TypeWish
+from app.sync.connection_switches import Switches
+from app.sync.context import Context
+from app.sync.revisions import Revisions
+from tests.simulation.ground import Ground
+from tests.simulation.service import Service
+
+
+class Owners:
+    """Every method is one act; what it asks goes on in the API process."""
+
+    def __init__(self, service: Service, ground: Ground, random: Random) -> None:
+        self.service = service
+        self.ground = ground
+        self.random = random
+
+    # -- twins
+
+    def unpairs(self) -> str:
+        """Mostly for a moment only: twins are paired again."""
+        at = self.random.randrange(len(self.ground.joins))
+        connection, (left, right, *_) = self.ground.world.connections[at], self.ground.joins[at]
+        number, back = self.random.randrange(self.ground.twinned), self.random.random() < 0.7
+        key = self.ground.key(left, number)
+        ctx = self._ctx
+
+        async def act() -> str:
+            async with ctx.database.connection() as conn:
+                ids = await twins.page(conn, connection, after=0, limit=100)
+                found = await twins.by_ids(conn, connection, ids)
+            twin = next((it for it in found.values() if it.left.key == key), None)
+            if twin is not None:
+                await withdraw.unpair(
+                    ctx.database,
+                    connection,
+                    twin.id,
+                    actor="ann",
+                    now=ctx.clock(),
+                    engine=ctx.engine,
+                )
+            if twin is None or back:
+                await self.ground.pair_on(ctx.database, connection, left, right, number)
+            return "paired" if twin is None else "renewed" if back else "unpaired"
+
+        return self._ask(f"unpair {left} {key}", act)
+
+    # -- operating
+
+    def sets_the_mode(self) -> str:
+        name, mode = self._connection(), self.random.choice((*[Mode.LIVE] * 3, *Mode))
+        return self._ask(
+            f"mode {name} {mode.value}", lambda: self._switches.mode(name, mode, by="ann")
+        )
+
+    def pauses(self) -> str:
+        name, now = self._connection(), self._ctx.clock()
+        if self.random.random() < 0.5:
+            return self._ask(f"pause {name}", lambda: self._switches.pause(name, by="ann", now=now))
+        return self._ask(f"resume {name}", lambda: self._switches.resume(name, by="ann", now=now))
+
+    def resets_the_guard(self) -> str:
+        name, now = self._connection(), self._ctx.clock()
+        return self._ask(
+            f"reset guard {name}", lambda: self._switches.reset_guard(name, by="ann", now=now)
+        )
+
+    def compares(self) -> str:
+        connection = self.random.choice(self.ground.world.connections)
+        ctx = self._ctx
+        return self._ask(
+            "resync",
+            lambda: resync.request(
+                ctx.database, connection, twin_ids=None, dry_run=False, requested_by="ann",
+                now=ctx.clock(),
+            ),
+        )  # fmt: skip
+
+    # -- plans
+
+    def decides_a_plan(self) -> str:
+        """Approves or rejects the newest plan that waits."""
+        approve, ctx = self.random.random() < 0.5, self._ctx
+
+        async def act() -> str:
+            async with ctx.database.connection() as conn:
+                rows = await plans_read.page(
+                    conn, names=None, connection=None, status="held", before=2**62, limit=1
+                )
+            if not rows:
+                return "nothing waits"
+            plan, digest = rows[0]["id"], rows[0]["digest"]
+            if approve:
+                await held.approve(ctx.database, plan, digest, by="ann", note="", now=ctx.clock())
+                return f"plan {plan} approved"
+            await held.reject(ctx.database, plan, digest, by="ann", note="", now=ctx.clock())
+            await self._keep(plan)
+            return f"plan {plan} rejected"
+
+        return self._ask("decide", act)
+
+    async def _keep(self, plan: int) -> None:
+        """What was rejected stays: the watch knows from now on."""
+        async with self.ground.world.database.connection() as conn:
+            rows = await conn.fetch(
+                """SELECT site_id, link_id FROM plan_changes JOIN plans p ON p.id = plan_id
+                   WHERE plan_id = $1 AND kind = 'removals' AND result = 'rejected'
+                     AND link_id IS NOT NULL""",
+                plan,
+            )
+        for row in rows:
+            self.service.house.watch.kept[row["site_id"], row["link_id"]] = (
+                self.ground.world.clock.now()
+            )
+
+    def wants_links_back(self) -> str:
+        """A restore, or an undo of what was made, of one connection."""
+        ctx, name = self._ctx, self._connection()
+        operation = "remove" if self.random.random() < 0.8 else "create"
+        return self._ask(
+            f"restore {operation} {name}",
+            lambda: restore.request(
+                ctx.database, operation, Filters(connection=name), asked={}, requested_by="ann",
+                now=ctx.clock(),
+            ),
+        )  # fmt: skip
+
+    # -- revisions
+
+    def revises(self) -> str:
+        """Another direction, another rule for vanished mirrors, another map."""
+        ctx, name = self._ctx, self._connection()
+        what = self.random.choice(("direction", "vanished", "turned", "types"))
+        direction = self.random.choice(list(Direction))
+        vanished = self.random.choice(list(OnMirrorRemoved))
+        admin = self._admin
+
+        async def act() -> str:
+            async with ctx.database.connection() as conn:
+                row = await connections.by_name(conn, name)
+            assert row is not None
+            spec = spec_of(row.config)
+            if what == "direction":
+                spec = replace(spec, direction=direction)
+            elif what == "vanished":
+                spec = replace(spec, on_mirror_removed=vanished)
+            else:
+                spec = replace(spec, link_types=_other(spec.link_types, what))
+            put = await admin.put(name, spec, author="ann", expect=lambda _: None, now=ctx.clock())
+            return f"{name} is at revision {put.connection.revision}"
+
+        return self._ask(f"revise {name} {what}", act)
+
+    def rolls_back(self) -> str:
+        ctx, name, undo = self._ctx, self._connection(), self.random.random() < 0.5
+        revisions = Revisions(self._admin, lambda: None)
+        return self._ask(
+            f"roll back {name}",
+            lambda: revisions.roll_back(name, 1, undo=undo, note="", by="ann", now=ctx.clock()),
+        )
+
+    # -- inside
+
+    @property
+    def _ctx(self) -> Context:
+        return self.service.api.ctx
+
+    @property
+    def _switches(self) -> Switches:
+        return Switches(self._ctx.database, self._compare(self._ctx), lambda: None)
+
+    @property
+    def _admin(self) -> ConnectionAdmin:
+        return ConnectionAdmin(self._ctx.database, self._ctx.sites, self._compare(self._ctx))
+
+    def _compare(self, ctx: Context) -> Any:
+        async def compare(connection_id: int, *, cause: str, by: str) -> int:
+            return await resync.request(
+                ctx.database, connection_id, twin_ids=None, dry_run=False, cause=cause,
+                requested_by=by, now=ctx.clock(),
+            )  # fmt: skip
+
+        return compare
+
+    def _connection(self) -> str:
+        at = self.random.randrange(len(self.ground.joins))
+        left, right, *_ = self.ground.joins[at]
+        return f"{left}-{right}-{self.ground.world.serial}-{at}"
+
+    def _ask(self, told: str, act: Callable[[], Any]) -> str:
+        async def said() -> object:
+            answer = await act()
+            return told if not isinstance(answer, str) else f"{told}: {answer}"
+
+        return self.service.ask(told.replace(" ", "-"), said)
+
+
+def spec_of(config: ConnectionConfig) -> ConnectionSpec:
+    wishes = tuple(TypeWish(it.left.id, it.right.id, it.reversed) for it in config.link_types)
+    return ConnectionSpec(
+        config.left, config.right, config.direction, wishes, config.on_mirror_removed,
+        config.on_issue_deleted, config.guard, config.twins, config.approvals,
+    )  # fmt: skip
+
+
+def _other(wishes: tuple[TypeWish, ...], what: str) -> tuple[TypeWish, ...]:
+    """The first type turned round, or the second one gone."""
+    if what == "turned":
+        return (replace(wishes[0], reversed=not wishes[0].reversed), *wishes[1:])
+    return wishes[:1]

@@ -1,0 +1,208 @@
+"""What people, other tools, administrators of Jira and the network do, drawn from the seed."""
+
+import contextlib
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from app.sandbox import DeliveryFault, Fault, Refusal
+from tests.simulation.ground import TYPES, Ground
+from tests.support import mixed
+from tests.support.engine import ACCOUNT
+
+POST, DELETE = ("POST", "^/issueLink$"), ("DELETE", "^/issueLink/")
+READ, LOOKUP = ("POST", "^/(issue/bulkfetch|search)$"), ("GET", "^/issueLink/")
+WHO = ("GET", "^/(myself|serverInfo)$")
+REQUESTS = (POST, POST, POST, DELETE, DELETE, READ, READ, LOOKUP, WHO)
+LOUD = ("error_before", "error_after", "drop_before", "drop_after", "rate_limited", "html",
+        "truncated", "late_commit", "slow")  # fmt: skip
+"""Answers that nobody could take for something else; what follows is tried again."""
+MISLEADING = ("anonymous", "unauthorized", "issue_error")
+"""After some tries nothing more is known until something changes."""
+
+
+class People:
+    """Every method is one act; it answers a line for the trace."""
+
+    def __init__(self, ground: Ground, random: Random) -> None:
+        self.ground = ground
+        self.random = random
+
+    def links(self) -> str:
+        return self.ground.someone_links(self.random)
+
+    def makes_the_mirror(self) -> str:
+        """The very link that we are about to make, now or right before our POST."""
+        left, right, _, turned = self.random.choice(self.ground.joins)
+        origin = self.ground.world.stations[left].jira
+        if not origin.links:
+            return ""
+        link = origin.links[self.random.choice(sorted(origin.links))]
+        source, to = (self.ground.number(left, end) for end in (link.source, link.destination))
+        kind = origin.types[link.type_id].name
+        ends = (to, source) if turned and kind == "Blocks" else (source, to)
+
+        def act() -> str:
+            return self.ground.link(right, "bob", kind, ends)
+
+        if self.random.random() < 0.6:
+            fault = Fault("before", *POST, times=1, action=act)
+            self.ground.world.stations[right].jira.faults.add(fault)
+            return f"{right}: bob will make {kind} {ends} right before we do"
+        return act()
+
+    def links_anew_and_races(self) -> str:
+        """A new origin whose mirror a person makes right before our POST."""
+        left, right, _, turned = self.random.choice(self.ground.joins)
+        numbers = self.random.sample(range(self.ground.twinned), 2)
+        kind = self.random.choice(("Blocks", "Relates"))
+        ends = (numbers[1], numbers[0]) if turned and kind == "Blocks" else (numbers[0], numbers[1])
+        told = self.ground.link(left, "ann", kind, (numbers[0], numbers[1]))
+        fault = Fault("before", *POST, times=1,
+                      action=lambda: self.ground.link(right, "bob", kind, ends))  # fmt: skip
+        self.ground.world.stations[right].jira.faults.add(fault)
+        return f"{told}; bob will make its mirror right before we do"
+
+    def unlinks(self) -> str:
+        name = self.random.choice(self.ground.names)
+        ours = self.ground.standing(name, ours=True)
+        theirs = self.ground.standing(name, ours=False)
+        links = theirs if theirs and (not ours or self.random.random() < 0.75) else ours
+        return self._unlink(name, self.random.choice(links)) if links else ""
+
+    def unlinks_many(self) -> str:
+        """Origins mostly: what a guard is for."""
+        name = self.random.choice(self.ground.names)
+        links = self.ground.standing(name, ours=False)
+        count = min(len(links), self.random.randint(2, 6))
+        return "; ".join(self._unlink(name, it) for it in self.random.sample(links, count))
+
+    def makes_anew(self) -> str:
+        """The same again, or the other way round."""
+        name = self.random.choice(self.ground.names)
+        links = sorted(self.ground.world.stations[name].jira.links)
+        return self._anew(name, self.random.choice(links)) if links else ""
+
+    def acts_between_requests(self) -> str:
+        """Right before Jira handles a request of ours, or right after."""
+        name = self.random.choice(self.ground.names)
+        method, path = self.random.choice(REQUESTS[:-1])
+        when: Any = self.random.choice(("before", "after"))
+        act = self.random.choice((self._race_link, self._race_unlink, self._race_anew))
+        fault = Fault(when, method, path, times=1, action=lambda: act(name))
+        self.ground.world.stations[name].jira.faults.add(fault)
+        return f"{name}: somebody {act.__name__[6:]}s {when} a {method} {path}"
+
+    # -- administrators of Jira
+
+    def hides(self) -> str:
+        name, key = self._issue()
+        if key is None:
+            return ""
+        jira = self.ground.world.stations[name].jira
+        if self.random.random() < 0.5:
+            jira.issue(key).hidden_from = frozenset({ACCOUNT})
+            return f"{name}: {key} is hidden from us"
+        jira.issue(key).archived = True
+        return f"{name}: {key} is archived"
+
+    def forbids(self) -> str:
+        name = self.random.choice(self.ground.names)
+        denied: Any = self.random.choice(("BROWSE_PROJECTS", "LINK_ISSUES"))
+        self.ground.world.stations[name].jira.permit(ACCOUNT, denied, mixed.PROJECT, allowed=False)
+        return f"{name}: we lose {denied}"
+
+    def unveils(self) -> str:
+        for at in self.ground.world.stations.values():
+            self.ground.unveil(at.jira)
+        return "everything can be seen again"
+
+    def moves(self) -> str:
+        name, key = self._issue()
+        if key is None:
+            return ""
+        project = mixed.ELSEWHERE if key.startswith(f"{mixed.PROJECT}-") else mixed.PROJECT
+        new = self.ground.world.stations[name].person("root").move(key, project)
+        return f"{name}: {key} is now {new}"
+
+    def deletes(self) -> str:
+        name, key = self._issue()
+        if key is None:
+            return ""
+        self.ground.world.stations[name].person("root").delete(key)
+        return f"{name}: {key} is deleted"
+
+    # -- the network
+
+    def mail_goes_wrong(self) -> str:
+        name = self.random.choice(self.ground.names)
+        kinds = ["duplicate", "delay", "shuffle"] + ([] if self.ground.quiet_mail else ["lose"] * 2)
+        fault = DeliveryFault(
+            self.random.choice(kinds),  # type: ignore[arg-type]
+            times=self.random.randint(1, 3),
+            seconds=self.random.choice((5.0, 90.0, 400.0)),
+            fresh_identifier=self.random.random() < 0.3,
+        )
+        self.ground.world.stations[name].jira.outbox.faults.append(fault)
+        return f"{name}: {fault.times} deliveries {fault.kind}"
+
+    def requests_go_wrong(self) -> str:
+        name = self.random.choice(self.ground.names)
+        method, path = self.random.choice(REQUESTS)
+        kinds = LOUD if self.ground.quiet_mail else LOUD + MISLEADING
+        kind: Any = self.random.choice(kinds)
+        fault = Fault(
+            kind,
+            method,
+            path,
+            times=self.random.randint(1, 3),
+            skip=self.random.choice((0, 0, 1)),
+            account=ACCOUNT,
+            # A late commit has happened before anybody confirms it.
+            seconds=self.random.choice((1.0, 5.0, 15.0) if kind == "late_commit" else (3.0, 30.0)),
+            headers=self.random.choice(("full", "retry_after", "none")),
+        )
+        if kind == "late_commit" and method == "GET":
+            fault.kind = "slow"
+        self.ground.world.stations[name].jira.faults.add(fault)
+        return f"{name}: {fault.times} x {fault.kind} for {method} {path}"
+
+    # -- inside
+
+    def _issue(self) -> tuple[str, str | None]:
+        name = self.random.choice(self.ground.names)
+        return name, self.ground.key(name, self.random.randrange(self.ground.twinned + 1))
+
+    def _unlink(self, name: str, link_id: int) -> str:
+        ends = self.ground.unlink(name, self.random.choice(("ann", "bob")), link_id)
+        return f"{name}: somebody unlinks {link_id} {' '.join(ends)}" if ends else ""
+
+    def _anew(self, name: str, link_id: int) -> str:
+        ends = self.ground.unlink(name, "ann", link_id)
+        if ends is None:
+            return ""
+        source, kind, to = ends
+        if self.random.random() < 0.4:
+            source, to = to, source
+        self.ground.world.clock.tick(0.002)
+        with contextlib.suppress(Refusal):
+            made = self.ground.world.stations[name].person("bob").link(source, kind, to)
+            return f"{name}: {link_id} goes, {source} {kind} {to} comes ({made.id})"
+        return f"{name}: {link_id} goes"
+
+    def _race_link(self, name: str) -> None:
+        numbers = self.random.sample(range(self.ground.twinned), 2)
+        self.ground.link(name, "bob", self.random.choice(TYPES), (numbers[0], numbers[1]))
+
+    def _race_unlink(self, name: str) -> None:
+        links = sorted(self.ground.world.stations[name].jira.links)
+        if links:
+            self._unlink(name, self.random.choice(links))
+
+    def _race_anew(self, name: str) -> None:
+        links = sorted(self.ground.world.stations[name].jira.links)
+        if links:
+            self._anew(name, self.random.choice(links))
+
+
+Act = Callable[[], str]

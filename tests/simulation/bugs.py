@@ -1,0 +1,239 @@
+"""Bugs to plant in the service before stories are told: each must break a promise soon.
+
+They change this process for good; only ``teller`` uses them.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from typing import Any
+
+from app.core.diff import Decision, Forget
+from app.core.errors import OutcomeUnknown
+from app.core.evidence import Absent, Observed, Presence, Reading, SideFacts, Unknown
+from app.core.ledger import State
+from app.core.links import Link
+from app.jira import transport
+from app.jira.client import JiraClient
+from app.store import guard_counts, intents, running, work
+from app.sync import confirm, create, observe, outcome, reconcile, remove, restored
+from app.sync.commits import GroupCommit
+
+
+@dataclass(frozen=True, slots=True)
+class Bug:
+    """``ddl`` runs as the schema's owner; ``rewrite`` changes statements on their way."""
+
+    plant: Callable[[], None]
+    ddl: str = ""
+    rewrite: tuple[str, str] | None = None
+
+
+def _put(place: Any, **values: object) -> None:
+    """In the place of what is there under these names."""
+    for name, value in values.items():
+        assert hasattr(place, name), f"{place} has no {name} any more"
+        setattr(place, name, value)
+
+
+def _taken(place: Any, name: str) -> Any:
+    return getattr(place, name)
+
+
+def removal_without_the_re_read() -> None:
+    async def believe(client: JiraClient, intent: intents.Intent) -> Link:
+        wanted = intent.wanted
+        assert wanted.link_id is not None
+        return Link(wanted.link_id, wanted.type_id, wanted.source, wanted.destination)
+
+    _put(remove, _re_read=believe)
+
+
+def management_claimed_on_201() -> None:
+    """Whose link it is that shows, nobody asks."""
+    _put(create, authorship=lambda *_: "ours")
+
+
+def retry_of_an_ambiguous_create() -> None:
+    once = JiraClient.create_link
+
+    async def stubborn(self: JiraClient, *args: Any, **more: Any) -> Any:
+        try:
+            return await once(self, *args, **more)
+        except OutcomeUnknown:
+            return await once(self, *args, **more)
+
+    _put(JiraClient, create_link=stubborn)
+
+
+def absence_from_a_partial_read() -> None:
+    """An issue that does not come back has no links."""
+    _take_for_absent(lambda reason: reason.startswith("issue_"))
+
+
+def absence_from_an_anonymous_answer() -> None:
+    """What nobody may see is not there."""
+    refusal, read = _taken(transport, "refusal"), JiraClient.read_issues
+    seen: ContextVar[list[str] | None] = ContextVar("seen", default=None)
+
+    def polite(*args: Any) -> Any:
+        error = refusal(*args)
+        found = seen.get()
+        if error is not None and error.code == "anonymous" and found is not None:
+            found.append(error.code)
+            return None
+        return error
+
+    async def read_all(self: JiraClient, ids: Sequence[Any], **more: Any) -> Reading:
+        found: list[str] = []
+        token = seen.set(found)
+        try:
+            reading = await read(self, ids, **more)
+        finally:
+            seen.reset(token)
+        return (
+            replace(reading, unread=dict.fromkeys(reading.unread, "anonymous"))
+            if found
+            else reading
+        )
+
+    _put(transport, refusal=polite)
+    _put(JiraClient, read_issues=read_all)
+    _take_for_absent(lambda reason: reason == "issue_anonymous")
+
+
+def _take_for_absent(what: Callable[[str], bool]) -> None:
+    glance, presence = _taken(observe, "glance"), _taken(observe, "presence")
+
+    def hasty_glance(facts: SideFacts) -> Observed:
+        found: Observed = glance(facts)
+        return Absent({}) if isinstance(found, Unknown) and what(found.reason) else found
+
+    def hasty(facts: SideFacts) -> Presence:
+        found: Presence = presence(facts)
+        return Absent({}) if isinstance(found, Unknown) and what(found.reason) else found
+
+    _put(observe, glance=hasty_glance, presence=hasty)
+
+
+def generation_not_compared() -> None:
+    """What arrived during a look counts as looked at."""
+    careful = "WHEN u.ended THEN u.generation"
+    assert careful in work._SETTLE
+    _put(work, _SETTLE=work._SETTLE.replace(careful, "WHEN u.ended THEN w.generation"))
+
+
+def guard_counted_in_the_inserting_statement() -> None:
+    """One statement's snapshot is older than the lock it waits for."""
+    lock_sites, counts = running.lock_sites, guard_counts.of_windows
+    newest: ContextVar[int] = ContextVar("newest", default=2**62)
+
+    async def look_first(conn: Any, site_ids: set[int]) -> None:
+        newest.set(await conn.fetchval("SELECT coalesce(max(id), 0) FROM intents"))
+        await lock_sites(conn, site_ids)
+
+    async def count(conn: Any, state: running.Running, now: Any) -> Any:
+        late = await conn.fetchval(
+            """SELECT count(*) FROM intents WHERE connection_id = $1 AND operation = 'remove'
+               AND guarded AND id > $2""",
+            state.id,
+            newest.get(),
+        )
+        return [replace(it, used=max(0, it.used - late)) for it in await counts(conn, state, now)]
+
+    _put(running, lock_sites=look_first)
+    _put(guard_counts, of_windows=count)
+
+
+def ledger_row_before_outcome() -> None:
+    """In a transaction of its own."""
+    settle = outcome.settle
+
+    async def hasty(ctx: Any, connection_id: int, outcomes: Any, **more: Any) -> None:
+        made = [it for it in outcomes if it.link_id and it.intent.wanted.operation == "create"]
+        if any(it.intent.wanted.purpose == "sync" for it in made):
+            async with ctx.database.transaction() as conn:
+                state = await running.lock_any(conn, connection_id)
+                for it in made:
+                    if it.intent.wanted.purpose == "sync":
+                        await outcome._after_create(conn, state, it, ctx.clock())
+        await settle(ctx, connection_id, outcomes, **more)
+
+    for module in (outcome, create, confirm):
+        _put(module, settle=hasty)
+
+
+def restored_mirror_made_managed() -> None:
+    detached, with_mirror = restored._detached, restored._with_mirror
+
+    def manage(*args: Any) -> Any:
+        change = with_mirror(*args)
+        rests = change.state is not State.DETACHED
+        return change if rests else replace(change, state=State.MANAGED)
+
+    _put(
+        restored,
+        _detached=lambda *args: replace(detached(*args), state=State.MANAGED),
+        _with_mirror=manage,
+    )
+
+
+def forget_on_one_sided_absence() -> None:
+    decide = _taken(reconcile, "decide")
+
+    def forgetful(row: Any, left: Observed, right: Observed, *more: Any) -> Decision:
+        found: Decision = decide(row, left, right, *more)
+        gone = row is not None and any(isinstance(it, Absent) for it in (left, right))
+        return Forget() if gone else found
+
+    _put(reconcile, decide=forgetful)
+
+
+def lock_per_connection() -> None:
+    """Whoever else writes the same physical link is not seen."""
+
+    async def nobody(*_: Any) -> set[Any]:
+        return set()
+
+    _put(intents, open_at=nobody)
+
+
+def accepted_before_the_commit() -> None:
+    """202 as soon as a delivery is taken in."""
+
+    async def at_once(self: GroupCommit, arrival: Any) -> Any:
+        task = asyncio.ensure_future(add(self, arrival))
+        task.add_done_callback(lambda it: it.cancelled() or it.exception())
+        return "accepted"
+
+    add = GroupCommit.add
+    _put(GroupCommit, add=at_once)
+
+
+BUGS = {
+    it.__name__: Bug(it)
+    for it in (
+        removal_without_the_re_read,
+        management_claimed_on_201,
+        retry_of_an_ambiguous_create,
+        absence_from_a_partial_read,
+        absence_from_an_anonymous_answer,
+        generation_not_compared,
+        guard_counted_in_the_inserting_statement,
+        ledger_row_before_outcome,
+        restored_mirror_made_managed,
+        forget_on_one_sided_absence,
+        accepted_before_the_commit,
+    )
+}
+BUGS["lock_per_connection"] = Bug(
+    lock_per_connection,
+    ddl="""DROP INDEX intents_open; CREATE UNIQUE INDEX intents_open ON intents
+           (connection_id, site_id, type_id, key_source_id, key_destination_id)
+           WHERE state = 'open'""",
+    rewrite=(
+        "ON CONFLICT (site_id, type_id, key_source_id, key_destination_id)",
+        "ON CONFLICT (connection_id, site_id, type_id, key_source_id, key_destination_id)",
+    ),
+)

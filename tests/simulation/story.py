@@ -1,0 +1,169 @@
+"""One story: a seed's world, what happens in it, and whether all promises held."""
+
+import random as chance
+import traceback
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from random import Random
+from typing import ClassVar
+
+from tests.simulation.acts_owners import Owners
+from tests.simulation.acts_people import People
+from tests.simulation.closing import Closing
+from tests.simulation.gated_database import Wires
+from tests.simulation.ground import Ground
+from tests.simulation.house import House, own_hands
+from tests.simulation.process import HERE, Process, follow
+from tests.simulation.scheduler import Scheduler
+from tests.simulation.service import Service
+from tests.simulation.truth import Truth
+from tests.simulation.virtual import VirtualLoop
+from tests.simulation.watch import Watch
+
+
+class Broken(AssertionError):
+    """A promise did not hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """``broken`` says which promise, None where all held. ``digest`` is equal for equal stories."""
+
+    seed: int
+    digest: str
+    broken: str | None
+    lines: list[tuple[float, str]] = field(repr=False, default_factory=list)
+    steps: int = 0
+
+
+class Story:
+    """Built by ``tell``."""
+
+    def __init__(self, seed: int, loop: VirtualLoop, wires: Wires) -> None:
+        chance.seed(seed)
+        self.seed = seed
+        self.loop = loop
+        self.wires = wires
+        loop.begin()
+        follow(loop)
+        self.scheduler = Scheduler(loop, wires.observer, seed)
+        self.random = Random(f"{seed}/acts")
+        self.people = Process("people", self.scheduler)
+        self.scheduler.people = self.people
+        Story.telling = self
+
+    telling: ClassVar["Story | None"] = None
+
+    @classmethod
+    def bug(cls, event: str, error: BaseException | None) -> None:
+        """The service came upon an error that it did not expect, and went on."""
+        if cls.telling is not None:
+            trace = "".join(traceback.format_exception(error)[-6:]) if error else ""
+            cls.telling.scheduler.alarm(f"a bug: {event}\n{trace}")
+
+    async def tell(self, most_acts: int | None = None) -> Ending:
+        """To its end, or to the first promise that breaks."""
+        broken = None
+        own, database = own_hands(self.scheduler, self.wires)
+        try:
+            ground = Ground.drawn(database, self.loop, Random(f"{self.seed}/ground"))
+            await self._live(ground, most_acts)
+        except AssertionError as error:
+            broken = _told(error)
+        except Exception:
+            broken = traceback.format_exc(limit=-6)
+        broken = self.scheduler.broken or broken
+        with suppress(Exception):
+            await self._end(own)
+        trace = self.scheduler.trace
+        return Ending(self.seed, trace.digest, broken, trace.lines, self.scheduler.passed)
+
+    async def _live(self, ground: Ground, most_acts: int | None) -> None:
+        await ground.build(self.loop)
+        truth = Truth(ground.world.stations, ground.skews)
+        watch = Watch(ground.world, truth, Random(f"{self.seed}/watch"), self.scheduler.alarm)
+        self.house = house = House(self.scheduler, self.wires, ground.world, watch)
+        self.service = service = Service(house, ground, self.random)
+        self.closing = closing = Closing(ground, service, watch, house.worker("hands"))
+        acts = _acts(People(ground, self.random), Owners(service, ground, self.random), service)
+        if self.random.random() < 0.7:
+            await closing.settle(20)
+        count = self.random.choice((15, 25, 40, 60))
+        for _ in range(count if most_acts is None else min(count, most_acts)):
+            await self._turn()
+            if self.random.random() < 0.04:
+                self.scheduler.trace.note("--- the dust settles")
+                await closing.settle(15)
+                continue
+            names, weights = zip(*((act, weight) for act, weight in acts), strict=True)
+            done = self.random.choices(names, weights)[0]()
+            told = done if isinstance(done, str) else await done
+            if told:
+                self.scheduler.trace.note(f"--- {told}")
+        self.scheduler.trace.note("--- the end: everything heals")
+        await closing.check()
+        await self._turn()
+
+    async def _turn(self) -> None:
+        await self.scheduler.gate(self.people, "")
+        if self.scheduler.broken is not None:
+            raise Broken(self.scheduler.broken)
+
+    async def _end(self, own: Process) -> None:
+        """Nothing of this story may reach the next."""
+        if hasattr(self, "closing"):
+            for worker in [*self.service.workers, self.service.api, self.closing.hands]:
+                await self.house.kill(worker)
+        own.dead = True
+        HERE.set(None)
+
+
+def _told(error: AssertionError) -> str:
+    """With the lines that led to it, where it is not the watch that speaks."""
+    if isinstance(error, Broken):
+        return str(error)
+    frames = traceback.extract_tb(error.__traceback__)[-4:]
+    return f"{error} at {' < '.join(f'{it.name}:{it.lineno}' for it in reversed(frames))}"
+
+
+Act = Callable[[], str | Awaitable[str]]
+
+
+def _acts(people: People, owners: Owners, service: Service) -> list[tuple[Act, float]]:
+    """Weights of what happens. Without mail that is lost nothing is hidden either."""
+    acts: list[tuple[Act, float]] = [
+        (people.links, 8),
+        (people.links_anew_and_races, 4),
+        (people.makes_the_mirror, 4),
+        (people.unlinks, 8),
+        (people.unlinks_many, 4),
+        (people.makes_anew, 3),
+        (people.acts_between_requests, 5),
+        (people.mail_goes_wrong, 2),
+        (people.requests_go_wrong, 7),
+        (service.works, 45),
+        (service.mail_comes, 20),
+        (service.process_dies, 4),
+        (service.process_stops, 3),
+        (service.database_breaks, 3),
+        (service.time_passes, 6),
+        (owners.unpairs, 2),
+        (owners.sets_the_mode, 1),
+        (owners.pauses, 1),
+        (owners.resets_the_guard, 1),
+        (owners.compares, 2),
+        (owners.decides_a_plan, 4),
+        (owners.wants_links_back, 3),
+        (owners.revises, 1),
+        (owners.rolls_back, 0.5),
+    ]
+    if not people.ground.quiet_mail:
+        acts += [
+            (people.hides, 3),
+            (people.forbids, 1),
+            (people.unveils, 3),
+            (people.moves, 2),
+            (people.deletes, 1),
+        ]
+    return acts
