@@ -49,10 +49,15 @@ class _Listener(Worker):
     to Redis later, the pump has long looked; that another worker may see it too costs one claim
     that finds nothing."""
 
+    _seen: frozenset[bytes] = frozenset()
+
     async def start_jobs(self, job_ids: list[bytes]) -> None:
-        if job_ids:
+        # One that is being taken stays in the queue until its task has ended.
+        seen = frozenset(job_ids)
+        if seen - self._seen:
             pump: Pump = self.ctx["pump"]
             pump.poke()
+        self._seen = seen
         await super().start_jobs(job_ids)
 
 
