@@ -26,7 +26,7 @@ drill: $(READY) ## Replay the incident on two sandbox sites: held, told, rolled 
 	$(PY) -m app.cli.main up --drill $(ARGS)
 
 test: check ## Check, then run all tests (ARGS="-k guard" to choose)
-	$(PY) -m pytest -n logical --maxprocesses 4 --dist worksteal -m "not benchmark and not soak" $(ARGS)
+	$(PY) -m pytest -n 3 --dist worksteal -m "not benchmark and not soak" $(ARGS)
 
 SEEDS ?= 300
 
