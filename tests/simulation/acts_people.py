@@ -22,11 +22,13 @@ MISLEADING = ("anonymous", "unauthorized", "issue_error")
 
 
 class People:
-    """Every method is one act; it answers a line for the trace."""
+    """Every method is one act; it answers a line for the trace. ``mail`` delivers what is due:
+    news may arrive while the look goes on that cannot have seen it."""
 
-    def __init__(self, ground: Ground, random: Random) -> None:
+    def __init__(self, ground: Ground, random: Random, mail: Callable[[], object]) -> None:
         self.ground = ground
         self.random = random
+        self._mail = mail
 
     def links(self) -> str:
         return self.ground.someone_links(self.random)
@@ -89,7 +91,14 @@ class People:
         method, path = self.random.choice(REQUESTS[:-1])
         when: Any = self.random.choice(("before", "after"))
         act = self.random.choice((self._race_link, self._race_unlink, self._race_anew))
-        fault = Fault(when, method, path, times=1, action=lambda: act(name))
+        delivered = self.random.random() < 0.6
+
+        def both() -> None:
+            act(name)
+            if delivered:
+                self._mail()
+
+        fault = Fault(when, method, path, times=1, action=both)
         self.ground.world.stations[name].jira.faults.add(fault)
         return f"{name}: somebody {act.__name__[6:]}s {when} a {method} {path}"
 
@@ -125,9 +134,11 @@ class People:
         new = self.ground.world.stations[name].person("root").move(key, project)
         return f"{name}: {key} is now {new}"
 
-    def deletes(self) -> str:
+    async def deletes(self) -> str:
+        """Not while a link of the issue is being written: nobody could confirm that any more,
+        so it would stay open, and be shown to people, for good."""
         name, key = self._issue()
-        if key is None:
+        if key is None or await self._being_written(name, key):
             return ""
         self.ground.world.stations[name].person("root").delete(key)
         return f"{name}: {key} is deleted"
@@ -172,6 +183,18 @@ class People:
     def _issue(self) -> tuple[str, str | None]:
         name = self.random.choice(self.ground.names)
         return name, self.ground.key(name, self.random.randrange(self.ground.twinned + 1))
+
+    async def _being_written(self, name: str, key: str) -> bool:
+        station = self.ground.world.stations[name]
+        async with self.ground.world.database.connection() as conn:
+            return bool(
+                await conn.fetchval(
+                    """SELECT EXISTS (SELECT 1 FROM intents WHERE state = 'open' AND site_id = $1
+                       AND $2 IN (source_id, destination_id))""",
+                    station.id,
+                    station.jira.issue(key).id,
+                )
+            )
 
     def _unlink(self, name: str, link_id: int) -> str:
         ends = self.ground.unlink(name, self.random.choice(("ann", "bob")), link_id)

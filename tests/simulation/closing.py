@@ -187,7 +187,9 @@ class Closing:
 
 def _left_beside_ours(rest: Rest, key: Key) -> bool:
     """Somebody's link that stood beside our mirror (the other way round, of a type without
-    direction) becomes an origin by the next comparison once ours is removed."""
+    direction) becomes an origin by the next comparison, once ours is removed or handed over."""
     return key.types.left.symmetric and any(
-        key.ever_removed(rest.stations[side], side, by=ACCOUNT) for side in Side
+        key.ever_removed(rest.stations[side], side, by=ACCOUNT)
+        or len(key.ids(rest.stations[side], side)) > 1
+        for side in Side
     )

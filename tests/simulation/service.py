@@ -88,6 +88,18 @@ class Service:
             return ""
         return self.begin(worker, job, duties[job])
 
+    async def all_look(self) -> str:
+        """News first, then every worker takes a little of it at once."""
+        self.mail_comes()
+        await self.finish()
+        size = self.random.choice((1, 1, 2))
+        for worker in self.workers:
+            if not worker.process.busy("look"):
+                self.begin(
+                    worker, "look", partial(reconcile.run_once, worker.ctx, size=size, lease=LEASE)
+                )
+        return f"every worker looks at {size}"
+
     # -- mail
 
     def mail_comes(self, most: int = 100) -> str:

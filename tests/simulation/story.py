@@ -86,7 +86,8 @@ class Story:
         self.house = house = House(self.scheduler, self.wires, ground.world, watch)
         self.service = service = Service(house, ground, self.random)
         self.closing = closing = Closing(ground, service, watch, house.worker("hands"))
-        acts = _acts(People(ground, self.random), Owners(service, ground, self.random), service)
+        people = People(ground, self.random, service.mail_comes)
+        acts = _acts(people, Owners(service, ground, self.random), service)
         if self.random.random() < 0.7:
             await closing.settle(20)
         count = self.random.choice((15, 25, 40, 60))
@@ -139,11 +140,12 @@ def _acts(people: People, owners: Owners, service: Service) -> list[tuple[Act, f
         (people.unlinks, 8),
         (people.unlinks_many, 4),
         (people.makes_anew, 3),
-        (people.acts_between_requests, 5),
+        (people.acts_between_requests, 8),
         (people.mail_goes_wrong, 2),
         (people.requests_go_wrong, 7),
-        (service.works, 45),
-        (service.mail_comes, 20),
+        (service.works, 40),
+        (service.all_look, 5),
+        (service.mail_comes, 16),
         (service.process_dies, 4),
         (service.process_stops, 3),
         (service.database_breaks, 3),
