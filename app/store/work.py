@@ -85,6 +85,8 @@ async def raise_pairs(
                                dirty_since, due_at)
         SELECT $1, id, true, $5, $3, $4, $6, $6 FROM twins
         WHERE connection_id = $1 AND id = ANY($2::bigint[]) ORDER BY id
+        -- One that is being unpaired in this moment is waited for, and then left out.
+        FOR KEY SHARE
         ON CONFLICT (connection_id, twin_id) DO UPDATE SET
             generation = w.generation + 1, look = true, tries = 0, waiting = NULL,
             failure = NULL, failed_at = NULL,
