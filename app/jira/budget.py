@@ -18,10 +18,10 @@ from app.core.links import IssueId
 Scope = NewType("Scope", str)
 """What a pause covers: the site, one endpoint and method of it, or one issue."""
 
-LATE = 0.03
+LATE = 0.04
 """Seconds by which a turn may be used too late."""
 
-ON_THE_WAY = 0.03
+ON_THE_WAY = 0.02
 """Seconds by which one request may be slower on its way to Jira, which counts arrivals, than one
 that leaves a second later."""
 
