@@ -23,6 +23,10 @@ row   ledger        origin     mirror    outcome
 15    any           ? on a side that the outcome needs    Wait
 ====  ============  =========  ========  ==============================================
 
+A mirror of another connection is neither an origin nor its absence, so a managed row whose origin
+is that waits (15); but where our mirror is proven gone as well it is detached, whatever
+``on_mirror_removed`` says (5): nothing is there that it could keep in step.
+
 A side that is merely ``Unlisted`` where the outcome would rest on its absence gives ``Prove``:
 the caller seeks proof for the named sides and asks again.
 """
@@ -178,6 +182,8 @@ def _without_row(seen: dict[Side, Observed], direction: Direction) -> Decision:
 def _managed(
     row: Row, origin: Observed, mirror: Observed, on_mirror_removed: OnMirrorRemoved
 ) -> Decision:
+    if _foreign_only(origin) and isinstance(mirror, (Absent, Unlisted)):
+        return _managed_for_nothing(row, mirror)
     origin = _as_origin(origin)
     open_question = _open_question({row.origin: origin, row.mirror: mirror})
     match origin, mirror:
@@ -195,6 +201,14 @@ def _managed(
             return Forget()
         case _:
             return open_question
+
+
+def _managed_for_nothing(row: Row, mirror: Absent | Unlisted) -> Decision:
+    """What stands at the origin is another connection's mirror, and ours is gone: never made anew
+    from it. A row that went on waiting would keep everybody else from the mirror's place."""
+    if isinstance(mirror, Unlisted):
+        return Prove(frozenset({row.mirror}))
+    return Detach(5, vanished=True, keep_mirror_id=False)
 
 
 def _managed_and_seen(row: Row, origin: Present, mirror: Present) -> Decision:
@@ -250,6 +264,14 @@ def _as_origin(observed: Observed) -> Observed:
         return observed
     own = observed.ids - observed.foreign
     return Present(own, observed.known_gone) if own else Unknown("managed_elsewhere")
+
+
+def _foreign_only(observed: Observed) -> bool:
+    return (
+        isinstance(observed, Present)
+        and bool(observed.foreign)
+        and not (observed.ids - observed.foreign)
+    )
 
 
 def _open_question(seen: dict[Side, Observed]) -> Decision:

@@ -2,17 +2,19 @@
 
 import pytest
 
-from app.core.config import Direction
+from app.core.config import Direction, OnMirrorRemoved
 from app.core.diff import (
     CreateMirror,
+    Detach,
     InStep,
     ManageAgain,
     Nothing,
+    Prove,
     RecordPreexisting,
     Wait,
     decide,
 )
-from app.core.evidence import Observed
+from app.core.evidence import Observed, Unknown
 from app.core.ledger import State
 from app.core.links import LinkId, Side
 from tests.core.cases import ABSENT, ORIGIN_ID, UNLISTED, present, row, sides
@@ -46,6 +48,26 @@ def test_an_origin_whose_mirror_another_connection_made_is_preexisting(origin: S
 def test_the_presence_of_a_foreign_link_is_no_absence_of_the_origin(origin: Side) -> None:
     seen = sides(origin, FOREIGN, present("80"))
     assert decide(row(origin=origin), *seen, BOTH) == Wait("managed_elsewhere")
+
+
+@BOTH_ORIGINS
+@pytest.mark.parametrize("on_removed", list(OnMirrorRemoved))
+def test_where_ours_is_gone_as_well_nothing_is_kept(
+    origin: Side, on_removed: OnMirrorRemoved
+) -> None:
+    """Never made anew from another connection's mirror; and its place is free for others."""
+    seen = sides(origin, FOREIGN, ABSENT)
+    found = decide(row(origin=origin), *seen, BOTH, on_removed)
+    assert found == Detach(5, vanished=True, keep_mirror_id=False)
+
+
+@BOTH_ORIGINS
+def test_that_ours_is_gone_has_to_be_proven(origin: Side) -> None:
+    managed = row(origin=origin)
+    found = decide(managed, *sides(origin, FOREIGN, UNLISTED), BOTH)
+    assert found == Prove(frozenset({origin.other}))
+    unseen = Unknown("issue_error")
+    assert isinstance(decide(managed, *sides(origin, FOREIGN, unseen), BOTH), Wait)
 
 
 @BOTH_ORIGINS
