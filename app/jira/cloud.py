@@ -63,11 +63,9 @@ class Cloud:
         """Bulk answers follow moves, but under the new key. If nothing came back that was not
         asked for by name, no asked key was moved, and the missing ones cannot be seen."""
         batch = await self.by_id(keys, wanted, bulk=False)
-        keys_of = (issue.get("key") for issue in batch.issues if isinstance(issue, dict))
-        answered = {key for key in keys_of if isinstance(key, str)}
-        if answered <= set(keys):
+        if batch.keys <= set(keys):
             return batch, frozenset()
-        return batch, frozenset(keys) - answered
+        return batch, frozenset(keys) - batch.keys
 
     async def one(self, key: str, wanted: Wanted) -> Batch:
         return await single(self._transport, self.api, key, wanted)

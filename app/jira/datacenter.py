@@ -35,8 +35,7 @@ class DataCenter:
         every missing key is looked up singly."""
         quoted = [f'"{key}"' for key in keys]
         batch = await self._named("key", quoted, wanted, bulk=False)
-        answered = {issue.get("key") for issue in batch.issues if isinstance(issue, dict)}
-        return batch, frozenset(keys) - answered
+        return batch, frozenset(keys) - batch.keys
 
     async def one(self, key: str, wanted: Wanted) -> Batch:
         return await single(self._transport, self.api, key, wanted)

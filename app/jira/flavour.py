@@ -25,6 +25,12 @@ class Batch:
     failed: frozenset[str] = frozenset()
     at: datetime = NO_DATE
 
+    @property
+    def keys(self) -> frozenset[str]:
+        """Of the issues that have one: an answer may be of any shape."""
+        keys = (issue.get("key") for issue in self.issues if isinstance(issue, dict))
+        return frozenset(key for key in keys if isinstance(key, str))
+
     def joined(self, other: "Batch") -> "Batch":
         # One answer without a date makes the whole undated: NO_DATE must win over min().
         undated = NO_DATE in (self.at, other.at)

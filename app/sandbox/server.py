@@ -135,9 +135,7 @@ async def serve(
 
 
 @contextlib.asynccontextmanager
-async def _serve_one(
-    site: JiraSite, host: str, port: int
-) -> AsyncIterator[tuple[Served, _Server]]:
+async def _serve_one(site: JiraSite, host: str, port: int) -> AsyncIterator[tuple[Served, _Server]]:
     # asyncio sets TCP_NODELAY only on sockets that name their protocol; without it, 40 ms a call.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -154,6 +154,21 @@ def test_a_value_of_a_wrong_type_is_not_an_absence(
     ask_all(flavour, spoil)
 
 
+@pytest.mark.parametrize("flavour", FLAVOURS)
+@pytest.mark.parametrize("junk", [{}, [], 1])
+def test_a_key_that_is_no_text(flavour: Flavour, junk: object) -> None:
+    """The places of the test above are many; this one broke."""
+
+    def spoil(body: bytes) -> bytes:
+        value = json.loads(body)
+        if isinstance(value, dict):
+            for issue in value.get("issues", [value]):
+                issue["key"] = junk
+        return json.dumps(value).encode()
+
+    ask_all(flavour, spoil)
+
+
 @given(st.sampled_from(FLAVOURS), st.floats(0, 1, exclude_max=True))
 def test_a_truncated_answer_is_no_answer(flavour: Flavour, share: float) -> None:
     ask_all(flavour, lambda body: body[: int(len(body) * share)])

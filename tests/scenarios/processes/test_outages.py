@@ -18,7 +18,7 @@ from tests.support.processes import Process, Processes, ask, free_port
 from tests.support.twinsites import SECRET, TwinSites, on_air
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(240)]
 
 BODY = (
     b'{"timestamp":1,"webhookEvent":"issuelink_created","issueLink":{"id":1,"sourceIssueId":2,'

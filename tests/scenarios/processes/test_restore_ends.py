@@ -5,6 +5,7 @@ from collections import Counter
 from typing import Any
 
 import asyncpg
+import pytest
 
 from app.sandbox import Served
 from tests.support.operator import CONNECTION, Operator
@@ -12,6 +13,8 @@ from tests.support.processes import Processes
 from tests.support.removals import record_removals
 from tests.support.twinsites import ACCOUNT, on_air
 from tests.support.waiting import until
+
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(240)]
 
 LINKS = 400
 

@@ -13,7 +13,7 @@ from tests.support.turnstile import Turnstile
 from tests.support.twinsites import ACCOUNT, TwinSites, on_air
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(240)]
 
 SHORT = {"lease_seconds": 1, "worker_concurrency": 1}
 READ = ("POST", "/issue/bulkfetch$")

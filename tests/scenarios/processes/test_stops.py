@@ -107,6 +107,7 @@ async def test_an_api_answers_what_it_has_taken_in(
     assert await _stored(superuser) == sorted(DELIVERIES)
 
 
+@pytest.mark.soak
 async def test_told_twice_an_api_answers_nobody_and_loses_nothing(
     processes: Processes, superuser: asyncpg.Connection
 ) -> None:
@@ -133,6 +134,7 @@ async def test_an_api_ends_in_time_though_postgresql_does_not_answer(
     assert await _stored(superuser) == sorted(DELIVERIES)
 
 
+@pytest.mark.soak
 async def test_told_twice_a_worker_leaves_its_writes_to_the_next(
     processes: Processes, db: asyncpg.Pool
 ) -> None:
