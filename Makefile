@@ -1,4 +1,5 @@
 # Needs make and Python 3.11 or later; everything else comes from the locks in requirements/.
+# What is installed is compiled when it is first imported: most of it never is.
 
 PYTHON ?= python3
 VENV := .venv
@@ -41,9 +42,15 @@ soak: $(READY) ## Kill, stop and starve it under load (EVENTS=5000 KILLS=40 STOP
 		$(PY) -m pytest -m soak -s tests/soak tests/scenarios $(ARGS)
 
 check: $(READY) ## Lint, format, types, import directions, API description
+	@$(MAKE) --no-print-directory -j2 types style
+
+.PHONY: types style
+types: $(READY)
+	$(BIN)/mypy
+
+style: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(PY) -m app.cli.main openapi | diff -u openapi/openapi.json - \
 		|| { echo "openapi/openapi.json is out of date: make openapi" >&2; exit 1; }
@@ -56,7 +63,7 @@ bench: $(READY) ## Measure what the design promises
 	$(PY) -m pytest -m benchmark --timeout 900 -s $(ARGS)
 
 # Outside the locks, in an environment of its own: what audits them must not be among them. Needs
-# a vulnerability service (pypi.org or osv.dev), which not every network reaches.
+# a vulnerability service (its own, or OSV's), which not every network reaches.
 audit-deps: $(READY) ## Hold the locks against known vulnerabilities (needs the network; ARGS="-s osv")
 	$(BIN)/uv tool run pip-audit --disable-pip --require-hashes -r requirements/runtime.txt $(ARGS)
 	$(BIN)/uv tool run pip-audit --disable-pip --require-hashes -r requirements/dev.txt $(ARGS)
@@ -82,9 +89,9 @@ clean: ## Remove what was made here
 $(LOCKED): requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Twinlink needs Python 3.11 or later")'
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
-	$(PIP) install --require-hashes -r requirements/dev.txt
+	$(PIP) install --no-compile --require-hashes -r requirements/dev.txt
 	@touch $@
 
 $(READY): $(LOCKED) pyproject.toml
-	$(PIP) install --no-deps --no-build-isolation --editable .
+	$(PIP) install --no-compile --no-deps --no-build-isolation --editable .
 	@touch $@
