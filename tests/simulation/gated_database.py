@@ -50,7 +50,7 @@ class Wires:
     async def take(self, scheduler: Scheduler) -> Wire:
         if self._free:
             return self._free.pop()
-        with scheduler.flight(0):
+        async with scheduler.flight(0):
             return await self.open()
 
     async def open(self) -> Wire:
@@ -71,17 +71,17 @@ class Wires:
     async def recover(self, wire: Wire, scheduler: Scheduler) -> None:
         """What the server does when a client is gone."""
         if scheduler.waits_for_a_lock(wire.pid) or wire.raw.is_closed():
-            self.observer.terminate(wire.pid)
-            scheduler.unlocked()
+            with scheduler.unlocking(but=wire.pid):
+                self.observer.terminate(wire.pid)
             await scheduler.landed(wire.pid)
             self._all.remove(wire)
         else:
-            with scheduler.flight(wire.pid):
-                if wire.raw.is_in_transaction():
-                    await wire.raw.execute("ROLLBACK")
+            with scheduler.unlocking():
+                async with scheduler.flight(wire.pid):
+                    if wire.raw.is_in_transaction():
+                        await wire.raw.execute("ROLLBACK")
             wire.lost = False
             self.give(wire)
-        scheduler.unlocked()
 
     async def close(self) -> None:
         for wire in self._all:
@@ -169,8 +169,8 @@ class GatedConnection:
             yield
         except BaseException:
             if not self._process.dead and not self._wire.lost:
-                await self._fly_sql("ROLLBACK TO inside" if nested else "ROLLBACK")
-                self._scheduler.unlocked()
+                with self._scheduler.unlocking():
+                    await self._fly_sql("ROLLBACK TO inside" if nested else "ROLLBACK")
             raise
         if nested:
             await self._fly_sql("RELEASE inside")
@@ -184,8 +184,8 @@ class GatedConnection:
         fails = self._process.database_fails(commit=True)
         if fails == "before":
             self._lose()
-        await self._fly_sql("COMMIT")
-        self._scheduler.unlocked()
+        with self._scheduler.unlocking():
+            await self._fly_sql("COMMIT")
         await self._process.committed()
         await self._scheduler.gate(self._process, "")
         if fails == "after":
@@ -210,11 +210,11 @@ class GatedConnection:
         raise asyncpg.ConnectionDoesNotExistError("connection was closed")
 
     async def _fly(self, statement: Callable[[], Awaitable[Any]]) -> Any:
-        if self._process.dead:
-            raise Died
         error: Exception | None = None
         answer: Any = None
-        with self._scheduler.flight(self._wire.pid) as flight:
+        async with self._scheduler.flight(self._wire.pid) as flight:
+            if self._process.dead:
+                raise Died
             try:
                 answer = await statement()
             except Exception as raised:

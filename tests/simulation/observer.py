@@ -1,6 +1,8 @@
 """A look at PostgreSQL from outside the story: a thread with a loop and a connection of its own."""
 
 import asyncio
+import os
+import signal
 import threading
 from collections.abc import Coroutine
 from typing import Any
@@ -22,6 +24,13 @@ class PostgresObserver:
         return bool(
             self._ask(self._conn.fetchval("SELECT cardinality(pg_blocking_pids($1)) > 0", pid))
         )
+
+    def stop(self, pid: int) -> None:
+        """The backend does not notice that it got its lock until it may `go_on`."""
+        os.kill(pid, signal.SIGSTOP)
+
+    def go_on(self, pid: int) -> None:
+        os.kill(pid, signal.SIGCONT)
 
     def terminate(self, pid: int) -> None:
         """End this backend; returns when it is gone and its transaction rolled back."""

@@ -1,7 +1,8 @@
 """Tell many stories, in several processes: ``python -m tests.simulation.run --seeds 2000``.
 
-Every process has a database of its own on one throw-away PostgreSQL. A story that breaks a
-promise is printed and can be told again, exactly: ``--seed 1234``.
+Every process has a throw-away PostgreSQL of its own: what one story's transactions leave behind
+on a page, and so where the next row goes, depends on all that the server has open. A story that
+breaks a promise is printed and can be told again, exactly: ``--seed 1234``.
 """
 
 import argparse
@@ -11,13 +12,15 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 
-from app.embedded import start_postgres, throwaway_directory
+from app.embedded import PostgresServer, start_postgres, throwaway_directory
 from tests.support.servers import Servers, ensure_template, throwaway_parent
 
 SHOWN = 45
@@ -31,12 +34,20 @@ def main() -> int:
         os.environ["PYTHONHASHSEED"] = "0"
         os.execv(sys.executable, [sys.executable, "-m", "tests.simulation.run", *sys.argv[1:]])  # noqa: S606
     seeds = [options.seed] if options.seed is not None else _seeds(options)
-    with ExitStack() as stack:
-        directory = stack.enter_context(throwaway_directory(throwaway_parent()))
-        server = stack.enter_context(start_postgres(directory, durable=False))
-        servers = Servers(server.url, "", "simulation")
-        asyncio.run(_prepare(servers))
+    jobs = max(1, min(options.jobs, len(seeds)))
+    with ExitStack() as stack, ThreadPoolExecutor(jobs) as pool:
+        directories = [
+            stack.enter_context(throwaway_directory(throwaway_parent())) for _ in range(jobs)
+        ]
+        started = list(pool.map(_start, directories))
+        servers = [Servers(stack.enter_context(it).url, "", "simulation") for it in started]
+        for it in servers:  # Alembic does one migration at a time
+            asyncio.run(_prepare(it))
         return _report(options, seeds, _tell(options, servers, seeds))
+
+
+def _start(directory: Path) -> PostgresServer:
+    return start_postgres(directory, durable=False)
 
 
 async def _prepare(servers: Servers) -> None:
@@ -68,10 +79,9 @@ def _seeds(options: argparse.Namespace) -> list[int]:
 
 
 def _tell(
-    options: argparse.Namespace, servers: Servers, seeds: list[int]
+    options: argparse.Namespace, servers: Sequence[Servers], seeds: list[int]
 ) -> Iterator[dict[str, Any]]:
-    """Each story's ending, as they come."""
-    jobs = max(1, min(options.jobs, len(seeds)))
+    """Each story's ending, as they come, by one process for each server."""
     children = [
         subprocess.Popen(
             [sys.executable, "-m", "tests.simulation.teller"],
@@ -79,14 +89,14 @@ def _tell(
             stdout=subprocess.PIPE,
             text=True,
         )
-        for _ in range(jobs)
+        for _ in servers
     ]
     try:
         for at, child in enumerate(children):
             order = {
-                "servers": servers.packed(),
-                "name": f"twinlink_simulation_{at}",
-                "seeds": seeds[at::jobs],
+                "servers": servers[at].packed(),
+                "name": "twinlink_simulation",
+                "seeds": seeds[at :: len(servers)],
                 "acts": options.acts,
                 "plant": options.plant,
             }

@@ -3,8 +3,9 @@ time, chosen by the seed, so the order of all effects is the seed's and nobody e
 
 import asyncio
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from random import Random
@@ -37,6 +38,8 @@ class Observer(Protocol):
     """Asks PostgreSQL from outside; waits for the answer."""
 
     def blocked(self, pid: int) -> bool: ...
+    def stop(self, pid: int) -> None: ...
+    def go_on(self, pid: int) -> None: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -49,11 +52,12 @@ class Gate:
 
 @dataclass(slots=True, eq=False)
 class Flight:
-    """One statement that PostgreSQL is at. ``since`` in real seconds."""
+    """One statement that PostgreSQL is at. ``since`` in real seconds; ``first`` in the line."""
 
     pid: int
     since: float
     over: "asyncio.Future[None]"
+    first: bool = True
     blocked: bool = False
 
 
@@ -106,9 +110,11 @@ class Scheduler:
         self.passed = 0
         self.limit = 60_000
         self._observer = observer
+        self._line = asyncio.Lock()
         self._parked: dict[Gate, None] = {}
         self._flights: dict[Flight, None] = {}
         self._blocked: dict[Flight, None] = {}
+        self._waking: deque[Flight] = deque()
         self._last = ""
         self._ranks: dict[str, float] = {}
         loop.choose, loop.outside, loop.impatient = self._choose, self._outside, self._impatient
@@ -139,18 +145,27 @@ class Scheduler:
         if owner.dead:
             raise Died
 
-    @contextmanager
-    def flight(self, pid: int) -> Iterator[Flight]:
+    @asynccontextmanager
+    async def flight(self, pid: int) -> AsyncIterator[Flight]:
         """PostgreSQL is at something; nothing else moves until it answers, or is found to wait
-        for somebody's lock."""
+        for somebody's lock. One at a time: which of two answers comes first is nobody's choice."""
+        await self._line.acquire()
         it = Flight(pid, REAL_MONOTONIC(), self.loop.create_future())
         self._flights[it] = None
         try:
             yield it
         finally:
-            self._flights.pop(it, None)
+            self._leave_line(it)
             self._blocked.pop(it, None)
             it.over.set_result(None)
+            if it in self._flights:
+                del self._flights[it]
+                self._wake()
+
+    def _leave_line(self, it: Flight) -> None:
+        if it.first:
+            it.first = False
+            self._line.release()
 
     async def landed(self, pid: int) -> None:
         """Until this backend's statement has come back."""
@@ -158,12 +173,27 @@ class Scheduler:
             if it.pid == pid:
                 await it.over
 
-    def unlocked(self) -> None:
-        """A transaction is over: whoever waited for a lock may have got it."""
-        for it in list(self._blocked):
+    @contextmanager
+    def unlocking(self, *, but: int = 0) -> Iterator[None]:
+        """A transaction ends in here, and whoever waits for its locks may get them: in the order
+        in which they came, each when the one before has its answer or waits again. Left to
+        PostgreSQL, two that are woken at once would race. *but* is a backend that ends, too."""
+        for it in [it for it in self._blocked if it.pid != but][1:]:
+            self._observer.stop(it.pid)
+        try:
+            yield
+        finally:
+            for it in [it for it in self._blocked if it.pid != but]:
+                del self._blocked[it]
+                self._waking.append(it)
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._waking:
+            it = self._waking.popleft()
+            self._observer.go_on(it.pid)
             it.since = REAL_MONOTONIC()
             self._flights[it] = None
-        self._blocked.clear()
 
     def waits_for_a_lock(self, pid: int) -> bool:
         return any(it.pid == pid for it in self._blocked)
@@ -180,6 +210,8 @@ class Scheduler:
                 it.blocked = True
                 del self._flights[it]
                 self._blocked[it] = None
+                self._leave_line(it)
+                self._wake()
 
     def _choose(self) -> bool:
         now = self.loop.now
