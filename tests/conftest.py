@@ -73,6 +73,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         config.stash[_OWNER].close()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first: at the end the others would have nothing left to do."""
+    items.sort(key=lambda it: it.get_closest_marker("first") is None)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """xdist: this process owns the servers, its workers are told where they are."""
