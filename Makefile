@@ -1,5 +1,7 @@
 # Needs make and Python 3.11 or later; everything else comes from the locks in requirements/.
-# What is installed is compiled when it is first imported: most of it never is.
+
+# Kept, so that not each of the many processes of a test run compiles everything anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON ?= python3
 VENV := .venv
@@ -54,6 +56,7 @@ style: $(READY)
 	$(BIN)/lint-imports --no-logo
 	$(PY) -m app.cli.main openapi | diff -u openapi/openapi.json - \
 		|| { echo "openapi/openapi.json is out of date: make openapi" >&2; exit 1; }
+	$(PY) -m pytest --collect-only -q > /dev/null  # also compiles them, once for all processes
 
 format: $(READY) ## Put the sources in the house's form
 	$(BIN)/ruff check --fix .
@@ -90,8 +93,9 @@ $(LOCKED): requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Twinlink needs Python 3.11 or later")'
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	$(PIP) install --no-compile --require-hashes -r requirements/dev.txt
+	@$(PY) -m compileall -qq -j 0 $(VENV)/lib || true  # as pip would, but on all cores
 	@touch $@
 
 $(READY): $(LOCKED) pyproject.toml
-	$(PIP) install --no-compile --no-deps --no-build-isolation --editable .
+	$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
