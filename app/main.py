@@ -9,9 +9,9 @@ from app import __version__
 from app.api import handlers, openapi
 from app.api.attempts import Attempts
 from app.api.bodies import Intake
-from app.api.heap import settle_heap
 from app.api.middleware import Surroundings
 from app.api.routers import ALWAYS, API, WEBHOOKS
+from app.heap import settle_heap
 from app.settings import Settings
 from app.wiring import build_inbox, open_services
 

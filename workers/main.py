@@ -10,6 +10,7 @@ import structlog
 
 from app.cli.stop import leave_within
 from app.core.errors import TransientError
+from app.heap import settle_heap
 from app.settings import Settings
 from app.sync import notify
 from app.sync.clock import DatabaseClock
@@ -95,6 +96,7 @@ async def serve(services: Services, stop: Stop) -> None:
         if settings.worker_port is not None:
             tasks.append(asyncio.create_task(probes.server(ctx, settings.worker_port).serve()))
         stack.push_async_callback(_cancel, tasks)
+        settle_heap()
         pump.start()
         _LOG.info("worker_started", engine=services.engine, runners=settings.worker_concurrency)
         await stop.asked.wait()

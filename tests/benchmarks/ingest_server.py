@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from app.api.heap import settle_heap
+from app.heap import settle_heap
 from app.main import create_app
 from app.settings import Settings
 from app.store.inbox import Arrival, ingest
