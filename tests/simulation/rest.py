@@ -26,14 +26,17 @@ class Key:
 
     def ids(self, station: Station, side: Side) -> set[int]:
         """Every equal link that stands on *side*."""
+        triples: dict[Any, int] = {**station.jira.triples}
+        return {triples[it] for it in self.places(side) if it in triples}
+
+    def places(self, side: Side) -> list[tuple[int, int, int]]:
+        """As type, source and destination: two where the type has no direction."""
         type_id = int(self.types.on(side).id)
         ends = int(self.source.on(side).id), int(self.destination.on(side).id)
-        turned = side is Side.RIGHT and self.types.reversed
-        wanted = [(type_id, *(reversed(ends) if turned else ends))]
-        if self.types.left.symmetric:
-            wanted.append((type_id, *reversed(ends)))
-        triples: dict[Any, int] = {**station.jira.triples}
-        return {triples[it] for it in wanted if it in triples}
+        if side is Side.RIGHT and self.types.reversed:
+            ends = ends[1], ends[0]
+        turned = [(type_id, ends[1], ends[0])] if self.types.left.symmetric else []
+        return [(type_id, *ends), *turned]
 
     @property
     def name(self) -> tuple[int, int, int]:
@@ -58,6 +61,7 @@ class Rest:
     rows: dict[tuple[int, int, int], dict[str, Any]]
     twins: list[Twin]
     foreign: dict[Side, set[int]]
+    kept: dict[Side, set[tuple[int, int, int]]]
     held: set[tuple[int, int, int]]
     withheld: set[tuple[int, int, int]]
 
@@ -90,7 +94,10 @@ class Rest:
         told = f"{self.state.name} {key} row={row} seen={seen} held={key.name in self.held}"
         if row is None:
             for side in Side:
-                if self.config.direction.allows_origin(side):
+                # A row at rest of another connection keeps its mirror's place until it is in scope
+                # again or released; a link that waits for that is shown as waiting.
+                waits = not self.kept[side.other].isdisjoint(key.places(side.other))
+                if self.config.direction.allows_origin(side) and not waits:
                     assert not seen[side] - self.foreign[side], f"not mirrored: {told}"
             return
         if row["state"] == "suspended" and self._out_of_map(key, row):
@@ -141,6 +148,7 @@ async def resting(world: World, connection: int) -> Rest | None:
         {_name(row): row for row in ledger if row["connection_id"] == connection},
         list(pairs.values()),
         {side: _managed_elsewhere(ledger, connection, state.site(side)) for side in Side},
+        {side: _kept_elsewhere(ledger, connection, state.site(side)) for side in Side},
         {_name(row) for row in await world.held()},
         {_name(row) for row in await world.withheld()},
     )
@@ -156,4 +164,19 @@ def _managed_elsewhere(ledger: list[dict[str, Any]], connection: int, site: int)
         managed = "managed" in (row["state"], row["former"])
         if managed and row["connection_id"] != connection and row["mirror_site_id"] == site:
             found.add(row["right_link_id" if row["origin"] == "left" else "left_link_id"])
+    return found
+
+
+def _kept_elsewhere(
+    ledger: list[dict[str, Any]], connection: int, site: int
+) -> set[tuple[int, int, int]]:
+    found = set()
+    for row in ledger:
+        kept = row["state"] in RESTING and row["former"] == "managed"
+        if kept and row["connection_id"] != connection and row["mirror_site_id"] == site:
+            side = "right" if row["origin"] == "left" else "left"
+            kind, source, destination = (
+                int(row[f"{side}_{it}_id"]) for it in ("type", "source", "destination")
+            )
+            found.add((kind, source, destination))
     return found
