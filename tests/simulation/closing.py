@@ -69,7 +69,8 @@ class Closing:
                 # Plans that are being applied end by themselves once all looks have ended.
                 await self._do(held.run_once(self.hands.ctx))
                 return True
-            self.world.clock.set(min(due.values()) + 0.001)
+            # No sooner than a worker's timers: what waits for another's lease is due all the time.
+            self.world.clock.set(max(min(due.values()), now + 0.2) + 0.001)
         return False
 
     async def check(self) -> None:

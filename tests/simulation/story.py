@@ -102,6 +102,10 @@ class Story:
             told = done if isinstance(done, str) else await done
             if told:
                 self.scheduler.trace.note(f"--- {told}")
+        if self.random.random() < 0.5:
+            # Nobody will look at this again unless it is told.
+            told = f"{people.acts_between_requests()}; {await service.all_look()}"
+            self.scheduler.trace.note(f"--- {told}")
         self.scheduler.trace.note("--- the end: everything heals")
         await closing.check()
         await self._turn()
@@ -133,6 +137,11 @@ Act = Callable[[], str | Awaitable[str]]
 
 def _acts(people: People, owners: Owners, service: Service) -> list[tuple[Act, float]]:
     """Weights of what happens. Without mail that is lost nothing is hidden either."""
+
+    async def wave() -> str:
+        """What the guard's count has to stand: several remove at once."""
+        return f"{people.unlinks_many()}; {await service.all_look()}"
+
     acts: list[tuple[Act, float]] = [
         (people.links, 8),
         (people.links_anew_and_races, 4),
@@ -145,6 +154,7 @@ def _acts(people: People, owners: Owners, service: Service) -> list[tuple[Act, f
         (people.requests_go_wrong, 7),
         (service.works, 40),
         (service.all_look, 5),
+        (wave, 4),
         (service.mail_comes, 16),
         (service.process_dies, 4),
         (service.process_stops, 3),
