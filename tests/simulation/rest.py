@@ -94,8 +94,8 @@ class Rest:
         told = f"{self.state.name} {key} row={row} seen={seen} held={key.name in self.held}"
         if row is None:
             for side in Side:
-                # A row at rest of another connection keeps its mirror's place until it is in scope
-                # again or released; a link that waits for that is shown as waiting.
+                # Another connection's row keeps its mirror's place while it is at rest, or while a
+                # mirror that somebody took away waits for a person; what waits for it is shown.
                 waits = not self.kept[side.other].isdisjoint(key.places(side.other))
                 if self.config.direction.allows_origin(side) and not waits:
                     assert not seen[side] - self.foreign[side], f"not mirrored: {told}"
@@ -140,7 +140,8 @@ async def resting(world: World, connection: int) -> Rest | None:
     if state is None:
         return None
     by_id = {it.id: it for it in world.stations.values()}
-    ledger = await world.ledger()
+    ledger, withheld = await world.ledger(), {_name(row) for row in await world.withheld()}
+    keeping = [it for it in ledger if it["connection_id"] != connection and _keeps(it, withheld)]
     return Rest(
         world,
         state,
@@ -148,9 +149,9 @@ async def resting(world: World, connection: int) -> Rest | None:
         {_name(row): row for row in ledger if row["connection_id"] == connection},
         list(pairs.values()),
         {side: _managed_elsewhere(ledger, connection, state.site(side)) for side in Side},
-        {side: _kept_elsewhere(ledger, connection, state.site(side)) for side in Side},
+        {side: _kept(keeping, state.site(side)) for side in Side},
         {_name(row) for row in await world.held()},
-        {_name(row) for row in await world.withheld()},
+        withheld,
     )
 
 
@@ -167,13 +168,16 @@ def _managed_elsewhere(ledger: list[dict[str, Any]], connection: int, site: int)
     return found
 
 
-def _kept_elsewhere(
-    ledger: list[dict[str, Any]], connection: int, site: int
-) -> set[tuple[int, int, int]]:
+def _keeps(row: dict[str, Any], withheld: set[tuple[int, int, int]]) -> bool:
+    """Its mirror's place, though no mirror may stand there."""
+    at_rest = row["state"] in RESTING and row["former"] == "managed"
+    return at_rest or (row["state"] == "managed" and _name(row) in withheld)
+
+
+def _kept(keeping: list[dict[str, Any]], site: int) -> set[tuple[int, int, int]]:
     found = set()
-    for row in ledger:
-        kept = row["state"] in RESTING and row["former"] == "managed"
-        if kept and row["connection_id"] != connection and row["mirror_site_id"] == site:
+    for row in keeping:
+        if row["mirror_site_id"] == site:
             side = "right" if row["origin"] == "left" else "left"
             kind, source, destination = (
                 int(row[f"{side}_{it}_id"]) for it in ("type", "source", "destination")
