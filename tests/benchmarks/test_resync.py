@@ -30,6 +30,7 @@ async def test_resyncs_of_ten_and_a_hundred_thousand(bench: Bench, report: Repor
         figures = await bench.operator.resync(sites, seconds=300)
         assert (figures["issues_done"], figures["created"]) == (SMALL, 0)
         calls = max(meter.by_site())
+        print(f"\nverified {SMALL:,} issues: {meter.by_endpoint()}")
         report.most("Jira calls to verify 10,000 unchanged issues, per side", 101, calls)
         await worker.end()
 

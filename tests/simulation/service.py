@@ -100,6 +100,15 @@ class Service:
                 )
         return f"every worker looks at {size}"
 
+    async def restores(self) -> str:
+        """All that can be done for restores now, by one worker, to its end."""
+        worker = self.random.choice(self.workers)
+        if worker.process.busy("restores"):
+            return ""
+        told = self.begin(worker, "restores", partial(restore.run_once, worker.ctx))
+        await self.finish()
+        return told
+
     # -- mail
 
     def mail_comes(self, most: int = 100) -> str:

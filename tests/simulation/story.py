@@ -142,6 +142,15 @@ def _acts(people: People, owners: Owners, service: Service) -> list[tuple[Act, f
         """What the guard's count has to stand: several remove at once."""
         return f"{people.unlinks_many()}; {await service.all_look()}"
 
+    async def back() -> str:
+        """Asked for, planned, decided and carried out, without a step in between."""
+        asked = owners.wants_links_back()
+        await service.finish()
+        await service.restores()
+        decided = owners.decides_a_plan()
+        await service.finish()
+        return f"{asked}; {decided}; {await service.restores()}"
+
     acts: list[tuple[Act, float]] = [
         (people.links, 8),
         (people.links_anew_and_races, 4),
@@ -166,7 +175,8 @@ def _acts(people: People, owners: Owners, service: Service) -> list[tuple[Act, f
         (owners.resets_the_guard, 1),
         (owners.compares, 2),
         (owners.decides_a_plan, 4),
-        (owners.wants_links_back, 3),
+        (owners.wants_links_back, 2),
+        (back, 3),
         (owners.revises, 1),
         (owners.rolls_back, 0.5),
     ]
