@@ -59,7 +59,7 @@ async def run_once(ctx: Context) -> int:
 async def _confirm(ctx: Context, connection_id: int, site: int, those: list[Intent]) -> int:
     try:
         outcomes = await _read(ctx, site, those)
-        await settle(ctx, connection_id, outcomes, confirmed=True)
+        await settle(ctx, connection_id, outcomes, confirmed=True)  # all of it, or nothing
     except (TransientError, PermanentError) as error:
         _LOG.warning("confirm_put_off", code=error.code, intents=len(those))
         return 0

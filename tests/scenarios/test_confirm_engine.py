@@ -6,7 +6,9 @@ from typing import Any
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
+from app.core.errors import TransientError
 from app.jira.access import SiteAccess
 from app.jira.client import JiraClient
 from app.sandbox import Fault
@@ -55,6 +57,25 @@ async def outcomes(duo: Duo, operation: str) -> list[str]:
         for row in await duo.world.audit()
         if row["operation"] == operation and row["status"] != "intended"
     ]
+
+
+async def test_postgresql_goes_away_before_the_outcome_is_written(
+    duo: Duo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read is put off, which is no bug of ours, and is read and written later."""
+    await unknown(duo)
+
+    async def away(*_: object, **__: object) -> None:
+        raise TransientError("database_unavailable", "ConnectionDoesNotExistError")
+
+    with monkeypatch.context() as patched, capture_logs() as logs:
+        patched.setattr(confirm, "settle", away)
+        assert await confirm.run_once(duo.world.ctx) == 0
+    assert [it["event"] for it in logs if it["event"].startswith("confirm")] == ["confirm_put_off"]
+    assert len(await open_intents(duo)) == 1
+    await duo.world.settle()
+    assert await open_intents(duo) == []
+    assert await duo.world.states() == ["managed"]
 
 
 @pytest.mark.parametrize(("kind", "status", "acted"), WAYS)
