@@ -56,7 +56,8 @@ style: $(READY)
 	$(BIN)/lint-imports --no-logo
 	$(PY) -m app.cli.main openapi | diff -u openapi/openapi.json - \
 		|| { echo "openapi/openapi.json is out of date: make openapi" >&2; exit 1; }
-	$(PY) -m pytest --collect-only -q > /dev/null  # also compiles them, once for all processes
+	@# Also compiles them, once for all processes of a run.
+	@$(PY) -m pytest --collect-only -q > $(VENV)/collected || { cat $(VENV)/collected >&2; exit 1; }
 
 format: $(READY) ## Put the sources in the house's form
 	$(BIN)/ruff check --fix .
