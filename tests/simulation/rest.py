@@ -62,6 +62,7 @@ class Rest:
     twins: list[Twin]
     foreign: dict[Side, set[int]]
     kept: dict[Side, set[tuple[int, int, int]]]
+    waiting: set[int]
     held: set[tuple[int, int, int]]
     withheld: set[tuple[int, int, int]]
 
@@ -96,7 +97,8 @@ class Rest:
             for side in Side:
                 # Another connection's row keeps its mirror's place while it is at rest, or while a
                 # mirror that somebody took away waits for a person; what waits for it is shown.
-                waits = not self.kept[side.other].isdisjoint(key.places(side.other))
+                kept = not self.kept[side.other].isdisjoint(key.places(side.other))
+                waits = kept and self.waiting >= {key.source.id, key.destination.id}
                 if self.config.direction.allows_origin(side) and not waits:
                     assert not seen[side] - self.foreign[side], f"not mirrored: {told}"
             return
@@ -137,6 +139,10 @@ async def resting(world: World, connection: int) -> Rest | None:
         state = await running.load(conn, connection)
         ids = await twins.page(conn, connection, after=0, limit=1000)
         pairs = await twins.by_ids(conn, connection, ids)
+        shown = await conn.fetch(
+            "SELECT twin_id FROM work WHERE connection_id = $1 AND waiting LIKE '%elsewhere'",
+            connection,
+        )
     if state is None:
         return None
     by_id = {it.id: it for it in world.stations.values()}
@@ -150,6 +156,7 @@ async def resting(world: World, connection: int) -> Rest | None:
         list(pairs.values()),
         {side: _managed_elsewhere(ledger, connection, state.site(side)) for side in Side},
         {side: _kept(keeping, state.site(side)) for side in Side},
+        {row["twin_id"] for row in shown},
         {_name(row) for row in await world.held()},
         withheld,
     )
