@@ -42,7 +42,6 @@ async def _main(settings: Settings) -> None:
     stop = Stop()
     stop.listen()
     async with open_services(settings) as services:
-        settle_heap()
         await serve(services, stop)
 
 
@@ -97,6 +96,7 @@ async def serve(services: Services, stop: Stop) -> None:
         if settings.worker_port is not None:
             tasks.append(asyncio.create_task(probes.server(ctx, settings.worker_port).serve()))
         stack.push_async_callback(_cancel, tasks)
+        settle_heap()
         pump.start()
         _LOG.info("worker_started", engine=services.engine, runners=settings.worker_concurrency)
         await stop.asked.wait()
