@@ -4,12 +4,13 @@ Jira limits per endpoint, method and second, and writes per issue (jira-facts se
 `Budget.take` returns when one request may leave; it never refuses. `SharedBudget` shares the
 turns of all workers through Redis, `LocalBudget` keeps them in one process.
 
-The promise: no sliding second holds more turns than the limit, also where a worker wakes up
-late (by `LATE` at most, else it asks again). Turns are spaced, so that there is no burst; whoever
-was idle for a moment makes up for it at a quicker pace, within the same second's limit.
+The promise: no sliding second holds more requests than the limit, as they leave. A worker that
+uses its turn later than it was due says so (`Grant.sent`), and the turn counts from then; one that
+wakes up much too late gives it back and asks again. Turns are spaced, so that there is no burst;
+whoever was idle for a moment makes up for it at a quicker pace, within the same second's limit.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NewType, Protocol
 
@@ -18,10 +19,14 @@ from app.core.links import IssueId
 Scope = NewType("Scope", str)
 """What a pause covers: the site, one endpoint and method of it, or one issue."""
 
-LATE = 0.04
-"""Seconds by which a turn may be used too late."""
+LATE = 0.02
+"""Seconds by which a request may leave after its turn. One that leaves later moves its turn."""
 
-ON_THE_WAY = 0.02
+TOO_LATE = 0.1
+"""Seconds. A turn that comes later is given back. Whoever needs the room behind it asks half a
+second ahead (`LIVE_HORIZON`): what is later must be known by then, or not leave at all."""
+
+ON_THE_WAY = 0.03
 """Seconds by which one request may be slower on its way to Jira, which counts arrivals, than one
 that leaves a second later."""
 
@@ -33,6 +38,10 @@ SHARE = 1 / SECOND
 
 CATCH_UP = 1.5
 """How much quicker turns may follow each other while fewer than the limit were used."""
+
+EVEN = 1.25
+"""The same where Jira says that its limit is near because of us: as good as even, and a turn that
+came late costs the rate nothing."""
 
 CATCH_UP_FROM = 10.0
 """Below so many turns a second the even pace is kept: there is nothing to make up for."""
@@ -49,6 +58,9 @@ BULK_SHARE = 0.8
 BULK_EVERY = 20
 """Turns. Bulk that has had none of so many may hold one as far ahead as live traffic: a crowd
 of live requests delays it, and never stops it."""
+
+LONGEST_AGO = 1.0
+"""Seconds. Turns of a second before that are not known any more."""
 
 SLOW_SECONDS = 5.0
 """How long the pace stays lower after Jira said that a limit is near, or reached."""
@@ -79,18 +91,21 @@ def scopes_of(endpoint: str, method: str, issues: Sequence[IssueId]) -> list[Sco
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How fast one line of turns goes: ``most`` in a `SECOND`, and seconds between two:
-    ``steady``, or ``quick`` while it makes up for an idle moment."""
+    ``steady``, or ``quick`` while it makes up for an idle moment, ``even`` near the limit."""
 
     line: str
     most: int
     steady: float
     quick: float
+    even: float
 
     @classmethod
     def of(cls, line: str, per_second: float) -> "Pace":
         steady = 1 / (SHARE * per_second)
-        quick = steady / CATCH_UP if per_second >= CATCH_UP_FROM else steady
-        return cls(line, max(1, int(per_second)), steady, quick)
+        quick, even = steady / CATCH_UP, steady / EVEN
+        if per_second < CATCH_UP_FROM:
+            quick = even = steady
+        return cls(line, max(1, int(per_second)), steady, quick, even)
 
     @property
     def ours(self) -> int:
@@ -164,6 +179,22 @@ class Turn:
     name: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A turn that has come: one request may leave now. ``waited`` are the seconds until it did."""
+
+    waited: float
+    due: float
+    clock: Callable[[], float]
+    moved: Callable[[float], None]
+
+    def sent(self) -> None:
+        """Call right before the first byte leaves: a turn that is used late counts from then."""
+        late = self.clock() - self.due - LATE
+        if late > 0:
+            self.moved(late)
+
+
 class Budget(Protocol):
     """Shared turns. Every method is safe to cancel; a cancelled `take` wastes its turn."""
 
@@ -176,9 +207,9 @@ class Budget(Protocol):
         *,
         bulk: bool = False,
         rate: float | None = None,
-    ) -> float:
-        """Wait for a turn; the seconds waited. ``issues`` are both ends of a write; ``rate`` is
-        what the site takes per second, all calls together, where that is known."""
+    ) -> Grant:
+        """Wait for a turn. ``issues`` are both ends of a write; ``rate`` is what the site takes
+        per second, all calls together, where that is known."""
         ...
 
     async def pause(self, site: int, scope: Scope, seconds: float) -> None:
@@ -186,9 +217,16 @@ class Budget(Protocol):
         ...
 
     async def slow(
-        self, site: int, endpoint: str, method: str, *, paused: float | None = None
+        self,
+        site: int,
+        endpoint: str,
+        method: str,
+        *,
+        ago: float = 0.0,
+        paused: float | None = None,
     ) -> None:
-        """Jira says that this limit is near: for `SLOW_SECONDS` the even pace where our own calls
-        are the reason, else half of it. ``paused``: it refused a call for so many seconds; all
-        refusals until then are one. Another one soon after them halves the pace as well."""
+        """Jira said to a request that left so many seconds ``ago`` that this limit is near: for
+        `SLOW_SECONDS` the even pace where our own calls are the reason, else half of it.
+        ``paused``: it refused the call for so many seconds; all refusals until then are one.
+        Another one soon after them halves the pace as well."""
         ...

@@ -3,10 +3,11 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from time import monotonic
 
 from app.core.links import IssueId
-from app.jira.budget import LATE, Ask, Scope, Turn, scopes_of
+from app.jira.budget import TOO_LATE, Ask, Grant, Scope, Turn, scopes_of
 
 LONGEST_NAP = 1.0
 """Seconds. Whoever waits longer looks again in between."""
@@ -22,6 +23,7 @@ Sleep = Callable[[float], Awaitable[None]]
 Clock = Callable[[], float]
 Answer = Callable[[Ask], Awaitable[Turn]]
 GiveBack = Callable[[Ask, Turn], Awaitable[None]]
+Move = Callable[[Ask, Turn, float], None]
 
 
 class Line:
@@ -34,16 +36,16 @@ class Line:
             asyncio.Lock
         )
 
-    async def wait(self, ask: Ask, answer: Answer, give_back: GiveBack) -> float:
-        """Ask until a turn is granted and used in time; the seconds that it took."""
+    async def wait(self, ask: Ask, answer: Answer, give_back: GiveBack, move: Move) -> Grant:
+        """Ask until a turn is granted and comes in time."""
         started = self._clock()
         for attempt in range(FORFEITS + 1):
             due, turn = await self._granted(ask, answer)
             await self._nap(due - self._clock())
-            if self._clock() - due <= LATE or attempt == FORFEITS:
+            if self._clock() - due <= TOO_LATE or attempt == FORFEITS:
                 break
             await give_back(ask, turn)
-        return self._clock() - started
+        return Grant(self._clock() - started, due, self._clock, partial(move, ask, turn))
 
     async def _granted(self, ask: Ask, answer: Answer) -> tuple[float, Turn]:
         """When the turn is due, by our clock: reckoned from before the question, so that a
@@ -94,7 +96,7 @@ class IssueLog:
 
     def __init__(self, windows: Sequence[tuple[float, int]]) -> None:
         self._windows = windows
-        self._longest = max((seconds for seconds, _ in windows), default=0.0) + LATE
+        self._longest = max((seconds for seconds, _ in windows), default=0.0) + TOO_LATE
         self._times: dict[tuple[int, IssueId], list[float]] = {}
         self._sweep_at = 1024
 
@@ -105,7 +107,7 @@ class IssueLog:
             times = self._times.get((ask.site, issue), [])
             for seconds, most in self._windows:
                 if len(times) >= most:
-                    waits.append(times[-most] + seconds + LATE - at)
+                    waits.append(times[-most] + seconds + TOO_LATE - at)
         return max(waits)
 
     def add(self, ask: Ask, at: float) -> None:

@@ -11,9 +11,11 @@ from app.jira.budget import (
     BULK_EVERY,
     BULK_SHARE,
     LIVE_HORIZON,
+    LONGEST_AGO,
     SECOND,
     SLOW_SECONDS,
     Ask,
+    Grant,
     Limits,
     Pace,
     Scope,
@@ -40,7 +42,9 @@ class _Bucket:
         if self.slow_until > now:
             return 2 * pace.steady
         known = now >= self.born + SECOND
-        return pace.quick if known and self.even_until <= now else pace.steady
+        if not known:
+            return pace.steady
+        return pace.quick if self.even_until <= now else pace.even
 
     def refused_again(self, now: float) -> bool:
         """Soon after the pause of an earlier refusal, not within it."""
@@ -92,19 +96,26 @@ class LocalBudget:
         *,
         bulk: bool = False,
         rate: float | None = None,
-    ) -> float:
+    ) -> Grant:
         ask = Ask(site, endpoint, method, tuple(issues), bulk, rate)
-        return await self._line.wait(ask, self.answer, self.give_back)
+        return await self._line.wait(ask, self.answer, self.give_back, self.move)
 
     async def pause(self, site: int, scope: Scope, seconds: float) -> None:
         self._pauses.add(site, scope, seconds)
 
     async def slow(
-        self, site: int, endpoint: str, method: str, *, paused: float | None = None
+        self,
+        site: int,
+        endpoint: str,
+        method: str,
+        *,
+        ago: float = 0.0,
+        paused: float | None = None,
     ) -> None:
         pace = self._limits.pace(endpoint, method)
         bucket, now = self._bucket(site, pace), self._clock()
-        recent = sum(1 for at in bucket.turns if now - 1 < at <= now)
+        left = now - min(ago, LONGEST_AGO)
+        recent = sum(1 for at in bucket.turns if left - 1 < at <= left)
         until = now + (paused or 0.0) + SLOW_SECONDS
         if recent < pace.ours or (paused is not None and bucket.refused_again(now)):
             bucket.slow_until = max(bucket.slow_until, until)
@@ -142,6 +153,14 @@ class LocalBudget:
             turns = self._bucket(ask.site, pace).turns
             if at in turns:
                 turns.remove(at)
+
+    def move(self, ask: Ask, turn: Turn, late: float) -> None:
+        """A turn that was used so many seconds late counts from then."""
+        at = float(turn.name)
+        for pace in self._limits.paces(ask):
+            turns = self._bucket(ask.site, pace).turns
+            if at in turns:
+                turns[turns.index(at)] = at + late
 
     def _bucket(self, site: int, pace: Pace) -> _Bucket:
         """A new bucket starts as if its turns had just been used up."""

@@ -13,15 +13,17 @@ TAKE = """
 -- KEYS: epoch, lines, the lines' turns, pause keys, then the issues' logs
 -- ARGV: horizon, bulk, known epoch, unique word, rest after a flush, lateness, time to live (ms),
 --       bulk's share, lines, pause keys, horizon of bulk that has waited and after how many
---       turns, the second that limits are kept in, then most, steady and quick for each line,
---       then (window, writes) pairs
+--       turns, the second that limits are kept in, how many windows; then most, steady, quick
+--       and even for each line, (window, writes) pairs, and for each turn that was used late
+--       (line, when it was due, when it counts from)
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local horizon, bulk = tonumber(ARGV[1]), ARGV[2] == '1'
 local late, ttl, share = tonumber(ARGV[6]), ARGV[7], tonumber(ARGV[8])
 local lines, pauses = tonumber(ARGV[9]), tonumber(ARGV[10])
 local first_pause, first_log = 2 + 2 * lines, 2 + 2 * lines + pauses
-local first_window = 14 + 3 * lines
+local first_window = 15 + 4 * lines
+local first_moved = first_window + 2 * tonumber(ARGV[14])
 local second = tonumber(ARGV[13])
 
 local epoch = redis.call('HGET', KEYS[1], 'id')
@@ -35,6 +37,12 @@ end
 redis.call('PEXPIRE', KEYS[1], ttl)
 local flushed = tonumber(redis.call('HGET', KEYS[1], 'flushed') or '0')
 
+for m = first_moved, #ARGV, 3 do
+  local turns = KEYS[1 + lines + tonumber(ARGV[m])]
+  local where = redis.call('LPOS', turns, ARGV[m + 1])
+  if where then redis.call('LSET', turns, where, ARGV[m + 2]) end
+end
+
 local paused = 0
 for i = first_pause, first_log - 1 do
   paused = math.max(paused, redis.call('PTTL', KEYS[i]))
@@ -45,7 +53,7 @@ end
 
 local at, waited, slowest = now, bulk, 0
 for l = 1, lines do
-  local most, steady = tonumber(ARGV[11 + 3 * l]), tonumber(ARGV[12 + 3 * l])
+  local most, steady = tonumber(ARGV[11 + 4 * l]), tonumber(ARGV[12 + 4 * l])
   local state = redis.call('HMGET', KEYS[1 + l], 'born', 'bulk', 'live', 'slow', 'even')
   local spacing, turns = steady, KEYS[1 + lines + l]
   if not state[1] and flushed > 0 then
@@ -53,8 +61,9 @@ for l = 1, lines do
   end
   if tonumber(state[4] or '0') > now then
     spacing = 2 * steady
-  elseif state[1] and now >= tonumber(state[1]) + second and tonumber(state[5] or '0') <= now then
-    spacing = tonumber(ARGV[13 + 3 * l])
+  elseif state[1] and now >= tonumber(state[1]) + second then
+    local even = tonumber(state[5] or '0') > now
+    spacing = tonumber(ARGV[(even and 14 or 13) + 4 * l])
   end
   local last = redis.call('LINDEX', turns, 0)
   if last then at = math.max(at, tonumber(last) + spacing) end
@@ -73,10 +82,12 @@ if at - now > horizon then
 end
 
 local longest, rest = 0, 0
-for w = first_window, #ARGV, 2 do longest = math.max(longest, tonumber(ARGV[w]) + late) end
+for w = first_window, first_moved - 1, 2 do
+  longest = math.max(longest, tonumber(ARGV[w]) + late)
+end
 for i = first_log, #KEYS do
   redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', string.format('%.0f', now - longest))
-  for w = first_window, #ARGV, 2 do
+  for w = first_window, first_moved - 1, 2 do
     local window, most = tonumber(ARGV[w]) + late, tonumber(ARGV[w + 1])
     if flushed > 0 and now - flushed < longest then most = math.ceil(most / 2) end
     local edge = redis.call('ZREVRANGE', KEYS[i], most - 1, most - 1, 'WITHSCORES')[2]
@@ -90,7 +101,7 @@ end
 
 local score = string.format('%.0f', at)
 for l = 1, lines do
-  local most, steady = tonumber(ARGV[11 + 3 * l]), tonumber(ARGV[12 + 3 * l])
+  local most, steady = tonumber(ARGV[11 + 4 * l]), tonumber(ARGV[12 + 4 * l])
   local line, turns = KEYS[1 + l], KEYS[1 + lines + l]
   redis.call('HSETNX', line, 'born', score)
   if bulk then
@@ -126,15 +137,14 @@ return 1
 
 SLOW = """
 -- KEYS: line, its turns. ARGV: microseconds, time to live (ms), how many turns of the last
---       second mean that it is us, for how long Jira refused (-1: it did not)
+--       second mean that it is us, for how long Jira refused (-1: it did not), how long ago
+--       the request left that it answered
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local slow, paused = tonumber(ARGV[1]), tonumber(ARGV[4])
--- What is granted ahead was not sent yet.
-local recent = 0
+local left, recent = now - tonumber(ARGV[5]), 0
 for _, at in ipairs(redis.call('LRANGE', KEYS[2], 0, -1)) do
-  if tonumber(at) <= now - 1000000 then break end
-  if tonumber(at) <= now then recent = recent + 1 end
+  if tonumber(at) > left - 1000000 and tonumber(at) <= left then recent = recent + 1 end
 end
 local what = recent < tonumber(ARGV[3]) and 'slow' or 'even'
 local till = now + slow

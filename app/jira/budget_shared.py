@@ -14,11 +14,13 @@ from app.core.links import IssueId
 from app.jira.budget import (
     BULK_EVERY,
     BULK_SHARE,
-    LATE,
     LIVE_HORIZON,
+    LONGEST_AGO,
     SECOND,
     SLOW_SECONDS,
+    TOO_LATE,
     Ask,
+    Grant,
     Limits,
     Pace,
     Scope,
@@ -62,6 +64,7 @@ class SharedBudget:
         self._away_until = float("-inf")
         self._epochs: dict[int, str] = {}
         self._name = secrets.token_hex(8)
+        self._moved: dict[str, dict[str, str]] = {}
 
     async def take(
         self,
@@ -72,9 +75,9 @@ class SharedBudget:
         *,
         bulk: bool = False,
         rate: float | None = None,
-    ) -> float:
+    ) -> Grant:
         ask = Ask(site, endpoint, method, tuple(dict.fromkeys(issues)), bulk, rate)
-        return await self._line.wait(ask, self._answer, self._return)
+        return await self._line.wait(ask, self._answer, self._return, self._move)
 
     async def pause(self, site: int, scope: Scope, seconds: float) -> None:
         self._pauses.add(site, scope, seconds)
@@ -82,13 +85,20 @@ class SharedBudget:
         await self._run(self._pause, [_pause_key(site, scope)], [milliseconds])
 
     async def slow(
-        self, site: int, endpoint: str, method: str, *, paused: float | None = None
+        self,
+        site: int,
+        endpoint: str,
+        method: str,
+        *,
+        ago: float = 0.0,
+        paused: float | None = None,
     ) -> None:
-        await self._local.slow(site, endpoint, method, paused=paused)
+        await self._local.slow(site, endpoint, method, ago=ago, paused=paused)
         pace = self._limits.pace(endpoint, method)
         keys = [_line_key(site, pace), _turns_key(site, pace)]
         refused = -1 if paused is None else _micros(paused)
-        arguments = [_micros(SLOW_SECONDS), _KEPT_MS, pace.ours, refused]
+        left = _micros(min(ago, LONGEST_AGO))
+        arguments = [_micros(SLOW_SECONDS), _KEPT_MS, pace.ours, refused, left]
         await self._run(self._slow, keys, arguments)
 
     async def _answer(self, ask: Ask) -> Turn:
@@ -99,7 +109,9 @@ class SharedBudget:
         if hot > 0:
             return Turn(granted=False, wait=hot, queue=False)
         paces = self._limits.paces(ask)
-        reply = await self._run(self._take, _keys(ask, paces), self._arguments(ask, paces))
+        moved = self._told(ask, paces)
+        arguments = [*self._arguments(ask, paces), *moved]
+        reply = await self._run(self._take, _keys(ask, paces), arguments)
         turn = await self._local.answer(ask) if reply is None else self._turn(ask, reply)
         if turn.granted:
             self._log.add(ask, monotonic() + turn.wait)
@@ -111,6 +123,26 @@ class SharedBudget:
             return
         keys = [_turns_key(ask.site, pace) for pace in self._limits.paces(ask)]
         await self._run(self._give_back, keys, [turn.name.removeprefix(_REDIS)])
+
+    def _move(self, ask: Ask, turn: Turn, late: float) -> None:
+        """Redis hears of it with the next question for the line, in time: see `TOO_LATE`. A
+        worker that asks no more has nothing to fill up either."""
+        if not turn.name.startswith(_REDIS):
+            self._local.move(ask, turn, late)
+            return
+        due = turn.name.removeprefix(_REDIS)
+        for pace in self._limits.paces(ask):
+            moved = self._moved.setdefault(_turns_key(ask.site, pace), {})
+            moved[due] = str(int(due) + _micros(late))
+
+    def _told(self, ask: Ask, paces: Sequence[Pace]) -> list[str | int]:
+        """(line, when a turn was due, when it counts from), once each."""
+        return [
+            it
+            for line, pace in enumerate(paces, 1)
+            for due, at in self._moved.pop(_turns_key(ask.site, pace), {}).items()
+            for it in (line, due, at)
+        ]
 
     def _turn(self, ask: Ask, reply: list[bytes | str]) -> Turn:
         word, micros, epoch, *due = (_text(part) for part in reply)
@@ -131,7 +163,12 @@ class SharedBudget:
         lines = [
             number
             for pace in paces
-            for number in (pace.most, _micros(pace.steady), _micros(pace.quick))
+            for number in (
+                pace.most,
+                _micros(pace.steady),
+                _micros(pace.quick),
+                _micros(pace.even),
+            )
         ]
         return [
             _micros(ask.horizon),
@@ -139,7 +176,7 @@ class SharedBudget:
             self._epochs.get(ask.site, ""),
             f"{self._name}:{secrets.token_hex(4)}",
             _micros(LIVE_HORIZON + AWAY_SECONDS),
-            _micros(LATE),
+            _micros(TOO_LATE),
             _KEPT_MS,
             BULK_SHARE,
             len(paces),
@@ -147,6 +184,7 @@ class SharedBudget:
             _micros(LIVE_HORIZON),
             BULK_EVERY,
             _micros(SECOND),
+            len(self._limits.per_issue),
             *lines,
             *windows,
         ]

@@ -47,12 +47,13 @@ class Throttle:
         self._site = site
         self._unsaid: dict[tuple[str, str], _Unsaid] = {}
 
-    async def heed(self, call: Call, answer: Answer, now: datetime) -> None:
-        """Pause after a 429, slow down when Jira says that a limit is near."""
+    async def heed(self, call: Call, answer: Answer, now: datetime, ago: float) -> None:
+        """Pause after a 429, slow down when Jira says that a limit is near. The call left so many
+        seconds *ago*."""
         if answer.status != 429:
             self._unsaid.pop((call.endpoint, call.method), None)
             if answer.headers.get("x-ratelimit-nearlimit", "").strip().lower() == "true":
-                await self._budget.slow(self._site.id, call.endpoint, call.method)
+                await self._budget.slow(self._site.id, call.endpoint, call.method, ago=ago)
             return
         asked = retry_after(answer, now)
         seconds = self._chosen(call, now) if asked is None else asked
@@ -60,7 +61,9 @@ class Throttle:
         for scope in scopes:
             await self._budget.pause(self._site.id, scope, seconds)
         if not set(scopes) <= set(map(issue_scope, call.issues)):
-            await self._budget.slow(self._site.id, call.endpoint, call.method, paused=seconds)
+            await self._budget.slow(
+                self._site.id, call.endpoint, call.method, ago=ago, paused=seconds
+            )
 
     def _chosen(self, call: Call, now: datetime) -> float:
         """Seconds: what is left of the pause that an earlier answer began, or a longer one."""

@@ -11,7 +11,7 @@ import httpx
 from app.core.errors import NotSent, TransientError, TwinlinkError
 from app.jira.access import SiteAccess
 from app.jira.answers import Answer, CallRecord
-from app.jira.budget import Budget
+from app.jira.budget import Budget, Grant
 from app.jira.calls import Call
 from app.jira.circuit import GO, Admission, Circuit, heard_of
 from app.jira.errors import connection_failure, facts, lost, refusal
@@ -76,7 +76,7 @@ class Transport:
         """Wait for the budget, send, and raise what `errors.refusal` makes of the answer."""
         if self._circuit is not None and (left := self._circuit.left(self._site.id)) > 0:
             raise _stopped(call, left)  # before it costs a turn
-        await self._take_turn(call)
+        grant = await self._take_turn(call)
         admission = await self._admission(call)
         self._refuse_if_late(call)
         started = monotonic()
@@ -84,9 +84,9 @@ class Transport:
         failure: TwinlinkError | None = None
         outcome = "ok"
         try:
-            answer = await self._send(call)
+            answer = await self._send(call, grant)
             if self._throttle is not None:
-                await self._throttle.heed(call, answer, self._now())
+                await self._throttle.heed(call, answer, self._now(), monotonic() - started)
             failure = refusal(answer, call, self._now())
             if failure is not None:
                 raise failure
@@ -109,34 +109,38 @@ class Transport:
     async def aclose(self) -> None:
         await self._client.aclose()
 
-    async def _take_turn(self, call: Call) -> None:
-        if self._budget is not None:
-            try:
-                async with asyncio.timeout(self._seconds_left(call)):
-                    await self._budget.take(
-                        self._site.id,
-                        call.endpoint,
-                        call.method,
-                        call.issues,
-                        bulk=call.bulk,
-                        rate=self._site.rate,
-                    )
-            except TimeoutError:
-                raise NotSent("send_before_passed", facts=facts(call)) from None
+    async def _take_turn(self, call: Call) -> Grant | None:
+        if self._budget is None:
+            return None
+        try:
+            async with asyncio.timeout(self._seconds_left(call)):
+                return await self._budget.take(
+                    self._site.id,
+                    call.endpoint,
+                    call.method,
+                    call.issues,
+                    bulk=call.bulk,
+                    rate=self._site.rate,
+                )
+        except TimeoutError:
+            raise NotSent("send_before_passed", facts=facts(call)) from None
 
     def _refuse_if_late(self, call: Call) -> None:
         left = self._seconds_left(call)
         if left is not None and left <= 0:
             raise NotSent("send_before_passed", facts=facts(call))
 
-    def _watch(self, call: Call) -> dict[str, Any]:
-        """Looks at the clock once more when the connection is there and nothing was written."""
+    def _watch(self, call: Call, grant: Grant | None) -> dict[str, Any]:
+        """Looks at the clock once more when the connection is there and nothing was written, and
+        lets the budget know that the request leaves now."""
 
         async def trace(event: str, _info: object) -> None:
             if event == _AT_THE_SOCKET:
                 self._refuse_if_late(call)
+                if grant is not None:
+                    grant.sent()
 
-        return {} if call.send_before is None else {"trace": trace}
+        return {"trace": trace}
 
     async def _admission(self, call: Call) -> Admission:
         """The circuit may have opened while the call waited for its turn."""
@@ -152,13 +156,13 @@ class Transport:
             return None
         return (call.send_before - self._now()).total_seconds()
 
-    async def _send(self, call: Call) -> Answer:
+    async def _send(self, call: Call, grant: Grant | None) -> Answer:
         request = self._client.build_request(
             call.method,
             self._base + call.path,
             json=call.body,
             params=call.params,
-            extensions=self._watch(call),
+            extensions=self._watch(call, grant),
         )
         try:
             # httpx limits single reads; this limits the whole, however slowly a body drips.

@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from app.core.errors import NotSent, TransientError, TwinlinkError
 from app.core.links import IssueId, TypeId
 from app.embedded import ValkeyServer
+from app.jira.budget import Grant
 from app.jira.circuit import GO, PROBING, Admission, Circuit, Heard, LocalCircuit, Rule
 from app.jira.circuit_shared import SharedCircuit
 from app.jira.client import BasicAuth, JiraClient, SiteAccess
@@ -293,7 +294,7 @@ async def test_a_circuit_that_opens_while_a_write_waits_for_its_turn_stops_it() 
     site = OneSite(status(201))
     take = site.budget.take
 
-    async def trouble(*args: object, **options: object) -> float:
+    async def trouble(*args: object, **options: object) -> Grant:
         await fail(site.circuit)
         return await take(*args, **options)  # type: ignore[arg-type]
 

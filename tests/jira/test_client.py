@@ -18,6 +18,7 @@ from app.core.links import AccountId, IssueId, IssueKey, Link, LinkId, ProjectKe
 from app.jira.client import CallRecord, JiraClient, WebhookRequest
 from app.sandbox import Fault, JiraSite, ManualClock, serve
 from tests.jira.conftest import Connect, access
+from tests.jira.test_transport import RecordingBudget
 
 
 def id_of(site: JiraSite, key: str) -> IssueId:
@@ -341,6 +342,22 @@ async def test_late_at_the_socket_it_does_not_leave(cloud: JiraSite) -> None:
         await late.aclose()
     assert caught.value.code == "send_before_passed"
     assert len(cloud.requests) == 0
+
+
+@pytest.mark.parametrize(("behind", "moved"), [(0.3, 1), (-0.3, 0)])
+async def test_a_request_that_leaves_late_moves_its_turn(
+    cloud: JiraSite, behind: float, moved: int
+) -> None:
+    """It may have waited for a connection: what Jira counts begins at the socket."""
+    budget = RecordingBudget()
+    budget.behind = behind
+    async with serve(cloud) as (served,):
+        site = access(cloud, base_url=served.base_url)
+        client = JiraClient(site, budget=budget, allow_private=True)
+        await client.link_types()
+        await client.aclose()
+    assert len(budget.late) == moved
+    assert all(seconds >= 0.28 for seconds in budget.late)
 
 
 async def test_an_id_that_is_no_number_enters_no_path(site: JiraSite, connect: Connect) -> None:

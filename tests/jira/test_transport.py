@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 
 import httpx
 import pytest
@@ -11,7 +12,7 @@ from app.core.errors import NotSent, OutcomeUnknown, PermanentError, TransientEr
 from app.core.links import Ends, IssueId, LinkId, ProjectKey, TypeId
 from app.jira import transport as transport_module
 from app.jira.answers import Answer
-from app.jira.budget import Scope
+from app.jira.budget import Grant, Scope
 from app.jira.client import BasicAuth, CallRecord, JiraClient, SiteAccess
 from app.jira.errors import LONGEST_RETRY_AFTER, retry_after
 
@@ -31,6 +32,8 @@ class RecordingBudget:
         self.slowed: list[tuple[str, str]] = []
         self.halved: list[float] = []
         self.rates: list[float | None] = []
+        self.late: list[float] = []
+        self.behind = 0.0
 
     async def take(
         self,
@@ -41,16 +44,22 @@ class RecordingBudget:
         *,
         bulk: bool = False,
         rate: float | None = None,
-    ) -> float:
+    ) -> Grant:
         self.rates.append(rate)
         self.taken.append((endpoint, method, tuple(issues), bulk))
-        return 0.0
+        return Grant(0.0, monotonic() - self.behind, monotonic, self.late.append)
 
     async def pause(self, site: int, scope: Scope, seconds: float) -> None:
         self.paused.append((scope, seconds))
 
     async def slow(
-        self, site: int, endpoint: str, method: str, *, paused: float | None = None
+        self,
+        site: int,
+        endpoint: str,
+        method: str,
+        *,
+        ago: float = 0.0,
+        paused: float | None = None,
     ) -> None:
         if paused is None:
             self.slowed.append((endpoint, method))
