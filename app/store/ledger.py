@@ -319,14 +319,12 @@ async def occupied(conn: Connection, connection_id: int, keys: Sequence[LinkKey]
 
 async def managed_keys(
     conn: Connection, keys: Sequence[PhysicalKey]
-) -> dict[PhysicalKey, tuple[int, int]]:
+) -> dict[PhysicalKey, tuple[int, Row]]:
     """The physical links among *keys* that some row manages or keeps at rest, each with the
-    ids of the connection and of the row."""
+    connection's id and the row."""
     records = (
         await conn.fetch(
-            """SELECT l.connection_id, l.id, l.mirror_site_id, l.mirror_type_id, l.mirror_source_id,
-                  l.mirror_destination_id
-           FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[])
+            """SELECT l.* FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[])
                 u (site, type, source, destination)
            JOIN ledger l ON l.mirror_site_id = u.site AND l.mirror_type_id = u.type
             AND l.mirror_source_id = u.source AND l.mirror_destination_id = u.destination
@@ -337,7 +335,7 @@ async def managed_keys(
         if keys
         else []
     )
-    return {mirror_of(record): (record["connection_id"], record["id"]) for record in records}
+    return {mirror_of(record): (record["connection_id"], row_value(record)) for record in records}
 
 
 def row_value(record: Record) -> Row:

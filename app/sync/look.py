@@ -24,7 +24,7 @@ from app.core.links import (
 from app.store.ledger import Place
 from app.store.running import Running
 from app.store.twins import Twin
-from app.store.work import Claimed
+from app.store.work import Cause, Claimed
 
 
 @dataclass(slots=True)
@@ -57,6 +57,10 @@ class Look:
 
     def twin_at(self, side: Side, issue: IssueId) -> Twin | None:
         return self._by_issue.get((side, issue))
+
+    def cause(self, key: LinkKey) -> Cause:
+        """Why we look at this link: the cause of the first of its pairs that is ours."""
+        return next(self.pairs[twin] for twin in key.twins if twin in self.pairs).cause
 
     def claimed_twins(self) -> Iterator[Twin]:
         return (self.twins[twin_id] for twin_id in self.pairs if twin_id in self.twins)

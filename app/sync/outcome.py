@@ -186,7 +186,7 @@ async def _after_create(conn: Connection, state: Running, it: Outcome, now: date
 async def _managed_by_another_row(conn: Connection, it: Outcome, row: Row | None) -> bool:
     managed = await ledger.managed_keys(conn, [it.intent.wanted.physical])
     owner = managed.get(it.intent.wanted.physical)
-    return owner is not None and (row is None or owner[1] != row.id)
+    return owner is not None and (row is None or owner[1].id != row.id)
 
 
 async def _current(conn: Connection, it: Outcome) -> Row | None:

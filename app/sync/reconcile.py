@@ -266,7 +266,6 @@ def _wanted(
     source, destination = look.ends(key, mirror)
     origin_source, origin_destination = look.ends(key, origin)
     row = look.rows.get(key)
-    claimed = next(look.pairs[twin] for twin in key.twins if twin in look.pairs)
     return Wanted(
         operation=operation,
         site=look.running.site(mirror),
@@ -284,7 +283,7 @@ def _wanted(
         ledger_id=row.id if row else None,
         read_at=look.readings[mirror].at,
         guarded=operation == "remove",
-        cause=claimed.cause,
+        cause=look.cause(key),
     )
 
 

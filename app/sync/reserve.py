@@ -146,7 +146,7 @@ async def _managed_elsewhere(
     held_up = set()
     for it in creates:
         owner = managed.get(it.wanted.physical)
-        if owner is not None and (it.row is None or owner[1] != it.row.id):
+        if owner is not None and (it.row is None or owner[1].id != it.row.id):
             held_up.add(it.key)
         origin = it.wanted.origin_link
         site = state.site(it.wanted.origin)
