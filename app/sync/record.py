@@ -23,6 +23,7 @@ from app.store.ledger import Change, NewRow
 from app.store.pool import Connection
 from app.store.vanished import Gone
 from app.sync.context import Context
+from app.sync.heirs import tell_managers
 from app.sync.look import Look
 from app.sync.vanished import admit
 
@@ -53,6 +54,12 @@ async def record(
         for key, decision in sorted(writing.items()):
             if key not in words and not await _write(conn, ctx, look, key, decision):
                 words[key] = "stale"
+        heirs = [
+            (key, it.origin.other)
+            for key, it in writing.items()
+            if isinstance(it, RecordPreexisting) and key not in words
+        ]
+        await tell_managers(conn, look, heirs, ctx.clock())
     return words
 
 

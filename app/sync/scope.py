@@ -15,6 +15,7 @@ from app.store import inbox_read, ledger, running, twins
 from app.store.ledger import Change
 from app.store.twins import Twin
 from app.sync.context import Context
+from app.sync.heirs import tell_managers
 from app.sync.look import Look
 
 MOVED_OUT = "moved_out_of_scope"
@@ -81,6 +82,8 @@ async def rest_and_resume(ctx: Context, look: Look) -> None:
         await running.lock(conn, look.running.id)
         for change in sorted(changes, key=lambda it: it.row.id):
             await ledger.change(conn, change, now=ctx.clock())
+        back = [it.row for it in changes if it.state is State.PREEXISTING]
+        await tell_managers(conn, look, [(row.key, row.mirror) for row in back], ctx.clock())
         rows = await ledger.touching(conn, look.running.id, look.pairs)
     look.rows = {row.key: row for row in rows}
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from app.core.config import Direction
+from app.core.config import Direction, Mode
 from app.sandbox import ManualClock
-from app.sync import withdraw
+from app.store import held as plans_held
+from app.sync import held, withdraw
 from tests.support import mixed
 from tests.support.crash import killed
 from tests.support.engine import ACCOUNT, Lab, Station, World
@@ -24,10 +25,15 @@ class Trio:
     stations: dict[str, Station]
 
     async def join(
-        self, left: str, right: str, direction: Direction = Direction.LEFT_TO_RIGHT
+        self,
+        left: str,
+        right: str,
+        direction: Direction = Direction.LEFT_TO_RIGHT,
+        mode: Mode = Mode.LIVE,
     ) -> int:
         one, other = self.stations[left], self.stations[right]
-        made = await self.world.connect(left, right, mixed.config(one, other, direction=direction))
+        config = mixed.config(one, other, direction=direction)
+        made = await self.world.connect(left, right, config, mode)
         for number in range(3):
             await self.world.pair(
                 made, (left, self.key(left, number)), (right, self.key(right, number))
@@ -48,6 +54,27 @@ class Trio:
 
     def ours(self, station: str) -> int:
         return len(self.stations[station].ours)
+
+    async def reject(self, connection: int) -> None:
+        """All removals that it holds."""
+        self.world.clock.tick(60)
+        await held.run_once(self.world.ctx)
+        (plan,) = await self.world.rows(
+            f"SELECT id FROM plans WHERE connection_id = {connection}"  # noqa: S608
+            " AND status = 'held' AND $1::bigint[] IS NOT NULL"
+        )
+        database, now = self.world.database, self.world.now()
+        async with database.connection() as conn:
+            digest = (await plans_held.value(conn, plan["id"])).digest
+        await held.reject(database, plan["id"], digest, by="ann", note="", now=now)
+
+    async def handed(self) -> list[tuple[str, str]]:
+        """What the audit says of links that changed hands: the operation and its cause."""
+        return sorted(
+            (row["operation"], row["cause_kind"])
+            for row in await self.world.audit()
+            if row["intent_id"] is None
+        )
 
     def removed(self) -> int:
         return sum(
@@ -80,8 +107,7 @@ async def test_management_moves_to_the_heir(trio: Trio) -> None:
     assert trio.ours("m") == 1
     assert trio.removed() == 0
     assert await trio.world.states() == ["managed"]
-    handed = [row["operation"] for row in await trio.world.audit() if row["intent_id"] is None]
-    assert sorted(handed) == ["adopt", "release"]
+    assert await trio.handed() == [("adopt", "webhook"), ("release", "webhook")]
     trio.unlink("r", other)
     await trio.world.settle()
     assert trio.ours("m") == 0
@@ -97,6 +123,46 @@ async def test_without_an_origin_the_heir_lets_go_too(trio: Trio) -> None:
     await trio.world.settle()
     assert trio.ours("m") == 0
     assert await trio.world.ledger() == []
+
+
+async def test_an_heir_takes_what_waits_to_be_removed(trio: Trio) -> None:
+    """It comes while the removal is held. No event and no comparison tells the one who holds it."""
+    await trio.join("l", "m", mode=Mode.REVIEW)
+    heir = await trio.join("r", "m")
+    one = trio.link("l")
+    await trio.world.settle()
+    trio.unlink("l", one)
+    await trio.world.settle()
+    assert len(await trio.world.held()) == 1
+    other = trio.link("r")
+    await trio.world.settle()
+    (row,) = await trio.world.ledger()
+    assert (row["connection_id"], row["state"]) == (heir, "managed")
+    assert await trio.handed() == [("adopt", "webhook"), ("release", "webhook")]
+    assert trio.removed() == 0
+    trio.unlink("r", other)
+    await trio.world.settle()
+    assert trio.ours("m") == 0
+
+
+async def test_so_does_an_heir_that_was_out_of_scope(trio: Trio) -> None:
+    await trio.join("l", "m", mode=Mode.REVIEW)
+    heir = await trio.join("r", "m")
+    one = trio.link("l")
+    await trio.world.settle()
+    trio.link("r")
+    await trio.world.settle()
+    end = trio.stations["r"].person("root")
+    end.move(trio.key("r", 1), "X")
+    await trio.world.settle()
+    trio.unlink("l", one)
+    await trio.world.settle()
+    assert await trio.world.states() == ["managed", "suspended"]
+    end.move("X-1", "P")
+    await trio.world.settle()
+    (row,) = await trio.world.ledger()
+    assert (row["connection_id"], row["state"]) == (heir, "managed")
+    assert trio.removed() == 0
 
 
 @pytest.mark.parametrize("whole", [False, True], ids=["unpaired", "connection deleted"])
@@ -164,6 +230,31 @@ async def test_a_triangle_keeps_one_link_a_site(trio: Trio) -> None:
     await trio.world.settle()
     assert [len(it.jira.links) for it in trio.stations.values()] == [0, 0, 0]
     assert await trio.world.ledger() == []
+
+
+async def test_a_rejection_in_a_triangle_is_at_rest_after_one_comparison(trio: Trio) -> None:
+    """What a person kept on r is an origin to l-r, which so becomes the heir of l-m's mirror, after
+    l-m has looked: its removal was held before there was an heir."""
+    await trio.join("l", "m", Direction.BOTH, Mode.REVIEW)
+    keeping = await trio.join("m", "r", Direction.BOTH, Mode.REVIEW)
+    heir = await trio.join("l", "r", Direction.BOTH)
+    made = trio.link("m")
+    await trio.world.settle()
+    trio.unlink("m", made)
+    await trio.world.settle()
+    await trio.reject(keeping)
+    await trio.world.resync()
+    await trio.world.settle()
+    before = await trio.world.ledger(), len(await trio.world.audit())
+    assert {(it["connection_id"], it["state"]) for it in before[0]} == {
+        (keeping, "detached"),
+        (heir, "managed"),
+    }
+    await trio.world.resync()
+    await trio.world.settle()
+    assert (await trio.world.ledger(), len(await trio.world.audit())) == before
+    assert trio.removed() == 0
+    assert [len(it.jira.links) for it in trio.stations.values()] == [1, 0, 1]
 
 
 async def test_a_ring_of_one_way_connections_ends(trio: Trio) -> None:
