@@ -102,6 +102,21 @@ class People:
         self.ground.world.stations[name].jira.faults.add(fault)
         return f"{name}: somebody {act.__name__[6:]}s {when} a {method} {path}"
 
+    def news_while_we_look(self) -> str:
+        """A link and its mirror come, for which we only look; and another link when its site has
+        just been read for that. That look cannot know, and no write of ours brings it up again."""
+        left, right, _, _ = self.random.choice(self.ground.joins)
+        one, other = self.random.sample(range(self.ground.twinned), 2)
+
+        def news() -> None:
+            self.ground.link(left, "bob", "Blocks", (one, other))
+            self._mail()
+
+        fault = Fault("after", *READ, times=1, action=news)
+        self.ground.world.stations[left].jira.faults.add(fault)
+        told = [self.ground.link(at, "ann", "Relates", (one, other)) for at in (left, right)]
+        return f"{'; '.join(told)}; and Blocks right after a READ"
+
     # -- administrators of Jira
 
     def hides(self) -> str:

@@ -100,6 +100,17 @@ class Service:
                 )
         return f"every worker looks at {size}"
 
+    async def one_looks(self) -> str:
+        """News first, then one worker looks at all of it."""
+        self.mail_comes()
+        await self.finish()
+        worker = self.random.choice(self.workers)
+        if worker.process.busy("look"):
+            return ""
+        look = partial(reconcile.run_once, worker.ctx, size=100, lease=LEASE)
+        self.begin(worker, "look", look)
+        return "one worker looks at all"
+
     async def restores(self) -> str:
         """All that can be done for restores now, by one worker, to its end."""
         worker = self.random.choice(self.workers)

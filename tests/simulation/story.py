@@ -102,9 +102,12 @@ class Story:
             told = done if isinstance(done, str) else await done
             if told:
                 self.scheduler.trace.note(f"--- {told}")
-        if self.random.random() < 0.5:
+        if self.random.random() < 0.7:
             # Nobody will look at this again unless it is told.
-            told = f"{people.acts_between_requests()}; {await service.all_look()}"
+            if self.random.random() < 0.5:
+                told = f"{people.acts_between_requests()}; {await service.all_look()}"
+            else:
+                told = f"{people.news_while_we_look()}; {await service.one_looks()}"
             self.scheduler.trace.note(f"--- {told}")
         self.scheduler.trace.note("--- the end: everything heals")
         await closing.check()
