@@ -1,6 +1,11 @@
-"""arq around the pump: it may end, lose jobs or be away; the sweep goes on without it."""
+"""Wake-ups for the pump: a message is heard at once, arq finds what no message told.
+
+Both may end, lose something or be away; the sweep goes on without them.
+"""
 
 import asyncio
+from collections import deque
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -9,6 +14,7 @@ from arq.worker import Worker
 from redis.asyncio import ConnectionPool
 from redis.exceptions import RedisError
 
+from app.sync.wake import CHANNEL
 from app.telemetry import Metrics
 from workers.pump import Pump
 from workers.tasks import work
@@ -17,8 +23,11 @@ _LOG = structlog.get_logger(__name__)
 
 _CONNECT_SECONDS = 2.0
 
-# arq waits this long between looks at its queue. Wake-up latency is half of it on average.
+# Between two tries while Redis is away.
 _LONGEST_PAUSE = 5.0
+
+# Wake-ups whose message was heard; arq looks at its queue before so many more have come.
+_REMEMBERED = 2000
 
 
 async def listen(url: str, pump: Pump, metrics: Metrics, *, poll_delay: float) -> None:
@@ -26,7 +35,9 @@ async def listen(url: str, pump: Pump, metrics: Metrics, *, poll_delay: float) -
     pause = 0.1
     while True:
         redis = _redis(url)
-        worker = _worker(redis, pump, metrics, poll_delay)
+        heard: deque[bytes] = deque(maxlen=_REMEMBERED)
+        messages = asyncio.create_task(_hear(redis, pump, heard))
+        worker = _worker(redis, pump, metrics, poll_delay, heard)
         started = asyncio.get_running_loop().time()
         try:
             await worker.async_run()
@@ -38,30 +49,48 @@ async def listen(url: str, pump: Pump, metrics: Metrics, *, poll_delay: float) -
             metrics.redis_up.set(0)
             _LOG.warning("wake_ups_away", error=type(error).__name__)
         finally:
+            await _end(messages)
             await _close(worker, redis)
         lasted = asyncio.get_running_loop().time() - started
         pause = 0.1 if lasted > _LONGEST_PAUSE else min(_LONGEST_PAUSE, pause * 2)
         await asyncio.sleep(pause)
 
 
+async def _hear(redis: ArqRedis, pump: Pump, heard: deque[bytes]) -> None:
+    """Every worker hears every message; a claim that finds nothing is all that it costs. A
+    connection that breaks is tried again; until then arq sees what was not heard."""
+    pause = 0.1
+    while True:
+        with suppress(RedisError, OSError, TimeoutError):
+            async with redis.pubsub(ignore_subscribe_messages=True) as messages:
+                await messages.subscribe(CHANNEL)
+                async for message in messages.listen():
+                    pause = 0.1
+                    heard.append(message["data"])
+                    pump.poke()
+        await asyncio.sleep(pause)
+        pause = min(_LONGEST_PAUSE, pause * 2)
+
+
 class _Listener(Worker):
-    """Hears a wake-up when it sees one. Until arq has taken it and run its task, five round trips
-    to Redis later, the pump has long looked; that another worker may see it too costs one claim
-    that finds nothing."""
+    """Takes a wake-up that no message told for one when it sees it. Until arq has taken it and run
+    its task, five round trips to Redis later, the pump has long looked."""
 
     _seen: frozenset[bytes] = frozenset()
 
     async def start_jobs(self, job_ids: list[bytes]) -> None:
         # One that is being taken stays in the queue until its task has ended.
         seen = frozenset(job_ids)
-        if seen - self._seen:
+        if (seen - self._seen).difference(self.ctx["heard"]):
             pump: Pump = self.ctx["pump"]
             pump.poke()
         self._seen = seen
         await super().start_jobs(job_ids)
 
 
-def _worker(redis: ArqRedis, pump: Pump, metrics: Metrics, poll_delay: float) -> Worker:
+def _worker(
+    redis: ArqRedis, pump: Pump, metrics: Metrics, poll_delay: float, heard: deque[bytes]
+) -> Worker:
     async def up(ctx: dict[Any, Any]) -> None:  # noqa: ARG001 - arq passes it by name
         metrics.redis_up.set(1)
         pump.poke()
@@ -78,7 +107,7 @@ def _worker(redis: ArqRedis, pump: Pump, metrics: Metrics, poll_delay: float) ->
         max_tries=1,
         poll_delay=poll_delay,
         log_results=False,
-        ctx={"pump": pump},
+        ctx={"pump": pump, "heard": heard},
     )
 
 
@@ -87,6 +116,11 @@ def _redis(url: str) -> ArqRedis:
     it is cancelled."""
     pool = ConnectionPool.from_url(url, socket_connect_timeout=_CONNECT_SECONDS)
     return ArqRedis(pool)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])
 
 
 async def _close(worker: Worker, redis: ArqRedis) -> None:

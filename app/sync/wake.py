@@ -17,6 +17,8 @@ from redis.exceptions import RedisError
 _LOG = structlog.get_logger(__name__)
 
 TASK = "work"
+CHANNEL = "twinlink:wake"
+"""Where each wake-up is said as well, by its job id: workers listen, and hear it at once."""
 GAP_SECONDS = 0.010
 """Workers go on until nothing is due, so more wake-ups than this only cost."""
 EXPIRES = timedelta(seconds=60)
@@ -36,7 +38,8 @@ class Queue(Protocol):
 
 
 class ArqQueue:
-    """arq's queue. Connects when it is first used, so that nobody's start needs Redis."""
+    """arq's queue, and a message beside it. Connects when it is first used, so that nobody's
+    start needs Redis."""
 
     def __init__(self, url: str) -> None:
         pool = BlockingConnectionPool.from_url(
@@ -58,13 +61,12 @@ class ArqQueue:
         if time.monotonic() - self._counted_at > 1:
             self._room = await self._redis.zcard(default_queue_name) < MOST_WAITING
             self._counted_at = time.monotonic()
-        if not self._room:
-            return
         job, now = uuid4().hex, timestamp_ms()
-        body = serialize_job(TASK, (), {}, None, now)
         async with self._redis.pipeline(transaction=False) as pipe:
-            pipe.psetex(job_key_prefix + job, EXPIRES, body)
-            pipe.zadd(default_queue_name, {job: now})
+            if self._room:
+                pipe.psetex(job_key_prefix + job, EXPIRES, serialize_job(TASK, (), {}, None, now))
+                pipe.zadd(default_queue_name, {job: now})
+            pipe.publish(CHANNEL, job)
             await pipe.execute()
 
     async def aclose(self) -> None:
