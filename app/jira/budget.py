@@ -23,8 +23,8 @@ LATE = 0.02
 """Seconds by which a request may leave after its turn. One that leaves later moves its turn."""
 
 TOO_LATE = 0.1
-"""Seconds. A turn that comes later is given back. Whoever needs the room behind it asks half a
-second ahead (`LIVE_HORIZON`): what is later must be known by then, or not leave at all."""
+"""Seconds. A turn that comes later is given back, and a request that would leave later asks for
+another one: the room behind it is granted half a second ahead (`LIVE_HORIZON`)."""
 
 ON_THE_WAY = 0.03
 """Seconds by which one request may be slower on its way to Jira, which counts arrivals, than one
@@ -187,6 +187,11 @@ class Grant:
     due: float
     clock: Callable[[], float]
     moved: Callable[[float], None]
+
+    @property
+    def lapsed(self) -> bool:
+        """Too late to use it: take another one."""
+        return self.clock() - self.due > TOO_LATE
 
     def sent(self) -> None:
         """Call right before the first byte leaves: a turn that is used late counts from then."""

@@ -40,16 +40,16 @@ class Line:
         """Ask until a turn is granted and comes in time."""
         started = self._clock()
         for attempt in range(FORFEITS + 1):
-            due, turn = await self._granted(ask, answer)
-            await self._nap(due - self._clock())
+            due, leave, turn = await self._granted(ask, answer)
+            await self._nap(leave - self._clock())
             if self._clock() - due <= TOO_LATE or attempt == FORFEITS:
                 break
             await give_back(ask, turn)
         return Grant(self._clock() - started, due, self._clock, partial(move, ask, turn))
 
-    async def _granted(self, ask: Ask, answer: Answer) -> tuple[float, Turn]:
-        """When the turn is due, by our clock: reckoned from before the question, so that a
-        slow answer makes us late rather than early."""
+    async def _granted(self, ask: Ask, answer: Answer) -> tuple[float, float, Turn]:
+        """When the turn is due, by our clock, at the earliest and at the latest: reckoned from
+        before the question and from the answer. We leave by the one and are late by the other."""
         while True:
             async with self._heads[ask.queue]:
                 asked = self._clock()
@@ -59,7 +59,7 @@ class Line:
                     asked = self._clock()
                     turn = await answer(ask)
             if turn.granted:
-                return asked + turn.wait, turn
+                return asked + turn.wait, self._clock() + turn.wait, turn
             await self._rest(turn)
 
     async def _rest(self, turn: Turn) -> None:

@@ -62,7 +62,7 @@ class _Bucket:
 
     def take(self, pace: Pace, now: float, at: float, *, bulk: bool) -> None:
         self.turns.append(at)
-        while len(self.turns) > 2 * pace.most:
+        while len(self.turns) > 3 * pace.most:
             self.turns.popleft()
         if bulk:
             self.next_bulk = at + pace.steady / BULK_SHARE

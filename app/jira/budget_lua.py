@@ -13,17 +13,15 @@ TAKE = """
 -- KEYS: epoch, lines, the lines' turns, pause keys, then the issues' logs
 -- ARGV: horizon, bulk, known epoch, unique word, rest after a flush, lateness, time to live (ms),
 --       bulk's share, lines, pause keys, horizon of bulk that has waited and after how many
---       turns, the second that limits are kept in, how many windows; then most, steady, quick
---       and even for each line, (window, writes) pairs, and for each turn that was used late
---       (line, when it was due, when it counts from)
+--       turns, the second that limits are kept in, then most, steady, quick and even for each
+--       line, then (window, writes) pairs
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local horizon, bulk = tonumber(ARGV[1]), ARGV[2] == '1'
 local late, ttl, share = tonumber(ARGV[6]), ARGV[7], tonumber(ARGV[8])
 local lines, pauses = tonumber(ARGV[9]), tonumber(ARGV[10])
 local first_pause, first_log = 2 + 2 * lines, 2 + 2 * lines + pauses
-local first_window = 15 + 4 * lines
-local first_moved = first_window + 2 * tonumber(ARGV[14])
+local first_window = 14 + 4 * lines
 local second = tonumber(ARGV[13])
 
 local epoch = redis.call('HGET', KEYS[1], 'id')
@@ -37,12 +35,6 @@ end
 redis.call('PEXPIRE', KEYS[1], ttl)
 local flushed = tonumber(redis.call('HGET', KEYS[1], 'flushed') or '0')
 
-for m = first_moved, #ARGV, 3 do
-  local turns = KEYS[1 + lines + tonumber(ARGV[m])]
-  local where = redis.call('LPOS', turns, ARGV[m + 1])
-  if where then redis.call('LSET', turns, where, ARGV[m + 2]) end
-end
-
 local paused = 0
 for i = first_pause, first_log - 1 do
   paused = math.max(paused, redis.call('PTTL', KEYS[i]))
@@ -53,7 +45,7 @@ end
 
 local at, waited, slowest = now, bulk, 0
 for l = 1, lines do
-  local most, steady = tonumber(ARGV[11 + 4 * l]), tonumber(ARGV[12 + 4 * l])
+  local most, steady = tonumber(ARGV[10 + 4 * l]), tonumber(ARGV[11 + 4 * l])
   local state = redis.call('HMGET', KEYS[1 + l], 'born', 'bulk', 'live', 'slow', 'even')
   local spacing, turns = steady, KEYS[1 + lines + l]
   if not state[1] and flushed > 0 then
@@ -63,7 +55,7 @@ for l = 1, lines do
     spacing = 2 * steady
   elseif state[1] and now >= tonumber(state[1]) + second then
     local even = tonumber(state[5] or '0') > now
-    spacing = tonumber(ARGV[(even and 14 or 13) + 4 * l])
+    spacing = tonumber(ARGV[(even and 13 or 12) + 4 * l])
   end
   local last = redis.call('LINDEX', turns, 0)
   if last then at = math.max(at, tonumber(last) + spacing) end
@@ -82,12 +74,10 @@ if at - now > horizon then
 end
 
 local longest, rest = 0, 0
-for w = first_window, first_moved - 1, 2 do
-  longest = math.max(longest, tonumber(ARGV[w]) + late)
-end
+for w = first_window, #ARGV, 2 do longest = math.max(longest, tonumber(ARGV[w]) + late) end
 for i = first_log, #KEYS do
   redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', string.format('%.0f', now - longest))
-  for w = first_window, first_moved - 1, 2 do
+  for w = first_window, #ARGV, 2 do
     local window, most = tonumber(ARGV[w]) + late, tonumber(ARGV[w + 1])
     if flushed > 0 and now - flushed < longest then most = math.ceil(most / 2) end
     local edge = redis.call('ZREVRANGE', KEYS[i], most - 1, most - 1, 'WITHSCORES')[2]
@@ -101,7 +91,7 @@ end
 
 local score = string.format('%.0f', at)
 for l = 1, lines do
-  local most, steady = tonumber(ARGV[11 + 4 * l]), tonumber(ARGV[12 + 4 * l])
+  local most, steady = tonumber(ARGV[10 + 4 * l]), tonumber(ARGV[11 + 4 * l])
   local line, turns = KEYS[1 + l], KEYS[1 + lines + l]
   redis.call('HSETNX', line, 'born', score)
   if bulk then
@@ -110,7 +100,7 @@ for l = 1, lines do
     redis.call('HSET', line, 'live', string.format('%.0f', now))
   end
   redis.call('LPUSH', turns, score)
-  redis.call('LTRIM', turns, 0, 2 * most - 1)
+  redis.call('LTRIM', turns, 0, 3 * most - 1)
   redis.call('PEXPIRE', line, ttl)
   redis.call('PEXPIRE', turns, ttl)
 end
@@ -124,6 +114,17 @@ return {'granted', string.format('%.0f', at - now), epoch, score}
 GIVE_BACK = """
 -- KEYS: the turns of each line. ARGV: when the turn that nobody used was due.
 for l = 1, #KEYS do redis.call('LREM', KEYS[l], 1, ARGV[1]) end
+return 1
+"""
+
+MOVE = """
+-- KEYS: the turns of each line. ARGV: when a turn was due, and when it counts from, in pairs.
+for l = 1, #KEYS do
+  for m = 1, #ARGV, 2 do
+    local where = redis.call('LPOS', KEYS[l], ARGV[m])
+    if where then redis.call('LSET', KEYS[l], where, ARGV[m + 1]) end
+  end
+end
 return 1
 """
 

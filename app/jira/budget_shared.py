@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from collections import defaultdict
 from collections.abc import Sequence
 from time import monotonic
 from typing import Any
@@ -29,7 +30,7 @@ from app.jira.budget import (
 )
 from app.jira.budget_line import IssueLog, Line, Pauses
 from app.jira.budget_local import LocalBudget
-from app.jira.budget_lua import GIVE_BACK, PAUSE, SLOW, TAKE
+from app.jira.budget_lua import GIVE_BACK, MOVE, PAUSE, SLOW, TAKE
 
 REDIS_SECONDS = 1.0
 """A Redis that answers later counts as away."""
@@ -64,7 +65,9 @@ class SharedBudget:
         self._away_until = float("-inf")
         self._epochs: dict[int, str] = {}
         self._name = secrets.token_hex(8)
-        self._moved: dict[str, dict[str, str]] = {}
+        self._moves = redis.register_script(MOVE)
+        self._moved: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
+        self._telling: asyncio.Task[None] | None = None
 
     async def take(
         self,
@@ -109,9 +112,7 @@ class SharedBudget:
         if hot > 0:
             return Turn(granted=False, wait=hot, queue=False)
         paces = self._limits.paces(ask)
-        moved = self._told(ask, paces)
-        arguments = [*self._arguments(ask, paces), *moved]
-        reply = await self._run(self._take, _keys(ask, paces), arguments)
+        reply = await self._run(self._take, _keys(ask, paces), self._arguments(ask, paces))
         turn = await self._local.answer(ask) if reply is None else self._turn(ask, reply)
         if turn.granted:
             self._log.add(ask, monotonic() + turn.wait)
@@ -125,24 +126,21 @@ class SharedBudget:
         await self._run(self._give_back, keys, [turn.name.removeprefix(_REDIS)])
 
     def _move(self, ask: Ask, turn: Turn, late: float) -> None:
-        """Redis hears of it with the next question for the line, in time: see `TOO_LATE`. A
-        worker that asks no more has nothing to fill up either."""
+        """Redis hears of it at once: others may be about to fill up the second that it is in."""
         if not turn.name.startswith(_REDIS):
             self._local.move(ask, turn, late)
             return
         due = turn.name.removeprefix(_REDIS)
-        for pace in self._limits.paces(ask):
-            moved = self._moved.setdefault(_turns_key(ask.site, pace), {})
-            moved[due] = str(int(due) + _micros(late))
+        keys = tuple(_turns_key(ask.site, pace) for pace in self._limits.paces(ask))
+        self._moved[keys] += [due, str(int(due) + _micros(late))]
+        if self._telling is None or self._telling.done():
+            self._telling = asyncio.create_task(self._tell())
 
-    def _told(self, ask: Ask, paces: Sequence[Pace]) -> list[str | int]:
-        """(line, when a turn was due, when it counts from), once each."""
-        return [
-            it
-            for line, pace in enumerate(paces, 1)
-            for due, at in self._moved.pop(_turns_key(ask.site, pace), {}).items()
-            for it in (line, due, at)
-        ]
+    async def _tell(self) -> None:
+        """What gathers during one message goes with the next."""
+        while self._moved:
+            keys, moved = self._moved.popitem()
+            await self._run(self._moves, list(keys), moved)
 
     def _turn(self, ask: Ask, reply: list[bytes | str]) -> Turn:
         word, micros, epoch, *due = (_text(part) for part in reply)
@@ -184,7 +182,6 @@ class SharedBudget:
             _micros(LIVE_HORIZON),
             BULK_EVERY,
             _micros(SECOND),
-            len(self._limits.per_issue),
             *lines,
             *windows,
         ]

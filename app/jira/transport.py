@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
@@ -32,6 +33,19 @@ Observer = Callable[[CallRecord], None]
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class _Leaving:
+    """When a request left, and the turn that it used."""
+
+    grant: Grant | None
+    at: float
+
+    def now(self) -> None:
+        self.at = monotonic()
+        if self.grant is not None:
+            self.grant.sent()
 
 
 class Transport:
@@ -84,9 +98,10 @@ class Transport:
         failure: TwinlinkError | None = None
         outcome = "ok"
         try:
-            answer = await self._send(call, grant)
+            leaving = _Leaving(grant, started)
+            answer = await self._send(call, leaving)
             if self._throttle is not None:
-                await self._throttle.heed(call, answer, self._now(), monotonic() - started)
+                await self._throttle.heed(call, answer, self._now(), monotonic() - leaving.at)
             failure = refusal(answer, call, self._now())
             if failure is not None:
                 raise failure
@@ -130,15 +145,17 @@ class Transport:
         if left is not None and left <= 0:
             raise NotSent("send_before_passed", facts=facts(call))
 
-    def _watch(self, call: Call, grant: Grant | None) -> dict[str, Any]:
+    def _watch(self, call: Call, leaving: "_Leaving") -> dict[str, Any]:
         """Looks at the clock once more when the connection is there and nothing was written, and
-        lets the budget know that the request leaves now."""
+        lets the budget know that the request leaves now. If that took long its turn is over, and
+        it waits for another one."""
 
         async def trace(event: str, _info: object) -> None:
             if event == _AT_THE_SOCKET:
+                if leaving.grant is not None and leaving.grant.lapsed:
+                    leaving.grant = await self._take_turn(call)
                 self._refuse_if_late(call)
-                if grant is not None:
-                    grant.sent()
+                leaving.now()
 
         return {"trace": trace}
 
@@ -156,13 +173,13 @@ class Transport:
             return None
         return (call.send_before - self._now()).total_seconds()
 
-    async def _send(self, call: Call, grant: Grant | None) -> Answer:
+    async def _send(self, call: Call, leaving: "_Leaving") -> Answer:
         request = self._client.build_request(
             call.method,
             self._base + call.path,
             json=call.body,
             params=call.params,
-            extensions=self._watch(call, grant),
+            extensions=self._watch(call, leaving),
         )
         try:
             # httpx limits single reads; this limits the whole, however slowly a body drips.

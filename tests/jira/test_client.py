@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from app.core.errors import (
     TwinlinkError,
 )
 from app.core.links import AccountId, IssueId, IssueKey, Link, LinkId, ProjectKey, TypeId
+from app.jira.budget import Grant
 from app.jira.client import CallRecord, JiraClient, WebhookRequest
 from app.sandbox import Fault, JiraSite, ManualClock, serve
 from tests.jira.conftest import Connect, access
@@ -344,9 +346,11 @@ async def test_late_at_the_socket_it_does_not_leave(cloud: JiraSite) -> None:
     assert len(cloud.requests) == 0
 
 
-@pytest.mark.parametrize(("behind", "moved"), [(0.3, 1), (-0.3, 0)])
-async def test_a_request_that_leaves_late_moves_its_turn(
-    cloud: JiraSite, behind: float, moved: int
+@pytest.mark.parametrize(
+    ("behind", "taken", "moved"), [(-0.05, 1, []), (0.06, 1, [0.04]), (0.3, 2, [0.28])]
+)
+async def test_a_request_that_leaves_late_moves_its_turn_or_takes_another(
+    cloud: JiraSite, behind: float, taken: int, moved: list[float]
 ) -> None:
     """It may have waited for a connection: what Jira counts begins at the socket."""
     budget = RecordingBudget()
@@ -356,8 +360,30 @@ async def test_a_request_that_leaves_late_moves_its_turn(
         client = JiraClient(site, budget=budget, allow_private=True)
         await client.link_types()
         await client.aclose()
-    assert len(budget.late) == moved
-    assert all(seconds >= 0.28 for seconds in budget.late)
+    assert len(budget.taken) == taken
+    assert budget.late == pytest.approx(moved)
+
+
+async def test_a_write_whose_other_turn_comes_too_late_does_not_leave(cloud: JiraSite) -> None:
+    class Slow(RecordingBudget):
+        """Its first turn is over at the socket, and it gets no other."""
+
+        async def take(self, *args: Any, **options: Any) -> Grant:
+            if self.taken:
+                await asyncio.Event().wait()
+            return await super().take(*args, **options)
+
+    budget = Slow()
+    budget.behind = 0.3
+    soon = datetime.now(UTC) + timedelta(seconds=0.2)
+    async with serve(cloud) as (served,):
+        site = access(cloud, base_url=served.base_url)
+        client = JiraClient(site, budget=budget, allow_private=True)
+        with pytest.raises(NotSent) as caught:
+            await client.delete_link(LinkId("1"), send_before=soon)
+        await client.aclose()
+    assert caught.value.code == "send_before_passed"
+    assert len(cloud.requests) == 0
 
 
 async def test_an_id_that_is_no_number_enters_no_path(site: JiraSite, connect: Connect) -> None:
