@@ -5,7 +5,6 @@ Both may end, lose something or be away; the sweep goes on without them.
 
 import asyncio
 from collections import deque
-from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -24,7 +23,9 @@ _LOG = structlog.get_logger(__name__)
 _CONNECT_SECONDS = 2.0
 
 # Between two tries while Redis is away.
-_LONGEST_PAUSE = 5.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
+
+_HEALTH_SECONDS = 30
 
 # Wake-ups whose message was heard; arq looks at its queue before so many more have come.
 _REMEMBERED = 2000
@@ -59,15 +60,21 @@ async def listen(url: str, pump: Pump, metrics: Metrics, *, poll_delay: float) -
 async def _hear(redis: ArqRedis, pump: Pump, heard: deque[bytes]) -> None:
     """Every worker hears every message; a claim that finds nothing is all that it costs. A
     connection that breaks is tried again; until then arq sees what was not heard."""
-    pause = 0.1
+    pause = _FIRST_PAUSE
     while True:
-        with suppress(RedisError, OSError, TimeoutError):
+        try:
             async with redis.pubsub(ignore_subscribe_messages=True) as messages:
                 await messages.subscribe(CHANNEL)
-                async for message in messages.listen():
-                    pause = 0.1
-                    heard.append(message["data"])
-                    pump.poke()
+                while True:
+                    # Returns now and then, to find out whether the other end is still there.
+                    message = await messages.get_message(timeout=_HEALTH_SECONDS)
+                    if message is not None:
+                        pause = _FIRST_PAUSE
+                        heard.append(message["data"])
+                        pump.poke()
+        except (RedisError, OSError, TimeoutError) as error:
+            if pause == _FIRST_PAUSE:
+                _LOG.warning("messages_away", error=type(error).__name__)
         await asyncio.sleep(pause)
         pause = min(_LONGEST_PAUSE, pause * 2)
 
@@ -114,7 +121,9 @@ def _worker(
 def _redis(url: str) -> ArqRedis:
     """Connects when it is first used. Ours, because arq forgets the one that it is opening when
     it is cancelled."""
-    pool = ConnectionPool.from_url(url, socket_connect_timeout=_CONNECT_SECONDS)
+    pool = ConnectionPool.from_url(
+        url, socket_connect_timeout=_CONNECT_SECONDS, health_check_interval=_HEALTH_SECONDS
+    )
     return ArqRedis(pool)
 
 

@@ -67,7 +67,10 @@ class ArqQueue:
                 pipe.psetex(job_key_prefix + job, EXPIRES, serialize_job(TASK, (), {}, None, now))
                 pipe.zadd(default_queue_name, {job: now})
             pipe.publish(CHANNEL, job)
-            await pipe.execute()
+            *queued, _heard = await pipe.execute(raise_on_error=False)
+        for it in queued:  # a user who may not publish has workers that look into the queue
+            if isinstance(it, RedisError):
+                raise it
 
     async def aclose(self) -> None:
         await self._redis.aclose()
