@@ -181,17 +181,20 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A turn that has come: one request may leave now. ``waited`` are the seconds until it did."""
+    """A turn that has come: one request may leave now. ``waited`` are the seconds until it did;
+    ``moved`` hears by how many it was used late, or None where it is given back."""
 
     waited: float
     due: float
     clock: Callable[[], float]
-    moved: Callable[[float], None]
+    moved: Callable[[float | None], None]
 
-    @property
     def lapsed(self) -> bool:
-        """Too late to use it: take another one."""
-        return self.clock() - self.due > TOO_LATE
+        """Too late to use it, so it is given back: take another one."""
+        late = self.clock() - self.due > TOO_LATE
+        if late:
+            self.moved(None)
+        return late
 
     def sent(self) -> None:
         """Call right before the first byte leaves: a turn that is used late counts from then."""

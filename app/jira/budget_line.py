@@ -23,7 +23,7 @@ Sleep = Callable[[float], Awaitable[None]]
 Clock = Callable[[], float]
 Answer = Callable[[Ask], Awaitable[Turn]]
 GiveBack = Callable[[Ask, Turn], Awaitable[None]]
-Move = Callable[[Ask, Turn, float], None]
+Move = Callable[[Ask, Turn, float | None], None]
 
 
 class Line:

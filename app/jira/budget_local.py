@@ -154,12 +154,16 @@ class LocalBudget:
             if at in turns:
                 turns.remove(at)
 
-    def move(self, ask: Ask, turn: Turn, late: float) -> None:
-        """A turn that was used so many seconds late counts from then."""
+    def move(self, ask: Ask, turn: Turn, late: float | None) -> None:
+        """A turn that was used so many seconds late counts from then; None: it was not used."""
         at = float(turn.name)
         for pace in self._limits.paces(ask):
             turns = self._bucket(ask.site, pace).turns
-            if at in turns:
+            if at not in turns:
+                continue
+            if late is None:
+                turns.remove(at)
+            else:
                 turns[turns.index(at)] = at + late
 
     def _bucket(self, site: int, pace: Pace) -> _Bucket:

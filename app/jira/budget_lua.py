@@ -118,11 +118,16 @@ return 1
 """
 
 MOVE = """
--- KEYS: the turns of each line. ARGV: when a turn was due, and when it counts from, in pairs.
+-- KEYS: the turns of each line. ARGV: when a turn was due, and when it counts from (empty: nobody
+--       used it), in pairs.
 for l = 1, #KEYS do
   for m = 1, #ARGV, 2 do
     local where = redis.call('LPOS', KEYS[l], ARGV[m])
-    if where then redis.call('LSET', KEYS[l], where, ARGV[m + 1]) end
+    if where and ARGV[m + 1] == '' then
+      redis.call('LREM', KEYS[l], 1, ARGV[m])
+    elseif where then
+      redis.call('LSET', KEYS[l], where, ARGV[m + 1])
+    end
   end
 end
 return 1

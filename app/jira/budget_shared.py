@@ -125,14 +125,14 @@ class SharedBudget:
         keys = [_turns_key(ask.site, pace) for pace in self._limits.paces(ask)]
         await self._run(self._give_back, keys, [turn.name.removeprefix(_REDIS)])
 
-    def _move(self, ask: Ask, turn: Turn, late: float) -> None:
+    def _move(self, ask: Ask, turn: Turn, late: float | None) -> None:
         """Redis hears of it at once: others may be about to fill up the second that it is in."""
         if not turn.name.startswith(_REDIS):
             self._local.move(ask, turn, late)
             return
         due = turn.name.removeprefix(_REDIS)
         keys = tuple(_turns_key(ask.site, pace) for pace in self._limits.paces(ask))
-        self._moved[keys] += [due, str(int(due) + _micros(late))]
+        self._moved[keys] += [due, "" if late is None else str(int(due) + _micros(late))]
         if self._telling is None or self._telling.done():
             self._telling = asyncio.create_task(self._tell())
 

@@ -152,7 +152,7 @@ class Transport:
 
         async def trace(event: str, _info: object) -> None:
             if event == _AT_THE_SOCKET:
-                if leaving.grant is not None and leaving.grant.lapsed:
+                if leaving.grant is not None and leaving.grant.lapsed():
                     leaving.grant = await self._take_turn(call)
                 self._refuse_if_late(call)
                 leaving.now()

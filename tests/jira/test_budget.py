@@ -386,6 +386,24 @@ async def test_near_the_limit_the_rate_is_halved(redis: Redis, kind: str) -> Non
     assert max(times) - min(times) >= 0.9 * 11 / 20
 
 
+@pytest.mark.parametrize("kind", ["shared", "local"])
+async def test_a_turn_that_was_given_back_at_the_socket_is_not_lost(
+    redis: Redis, kind: str
+) -> None:
+    """All of a second's turns were: the second is there for others."""
+    limits = Limits({"GET": 20, "DELETE": 5})
+    budget = SharedBudget(redis, limits) if kind == "shared" else LocalBudget(limits)
+    grants = [await budget.take(1, "issue", "GET") for _ in range(20)]
+    for grant in grants:
+        grant.moved(None)
+    if isinstance(budget, SharedBudget):
+        assert budget._telling is not None
+        await budget._telling
+    times = await times_of(20, lambda _: budget.take(1, "issue", "GET"))
+    assert min(times) < grants[0].due + 1.03
+    assert most_in(1, times) <= 20
+
+
 @pytest.mark.parametrize(("ago", "after"), [(0.0, 60), (1.0, 130)])
 @pytest.mark.parametrize("kind", ["shared", "local"])
 async def test_near_a_limit_that_we_use_up_ourselves_it_stays_used(

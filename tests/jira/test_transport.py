@@ -31,7 +31,7 @@ class RecordingBudget:
         self.slowed: list[tuple[str, str]] = []
         self.halved: list[float] = []
         self.rates: list[float | None] = []
-        self.late: list[float] = []
+        self.late: list[float | None] = []
         self.behind = 0.0
 
     async def take(
