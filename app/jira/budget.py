@@ -40,8 +40,8 @@ CATCH_UP = 1.5
 """How much quicker turns may follow each other while fewer than the limit were used."""
 
 EVEN = 1.25
-"""The same where Jira says that its limit is near because of us: as good as even, and a turn that
-came late costs the rate nothing."""
+"""The same where Jira says that its limit is near because of us: nearly even, and a turn that came
+late costs the rate little."""
 
 CATCH_UP_FROM = 10.0
 """Below so many turns a second the even pace is kept: there is nothing to make up for."""

@@ -302,14 +302,15 @@ async def _re_read(client: JiraClient, intent: Intent) -> Link | None:
 async def _delete(client: JiraClient, intent: Intent) -> tuple[Outcome | None, str]:
     """The one DELETE of this service.
 
-    A window remains. Between the re-read and the DELETE lies one request; a link id is never
-    given to another link, so what goes is our mirror or nothing, though its origin may have come
-    back meanwhile. And ``send_before`` is checked for the last time when the connection is about
-    to write: a process that is stopped within those microseconds, and goes on after others have
-    confirmed that the link still stands, removes it late. No check on this side of the socket
-    closes that. What does: the echo of the removal makes the next look, which finds the mirror
-    gone and detaches or makes it again; and the monitor, which reads the changelog, finds a
-    removal by our account that the audit does not say was applied, and pauses.
+    A window remains. Between the re-read and the DELETE lies the wait for its turn at the site's
+    rate, at most until ``send_before``; a link id is never given to another link, so what goes is
+    our mirror or nothing, though its origin may have come back meanwhile. And ``send_before`` is
+    checked for the last time when the connection is about to write: a process that is stopped
+    within those microseconds, and goes on after others have confirmed that the link still stands,
+    removes it late. No check on this side of the socket closes that. What does: the echo of the
+    removal makes the next look, which finds the mirror gone and detaches or makes it again; and
+    the monitor, which reads the changelog, finds a removal by our account that the audit does not
+    say was applied, and pauses.
     """
     wanted = intent.wanted
     assert wanted.link_id is not None
