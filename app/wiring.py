@@ -23,19 +23,19 @@ from app.settings import Settings
 from app.store import sites as stored_sites
 from app.store.pool import Database, open_pool
 from app.store.vault import Vault
-from app.sync import resync
-from app.sync.clock import DatabaseClock
-from app.sync.connection_admin import ConnectionAdmin
-from app.sync.connection_switches import Switches
-from app.sync.context import Context
-from app.sync.inbox import Inbox
-from app.sync.notify import Targets
-from app.sync.permit import Permit
-from app.sync.revisions import Revisions
-from app.sync.site_access import access
-from app.sync.site_admin import SiteAdmin
-from app.sync.sites import Sites
-from app.sync.wake import ArqQueue, Queue, Wake
+from app.sync.connections.connection_admin import ConnectionAdmin
+from app.sync.connections.connection_switches import Switches
+from app.sync.connections.revisions import Revisions
+from app.sync.incidents.notify import Targets
+from app.sync.ingest.inbox import Inbox
+from app.sync.ingest.wake import ArqQueue, Queue, Wake
+from app.sync.resync import resync
+from app.sync.runtime.clock import DatabaseClock
+from app.sync.runtime.context import Context
+from app.sync.runtime.permit import Permit
+from app.sync.runtime.sites import Sites
+from app.sync.sites.site_access import access
+from app.sync.sites.site_admin import SiteAdmin
 from app.telemetry import Metrics
 
 Clock = Callable[[], datetime]

@@ -12,10 +12,10 @@ from app.cli.stop import leave_within
 from app.core.errors import TransientError
 from app.heap import settle_heap
 from app.settings import Settings
-from app.sync import notify
-from app.sync.clock import DatabaseClock
-from app.sync.installation_watch import InstallationWatch
-from app.sync.reconcile import Pass, run_once
+from app.sync.incidents import notify
+from app.sync.reconcile.reconcile import Pass, run_once
+from app.sync.runtime.clock import DatabaseClock
+from app.sync.upkeep.installation_watch import InstallationWatch
 from app.wiring import Services, open_services
 from workers import probes, upkeep, wakes
 from workers.pump import Pump

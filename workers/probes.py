@@ -12,7 +12,7 @@ from starlette.routing import Route
 from app.core.errors import TransientError
 from app.store import schema
 from app.store.migrations.head import latest
-from app.sync.context import Context
+from app.sync.runtime.context import Context
 
 
 class QuietServer(uvicorn.Server):

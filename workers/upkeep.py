@@ -8,23 +8,15 @@ from dataclasses import dataclass
 import structlog
 
 from app.core.errors import TwinlinkError
-from app.sync import (
-    adopt,
-    circuit_watch,
-    confirm,
-    correct,
-    discover,
-    gauges,
-    held,
-    incident_watch,
-    monitor,
-    poll,
-    purge,
-    restore,
-    resync,
-    verify,
-)
-from app.sync.context import Context
+from app.sync.guard import held
+from app.sync.incidents import incident_watch
+from app.sync.monitor import monitor
+from app.sync.recovery import adopt, restore
+from app.sync.resync import poll, resync
+from app.sync.runtime.context import Context
+from app.sync.twins import discover
+from app.sync.upkeep import circuit_watch, gauges, purge, verify
+from app.sync.writes import confirm, correct
 from workers.pump import Pump
 
 _LOG = structlog.get_logger(__name__)

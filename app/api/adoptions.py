@@ -12,7 +12,7 @@ from app.api.schemas.adoption import AdoptionAnswer, AdoptionMade, AdoptionPost
 from app.api.schemas.base import Listed
 from app.core.config import Problem as FieldProblem
 from app.store import adoptions_read
-from app.sync import adopt
+from app.sync.recovery import adopt
 
 router = api_router("adoptions")
 

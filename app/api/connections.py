@@ -17,8 +17,8 @@ from app.api.schemas.connection import (
 )
 from app.api.schemas.connection_put import ConnectionPut
 from app.store import connections, status
-from app.sync import withdraw
-from app.sync.connection_view import view, views
+from app.sync.connections.connection_view import view, views
+from app.sync.twins import withdraw
 
 router = api_router("connections")
 _PUT = problems(

@@ -12,7 +12,7 @@ from app.api import problems
 from app.api.problems import KINDS, Problem
 from app.core.config import Problem as FieldProblem
 from app.core.errors import PermanentError, TransientError
-from app.sync.refusals import Refused
+from app.sync.runtime.refusals import Refused
 
 _LOG = structlog.get_logger(__name__)
 

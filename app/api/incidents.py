@@ -13,7 +13,7 @@ from app.core.incidents import Impact, State
 from app.store import incidents_read
 from app.store.incidents import Incident
 from app.store.pool import Connection
-from app.sync import incidents
+from app.sync.incidents import incidents
 from app.wiring import Services
 
 router = api_router("incidents")

@@ -18,7 +18,7 @@ from app.core.plan import as_markdown, as_text
 from app.store import held as stored
 from app.store import plans_read
 from app.store.pool import Row
-from app.sync import held
+from app.sync.guard import held
 from app.wiring import Services
 
 router = api_router("plans")

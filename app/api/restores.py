@@ -20,7 +20,7 @@ from app.api.schemas.restore import OVER, RescuePost, RestoreAnswer, RestoreMade
 from app.core.config import Problem as FieldProblem
 from app.store import connections, restores_read, sites
 from app.store.restores import Kind
-from app.sync import rescue, restore
+from app.sync.recovery import rescue, restore
 from app.wiring import Services
 
 router = api_router("restores")

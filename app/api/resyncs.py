@@ -15,8 +15,8 @@ from app.api.route import api_router
 from app.api.schemas.base import Listed, Queued
 from app.api.schemas.resync import OVER, ResyncAnswer, ResyncPost, Status
 from app.store import resyncs_read
-from app.sync import resync
-from app.sync.resync_issues import twins_of
+from app.sync.resync import resync
+from app.sync.resync.resync_issues import twins_of
 from app.wiring import Services
 
 router = api_router("resyncs")

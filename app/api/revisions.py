@@ -25,7 +25,7 @@ from app.api.schemas.revision import (
 from app.core.config import Problem as FieldProblem
 from app.store import connections, revisions, running, trials
 from app.store.connections import ConnectionRow
-from app.sync.refusals import Refused
+from app.sync.runtime.refusals import Refused
 from app.wiring import Services
 
 router = api_router("revisions")

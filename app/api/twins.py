@@ -8,8 +8,8 @@ from app.api.schemas.base import Listed
 from app.api.schemas.connection import Released
 from app.api.schemas.twin import Listable, Outcome, Outcomes, TwinAnswer, TwinsPost
 from app.store import twins, twins_read
-from app.sync import withdraw
-from app.sync.pairing import pair
+from app.sync.twins import withdraw
+from app.sync.twins.pairing import pair
 
 router = api_router("twins")
 

@@ -18,7 +18,7 @@ from app.api import documents, problems
 from app.api.bodies import Body, BodyRefused, BodyTooLarge, BodyTooSlow, ClientGone, Intake
 from app.api.problems import KINDS, Problem
 from app.core.errors import PermanentError, TransientError
-from app.sync.inbox import Inbox, Receipt, UnknownSite
+from app.sync.ingest.inbox import Inbox, Receipt, UnknownSite
 
 _SITE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _WANTED = (b"content-length", b"x-hub-signature", b"x-atlassian-webhook-identifier")

@@ -11,8 +11,12 @@ import httpx
 
 from app.api.roles import V1
 from app.sandbox import Link, Person
-from app.sync import confirm, correct, held, reconcile, restore, resync
-from app.sync.context import Context
+from app.sync.guard import held
+from app.sync.reconcile import reconcile
+from app.sync.recovery import restore
+from app.sync.resync import resync
+from app.sync.runtime.context import Context
+from app.sync.writes import confirm, correct
 from tests.support.waiting import until
 
 if TYPE_CHECKING:

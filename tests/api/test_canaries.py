@@ -14,7 +14,13 @@ from app.api.roles import V1
 from app.sandbox import DeliveryFault, Fault, listen, serve
 from app.sandbox.outbox import signature
 from app.store.pool import Database
-from app.sync import adopt, discover, incident_watch, monitor, poll, reconcile, verify
+from app.sync.incidents import incident_watch
+from app.sync.monitor import monitor
+from app.sync.reconcile import reconcile
+from app.sync.recovery import adopt
+from app.sync.resync import poll
+from app.sync.twins import discover
+from app.sync.upkeep import verify
 from tests.api import canaries
 from tests.api.canaries import WORD, Evidence, canary, dumped, found_in, listening, owner_of
 from tests.api.conftest import Api, Jira, connection_body

@@ -7,7 +7,7 @@ import httpx
 
 from app.api.roles import V1
 from app.sandbox import Fault
-from app.sync import reconcile
+from app.sync.reconcile import reconcile
 from tests.api.conftest import Api, Jira
 
 AB = f"{V1}/connections/ab"

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from app.store import connections
-from app.sync import incidents
+from app.sync.incidents import incidents
 from tests.api.conftest import V1, Api, Jira, connection_body
 from tests.api.test_reads import intent
 

@@ -9,7 +9,7 @@ import httpx
 import uvicorn
 
 from app.api.roles import V1
-from app.sync import resync
+from app.sync.resync import resync
 from tests.api.conftest import Api, Jira
 
 RESYNCS = f"{V1}/connections/ab/resyncs"

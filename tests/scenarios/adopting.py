@@ -7,8 +7,8 @@ from typing import Any
 from app.sandbox import Link, Person
 from app.store import held
 from app.store.held import HeldPlan
-from app.sync import adopt
-from app.sync import held as plans
+from app.sync.guard import held as plans
+from app.sync.recovery import adopt
 from tests.scenarios.conftest import Duo
 
 SYNC = "othersync"

@@ -6,7 +6,8 @@ from app.sandbox import Link
 from app.store import held as plans_held
 from app.store import running
 from app.store.running import Running
-from app.sync import held, restore
+from app.sync.guard import held
+from app.sync.recovery import restore
 from tests.scenarios.conftest import Build, Duo
 from tests.support.engine import ACCOUNT
 

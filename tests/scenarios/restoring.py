@@ -3,7 +3,8 @@
 from typing import Any
 
 from app.store.restore_select import Filters
-from app.sync import held, restore
+from app.sync.guard import held
+from app.sync.recovery import restore
 from tests.scenarios.conftest import Duo
 from tests.support.engine import World
 

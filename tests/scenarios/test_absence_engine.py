@@ -8,7 +8,7 @@ import pytest
 from app.core.config import OnIssueDeleted
 from app.core.errors import Anonymous
 from app.sandbox import DeliveryFault, Fault
-from app.sync import confirm
+from app.sync.writes import confirm
 from tests.scenarios.conftest import Build, Duo
 from tests.support.engine import ACCOUNT
 

@@ -9,8 +9,10 @@ from app.core.config import Direction, Mode
 from app.core.errors import PermanentError
 from app.sandbox import Fault, Link
 from app.store import ledger as stored_ledger
-from app.sync import adopt, monitor, withdraw
-from app.sync import held as plans
+from app.sync.guard import held as plans
+from app.sync.monitor import monitor
+from app.sync.recovery import adopt
+from app.sync.twins import withdraw
 from tests.scenarios.adopting import SYNC, Former
 from tests.scenarios.conftest import Build, Duo
 from tests.support import mixed

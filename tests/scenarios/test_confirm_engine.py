@@ -14,9 +14,11 @@ from app.jira.client import JiraClient
 from app.sandbox import Fault
 from app.sandbox.faults import FaultKind
 from app.store import connections, running
-from app.sync import confirm, incident_watch, reconcile
-from app.sync.context import Context
-from app.sync.sites import Sites
+from app.sync.incidents import incident_watch
+from app.sync.reconcile import reconcile
+from app.sync.runtime.context import Context
+from app.sync.runtime.sites import Sites
+from app.sync.writes import confirm
 from tests.scenarios.conftest import Duo
 from tests.support.engine import ACCOUNT, LEASE
 

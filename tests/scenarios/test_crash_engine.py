@@ -6,7 +6,8 @@ import pytest
 
 from app.sandbox import Fault
 from app.store import twins
-from app.sync import confirm, reconcile
+from app.sync.reconcile import reconcile
+from app.sync.writes import confirm
 from tests.scenarios.conftest import Duo
 from tests.support.crash import killed
 from tests.support.engine import LEASE

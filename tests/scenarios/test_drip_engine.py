@@ -6,8 +6,9 @@ import pytest
 
 from app.core.config import GuardLimits, WindowLimits
 from app.store.running import Running
-from app.sync import held, reconcile
-from app.sync.context import Context
+from app.sync.guard import held
+from app.sync.reconcile import reconcile
+from app.sync.runtime.context import Context
 from tests.scenarios.conftest import Build, Duo
 from tests.scenarios.guarding import removals, state_of
 from tests.support.engine import LEASE

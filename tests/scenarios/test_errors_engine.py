@@ -11,9 +11,9 @@ from app.jira.circuit import Admission, LocalCircuit, Rule
 from app.jira.client import JiraClient, SiteAccess
 from app.sandbox import Fault
 from app.store import failures, work
-from app.sync import reconcile
-from app.sync.look import Look
-from app.sync.sites import Sites
+from app.sync.look.look import Look
+from app.sync.reconcile import reconcile
+from app.sync.runtime.sites import Sites
 from tests.scenarios.conftest import Duo
 
 

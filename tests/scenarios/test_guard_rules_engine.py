@@ -5,7 +5,8 @@ from datetime import timedelta
 from app.core.config import Mode, OnIssueDeleted
 from app.sandbox import Fault
 from app.store import connections, running
-from app.sync import held, reconcile
+from app.sync.guard import held
+from app.sync.reconcile import reconcile
 from tests.scenarios.conftest import Build, Duo
 from tests.scenarios.guarding import (
     chain,

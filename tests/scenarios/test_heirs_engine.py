@@ -8,7 +8,8 @@ import pytest
 from app.core.config import Direction, Mode
 from app.sandbox import ManualClock
 from app.store import held as plans_held
-from app.sync import held, withdraw
+from app.sync.guard import held
+from app.sync.twins import withdraw
 from tests.support import mixed
 from tests.support.crash import killed
 from tests.support.engine import ACCOUNT, Lab, Station, World

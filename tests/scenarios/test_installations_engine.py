@@ -10,10 +10,14 @@ from app.core.config import Mode
 from app.core.errors import PermanentError
 from app.core.incidents import State
 from app.sandbox import JiraSite, SiteApp
-from app.sync import confirm, held, incident_watch, incidents, poll, restore
-from app.sync.connection_switches import Switches
-from app.sync.installation_watch import InstallationWatch
-from app.sync.refusals import Refused
+from app.sync.connections.connection_switches import Switches
+from app.sync.guard import held
+from app.sync.incidents import incident_watch, incidents
+from app.sync.recovery import restore
+from app.sync.resync import poll
+from app.sync.runtime.refusals import Refused
+from app.sync.upkeep.installation_watch import InstallationWatch
+from app.sync.writes import confirm
 from tests.scenarios.conftest import Duo
 from tests.support.copies import put_back
 from tests.support.engine import World, open_lab

@@ -4,7 +4,8 @@ from typing import Any
 
 from app.sandbox import Fault
 from app.store import late
-from app.sync import confirm, correct, monitor
+from app.sync.monitor import monitor
+from app.sync.writes import confirm, correct
 from tests.scenarios.conftest import Build, Duo
 from tests.scenarios.restoring import apply, ask
 from tests.support.engine import ACCOUNT

@@ -8,7 +8,8 @@ import pytest
 from app.core.errors import TransientError
 from app.sandbox import Fault, Link, ManualClock
 from app.store import monitor as stored
-from app.sync import monitor, poll
+from app.sync.monitor import monitor
+from app.sync.resync import poll
 from tests.scenarios.conftest import TWINS, Build, Duo
 from tests.support import mixed
 from tests.support.crash import Died, killed

@@ -3,7 +3,7 @@
 import pytest
 
 from app.sandbox import Fault
-from app.sync import confirm
+from app.sync.writes import confirm
 from tests.scenarios.conftest import Build, Duo
 from tests.support.engine import ACCOUNT
 

@@ -3,7 +3,7 @@
 from app.core.config import Mode, OnIssueDeleted
 from app.store import connections, running
 from app.store import held as plans_held
-from app.sync import held
+from app.sync.guard import held
 from tests.scenarios.conftest import Build, Duo
 
 

@@ -9,7 +9,7 @@ from app.core.errors import PermanentError
 from app.core.links import AccountId
 from app.core.rescue import Culprit
 from app.sandbox import Fault
-from app.sync import rescue
+from app.sync.recovery import rescue
 from tests.scenarios.conftest import Duo
 from tests.scenarios.restoring import apply, changes, plan_of, planned, results
 from tests.scenarios.test_restore_engine import nothing_moves

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from app.sandbox import Fault
-from app.sync import confirm, restore
+from app.sync.recovery import restore
+from app.sync.writes import confirm
 from tests.scenarios.conftest import Build, Duo
 from tests.scenarios.restoring import approve, ask, changes, finish, plan_of, removed, results
 from tests.scenarios.test_restore_engine import nothing_moves

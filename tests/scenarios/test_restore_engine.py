@@ -7,7 +7,9 @@ from app.core.errors import PermanentError
 from app.sandbox import Fault
 from app.store import connections, running
 from app.store.restore_select import Filters
-from app.sync import held, restore, withdraw
+from app.sync.guard import held
+from app.sync.recovery import restore
+from app.sync.twins import withdraw
 from tests.scenarios.conftest import Build, Duo
 from tests.scenarios.restoring import (
     apply,

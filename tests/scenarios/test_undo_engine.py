@@ -7,7 +7,7 @@ from app.core.ledger import State
 from app.sandbox import Fault
 from app.store import connections, running
 from app.store.restore_select import Filters
-from app.sync import restore
+from app.sync.recovery import restore
 from tests.scenarios.conftest import Build, Duo
 from tests.scenarios.restoring import apply, approve, ask, changes, finish, plan_of, results
 from tests.scenarios.test_restore_engine import nothing_moves

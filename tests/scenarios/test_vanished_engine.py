@@ -5,8 +5,8 @@ from typing import Any
 from app.core.config import GuardLimits, OnMirrorRemoved, WindowLimits
 from app.sandbox import Link
 from app.store import connections
-from app.sync import guarding, held, vanished
-from app.sync.connection_switches import Switches
+from app.sync.connections.connection_switches import Switches
+from app.sync.guard import guarding, held, vanished
 from tests.scenarios.conftest import Build, Duo
 from tests.scenarios.guarding import chain, decide, planned, removals, state_of
 from tests.scenarios.restoring import plan_of

@@ -8,12 +8,15 @@ from typing import Any
 from app.core.config import ConnectionConfig, Direction, Mode, OnMirrorRemoved
 from app.store import connections, plans_read, twins
 from app.store.restore_select import Filters
-from app.sync import held, restore, resync, withdraw
-from app.sync.connection_admin import ConnectionAdmin
-from app.sync.connection_spec import ConnectionSpec, TypeWish
-from app.sync.connection_switches import Switches
-from app.sync.context import Context
-from app.sync.revisions import Revisions
+from app.sync.connections.connection_admin import ConnectionAdmin
+from app.sync.connections.connection_spec import ConnectionSpec, TypeWish
+from app.sync.connections.connection_switches import Switches
+from app.sync.connections.revisions import Revisions
+from app.sync.guard import held
+from app.sync.recovery import restore
+from app.sync.resync import resync
+from app.sync.runtime.context import Context
+from app.sync.twins import withdraw
 from tests.simulation.ground import Ground
 from tests.simulation.service import Service
 

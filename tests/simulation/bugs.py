@@ -17,8 +17,10 @@ from app.core.links import Link
 from app.jira import transport
 from app.jira.client import JiraClient
 from app.store import guard_counts, intents, running, work
-from app.sync import confirm, create, observe, outcome, reconcile, remove, restored
-from app.sync.commits import GroupCommit
+from app.sync.ingest.commits import GroupCommit
+from app.sync.look import observe
+from app.sync.reconcile import reconcile
+from app.sync.writes import confirm, create, outcome, remove, restored
 
 
 @dataclass(frozen=True, slots=True)

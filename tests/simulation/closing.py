@@ -6,8 +6,12 @@ from typing import Any, cast
 
 from app.core.config import Mode
 from app.core.links import Side
-from app.sync import confirm, correct, held, reconcile, restore, resync
-from app.sync.connection_switches import Switches
+from app.sync.connections.connection_switches import Switches
+from app.sync.guard import held
+from app.sync.reconcile import reconcile
+from app.sync.recovery import restore
+from app.sync.resync import resync
+from app.sync.writes import confirm, correct
 from tests.simulation import oracle
 from tests.simulation.ground import Ground
 from tests.simulation.house import Worker

@@ -6,7 +6,8 @@ from app.core.errors import PermanentError
 from app.store import connections, running
 from app.store import held as plans_held
 from app.store.restore_select import Filters
-from app.sync import held, restore
+from app.sync.guard import held
+from app.sync.recovery import restore
 from tests.simulation.town import Town
 
 NOTE = {"by": "ann", "note": ""}

@@ -11,10 +11,10 @@ from random import Random
 from app.jira.access import SiteAccess
 from app.jira.client import JiraClient
 from app.store.pool import Database
-from app.sync.context import Context
-from app.sync.inbox import Inbox
-from app.sync.sites import Sites
-from app.sync.wake import Wake
+from app.sync.ingest.inbox import Inbox
+from app.sync.ingest.wake import Wake
+from app.sync.runtime.context import Context
+from app.sync.runtime.sites import Sites
 from tests.simulation.gated_database import GatedDatabase, Wires
 from tests.simulation.gated_jira import GatedWire
 from tests.simulation.process import HERE, Process

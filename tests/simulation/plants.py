@@ -10,9 +10,11 @@ from app.core.evidence import Absent, Present, SideFacts
 from app.core.links import Side
 from app.store.running import Running
 from app.store.work import Claimed
-from app.sync import create, observe, reconcile, remove
-from app.sync.context import Context
-from app.sync.look import Look
+from app.sync.look import observe
+from app.sync.look.look import Look
+from app.sync.reconcile import reconcile
+from app.sync.runtime.context import Context
+from app.sync.writes import create, remove
 
 
 def remove_what_the_source_lacks(patch: pytest.MonkeyPatch) -> None:

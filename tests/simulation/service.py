@@ -8,8 +8,12 @@ from typing import Any
 
 from app.core.errors import PermanentError, TransientError
 from app.sandbox.outbox import Delivery, Outbox
-from app.sync import confirm, correct, held, reconcile, restore, resync
-from app.sync.inbox import Inbox
+from app.sync.guard import held
+from app.sync.ingest.inbox import Inbox
+from app.sync.reconcile import reconcile
+from app.sync.recovery import restore
+from app.sync.resync import resync
+from app.sync.writes import confirm, correct
 from tests.simulation.ground import Ground
 from tests.simulation.house import House, Worker
 from tests.simulation.process import Task

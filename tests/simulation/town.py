@@ -19,7 +19,10 @@ from app.core.config import (
 from app.core.errors import PermanentError
 from app.sandbox import ManualClock, Refusal
 from app.store import connections, running, twins
-from app.sync import confirm, correct, held, restore, withdraw
+from app.sync.guard import held
+from app.sync.recovery import restore
+from app.sync.twins import withdraw
+from app.sync.writes import confirm, correct
 from tests.simulation import oracle
 from tests.support import mixed
 from tests.support.crash import Died

@@ -7,7 +7,7 @@ import pytest
 from app.core.evidence import IssueView
 from app.core.links import IssueId, IssueKey, IssueRef, Link, LinkId, ProjectKey, TypeId
 from app.store import polls
-from app.sync.poll import mark
+from app.sync.resync.poll import mark
 from tests.sync.fields import FieldWorld, open_fields
 
 ONE, TWO = IssueId("1"), IssueId("2")

@@ -23,11 +23,12 @@ from app.store import connections, sites, twins, work
 from app.store.pool import Database, open_pool
 from app.store.sites import Pins, SiteValues
 from app.store.work import Cause
-from app.sync import confirm, correct, reconcile
-from app.sync.context import Context
-from app.sync.inbox import Inbox
-from app.sync.sites import Sites
-from app.sync.wake import Wake
+from app.sync.ingest.inbox import Inbox
+from app.sync.ingest.wake import Wake
+from app.sync.reconcile import reconcile
+from app.sync.runtime.context import Context
+from app.sync.runtime.sites import Sites
+from app.sync.writes import confirm, correct
 from app.telemetry import Metrics
 
 ACCOUNT = "twinlink"

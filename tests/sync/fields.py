@@ -8,7 +8,8 @@ from typing import Any
 from app.core.config import Mode, TwinSource
 from app.core.links import Side
 from app.sandbox import Flavour, ManualClock
-from app.sync import discover, poll
+from app.sync.resync import poll
+from app.sync.twins import discover
 from tests.support import mixed
 from tests.support.engine import Station, World, open_lab
 

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from app.jira.circuit import LocalCircuit, State, View
-from app.sync import circuit_watch, incident_watch
-from app.sync.context import Context
+from app.sync.incidents import incident_watch
+from app.sync.runtime.context import Context
+from app.sync.upkeep import circuit_watch
 from tests.sync.fields import FieldWorld, open_fields
 
 

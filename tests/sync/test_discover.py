@@ -8,7 +8,7 @@ import pytest
 from app.core.links import ProjectKey
 from app.sandbox import Fault
 from app.store import connections, running, twins
-from app.sync import discover
+from app.sync.twins import discover
 from tests.support.crash import killed
 from tests.sync.fields import FieldWorld, open_fields
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.sandbox import Fault
-from app.sync import resync
+from app.sync.resync import resync
 from tests.sync.fields import FieldWorld, open_fields
 
 

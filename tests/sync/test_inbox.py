@@ -11,8 +11,8 @@ import pytest
 from app.core.errors import PermanentError, TransientError
 from app.store.inbox import Arrival, Conflict, Ingested, Key
 from app.store.pool import Database, open_pool
-from app.sync.commits import CROWD, MOST_IN_BATCH, TRIES, GroupCommit, lanes_of
-from app.sync.inbox import delivery_id
+from app.sync.ingest.commits import CROWD, MOST_IN_BATCH, TRIES, GroupCommit, lanes_of
+from app.sync.ingest.inbox import delivery_id
 from tests.support.deliveries import World, build_world
 
 LONG = 3600.0

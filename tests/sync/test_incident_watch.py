@@ -11,8 +11,9 @@ import pytest
 from app.core.incidents import KINDS
 from app.store import incidents as stored
 from app.store import senders, verifications
-from app.sync import incident_watch, verify
-from app.sync.incidents import open_or_note
+from app.sync.incidents import incident_watch
+from app.sync.incidents.incidents import open_or_note
+from app.sync.upkeep import verify
 from tests.sync.fields import FieldWorld, open_fields
 
 Bring = Callable[[FieldWorld], Awaitable[None]]

@@ -13,8 +13,8 @@ from app.core.incidents import State
 from app.jira.client import JiraClient
 from app.sandbox import Fault
 from app.store import database_identity
-from app.sync import incident_watch, incidents
-from app.sync.installation_watch import InstallationWatch
+from app.sync.incidents import incident_watch, incidents
+from app.sync.upkeep.installation_watch import InstallationWatch
 from tests.support import full_disk, mixed
 from tests.support.servers import Database, Servers, database_url
 from tests.sync.fields import FieldWorld, open_fields

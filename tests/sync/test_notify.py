@@ -14,8 +14,8 @@ from structlog.testing import capture_logs
 
 from app.core.errors import TransientError
 from app.store import notifications
-from app.sync import carrier, notify
-from app.sync.notify import Targets
+from app.sync.incidents import carrier, notify
+from app.sync.incidents.notify import Targets
 from tests.support.engine import Lab, World, open_lab
 
 

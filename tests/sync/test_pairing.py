@@ -6,7 +6,7 @@ from typing import Any
 from app.core.config import ConnectionConfig, Direction, End, TypePair
 from app.core.evidence import IssueView
 from app.core.links import IssueId, IssueKey, IssueRef, LinkType, ProjectKey, Side, TypeId
-from app.sync.pairing import Claim, judge
+from app.sync.twins.pairing import Claim, judge
 
 BLOCKS = LinkType(TypeId("1"), "Blocks", "is blocked by", "blocks")
 CONFIG = ConnectionConfig(

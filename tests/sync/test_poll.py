@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.sandbox import Fault
-from app.sync import poll, resync
+from app.sync.resync import poll, resync
 from tests.support import mixed
 from tests.sync.fields import FieldWorld, open_fields
 

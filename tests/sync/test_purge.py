@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from app.sync import purge
+from app.sync.upkeep import purge
 from tests.sync.fields import FieldWorld, open_fields
 
 

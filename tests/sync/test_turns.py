@@ -6,8 +6,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
-from app.sync.create import BATCH
-from app.sync.turns import ROOM, Turns
+from app.sync.runtime.turns import ROOM, Turns
+from app.sync.writes.create import BATCH
 
 SITE = 1
 

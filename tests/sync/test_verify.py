@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from app.store import audit, running, verification_runs, verifications
 from app.store.audit import Entry
 from app.store.work import Cause
-from app.sync import verify
+from app.sync.upkeep import verify
 from tests.support import mixed
 from tests.sync.fields import FieldWorld, open_fields
 

@@ -7,7 +7,7 @@ from pydantic import Field
 from app.api.schemas.audit import AuditRow
 from app.api.schemas.base import Answer, Issue, JsonObject
 from app.core.links import Side
-from app.sync.explain import EndShown, Explained
+from app.sync.reconcile.explain import EndShown, Explained
 
 
 class ExplainedEnd(Answer):

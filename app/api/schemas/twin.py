@@ -8,7 +8,7 @@ from pydantic import Field
 from app.api.schemas.base import Answer, Body, Storable
 from app.core.links import IssueKey
 from app.store.twins_read import TwinShown
-from app.sync.pairing import Claim, Paired
+from app.sync.twins.pairing import Claim, Paired
 
 Status = Literal[
     "paired", "unchanged", "unknown_issue", "wrong_project", "already_paired", "ambiguous", "error"

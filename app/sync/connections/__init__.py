@@ -1,0 +1,1 @@
+"""Connections: creating, changing, switching and showing them, and their revisions."""

@@ -1,0 +1,165 @@
+"""Creating and changing connections. Every change of the configuration is a new revision."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import structlog
+
+from app.core.config import ConnectionConfig, Problem, problems
+from app.core.errors import PermanentError, TransientError
+from app.core.links import LinkType, Side
+from app.store import connections, sites, twins
+from app.store.connections import ConnectionRow
+from app.store.pool import Connection, Database
+from app.store.sites import SiteRow
+from app.sync.connections.connection_spec import ConnectionSpec, find, overlaps, resolve
+from app.sync.runtime.refusals import Refused, invalid
+from app.sync.runtime.sites import Sites
+
+_LOG = structlog.get_logger(__name__)
+
+Expect = Callable[[int | None], None]
+"""Raises where this is not the revision that the caller means to replace."""
+
+
+class Compare(Protocol):
+    """Queues a look at all twins of a connection."""
+
+    def __call__(self, connection_id: int, *, cause: str, by: str) -> Awaitable[int]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """``changed`` is False where the body was what is stored already."""
+
+    connection: ConnectionRow
+    created: bool
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionAdmin:
+    database: Database
+    sites: Sites
+    compare: Compare
+
+    async def put(
+        self,
+        name: str,
+        spec: ConnectionSpec,
+        *,
+        author: str,
+        expect: Expect,
+        now: datetime,
+        note: str = "",
+    ) -> Put:
+        """Raises ``Refused``, and ``TransientError`` where a site had to be asked and is away."""
+        ends, config = await self.resolve(spec)
+        async with self.database.transaction() as conn:
+            await sites.lock_admin(conn)
+            await connections.lock_admin(conn)
+            await _refuse_lost_sites(conn, ends)
+            current = await connections.lock(conn, name)
+            expect(None if current is None else current.revision)
+            site_ids = {side: ends[side].id for side in Side}
+            await refuse_conflicts(conn, name, site_ids, current, config)
+            changed = current is None or current.config != config
+            if current is None:
+                pair = (site_ids[Side.LEFT], site_ids[Side.RIGHT])
+                await connections.insert(conn, name, pair, config, author=author, now=now)
+            elif changed:
+                await connections.append_revision(
+                    conn, current.id, config, author=author, note=note, now=now
+                )
+            stored = await connections.by_name(conn, name)
+            if stored is None:
+                raise Refused("concurrent_change")
+            count = await twins.count(conn, stored.id)
+        if current is not None and count and scope_of(current.config) != scope_of(config):
+            await self.compare(stored.id, cause="revision", by=author)
+        if changed:
+            _LOG.info("connection_put", connection=name, revision=stored.revision, by=author)
+        return Put(stored, current is None, changed)
+
+    async def resolve(self, spec: ConnectionSpec) -> tuple[dict[Side, SiteRow], ConnectionConfig]:
+        """The sites and link types that it names; raises as ``put`` does."""
+        ends = await self._sites(spec)
+        return ends, await self._config(spec, ends)
+
+    async def _sites(self, spec: ConnectionSpec) -> dict[Side, SiteRow]:
+        ends: dict[Side, SiteRow] = {}
+        async with self.database.connection() as conn:
+            for side in Side:
+                row = await sites.by_name(conn, spec.end(side).site)
+                if row is not None:
+                    ends[side] = row
+        missing = [
+            Problem(f"/{side.value}/site", "there is no such site")
+            for side in Side
+            if side not in ends
+        ]
+        if missing:
+            raise invalid(*missing)
+        return ends
+
+    async def _config(self, spec: ConnectionSpec, ends: dict[Side, SiteRow]) -> ConnectionConfig:
+        types = {
+            side: await self._types(ends[side], [wish.on(side) for wish in spec.link_types])
+            for side in Side
+        }
+        pairs, unknown = resolve(spec.link_types, types)
+        config = spec.config(pairs)
+        # Without all its pairs the map would only seem to break further rules.
+        found = [p for p in problems(config) if not (unknown and p.pointer.startswith("/link_"))]
+        if unknown or found:
+            raise invalid(*unknown, *found)
+        return config
+
+    async def _types(self, site: SiteRow, wanted: Sequence[str]) -> list[LinkType]:
+        """As stored; asked anew where one is missing there."""
+        async with self.database.connection() as conn:
+            types = await sites.link_types(conn, site.id)
+        if all(find(name, types) for name in wanted):
+            return types
+        try:
+            client = await self.sites.client(site.id)
+            types = await client.link_types()
+        except (TransientError, PermanentError) as error:
+            facts: dict[str, str | int | float | None] = {"site": site.name, "cause": error.code}
+            raise TransientError("site_unavailable", facts=facts) from error
+        async with self.database.transaction() as conn:
+            await sites.replace_link_types(conn, site.id, types)
+        return types
+
+
+def scope_of(config: ConnectionConfig) -> tuple[object, ...]:
+    """What decides which links are looked at: a change of it concerns every twin."""
+    return (config.left, config.right, config.direction, config.link_types)
+
+
+async def _refuse_lost_sites(conn: Connection, ends: dict[Side, SiteRow]) -> None:
+    """A site may have been deleted since it was read; from here on it cannot be."""
+    for site in ends.values():
+        if await sites.by_id(conn, site.id) is None:
+            raise Refused("concurrent_change")
+
+
+async def refuse_conflicts(
+    conn: Connection,
+    name: str,
+    ends: dict[Side, int],
+    current: ConnectionRow | None,
+    config: ConnectionConfig,
+) -> None:
+    """*ends* are the ids of its sites. Raises ``Refused``."""
+    if current is not None:
+        moved = [side for side in Side if current.site_id(side) != ends[side]]
+        if moved:
+            # Its twins and its ledger name issues of the sites that it has.
+            at = [Problem(f"/{side.value}/site", "cannot be changed") for side in moved]
+            raise Refused("sites_fixed", problems=tuple(at))
+    for other in await connections.between(conn, ends[Side.LEFT], ends[Side.RIGHT]):
+        if other.name != name and overlaps(config, other.config):
+            raise Refused("projects_connected", f"the connection {other.name} does")

@@ -1,0 +1,118 @@
+"""Operating state of connections: mode, pause, guard. Each change takes the connection's lock,
+so that once it has returned no older intent can commit."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from app.core.config import Mode
+from app.core.links import Side
+from app.store import connections, incidents, installation, pauses, plans, sites
+from app.store.connections import ConnectionRow
+from app.store.pool import Connection, Database
+from app.store.work import Cause, raise_pairs
+from app.sync.connections.connection_admin import Compare
+from app.sync.guard.held import arm
+from app.sync.resync import first_pass
+from app.sync.runtime.refusals import Refused
+
+_LOG = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Switches:
+    """``by`` names who did it; every change is logged with it. *wake* after what frees work."""
+
+    database: Database
+    compare: Compare
+    wake: Callable[[], None]
+
+    async def mode(self, name: str, mode: Mode, *, by: str) -> ConnectionRow:
+        """Raises ``Refused`` where a site does not allow writing. Raising the mode looks at all
+        twins again: what was only planned until now may be written."""
+        async with self.database.transaction() as conn:
+            row = await _locked(conn, name)
+            if mode is not Mode.SHADOW:
+                await _refuse_unready(conn, row)
+            if mode is Mode.LIVE and await incidents.any_open(conn, "database_went_back"):
+                raise Refused("database_went_back")
+            await connections.set_mode(conn, row.id, mode)
+        if mode is not row.mode:
+            _LOG.info("mode_set", connection=name, former=row.mode.value, mode=mode.value, by=by)
+        if mode.rank > row.mode.rank:
+            await self.compare(row.id, cause="mode", by=by)
+        return await self._now(name)
+
+    async def pause(self, name: str, *, by: str, now: datetime) -> ConnectionRow:
+        async with self.database.transaction() as conn:
+            row = await _locked(conn, name)
+            await connections.set_paused(conn, row.id, at=now, by=by)
+        _LOG.info("paused", connection=name, by=by)
+        return await self._now(name)
+
+    async def resume(self, name: str, *, by: str, now: datetime) -> ConnectionRow:
+        """After a long pause everything is compared, and the removals of that are held."""
+        async with self.database.transaction() as conn:
+            row = await _locked(conn, name)
+            await connections.set_paused(conn, row.id, at=None, by=None)
+            long = await pauses.end(conn, now, connection_id=row.id)
+            await first_pass.begin(conn, long, by=by, now=now)
+        self.wake()
+        _LOG.info("resumed", connection=name, by=by)
+        return await self._now(name)
+
+    async def reset_guard(self, name: str, *, by: str, now: datetime) -> ConnectionRow:
+        async with self.database.transaction() as conn:
+            row = await _locked(conn, name)
+            await arm(conn, row.id, now)
+            # What was held is judged anew, under fresh windows, by what both sites show now.
+            twins = await plans.expire(conn, row.id, "removals", by=by, now=now)
+            await raise_pairs(conn, row.id, twins, cause=Cause("plan", "guard_reset"), now=now)
+        self.wake()
+        _LOG.warning("guard_reset", connection=name, tripped=row.tripped, by=by)
+        return await self._now(name)
+
+    async def pause_all(self, *, by: str, now: datetime) -> installation.Pause:
+        async with self.database.transaction() as conn:
+            # Every intent holds its connection's lock: waiting for all of them means that none
+            # that was decided before this pause commits after it.
+            await connections.lock_all(conn)
+            pause = await installation.pause(conn, by=by, now=now)
+            await pauses.begin_all(conn, now)
+        _LOG.warning("paused_all", by=by)
+        return pause
+
+    async def resume_all(self, *, by: str, now: datetime) -> installation.Pause:
+        async with self.database.transaction() as conn:
+            await connections.lock_all(conn)
+            pause = await installation.resume(conn)
+            await first_pass.begin(conn, await pauses.end(conn, now), by=by, now=now)
+        self.wake()
+        _LOG.warning("resumed_all", by=by)
+        return pause
+
+    async def _now(self, name: str) -> ConnectionRow:
+        async with self.database.connection() as conn:
+            row = await connections.by_name(conn, name)
+        if row is None:
+            raise Refused("connection_unknown")
+        return row
+
+
+async def _locked(conn: Connection, name: str) -> ConnectionRow:
+    row = await connections.lock(conn, name)
+    if row is None:
+        raise Refused("connection_unknown")
+    return row
+
+
+async def _refuse_unready(conn: Connection, row: ConnectionRow) -> None:
+    """Authorship is proven by the account, so it must be known and nobody else's."""
+    for side in Side:
+        site = await sites.by_id(conn, row.site_id(side))
+        if site is None or not site.pinned:
+            raise Refused("site_unchecked", f"check the {side.value} site first")
+        if not site.account_dedicated:
+            raise Refused("account_not_dedicated", f"declare it on the site {site.name}")

@@ -1,0 +1,88 @@
+"""A connection as people see it, for the API, the console and the command line alike."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import assert_never
+
+from app.core.config import Mode
+from app.core.guard import Window
+from app.store import outlook, running
+from app.store.connections import ConnectionRow
+from app.store.outlook import Outlook
+from app.store.pool import Connection
+from app.sync.guard import guarding
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """``paused`` holds for its own pause and the global one."""
+
+    row: ConnectionRow
+    paused: bool
+    windows: tuple[Window, ...]
+    outlook: Outlook
+
+    @property
+    def next_step(self) -> str:
+        """What its administrator should do next, and what going up a mode would do."""
+        if self.outlook.twins == 0 and self.row.config.twins.source == "api":
+            at = f"/api/v1/connections/{self.row.name}"
+            return f"Pair issues: POST {at}/twins, or import a CSV. There are none yet."
+        pause = "Paused: nothing is written. " if self.paused else ""
+        return pause + _by_mode(self)
+
+
+async def view(conn: Connection, row: ConnectionRow, now: datetime) -> View:
+    """With the guard's numbers as they are now; a look at them reserves nothing."""
+    seen = await outlook.of_connection(conn, row.id)
+    found = await running.load(conn, row.id)
+    if found is None:  # deleted since
+        return View(row, row.paused, (), seen)
+    return View(row, found.paused, tuple(await guarding.shown(conn, found, now)), seen)
+
+
+async def views(conn: Connection, rows: Sequence[ConnectionRow], now: datetime) -> list[View]:
+    return [await view(conn, row, now) for row in rows]
+
+
+def _by_mode(it: View) -> str:
+    name, seen = it.row.name, it.outlook
+    twins = _counted(seen.twins, "twin")
+    match it.row.mode:
+        case Mode.SHADOW:
+            creates, removes = _counted(seen.creates, "link"), _counted(seen.removes, "link")
+            return (
+                f"In shadow with {twins}: create_only would make {creates}; review would also hold"
+                f" {removes} for removal, and live remove them within the guard's limits. See GET"
+                f" /api/v1/plans?connection={name}&status=shadow."
+            )
+        case Mode.CREATE_ONLY:
+            return (
+                f"Links of {twins} are made, none is removed. Review would hold every removal"
+                " for a decision; a resync with dry_run counts them."
+            )
+        case Mode.REVIEW:
+            limit = next((window.limit for window in it.windows if window.scope == "hour"), 0)
+            return f"{_waiting(it)} Live would remove by itself, at most {limit} links an hour."
+        case Mode.LIVE if it.row.tripped:
+            return f"The guard is tripped. {_waiting(it)}"
+        case Mode.LIVE:
+            follow = f"Follow GET /api/v1/connections/{name}/status."
+            return f"{_waiting(it)} {follow}" if seen.held else f"Live with {twins}. {follow}"
+        case _:
+            assert_never(it.row.mode)
+
+
+def _waiting(it: View) -> str:
+    """Removals that are held, and where to decide about them."""
+    seen = it.outlook
+    held = f"{_counted(seen.held, 'removal')} held"
+    if seen.plans == 0:
+        return f"{held}, no plan waits for a decision yet."
+    where = f"GET /api/v1/plans?connection={it.row.name}&status=held"
+    return f"{held}, {_counted(seen.plans, 'plan')} to decide about: {where}."
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -1,0 +1,1 @@
+"""The guard: judging removals, holding them in plans, and counting mirrors that vanish."""

@@ -1,0 +1,128 @@
+"""The guard's judgement, in the transaction of what it lets go: under the connection's lock and
+that of the sites, in later statements. See ``core.guard`` for its rules.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Generic, Protocol, TypeVar
+
+from app.core.guard import (
+    HOUR,
+    SITE_HOUR_LIMIT,
+    Allowance,
+    Standing,
+    Window,
+    allow,
+    empties_issue,
+    leaves_none,
+    windows,
+)
+from app.core.links import Side
+from app.store import guard_counts, running
+from app.store.intents import Wanted
+from app.store.pool import Connection
+from app.store.running import Running
+from app.sync.incidents import incidents
+
+ISSUE_SHARE = "issue_share"
+LEAVES_NONE = "leaves_none"
+
+
+class Removal(Protocol):
+    """Of a ledger row, to be removed if the guard lets it go."""
+
+    @property
+    def wanted(self) -> Wanted: ...
+
+
+R = TypeVar("R", bound=Removal)
+
+
+@dataclass(slots=True)
+class Ruling(Generic[R]):
+    """``going`` may be reserved now. The others are held, each group for one reason."""
+
+    going: list[R] = field(default_factory=list)
+    held: list[tuple[str, list[R]]] = field(default_factory=list)
+
+    def hold(self, reason: str, some: Sequence[R]) -> None:
+        if some:
+            self.held.append((reason, list(some)))
+
+
+async def judge(
+    conn: Connection, state: Running, removals: Sequence[R], now: datetime
+) -> Ruling[R]:
+    """Which of *removals*, from the first on, may go now. What the windows have no room for, or
+    what would leave none, latches the guard; what would empty an issue does not."""
+    ruling: Ruling[R] = Ruling()
+    if state.guard_tripped_at is not None:
+        ruling.hold("guard_tripped", removals)
+        return ruling
+    rest = await _issues_kept(conn, state, removals, ruling, now)
+    allowance = await room(conn, state, [it.wanted.site for it in rest], now)
+    going, tripped_by = list(rest[: allowance.granted]), allowance.tripped_by
+    if leaves_none(await guard_counts.of_connection(conn, state, _rows(going), now)):
+        # All of them: which one is the last depends on nothing but the order in which they came.
+        going, tripped_by = [], tripped_by or LEAVES_NONE
+    ruling.going = going
+    ruling.hold(f"guard_{tripped_by}", rest[len(going) :])
+    if tripped_by is not None:
+        await trip(conn, state, tripped_by, now)
+    return ruling
+
+
+async def _issues_kept(
+    conn: Connection, state: Running, removals: Sequence[R], ruling: Ruling[R], now: datetime
+) -> list[R]:
+    """Hold the removals at each issue that they would empty; answers the others."""
+    asked = Counter(twin for it in removals for twin in it.wanted.key.twins)
+    counts = await guard_counts.of_twins(conn, state, asked, _rows(removals), now)
+    emptied = {
+        twin
+        for twin, (left, gone) in counts.items()
+        if empties_issue(Standing(left, asked[twin], gone))
+    }
+    held = [it for it in removals if not emptied.isdisjoint(it.wanted.key.twins)]
+    ruling.hold(ISSUE_SHARE, held)
+    return [it for it in removals if emptied.isdisjoint(it.wanted.key.twins)]
+
+
+def _rows(removals: Iterable[Removal]) -> list[int]:
+    return [it.wanted.ledger_id for it in removals if it.wanted.ledger_id is not None]
+
+
+async def trip(conn: Connection, state: Running, reason: str, now: datetime) -> None:
+    """Latched, and known to people, in one transaction."""
+    if await running.trip(conn, state.id, reason, now):
+        await incidents.open_or_note(
+            conn,
+            "guard_tripped",
+            connection_id=state.id,
+            now=now,
+            detail={"window": reason},
+            impact="minor",
+        )
+
+
+async def room(conn: Connection, state: Running, sites: Sequence[int], now: datetime) -> Allowance:
+    """How many slots there are for so many links, each given by its site."""
+    latched = state.guard_tripped_at is not None
+    seen = windows(state.config.guard, await guard_counts.of_windows(conn, state, now))
+    seen += [await _of_site(conn, "site_hour", site, now) for site in set(sites)]
+    return allow(len(sites), seen, latched=latched)
+
+
+async def shown(conn: Connection, state: Running, now: datetime) -> list[Window]:
+    """Every window that a connection's links count in, for people. Reserves nothing."""
+    seen = windows(state.config.guard, await guard_counts.of_windows(conn, state, now))
+    return seen + [
+        await _of_site(conn, f"{side.value}_site_hour", state.site(side), now) for side in Side
+    ]
+
+
+async def _of_site(conn: Connection, scope: str, site: int, now: datetime) -> Window:
+    used = await guard_counts.of_site(conn, site, now)
+    return Window(scope, HOUR, SITE_HOUR_LIMIT, used)

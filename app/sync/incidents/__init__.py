@@ -1,0 +1,1 @@
+"""Incidents: their timeline, the conditions that open and close them, and notifications."""

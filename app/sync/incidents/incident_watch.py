@@ -1,0 +1,146 @@
+"""Looks for what the database shows to be wrong, follows it, and notices when it is over.
+
+Runs in any number of workers at once: the table lets one incident be open per kind and place.
+"""
+
+from datetime import datetime, timedelta
+
+from app.core.incident_words import plan_message, second_message
+from app.core.incidents import QUIET, SERVICE, Detail, Impact, State, correlated, kind_of
+from app.store import conditions, guard_facts, incidents, notifications
+from app.store.conditions import Condition
+from app.store.guard_facts import Facts
+from app.store.incidents import Incident, Place
+from app.store.pool import Connection
+from app.sync.incidents.incidents import note, open_or_note, quieten, resolve
+from app.sync.runtime.context import Context
+
+# How old "last seen" may be before it is written again while nothing changes.
+_SEEN = timedelta(minutes=1)
+_ONCE = timedelta(days=14)
+
+
+async def run_once(ctx: Context) -> int:
+    """One look; answers how many incidents are open."""
+    async with ctx.database.connection() as conn:
+        looked_at = ctx.clock()
+        found = [it for query in conditions.ALL for it in await query(conn, looked_at)]
+    found.sort(key=lambda it: it.kind)
+    for it in found:
+        await _follow(ctx, it)
+    await _let_go(ctx, {(it.kind, it.place) for it in found}, looked_at)
+    await _tell_held(ctx)
+    async with ctx.database.connection() as conn:
+        left = await incidents.open_ones(conn)
+    for impact in Impact:
+        count = sum(1 for it in left if it.impact is impact)
+        ctx.metrics.incidents_open.labels(impact.value).set(count)
+    return len(left)
+
+
+async def _follow(ctx: Context, it: Condition) -> None:
+    """Open an incident, or write into its timeline what is new."""
+    async with ctx.database.transaction() as conn:
+        now = ctx.clock()
+        detail = await _detail(conn, it)
+        known = await incidents.lock_open(conn, it.kind, it.place)
+        if known is not None:
+            if _is_news(known, it, detail, now):
+                await note(conn, known, detail, it.impact, now)
+        elif it.certain and not await incidents.resolved_since(conn, it.kind, it.place, it.since):
+            await open_or_note(
+                conn,
+                it.kind,
+                connection_id=it.place.connection_id,
+                site_id=it.place.site_id,
+                now=now,
+                detail=detail,
+                impact=it.impact,
+            )
+
+
+def _is_news(known: Incident, it: Condition, detail: Detail, now: datetime) -> bool:
+    return (
+        {**known.facts, **detail} != known.facts
+        or it.impact.rank > known.impact.rank
+        or known.quiet_since is not None
+        or now - known.last_seen_at >= _SEEN
+    )
+
+
+async def _detail(conn: Connection, it: Condition) -> Detail:
+    if it.kind != "guard_tripped" or it.place.connection_id is None:
+        return it.detail
+    facts = await guard_facts.of_connection(conn, it.place.connection_id, it.since)
+    return {**it.detail, **guard_detail(facts)}
+
+
+def guard_detail(facts: Facts) -> dict[str, str | int]:
+    """Counts, cause, and what became active shortly before it began."""
+    found: dict[str, str | int] = {
+        "removed": facts.removed,
+        "held": facts.held,
+        "revision": facts.revision,
+        "revision_since": _at(facts.revision_since),
+    }
+    if facts.first is not None and facts.last is not None:
+        found |= {"first_removal": _at(facts.first), "last_removal": _at(facts.last)}
+        found["causes"] = ", ".join(f"{kind} {n}" for kind, n in facts.causes.items())
+        found["engines"] = ", ".join(facts.engines)
+    change = correlated(facts.first, facts.changes)
+    if change is not None:
+        found["correlated"] = f"{change.what}, active since {_at(change.at)}"
+        if change.before is not None:
+            found["revision_before"] = change.before
+    return found
+
+
+def _at(moment: datetime) -> str:
+    """Rounded down, so that what is restored from then on includes it."""
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+async def _let_go(ctx: Context, lasting: set[tuple[str, Place]], looked_at: datetime) -> None:
+    """What is not seen any more is watched; what was watched for a quiet day is over."""
+    async with ctx.database.connection() as conn:
+        ids = [it.id for it in await incidents.open_ones(conn)]
+    for incident_id in ids:
+        async with ctx.database.transaction() as conn:
+            it, now = await incidents.lock(conn, incident_id), ctx.clock()
+            if it is None or it.state is State.RESOLVED:
+                continue
+            if it.quiet_since is None and _is_gone(it, lasting, looked_at):
+                await quieten(conn, it, now)
+            elif _was_quiet(it, now):
+                await resolve(conn, it, by=SERVICE, text="Quiet for a day.", now=now)
+
+
+def _is_gone(it: Incident, lasting: set[tuple[str, Place]], looked_at: datetime) -> bool:
+    if it.kind in conditions.SAID:
+        return it.last_seen_at <= looked_at - conditions.SAID[it.kind]
+    # What was noted after the look may be younger than its answer.
+    seen = (it.kind, it.place) in lasting or it.last_seen_at >= looked_at
+    return kind_of(it.kind).lasting and not seen
+
+
+def _was_quiet(it: Incident, now: datetime) -> bool:
+    quiet = it.quiet_since
+    return it.state is State.MONITORING and quiet is not None and quiet <= now - QUIET
+
+
+async def _tell_held(ctx: Context) -> None:
+    """Each held plan once, and once more when it waits for its second owner: holding is safe,
+    but somebody has to decide."""
+    async with ctx.database.transaction() as conn:
+        for plan in await conditions.untold_plans(conn):
+            say = second_message if plan.second else plan_message
+            said = say(plan.id, plan.connection, plan.changes, plan.expires_at)
+            await notifications.put(
+                conn,
+                said.key,
+                title=said.title,
+                body=said.body,
+                paging=False,
+                now=ctx.clock(),
+                every=_ONCE,
+            )

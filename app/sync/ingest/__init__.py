@@ -1,0 +1,1 @@
+"""From a webhook to committed work: verification, group commit, wake-ups."""

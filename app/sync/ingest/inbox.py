@@ -1,0 +1,186 @@
+"""What becomes of a webhook delivery: checked, then committed, or refused with a reason."""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol, Self, TypeVar
+
+from app.core.errors import PermanentError, TransientError
+from app.jira.webhooks import Delivery, Ignored, parse_delivery, verify_signature
+from app.store.inbox import Arrival
+from app.store.pool import Database
+from app.sync.ingest.commits import GroupCommit, Status, lanes_of
+from app.sync.ingest.senders import Opener, Sender, Senders
+from app.sync.ingest.wake import Wake
+from app.telemetry import Metrics
+
+_T = TypeVar("_T")
+
+LONGEST_IDENTIFIER = 200
+_LARGE = 256 * 1024
+"""Above this, hashing and parsing would hold up everybody else's few milliseconds."""
+
+
+class UnknownSite(PermanentError):
+    """No site has this name."""
+
+
+class BadSignature(PermanentError):
+    """Not made with a secret of this site that is valid now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """``delivery`` names the event in the inbox, in causes and in the audit.
+
+    ``accepted`` and ``duplicate`` mean that it is committed; ``ignored``, that it says nothing.
+    """
+
+    delivery: str
+    status: Literal["accepted", "duplicate", "ignored"]
+
+
+class Commits(Protocol):
+    """``GroupCommit``, or what a benchmark puts in its place."""
+
+    async def add(self, arrival: Arrival, /) -> Status: ...
+
+    async def aclose(self) -> None: ...
+
+
+class Inbox:
+    """The use case behind the webhook route. One per process."""
+
+    def __init__(
+        self,
+        senders: Senders,
+        commits: Commits,
+        wake: Wake,
+        *,
+        metrics: Metrics,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._senders = senders
+        self._commits = commits
+        self._wake = wake
+        self._metrics = metrics
+        self._clock = clock
+
+    @classmethod
+    def on(
+        cls,
+        database: Database,
+        vault: Opener,
+        wake: Wake,
+        *,
+        metrics: Metrics,
+        clock: Callable[[], datetime],
+        window: float,
+    ) -> Self:
+        """With its parts as the service uses them. *window* in seconds."""
+        commits = GroupCommit(lanes_of(database, clock), window=window, on_raised=wake.soon)
+        senders = Senders(database, vault, clock=clock)
+        return cls(senders, commits, wake, metrics=metrics, clock=clock)
+
+    async def sender(self, name: str) -> Sender:
+        """Who delivers to this name; asked before the body is read. Errors: ``UnknownSite``."""
+        sender = await self._senders.named(name)
+        if sender is None:
+            raise UnknownSite("site_unknown")
+        return sender
+
+    async def receive(
+        self, sender: Sender, raw: bytes, *, signature: str | None, identifier: str | None
+    ) -> Receipt:
+        """Returning means committed. Errors: ``BadSignature``; other ``PermanentError`` for a
+        body that can never be taken; ``TransientError``: send it again."""
+        began = time.perf_counter()
+        try:
+            receipt = await self._receive(sender, raw, signature, identifier)
+        except (PermanentError, TransientError) as error:
+            self._metrics.deliveries.labels(sender.name, error.code).inc()
+            raise
+        self._metrics.deliveries.labels(sender.name, receipt.status).inc()
+        self._metrics.ingest_seconds.observe(time.perf_counter() - began)
+        return receipt
+
+    async def aclose(self) -> None:
+        """Commit what was taken in."""
+        await self._commits.aclose()
+
+    async def _receive(
+        self, sender: Sender, raw: bytes, signature: str | None, identifier: str | None
+    ) -> Receipt:
+        sender = await self._authenticated(sender, raw, signature)
+        parsed = await _in_thread_if_large(raw, lambda: parse_delivery(raw))
+        delivery = delivery_id(identifier, raw)
+        arrival = None if isinstance(parsed, Ignored) else _arrival(sender.id, delivery, parsed)
+        if arrival is None:
+            receipt = Receipt(delivery, "ignored")
+        else:
+            receipt = Receipt(delivery, await self._commits.add(arrival))
+        # After the commit: a delivery that could not be stored comes again, and asks again.
+        if sender.flagged and await self._senders.compare_if_flagged(sender):
+            self._wake.soon()
+        return receipt
+
+    async def _authenticated(self, sender: Sender, raw: bytes, signature: str | None) -> Sender:
+        if await self._verified(sender, raw, signature):
+            return sender
+        current: Sender | None = sender
+        if signature is not None:
+            # The secret may have been replaced a moment ago.
+            await self._senders.refresh()
+            current = await self._senders.named(sender.name)
+            if current is None:
+                raise UnknownSite("site_unknown")
+            if current.secrets(self._clock()) != sender.secrets(self._clock()) and (
+                await self._verified(current, raw, signature)
+            ):
+                return current
+        await self._senders.reject(sender)
+        raise BadSignature("signature_invalid")
+
+    async def _verified(self, sender: Sender, raw: bytes, signature: str | None) -> bool:
+        secrets = sender.secrets(self._clock())
+        return await _in_thread_if_large(raw, lambda: verify_signature(raw, signature, secrets))
+
+
+def delivery_id(identifier: str | None, raw: bytes) -> str:
+    """Jira's identifier, the same on every retry; the body's hash where it sent none that can
+    be kept. The header is not signed, but who may send it holds the secret."""
+    if identifier and _usable(identifier):
+        return identifier
+    return "sha256:" + hashlib.sha256(raw).hexdigest()
+
+
+def _usable(identifier: str) -> bool:
+    short = len(identifier) <= LONGEST_IDENTIFIER
+    return short and identifier.isascii() and identifier.isprintable()
+
+
+def _arrival(site_id: int, delivery: str, parsed: Delivery) -> Arrival | None:
+    """None where nothing changed that could matter here."""
+    if parsed.kind == "issue_updated" and not parsed.fields_changed:
+        return None
+    key = parsed.issue_key
+    return Arrival(
+        site_id,
+        delivery,
+        parsed.kind,
+        parsed.timestamp,
+        parsed.issue_ids[0] if parsed.kind.startswith("issue_") else None,
+        parsed.link_id,
+        parsed.type_id,
+        parsed.source_id,
+        parsed.destination_id,
+        tuple(word for word in parsed.fields_changed if " " not in word),
+        key.rpartition("-")[0] if key else None,
+    )
+
+
+async def _in_thread_if_large(raw: bytes, work: Callable[[], _T]) -> _T:
+    return work() if len(raw) <= _LARGE else await asyncio.to_thread(work)

@@ -1,0 +1,42 @@
+"""A mirror that another connection manages gets an heir: that connection looks again.
+
+If the mirror's removal is held, it is handed over instead; but only a look of whoever holds it does
+that, and nothing else that happens need lead to one.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from itertools import groupby
+
+from app.core.ledger import LinkKey
+from app.core.links import Side
+from app.store import ledger
+from app.store.pool import Connection
+from app.store.work import raise_pairs
+from app.sync.look.look import Look
+
+
+async def tell_managers(
+    conn: Connection, look: Look, mirrors: Iterable[tuple[LinkKey, Side]], now: datetime
+) -> None:
+    """Raise the pairs of those who manage these mirrors, which the look's connection has just
+    come to record as preexisting.
+
+    To be called last in that very transaction: a look of theirs that is under way may not see the
+    heir, and is followed by another. Without their lock, which may come before ours; work is
+    locked after all connections and in key order, as everywhere.
+    """
+    causes = {look.physical(key, side): look.cause(key) for key, side in mirrors}
+    if not causes:
+        return
+    managing = await ledger.managed_keys(conn, list(causes))
+    raised = {
+        (manager, twin): causes[mirror]
+        for mirror, (manager, row) in managing.items()
+        if manager != look.running.id
+        for twin in row.key.twins
+    }
+    for (manager, cause), run in groupby(sorted(raised.items()), lambda it: (it[0][0], it[1])):
+        twins = [twin for (_, twin), _ in run]
+        # Bulk: until they look the link stays as it is, and nobody waits for it.
+        await raise_pairs(conn, manager, twins, cause=cause, now=now, bulk=True)

@@ -1,0 +1,234 @@
+"""Fill a look: what the store knows, what both sites show, and proof where it is asked for."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+
+from app.core.errors import PermanentError, TransientError
+from app.core.evidence import Lookup, Observed, Present, Reading, Unknown, glance, presence
+from app.core.ledger import LinkKey
+from app.core.links import Ends, IssueId, LinkId, Side
+from app.jira.client import JiraClient
+from app.store import inbox_read, intents, ledger, twins
+from app.store.inbox_read import LinkEvent
+from app.store.running import Running
+from app.store.work import Claimed
+from app.sync.look.look import Look
+from app.sync.runtime.context import Context
+
+# Single lookups run side by side, but a burst of proofs must not crowd out everything else.
+LOOKUPS_AT_ONCE = 8
+
+
+async def begin(ctx: Context, running: Running, claimed: Iterable[Claimed]) -> Look:
+    """Load the twins, the ledger rows and the far ends that these rows name."""
+    look = Look(running, ctx.clock(), {it.twin_id: it for it in claimed})
+    async with ctx.database.connection() as conn:
+        look.know((await twins.by_ids(conn, running.id, look.pairs)).values())
+        look.rows = {row.key: row for row in await ledger.touching(conn, running.id, look.pairs)}
+        far = {twin for key in look.rows for twin in key.twins} - look.twins.keys()
+        look.know((await twins.by_ids(conn, running.id, far)).values())
+    return look
+
+
+async def read_pairs(ctx: Context, look: Look) -> None:
+    """Both issues of every claimed pair in as few bulk reads as there are sides."""
+    bulk = all(it.bulk for it in look.pairs.values())
+    issues = {side: [twin.on(side).id for twin in look.claimed_twins()] for side in Side}
+    left, right = await asyncio.gather(
+        *(_read(ctx, look, side, issues[side], bulk=bulk) for side in Side)
+    )
+    look.readings = {Side.LEFT: left, Side.RIGHT: right}
+    await _know_far_ends(ctx, look)
+    await _follow_events(ctx, look)
+    await _know_foreign(ctx, look)
+
+
+async def under(ctx: Context, look: Look, running: Running) -> Look:
+    """The same readings and answers, to be judged under another configuration."""
+    other = Look(running, look.started_at, look.pairs)
+    other.know(look.twins.values())
+    other.readings = dict(look.readings)
+    other.ended = {side: set(links) for side, links in look.ended.items()}
+    other.foreign = {side: set(links) for side, links in look.foreign.items()}
+    other.lookups = dict(look.lookups)
+    other.assured = set(look.assured)
+    await _know_far_ends(ctx, other)
+    return other
+
+
+async def _read(
+    ctx: Context, look: Look, side: Side, issues: list[IssueId], *, bulk: bool
+) -> Reading:
+    client = await ctx.sites.client(look.running.site(side))
+    return await client.read_issues(issues, bulk=bulk)
+
+
+async def _know_far_ends(ctx: Context, look: Look) -> None:
+    """The twins at the other ends of the listed links, all in one query a side."""
+    for side in Side:
+        unknown = {
+            end
+            for link in look.listed(side)
+            if look.running.config.pair_of(side, link.type_id) is not None
+            for end in (link.source.id, link.destination.id)
+            if look.twin_at(side, end) is None
+        }
+        if unknown:
+            async with ctx.database.connection() as conn:
+                found = await twins.by_issues(conn, look.running.id, side, unknown)
+            look.know(found.values())
+    await _load_new_rows(ctx, look)
+
+
+async def _load_new_rows(ctx: Context, look: Look) -> None:
+    """Rows touching the pairs again: one may have been written since the look began, and the
+    far ends of every row must be known."""
+    async with ctx.database.connection() as conn:
+        rows = await ledger.touching(conn, look.running.id, look.pairs)
+        far = {twin for row in rows for twin in row.key.twins} - look.twins.keys()
+        look.know((await twins.by_ids(conn, look.running.id, far)).values())
+    look.rows = {row.key: row for row in rows}
+
+
+async def _follow_events(ctx: Context, look: Look) -> None:
+    """Where a listing lags behind the events that raised these pairs, ask for the links by id.
+
+    A link that an event says was made, and that answers with our type and ends, is present
+    although nothing lists it yet. One that is listed although an event says it was removed, and
+    that answers 404, is not. So is every listed link that we removed: ids never come back.
+    """
+    causes = [cause for it in look.pairs.values() for cause in it.causes]
+    events: list[LinkEvent] = []
+    listed = {side: {link.id for link in look.listed(side)} for side in Side}
+    async with ctx.database.connection() as conn:
+        if causes:
+            events = await inbox_read.link_events(conn, causes)
+        for side in Side:
+            site = look.running.site(side)
+            look.ended[side] = await intents.removed_links(conn, site, listed[side])
+    removed = {(event.site, event.link) for event in events if event.kind == "link_deleted"}
+    gate = asyncio.Semaphore(LOOKUPS_AT_ONCE)
+    questions: dict[tuple[Side, LinkId], LinkKey] = {}
+    for event in events:
+        side = look.running.side_of(event.site)
+        key = look.key_of(side, event.type_id, event.ends)
+        gone = (event.site, event.link) in removed
+        if key is not None and gone == (event.link in listed[side]):
+            questions[side, event.link] = key
+
+    async def ask(side: Side, link_id: LinkId, key: LinkKey) -> None:
+        client = await ctx.sites.client(look.running.site(side))
+        async with gate:
+            found = await _lookup(client, look, side, key, link_id)
+        look.lookups[side, link_id] = found
+        if link_id in listed[side] and found is Lookup.GONE:
+            look.ended[side].add(link_id)
+        elif link_id not in listed[side] and found is Lookup.SAME:
+            look.unlisted.setdefault((side, key), set()).add(link_id)
+
+    await asyncio.gather(*(ask(*at, key) for at, key in questions.items()))
+
+
+async def _know_foreign(ctx: Context, look: Look) -> None:
+    """Which of the listed links another connection manages: those are never origins."""
+    for side in Side:
+        links = {link.id for link in look.listed(side)}
+        if links:
+            async with ctx.database.connection() as conn:
+                site = look.running.site(side)
+                look.foreign[side] = await ledger.managed_elsewhere(
+                    conn, look.running.id, site, links
+                )
+
+
+async def prove(ctx: Context, look: Look, asked: Mapping[LinkKey, frozenset[Side]]) -> None:
+    """Gather what a proof of absence needs for the named sides: see design section 4. Raises
+    ``PermanentError`` where another Jira, or another account, answers than was pinned.
+
+    Errors of single steps leave their part missing, so that the judgement is *unknown*; an
+    error of the bulk read is raised, since it concerns the whole look.
+    """
+    for side in Side:
+        keys = [key for key, sides in asked.items() if side in sides]
+        if not keys:
+            continue
+        client = await ctx.sites.client(look.running.site(side))
+        if await _is_assured(client):
+            look.assured.add(side)
+        else:
+            look.assured.discard(side)
+        await _read_missing(client, look, side, keys)
+        await _look_up(client, look, side, keys)
+        if not client.assured():
+            look.assured.discard(side)
+
+
+async def _is_assured(client: JiraClient) -> bool:
+    try:
+        await client.assure()
+    except PermanentError as error:
+        if error.code in {"identity_changed", "account_changed"}:
+            raise  # nothing that this site says is about ours
+        return False
+    except TransientError:
+        return False
+    return True
+
+
+async def _read_missing(
+    client: JiraClient, look: Look, side: Side, keys: Iterable[LinkKey]
+) -> None:
+    reading = look.readings[side]
+    wanted = {end.id for key in keys for end in look.ends(key, side)}
+    missing = sorted(wanted - reading.issues.keys() - reading.unread.keys())
+    if missing:
+        look.readings[side] = reading.merged(await client.read_issues(missing))
+
+
+async def _look_up(client: JiraClient, look: Look, side: Side, keys: Iterable[LinkKey]) -> None:
+    gate = asyncio.Semaphore(LOOKUPS_AT_ONCE)
+
+    async def one(key: LinkKey, link_id: LinkId) -> None:
+        async with gate:
+            look.lookups[side, link_id] = await _lookup(client, look, side, key, link_id)
+
+    await asyncio.gather(
+        *(one(key, known) for key in keys if (known := look.known_id(key, side)) is not None)
+    )
+
+
+async def _lookup(
+    client: JiraClient, look: Look, side: Side, key: LinkKey, link_id: LinkId
+) -> Lookup:
+    try:
+        link = await client.get_link(link_id)
+    except (PermanentError, TransientError):
+        return Lookup.ERROR
+    if link is None:
+        return Lookup.GONE
+    types = look.pair_types(key)
+    assert types is not None
+    source, destination = look.ends(key, side)
+    kind = types.on(side)
+    same = link.equals(kind.id, Ends(source.id, destination.id), symmetric=kind.symmetric)
+    return Lookup.SAME if same else Lookup.CHANGED
+
+
+def judge(look: Look, key: LinkKey, side: Side, *, proven: bool) -> Observed:
+    """What *side* shows of a link: the listings, corrected by what was asked by id, with the
+    links that other connections manage marked."""
+    facts = look.facts(key, side)
+    seen = presence(facts) if proven else glance(facts)
+    ended = look.ended.get(side, set())
+    ids = (seen.ids if isinstance(seen, Present) else frozenset()) - ended
+    ids |= look.unlisted.get((side, key), set()) - ended
+    if facts.known is not None and facts.lookup is Lookup.SAME:
+        ids |= {facts.known}
+    if ids:
+        known_gone = (
+            facts.known is not None
+            and facts.known not in ids
+            and (facts.lookup is Lookup.GONE or facts.known in ended)
+        )
+        return Present(ids, known_gone, ids & look.foreign.get(side, set()))
+    return Unknown("listing_lags") if isinstance(seen, Present) else seen

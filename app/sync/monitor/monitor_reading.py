@@ -1,0 +1,157 @@
+"""Reading changelogs for the monitor, as far as its judgement needs: bulk first, whole where a
+bulk answer is cut off, and every key resolved before anything is called an alarm."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from app.core.authorship import NO_DATE
+from app.core.errors import TransientError
+from app.core.evidence import LinkChange
+from app.core.links import AccountId, IssueId, IssueKey, LinkType
+from app.core.monitor import SLACK, Judged, Verdict
+from app.core.monitor import judge as judged
+from app.core.monitor_history import History
+from app.jira.client import JiraClient
+from app.store import monitor_audit, sites
+from app.sync.runtime.context import Context
+
+# Read again by the next look: a changelog may show an entry late. Findings are kept once.
+AGAIN = timedelta(minutes=5)
+# Jira's clock may be off; a difference below what HTTP's whole seconds can tell is none.
+EXACT = timedelta(seconds=2)
+# How far the audit is read beyond the removals that are judged.
+MARGIN = timedelta(minutes=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Histories by our clock, and why the other issues have none. ``shift`` is what was added
+    to Jira's times."""
+
+    histories: Mapping[IssueId, History]
+    unread: Mapping[IssueId, str]
+    shift: timedelta
+
+
+async def read(ctx: Context, client: JiraClient, since: Mapping[IssueId, datetime]) -> Seen:
+    """The changelogs of these issues, at least from each one's *since* on."""
+    reading = await client.read_issues(sorted(since, key=int), changelog=True, bulk=True)
+    shift = _shift(ctx.clock(), reading.at)
+    unread = {IssueId(issue): why for issue, why in reading.unread.items()}
+    known = {view.ref.key: issue for issue, view in reading.issues.items()}
+    histories: dict[IssueId, History] = {}
+    for issue, view in reading.issues.items():
+        changes, whole = _moved(view.changes or (), shift), view.changes_complete
+        if not whole and not (changes and changes[0].at < since[issue]):
+            read_whole = await client.changelog(issue)
+            if read_whole is None:
+                unread[issue] = "not_returned"
+                continue
+            changes, whole = _moved(read_whole, shift), True
+        histories[issue] = History(issue, changes, whole, known)
+    return Seen(histories, unread, shift)
+
+
+async def judge(
+    ctx: Context, client: JiraClient, seen: Seen, since: Mapping[IssueId, datetime]
+) -> dict[IssueId, list[Judged]]:
+    """The removals of our account, by issue. Jira is asked for more only where there are any."""
+    ours = client.site.account_id
+    assert ours is not None, "the client is assured"
+    touched = {
+        issue: history
+        for issue, history in seen.histories.items()
+        if any(_concerns(it, ours, since[issue]) for it in history.changes)
+    }
+    if not touched:
+        return {}
+    async with ctx.database.connection() as conn:
+        types: Sequence[LinkType] = await sites.link_types(conn, client.site.id)
+    gone = {
+        it.target
+        for issue, history in touched.items()
+        for it in history.changes
+        if _concerns(it, ours, since[issue])
+    }
+    touched = await _resolved(client, touched, gone)
+    found = await _by_audit(ctx, client, touched, types, since)
+    doubtful = {
+        issue: touched[issue]
+        for issue, those in found.items()
+        if any(it.verdict is not Verdict.ACCOUNTED for it in those)
+    }
+    if doubtful:
+        doubtful = await _whole(client, doubtful, seen.shift)
+        # As the site spells them now: what is stored may be older than a type's new name.
+        found |= await _by_audit(ctx, client, doubtful, await client.link_types(), since)
+    return {issue: [_by_jira(it, seen.shift) for it in those] for issue, those in found.items()}
+
+
+def _concerns(it: LinkChange, ours: AccountId, since: datetime) -> bool:
+    return not it.added and it.author == ours and it.at >= since
+
+
+async def _by_audit(
+    ctx: Context,
+    client: JiraClient,
+    histories: Mapping[IssueId, History],
+    types: Sequence[LinkType],
+    since: Mapping[IssueId, datetime],
+) -> dict[IssueId, list[Judged]]:
+    """The audit is read after Jira: what was removed is written down before it is."""
+    ours = client.site.account_id
+    assert ours is not None
+    earliest = min(since[issue] for issue in histories) - SLACK - MARGIN
+    async with ctx.database.connection() as conn:
+        written = await monitor_audit.removals(conn, client.site.name, histories, earliest)
+    return {
+        issue: judged(history, written, types, ours, since[issue])
+        for issue, history in histories.items()
+    }
+
+
+async def _whole(
+    client: JiraClient, histories: Mapping[IssueId, History], shift: timedelta
+) -> dict[IssueId, History]:
+    """With everything that the changelog holds, under the ids of all issues that it names."""
+    full: dict[IssueId, History] = {}
+    for issue, history in histories.items():
+        changes = None if history.whole else await client.changelog(issue)
+        if changes is None and not history.whole:
+            raise TransientError("changelog_unread")
+        full[issue] = (
+            history
+            if changes is None
+            else replace(history, changes=_moved(changes, shift), whole=True)
+        )
+    named = {it.target for history in full.values() for it in history.changes}
+    return await _resolved(client, full, named)
+
+
+async def _resolved(
+    client: JiraClient, histories: Mapping[IssueId, History], keys: set[IssueKey]
+) -> dict[IssueId, History]:
+    known = dict(next(iter(histories.values())).ids)
+    missing = sorted(keys - known.keys())
+    if missing:
+        views = await client.resolve_keys(missing)
+        known |= {key: view.ref.id for key, view in views.items()}
+    return {issue: replace(history, ids=known) for issue, history in histories.items()}
+
+
+def _by_jira(it: Judged, shift: timedelta) -> Judged:
+    """Under the time that Jira gives it: ours depends on how long an answer took."""
+    return replace(it, change=replace(it.change, at=it.change.at - shift))
+
+
+def _moved(changes: Sequence[LinkChange], shift: timedelta) -> tuple[LinkChange, ...]:
+    return tuple(replace(it, at=it.at + shift) for it in changes) if shift else tuple(changes)
+
+
+def _shift(ours: datetime, jira: datetime) -> timedelta:
+    """From Jira's clock to ours. Its ``Date`` has no fractions; the answer took some time."""
+    if jira == NO_DATE:
+        return timedelta(0)
+    difference = ours - jira
+    return difference if abs(difference) > EXACT else timedelta(0)

@@ -1,0 +1,230 @@
+"""Why each link of an issue is as it is: the same look as a worker's, and nothing is written."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from app.core.diff import (
+    CreateMirror,
+    Decision,
+    Detach,
+    Forget,
+    InStep,
+    ManageAgain,
+    Nothing,
+    Prove,
+    RecordPreexisting,
+    RemoveMirror,
+    Wait,
+)
+from app.core.errors import PermanentError, TransientError
+from app.core.evidence import Absent, Observed, Present, Unknown, Unlisted
+from app.core.ledger import LinkKey
+from app.core.links import IssueRef, Link, LinkId, LinkType, Side
+from app.store import audit_read, running, twins_read
+from app.store.pool import Connection
+from app.store.work import Cause, Claimed
+from app.sync.look.look import Look
+from app.sync.look.observe import judge
+from app.sync.reconcile.reconcile import decisions_for
+from app.sync.runtime.context import Context
+from app.sync.runtime.refusals import Refused
+
+# Of the design's decision table (section 3), and what applies before the table is asked.
+REASONS = {
+    1: "the origin is not there: left alone",
+    2: "the origin is there and the mirror is not: the mirror is made",
+    3: "both are there and neither is ours: recorded, and left alone",
+    4: "ours, and in step",
+    5: "our mirror was removed by somebody else: by on_mirror_removed",
+    6: "our mirror was replaced by somebody's: recorded, and left alone",
+    7: "the origin is proven gone: our mirror goes, if mode, authorship and guard allow",
+    8: "origin and our mirror are gone, somebody's link stays: detached",
+    9: "both are there and neither is ours: nothing to do",
+    10: "one of two links that were not ours is gone: detached",
+    11: "the origin is back beside our mirror: ours again",
+    12: "detached: nothing is done",
+    13: "at rest: nothing is planned until it is in scope again",
+    14: "both are proven gone: forgotten",
+    15: "not enough is known: waits for the next event or comparison",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class EndShown:
+    """One side of the link. ``link_id`` None: not there, or not known."""
+
+    type: LinkType
+    source: IssueRef
+    destination: IssueRef
+    link_id: LinkId | None
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """``row`` is the table's row, None where the table was not asked."""
+
+    ends: Mapping[Side, EndShown]
+    state: str | None
+    origin: Side | None
+    authorship: str | None
+    row: int | None
+    outcome: str
+    reason: str
+    evidence: Mapping[Side, Mapping[str, Any]] = field(default_factory=dict)
+    history: Sequence[Mapping[str, Any]] = ()
+
+
+async def explain(ctx: Context, connection_id: int, issue: str) -> list[Explained]:
+    """Every link of this issue, on either side. Raises ``Refused`` where the issue has no twin
+    here, ``TransientError`` where a site cannot be asked."""
+    now = ctx.clock()
+    async with ctx.database.connection() as conn:
+        state = await running.load(conn, connection_id)
+        found = await twins_read.by_keys(conn, connection_id, [issue])
+    if state is None:
+        raise Refused("connection_unknown")
+    if not found:
+        raise Refused("twin_unknown", "the issue belongs to no twin of this connection")
+    claimed = [_unclaimed(connection_id, twin, now) for twin in found[issue]]
+    try:
+        look, decisions = await decisions_for(ctx, state, claimed, dry=True)
+    except (TransientError, PermanentError) as error:
+        if error.code == "database_unavailable":
+            raise
+        raise TransientError("site_unavailable", facts={"cause": error.code}) from error
+    async with ctx.database.connection() as conn:
+        known = [await _known(conn, look, key, decision) for key, decision in decisions.items()]
+        resting = [
+            await _known(conn, look, key, Nothing(13)) for key in look.rows if key not in decisions
+        ]
+    return [*known, *resting, *_outside(look)]
+
+
+async def _known(conn: Connection, look: Look, key: LinkKey, decision: Decision) -> Explained:
+    row = look.rows.get(key)
+    pair = look.pair_types(key)
+    if pair is None:
+        return _unmapped(look, key)
+    seen = {side: judge(look, key, side, proven=side in look.assured) for side in Side}
+    ends = {
+        side: EndShown(pair.on(side), *look.ends(key, side), _link_id(seen[side])) for side in Side
+    }
+    history = await audit_read.of_link(
+        conn,
+        look.running.id,
+        [
+            (look.running.site_name(side), it.type.id, it.source.id, it.destination.id)
+            for side, it in ends.items()
+        ],
+    )
+    number = getattr(decision, "row", None)
+    return Explained(
+        ends=ends,
+        state=None if row is None else row.state.value,
+        origin=None if row is None else row.origin,
+        authorship=None if row is None or row.authorship is None else row.authorship.value,
+        row=number,
+        outcome=outcome(decision),
+        reason=_reason(decision, number),
+        evidence={side: evidence(seen[side]) for side in Side},
+        history=history,
+    )
+
+
+def outcome(decision: Decision) -> str:
+    """The decision's name as a stable word."""
+    match decision:
+        case Nothing() | InStep() | Detach() | Forget() | Wait() | ManageAgain():
+            words = type(decision).__name__
+        case CreateMirror() | RemoveMirror() | RecordPreexisting():
+            words = type(decision).__name__
+        case Prove():
+            words = "Wait"
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", words).lower()
+
+
+def evidence(seen: Observed) -> dict[str, Any]:
+    """What a side showed, in words."""
+    match seen:
+        case Present(ids=ids, known_gone=known_gone, foreign=foreign):
+            return {
+                "seen": "present",
+                "link_ids": sorted(ids, key=int),
+                "known_gone": known_gone,
+                "foreign": sorted(foreign, key=int),
+            }
+        case Absent(evidence=proof):
+            return {"seen": "absent", "proof": dict(proof)}
+        case Unknown(reason=reason):
+            return {"seen": "unknown", "reason": reason}
+        case Unlisted():
+            return {"seen": "unlisted"}
+
+
+def _reason(decision: Decision, number: int | None) -> str:
+    if isinstance(decision, Prove):
+        return "its absence could not be proven: waits"
+    words = REASONS.get(number or 0, "")
+    return f"{words} ({decision.reason})" if isinstance(decision, Wait) else words
+
+
+def _outside(look: Look) -> Iterable[Explained]:
+    """Listed links that no key stands for: the type is not mapped, or an end has no twin."""
+    for side in Side:
+        shown = {link.id: link for link in look.listed(side)}
+        for link in shown.values():
+            if look.key_of(side, link.type_id, link.ends) is None:
+                yield _left_alone(look, side, link)
+
+
+def _left_alone(look: Look, side: Side, link: Link) -> Explained:
+    pair = look.running.config.pair_of(side, link.type_id)
+    unnamed = LinkType(link.type_id, "", "", "")
+    kind = unnamed if pair is None else pair.on(side)
+    shown = EndShown(kind, link.source, link.destination, link.id)
+    reason = "the other end has no twin" if pair else "the link type is not mapped"
+    outcome = "no_twin" if pair else "not_mapped"
+    return Explained({side: shown}, None, None, None, None, outcome, reason)
+
+
+def _unmapped(look: Look, key: LinkKey) -> Explained:
+    """A ledger row whose type is no longer in the map: suspended, nothing is planned."""
+    row = look.rows[key]
+    types = {Side.LEFT: key.left_type, Side.RIGHT: row.right_type}
+    ends = {
+        side: EndShown(LinkType(types[side], "", "", ""), *look.ends(key, side), row.link_on(side))
+        for side in Side
+    }
+    return Explained(
+        ends,
+        row.state.value,
+        row.origin,
+        row.authorship.value if row.authorship else None,
+        13,
+        "nothing",
+        "the link type is no longer mapped",
+    )
+
+
+def _link_id(seen: Observed) -> LinkId | None:
+    return min(seen.ids, key=int) if isinstance(seen, Present) and seen.ids else None
+
+
+def _unclaimed(connection_id: int, twin_id: int, now: datetime) -> Claimed:
+    """A pair as somebody looks at it who claimed nothing: nothing can be committed for it."""
+    cause = Cause("resync", "explain")
+    return Claimed(
+        connection_id=connection_id,
+        twin_id=twin_id,
+        generation=0,
+        fence=0,
+        look=True,
+        causes=(),
+        cause=cause,
+        tries=0,
+        bulk=False,
+        dirty_since=now,
+    )

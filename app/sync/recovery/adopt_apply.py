@@ -1,0 +1,250 @@
+"""Apply an approved adoption: each pair is judged anew, and becomes managed in the transaction that
+writes it down.
+
+Under the connection's lock, in later statements: the plan is still being applied, the rows and
+twins are those that were read, nobody writes to either link, and no other row manages the
+mirror. What makes an adopted link removable later is this approval: its authorship is ours.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from app.core.adoption import Skip
+from app.core.ledger import Authorship, State
+from app.core.links import Ends, Side
+from app.store import (
+    accounts,
+    adoptions,
+    audit,
+    held,
+    intents,
+    ledger,
+    restore_changes,
+    running,
+    twins,
+)
+from app.store.adoptions import Adoption, Agreed
+from app.store.ledger import NewRow
+from app.store.pool import Connection
+from app.store.restore_changes import Place
+from app.store.running import Running
+from app.store.work import Cause, raise_pairs
+from app.sync.look.look import Look
+from app.sync.recovery.adopt_reading import READS_AT_ONCE, Pair, examine, planned
+from app.sync.runtime.context import Context
+
+# What is being written, or was looked at meanwhile, is judged again in a moment.
+SOON = timedelta(seconds=2)
+
+
+@dataclass(slots=True)
+class _Page:
+    """Some pairs of the plan: those that Jira still shows as agreed, and how the others ended."""
+
+    look: Look
+    sound: dict[Place, Pair] = field(default_factory=dict)
+    ended: dict[Place, str] = field(default_factory=dict)
+
+
+async def apply(ctx: Context, it: Adoption, *, page: int, patient: bool) -> datetime | None:
+    """Adopt a page of pairs, or end the plan where none is open; answers until when nobody needs
+    to come back, None for at once."""
+    async with ctx.database.connection() as conn:
+        state = await running.load(conn, it.connection_id)
+        pairs = await adoptions.agreed(conn, it.plan_id, limit=page)
+    if state is None or not pairs:
+        await _end(ctx, it, pairs)
+        return None
+    if state.paused:
+        return ctx.clock() + SOON
+    return await _commit(ctx, it, await _read(ctx, it, state, pairs, patient=patient))
+
+
+async def _read(
+    ctx: Context, it: Adoption, state: Running, pairs: Sequence[Agreed], *, patient: bool
+) -> _Page:
+    """What both sites show of these pairs now, and whether it is what was agreed."""
+    async with ctx.database.connection() as conn:
+        ends = {twin for pair in pairs for twin in pair.key.twins}
+        rows = {row.key: row for row in await ledger.touching(conn, state.id, ends)}
+        salt = await accounts.salt(conn)
+    open_rows = [
+        row
+        for pair in pairs
+        if (row := rows.get(pair.key)) is not None
+        and row.state in (State.PREEXISTING, State.DETACHED)
+    ]
+    look, examined = await examine(ctx, state, open_rows, it.window, salt, patient=patient)
+    page = _Page(look)
+    by_key = {pair.row.key: pair for pair in examined}
+    for agreed in pairs:
+        found = by_key.get(agreed.key)
+        if found is not None and isinstance(found.verdict, Skip):
+            page.ended[agreed.place] = f"skipped:{found.verdict.reason}"
+        elif found is None or not _as_agreed(look, found, agreed):
+            page.ended[agreed.place] = "skipped:changed"
+        else:
+            page.sound[agreed.place] = found
+    await _ask_by_id(ctx, page)
+    return page
+
+
+def _as_agreed(look: Look, found: Pair, agreed: Agreed) -> bool:
+    """The same side, link and ends as were reviewed."""
+    now, then = planned(look, found), agreed.place
+    ends = (now.source.id, now.destination.id) == (then.source, then.destination)
+    there = (now.site, now.type_id) == (then.site, then.type_id)
+    return ends and there and now.link_id == agreed.link_id
+
+
+async def _ask_by_id(ctx: Context, page: _Page) -> None:
+    """A listing may lag: each mirror has to answer by its id, with the same type and ends."""
+    gate = asyncio.Semaphore(READS_AT_ONCE)
+
+    async def ask(place: Place, pair: Pair) -> None:
+        kinds = page.look.pair_types(pair.row.key)
+        assert kinds is not None
+        client = await ctx.sites.client(place.site)
+        async with gate:
+            seen = await client.get_link(pair.links[pair.mirror].id)
+        ends = Ends(place.source, place.destination)
+        symmetric = kinds.left.symmetric
+        if seen is None or not seen.equals(place.type_id, ends, symmetric=symmetric):
+            page.ended[place] = "skipped:link_changed"
+
+    await asyncio.gather(*(ask(place, pair) for place, pair in page.sound.items()))
+    page.sound = {place: it for place, it in page.sound.items() if place not in page.ended}
+
+
+async def _commit(ctx: Context, it: Adoption, page: _Page) -> datetime | None:
+    async with ctx.database.transaction() as conn:
+        now = ctx.clock()
+        state = await running.lock(conn, it.connection_id)
+        plan = await held.lock(conn, it.plan_id)
+        if plan is None or plan.status != "applying" or not await adoptions.holds(conn, it):
+            return None
+        if state is None or state.paused or state.revision != page.look.running.revision:
+            return now + SOON
+        standing = await _standing(conn, page)
+        adopted = []
+        for place, pair in sorted(page.sound.items(), key=lambda each: each[0]):
+            if place not in standing:
+                continue
+            if await _take_over(conn, page.look, pair, now):
+                page.ended[place] = "applied:adopted"
+                adopted.append(pair)
+            else:
+                page.ended[place] = "skipped:managed_elsewhere"
+        await restore_changes.close(conn, page.ended)
+        await _write_down(conn, ctx, it, page.look, state, adopted, now)
+    return None if standing.issuperset(page.sound) else now + SOON
+
+
+async def _standing(conn: Connection, page: _Page) -> set[Place]:
+    """The pairs whose grounds stand as they were read, and whose links nobody writes to."""
+    look, pairs = page.look, page.sound
+    rows = await ledger.versions(conn, [pair.row for pair in pairs.values()])
+    ends = {twin for pair in pairs.values() for twin in pair.row.key.twins}
+    there = await twins.standing(conn, [look.twins[twin] for twin in ends])
+    links = {
+        place: {look.physical(pair.row.key, side) for side in Side} for place, pair in pairs.items()
+    }
+    every = sorted({key for both in links.values() for key in both})
+    busy = await intents.open_at(conn, every)
+    busy |= await intents.written_since(conn, every, look.started_at)
+    return {
+        place
+        for place, pair in pairs.items()
+        if pair.row.id in rows
+        and there.issuperset(pair.row.key.twins)
+        and busy.isdisjoint(links[place])
+    }
+
+
+class _Occupied(Exception):
+    """Another row manages the link, or came to stand for its key."""
+
+
+async def _take_over(conn: Connection, look: Look, pair: Pair, now: datetime) -> bool:
+    """The pair's row begins anew: which side is the mirror may be another than before. False:
+    the mirror has a manager, and nothing was written."""
+    mirror = pair.mirror
+    new = NewRow(
+        pair.row.key,
+        pair.row.right_type,
+        look.place(pair.row.key, mirror),
+        mirror.other,
+        State.MANAGED,
+        pair.links[Side.LEFT].id,
+        pair.links[Side.RIGHT].id,
+        Authorship.OURS,
+        reason="adopted",
+    )
+    try:
+        async with conn.transaction():
+            await ledger.forget(conn, pair.row)
+            if await ledger.insert(conn, look.running.id, new, now=now) is None:
+                raise _Occupied
+    except _Occupied:
+        return False
+    return True
+
+
+async def _write_down(
+    conn: Connection,
+    ctx: Context,
+    it: Adoption,
+    look: Look,
+    state: Running,
+    adopted: Sequence[Pair],
+    now: datetime,
+) -> None:
+    """Into the audit, and to the worker: the next look finds each pair in step, or acts."""
+    if not adopted:
+        return
+    entries = [_entry(it, look, state, pair) for pair in adopted]
+    await audit.append(conn, state.id, state.name, entries, engine=ctx.engine, now=now)
+    ends = sorted({twin for pair in adopted for twin in pair.row.key.twins})
+    cause = Cause("plan", str(it.plan_id))
+    await raise_pairs(conn, state.id, ends, cause=cause, now=now, bulk=True)
+
+
+def _entry(it: Adoption, look: Look, state: Running, pair: Pair) -> audit.Entry:
+    change = planned(look, pair)
+    kinds = look.pair_types(pair.row.key)
+    assert kinds is not None
+    return audit.Entry(
+        site=state.site_name(pair.mirror),
+        operation="adopt",
+        status="applied",
+        link_id=change.link_id,
+        type_id=change.type_id,
+        type=kinds.on(pair.mirror).name,
+        source_id=change.source.id,
+        source_key=change.source.key,
+        destination_id=change.destination.id,
+        destination_key=change.destination.key,
+        managed=True,
+        cause=Cause("plan", str(it.plan_id)),
+        revision=state.revision,
+        plan_id=it.plan_id,
+        evidence={
+            **change.evidence,
+            "reason": change.reason,
+            "adoption": str(it.id),
+            "account": it.window.account,
+            "former": pair.row.state.value,
+        },
+        actor=it.approver,
+    )
+
+
+async def _end(ctx: Context, it: Adoption, pairs: Iterable[Agreed]) -> None:
+    """Nothing is open any more, or the connection was deleted."""
+    async with ctx.database.transaction() as conn:
+        await running.lock_any(conn, it.connection_id)
+        over = {pair.place: "skipped:connection_deleted" for pair in pairs}
+        await restore_changes.close(conn, over)
+        await held.finish(conn, it.plan_id)

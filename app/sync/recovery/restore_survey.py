@@ -1,0 +1,114 @@
+"""What stands in the way of each link of a plan, before a person decides about it.
+
+Reads both ends of every link that is to come back, in bulk. It errs towards trying: what could
+not be read stays in the plan, and is judged again right before it is made.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from itertools import groupby
+
+from app.core.errors import TransientError
+from app.core.evidence import Reading
+from app.core.links import IssueId, LinkType
+from app.core.restore import LINKS_PER_ISSUE, Obstacle, Ready, Sought, Unread, judge
+from app.jira.client import JiraClient
+from app.store import inbox_read, restore_changes, restores, sites
+from app.store.restore_changes import PlanLink
+from app.store.restores import Restore
+from app.sync.runtime.context import Context
+
+PAGE = 400
+# Bulk reads of one page side by side: a plan of thousands should not wait for each round trip.
+READS_AT_ONCE = 4
+_LINKS_PER_READ = 50
+
+
+async def survey(ctx: Context, it: Restore, *, lease: float) -> None:
+    """Page by page, so that whoever takes over goes on where this one died."""
+    types: dict[int, Sequence[LinkType]] = {}
+    while True:
+        async with ctx.database.transaction() as conn:
+            if not await restores.renew(conn, it, ctx.clock() + timedelta(seconds=lease)):
+                raise TransientError("lease_lost")
+            page = await restore_changes.unsurveyed(conn, it.plan_id, PAGE)
+        if not page:
+            return
+        for site, group in groupby(page, key=lambda link: link.place.site):
+            if site not in types:
+                types[site] = await refreshed_types(ctx, site)
+            await _survey(ctx, site, list(group), types[site])
+
+
+async def refreshed_types(ctx: Context, site: int) -> Sequence[LinkType]:
+    """The site's link types as they are now; what is stored follows, as it does after a check:
+    the read-back of a link needs to know its type."""
+    client = await ctx.sites.client(site)
+    await client.assure()
+    found = await client.link_types()
+    async with ctx.database.transaction() as conn:
+        stored = await sites.link_types(conn, site)
+        if sorted(stored, key=lambda it: it.id) != sorted(found, key=lambda it: it.id):
+            await sites.replace_link_types(conn, site, found)
+    return found
+
+
+async def _survey(
+    ctx: Context, site: int, links: Sequence[PlanLink], types: Sequence[LinkType]
+) -> None:
+    client = await ctx.sites.client(site)
+    gate = asyncio.Semaphore(READS_AT_ONCE)
+
+    async def read(some: Sequence[PlanLink]) -> Reading:
+        async with gate:
+            return await read_ends(client, some)
+
+    parts = [links[at : at + _LINKS_PER_READ] for at in range(0, len(links), _LINKS_PER_READ)]
+    readings = await asyncio.gather(*map(read, parts))
+    found = []
+    for part, reading in zip(parts, readings, strict=True):
+        verdicts = await judged(ctx, client, part, reading, types)
+        found += [_noted(link, verdict) for link, verdict in verdicts]
+    async with ctx.database.transaction() as conn:
+        await restore_changes.surveyed(conn, found)
+
+
+async def read_ends(client: JiraClient, links: Sequence[PlanLink]) -> Reading:
+    """Both ends of each link, in as few calls as it takes."""
+    ends = {end for link in links for end in (link.source.id, link.destination.id)}
+    return await client.read_issues(sorted(ends), bulk=True)
+
+
+async def judged(
+    ctx: Context,
+    client: JiraClient,
+    links: Sequence[PlanLink],
+    reading: Reading,
+    types: Sequence[LinkType],
+) -> list[tuple[PlanLink, Ready | Obstacle | Unread]]:
+    """Each link with what the reading says of it."""
+    limit = LINKS_PER_ISSUE if client.site.deployment == "cloud" else None
+    missing = [IssueId(name) for name, why in reading.unread.items() if why == "not_returned"]
+    deleted: set[IssueId] = set()
+    if missing:
+        async with ctx.database.connection() as conn:
+            deleted = set(await inbox_read.deleted_issues(conn, client.site.id, missing))
+    return [
+        (
+            link,
+            judge(
+                Sought(link.place.type_id, link.ends), reading, types, deleted=deleted, limit=limit
+            ),
+        )
+        for link in links
+    ]
+
+
+def _noted(link: PlanLink, verdict: Ready | Obstacle | Unread) -> tuple[PlanLink, str | None]:
+    """With the keys that the issues have now; only what certainly stands in the way counts."""
+    if isinstance(verdict, Ready):
+        ends = verdict.source.ref, verdict.destination.ref
+        return replace(link, source=ends[0], destination=ends[1]), None
+    return link, verdict.reason if isinstance(verdict, Obstacle) else None

@@ -1,0 +1,26 @@
+"""What the use cases of the workers work with. Built in ``wiring``, passed as an argument."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from app.jira.circuit import Circuit, LocalCircuit
+from app.store.pool import Database
+from app.sync.runtime.permit import Permit
+from app.sync.runtime.sites import Sites
+from app.sync.runtime.turns import Turns
+from app.telemetry import Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """``clock`` gives our time, aware and in UTC; ``engine`` names this version in the audit."""
+
+    database: Database
+    sites: Sites
+    metrics: Metrics
+    clock: Callable[[], datetime]
+    engine: str
+    permit: Permit = field(default_factory=Permit)
+    turns: Turns = field(default_factory=Turns)
+    circuit: Circuit = field(default_factory=LocalCircuit)

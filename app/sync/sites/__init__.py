@@ -1,0 +1,1 @@
+"""Jira sites: registration, checks, credentials and key rotation."""

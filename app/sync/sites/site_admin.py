@@ -1,0 +1,200 @@
+"""Registering, changing and checking sites. The Jira behind a site is pinned once it answered."""
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from app.core.config import Problem
+from app.core.errors import PermanentError
+from app.jira.access import SiteAccess
+from app.jira.client import JiraClient
+from app.jira.network import check_base_url
+from app.store import sites
+from app.store.pool import Connection, Database
+from app.store.sites import Pins, SiteRow, SiteValues
+from app.store.vault import Vault
+from app.sync.runtime.refusals import Refused, invalid
+from app.sync.sites.site_access import Auth, access, open_auth
+from app.sync.sites.site_check import Finding, Probe, pin_findings, probe, standing_findings
+from app.sync.sites.site_spec import SiteSpec, Wish, elsewhere, merged
+
+OpenClient = Callable[[SiteAccess], JiraClient]
+
+_URL_WORDS = {
+    "not_a_url": "is not a URL",
+    "scheme": "must begin with https://",
+    "userinfo": "must not contain credentials",
+    "query": "must have neither query nor fragment",
+    "private_address": "is a private address; see TWINLINK_ALLOW_PRIVATE_SITES",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    site: SiteRow
+    created: bool
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """``ok``: no finding is an error."""
+
+    site: SiteRow
+    seen: Probe
+    findings: tuple[Finding, ...]
+
+    @property
+    def ok(self) -> bool:
+        return all(finding.severity != "error" for finding in self.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class SiteAdmin:
+    """The use cases. Every refusal is ``Refused`` and leaves everything as it was."""
+
+    database: Database
+    vault: Vault
+    open_client: OpenClient
+    allow_private: bool
+
+    async def put(self, name: str, spec: SiteSpec, known: SiteRow | None, now: datetime) -> Stored:
+        """Store *spec* over *known*, as the caller read it. A site that is down is stored too;
+        one behind which another Jira answers than the pinned one is not."""
+        wish = self._wish(spec, known)
+        if known is not None and not wish.changed:
+            return Stored(known, created=False, findings=())
+        seen = await self._probe(wish.access(name)) if wish.moved else None
+        async with self.database.transaction() as conn:
+            await sites.lock_admin(conn)
+            await _refuse_foreign(conn, name, known, seen)
+            await _refuse_while_writing(conn, spec, known)
+            values = wish.values(self.vault, now)
+            row = await _write(conn, name, values, known, pins=wish.pins(seen), now=now)
+            if seen is not None and seen.link_types:
+                await sites.replace_link_types(conn, row.id, seen.link_types)
+        standing = _standing(row)
+        return Stored(row, known is None, (*(seen.findings if seen else ()), *standing))
+
+    async def check(self, site: SiteRow, now: datetime) -> Checked:
+        """Ask the site; pin what was not pinned yet, refresh its link types."""
+        if _opened(site, self.vault)[0] is None:
+            raise Refused("secret_key_wrong")
+        seen = await self._probe(replace(access(site, self.vault), identity=None, account_id=None))
+        findings = [*seen.findings, *pin_findings(site, seen)]
+        if seen.complete and not any(f.severity == "error" for f in pin_findings(site, seen)):
+            findings += await self._pin(site, seen, now)
+        findings += _standing(site)
+        return Checked(site, seen, tuple(findings))
+
+    async def delete(self, site: SiteRow) -> None:
+        async with self.database.transaction() as conn:
+            await sites.lock_admin(conn)
+            users = await sites.users(conn, site.id)
+            if users:
+                raise Refused("site_in_use", f"joined by {', '.join(users[:10])}")
+            await sites.delete(conn, site.id)
+
+    async def _pin(self, site: SiteRow, seen: Probe, now: datetime) -> list[Finding]:
+        async with self.database.transaction() as conn:
+            await sites.lock_admin(conn)
+            current = await sites.lock(conn, site.name)
+            if current is None or current.version != site.version:
+                raise Refused("concurrent_change")
+            twin = await sites.with_identity(conn, seen.identity or "", other_than=site.name)
+            if twin is not None:
+                return [Finding("identity_taken", "error", f"{twin} is the same Jira")]
+            await sites.record_check(conn, site.id, Pins(seen.identity, seen.account_id), now)
+            if seen.link_types:
+                await sites.replace_link_types(conn, site.id, seen.link_types)
+        return []
+
+    async def _probe(self, to: SiteAccess) -> Probe:
+        client = self.open_client(to)
+        try:
+            return await probe(client)
+        finally:
+            await client.aclose()
+
+    def _wish(self, spec: SiteSpec, known: SiteRow | None) -> Wish:
+        words = check_base_url(spec.base_url, allow_private=self.allow_private)
+        problems = [Problem("/base_url", _URL_WORDS.get(word, "cannot be used")) for word in words]
+        former, former_secret = (None, None) if known is None else _opened(known, self.vault)
+        auth = merged(spec.auth, former)
+        secret = spec.webhook_secret or former_secret
+        if auth is None:
+            problems.append(Problem("/auth", "the credentials are not complete"))
+        elif known is not None and elsewhere(spec, known) and not (spec.auth and spec.auth.token):
+            # Else whoever may store a site could have its credentials sent to himself.
+            problems.append(Problem("/auth/token", "is required when the base URL changes"))
+        if not secret:
+            problems.append(Problem("/webhook_secret", "is required"))
+        if known is not None and not (auth and secret) and not (former and former_secret):
+            # What was left out is stored, and cannot be read: none of it is the caller's mistake.
+            raise Refused("secret_key_wrong")
+        if problems or auth is None or not secret:
+            raise invalid(*problems)
+        return Wish(spec, auth, secret, former, former_secret, known)
+
+
+def _opened(site: SiteRow, vault: Vault) -> tuple[Auth | None, str | None]:
+    """Its credentials and its webhook secret; None for what no key of this process opens. Whoever
+    lost the key has to be able to store new ones."""
+    auth, secret = None, None
+    with suppress(PermanentError):
+        auth = open_auth(site, vault)
+    with suppress(PermanentError):
+        secret = vault.open(site.webhook_secret_sealed)
+    return auth, secret
+
+
+def _standing(site: SiteRow) -> Iterable[Finding]:
+    return standing_findings(
+        account_dedicated=site.account_dedicated, circuit_open_since=site.circuit_open_since
+    )
+
+
+async def _refuse_foreign(
+    conn: Connection, name: str, known: SiteRow | None, seen: Probe | None
+) -> None:
+    """One Jira has one name here: the ledger tells physical links apart by site."""
+    if seen is None or seen.identity is None:
+        return
+    if known is not None and known.identity not in {None, seen.identity}:
+        raise Refused("site_identity")
+    same = await sites.with_identity(conn, seen.identity, other_than=name)
+    if same is not None:
+        raise Refused("site_identity", f"the site {same} is the same Jira")
+
+
+async def _refuse_while_writing(conn: Connection, spec: SiteSpec, known: SiteRow | None) -> None:
+    """What proves authorship cannot be taken from under a connection that relies on it."""
+    if known is None or spec.account_dedicated:
+        return
+    writers = await sites.writers(conn, known.id)
+    if writers:
+        detail = f"put into shadow first: {', '.join(writers[:10])}"
+        raise Refused("account_not_dedicated", detail)
+
+
+async def _write(
+    conn: Connection,
+    name: str,
+    values: SiteValues,
+    known: SiteRow | None,
+    *,
+    pins: Pins,
+    now: datetime,
+) -> SiteRow:
+    current = await sites.lock(conn, name)
+    if (current and current.version) != (known and known.version):
+        raise Refused("concurrent_change")
+    if current is None:
+        await sites.insert(conn, name, values, pins, now)
+    else:
+        await sites.update(conn, current.id, values, pins, now)
+    row = await sites.by_name(conn, name)
+    if row is None:
+        raise Refused("concurrent_change")
+    return row

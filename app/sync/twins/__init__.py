@@ -1,0 +1,1 @@
+"""Which issues are twins: pairing, discovery by field, and letting pairs go."""

@@ -1,0 +1,150 @@
+"""Making, resting and resuming pairs as twin fields claim them, under the connection's lock."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import cast
+
+from app.core.links import IssueId, IssueRef, Side
+from app.core.twinclaims import AMBIGUOUS, Pair, Verdict, judge
+from app.store import claims, discoveries, running, twins
+from app.store.claims import Claim, Status
+from app.store.discoveries import Discovery
+from app.store.pool import Connection
+from app.store.running import Running
+from app.store.twins import Twin
+from app.store.work import Cause, raise_pairs
+from app.sync.runtime.context import Context
+from app.sync.twins.field_reading import Findings
+
+
+@dataclass(slots=True)
+class _Effects:
+    """What follows from one commit: pairs to look at, and issues whose claims may now count."""
+
+    raised: set[int] = field(default_factory=set)
+    look: set[IssueId] = field(default_factory=set)
+    statuses: list[Claim] = field(default_factory=list)
+
+
+async def commit(
+    ctx: Context,
+    state: Running,
+    claimed: Sequence[Discovery],
+    found: Findings,
+    gone: Iterable[IssueId],
+) -> bool:
+    """Record what *claimed* issues claim, and pair what is clear. *gone* are issues that were
+    deleted. False if the configuration changed since the reading: then nothing was done."""
+    side, now = claimed[0].side, ctx.clock()
+    async with ctx.database.transaction() as conn:
+        locked = await running.lock(conn, state.id)
+        if locked is None or locked.config != state.config:
+            return False
+        standing = await discoveries.standing(conn, claimed)
+        effects = _Effects()
+        fresh = {issue: it for issue, it in found.claims.items() if issue in standing}
+        blank = {issue for issue, it in fresh.items() if it is None}
+        dropped = blank | await _unpaired(conn, locked, side, standing.intersection(gone))
+        await _release_targets(conn, locked, side, fresh, dropped, effects)
+        made = [it for it in fresh.values() if it is not None]
+        await claims.drop(conn, locked.id, side, dropped)
+        await claims.put(conn, locked.id, side, made, now)
+        await _settle(ctx, conn, locked, side, made, found.targets, effects)
+        await claims.put(conn, locked.id, side, effects.statuses, now)
+        cause = Cause("twin", "field")
+        bulk = len(effects.raised) > 1
+        await raise_pairs(conn, locked.id, sorted(effects.raised), cause=cause, now=now, bulk=bulk)
+        ended = [it for it in claimed if it.issue in fresh or it.issue in dropped]
+        await discoveries.end(conn, ended)
+        others = effects.look - {it.issue for it in claimed}
+        await discoveries.raise_issues(conn, locked.id, side, others, cause="claim", now=now)
+    return True
+
+
+async def _unpaired(
+    conn: Connection, state: Running, side: Side, gone: Iterable[IssueId]
+) -> set[IssueId]:
+    """Deleted issues claim nothing any more. One that is in a pair keeps it: its links are
+    orphaned, and what becomes of them is decided there."""
+    deleted = set(gone)
+    return deleted - (await twins.by_issues(conn, state.id, side, deleted)).keys()
+
+
+async def _release_targets(
+    conn: Connection,
+    state: Running,
+    side: Side,
+    fresh: Mapping[IssueId, Claim | None],
+    dropped: Iterable[IssueId],
+    effects: _Effects,
+) -> None:
+    """Whoever else claims what these issues claimed before is looked at again."""
+    touched = {*fresh, *dropped}
+    former = await claims.of_issues(conn, state.id, side, touched)
+    left = set()
+    for issue, before in former.items():
+        now = fresh.get(issue)
+        if before.target is not None and (now is None or now.target != before.target):
+            left.add(before.target)
+    for contenders in (await claims.on_targets(conn, state.id, side, left)).values():
+        effects.look |= {it.issue.id for it in contenders} - touched
+
+
+async def _settle(
+    ctx: Context,
+    conn: Connection,
+    state: Running,
+    side: Side,
+    made: Sequence[Claim],
+    refs: Mapping[IssueId, IssueRef],
+    effects: _Effects,
+) -> None:
+    targets = {it.target for it in made if it.target is not None}
+    contenders = await claims.on_targets(conn, state.id, side, targets)
+    issues = {it.issue.id for those in contenders.values() for it in those}
+    at = await twins.by_issues(conn, state.id, side.other, targets)
+    own = await twins.by_issues(conn, state.id, side, issues)
+    for target, those in sorted(contenders.items()):
+        there = at.get(target)
+        pairs = {issue: _pair(twin, side) for issue, twin in own.items() if twin != there}
+        verdict = judge([it.issue.id for it in those], _pair(there, side) if there else None, pairs)
+        status = cast("Status", verdict.status)
+        effects.statuses += [
+            replace(it, status=status) for it in those if it.status not in (status, "error")
+        ]
+        if verdict.look is not None:
+            effects.look.add(verdict.look)
+        await _rest_or_resume(conn, verdict, there, effects)
+        if verdict.make is not None and target in refs:
+            await _make(ctx, conn, state, side, those[0].issue, refs[target], own, effects)
+
+
+async def _make(
+    ctx: Context,
+    conn: Connection,
+    state: Running,
+    side: Side,
+    issue: IssueRef,
+    target: IssueRef,
+    own: dict[IssueId, Twin],
+    effects: _Effects,
+) -> None:
+    left, right = (issue, target) if side is Side.LEFT else (target, issue)
+    pair = (state.left_site, state.right_site)
+    made = await twins.insert(conn, state.id, pair, left, right, source="field", now=ctx.clock())
+    assert made is not None, "both issues were free, and we hold the lock"
+    effects.raised.add(made)
+    own.update(await twins.by_issues(conn, state.id, side, [issue.id]))
+
+
+async def _rest_or_resume(
+    conn: Connection, verdict: Verdict, there: Twin | None, effects: _Effects
+) -> None:
+    if there is None or (verdict.rest is None and verdict.resume is None):
+        return
+    await twins.suspend(conn, there, AMBIGUOUS if verdict.rest is not None else None)
+    effects.raised.add(there.id)
+
+
+def _pair(twin: Twin, side: Side) -> Pair:
+    return Pair(twin.id, twin.on(side).id, twin.source == "field", twin.suspended)

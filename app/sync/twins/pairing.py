@@ -1,0 +1,160 @@
+"""Pairing issues that somebody names: both must be seen now, in scope, and free.
+
+Each pair has its own outcome; one that cannot be paired stops none of the others. Two claims on
+one issue pair neither, whether they come in one body or meet one that is paired already.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal, TypeVar
+
+from app.core.config import ConnectionConfig
+from app.core.errors import PermanentError, TransientError
+from app.core.evidence import IssueView
+from app.core.links import IssueId, IssueKey, Side
+from app.store import connections, twins, work
+from app.store.connections import ConnectionRow
+from app.store.pool import Connection, Database
+from app.store.work import Cause
+from app.sync.runtime.refusals import Refused
+from app.sync.runtime.sites import Sites
+
+Status = Literal[
+    "paired", "unchanged", "unknown_issue", "wrong_project", "already_paired", "ambiguous", "error"
+]
+# Above this, the first look at them waits behind what people do now.
+_BULK_FROM = 100
+
+_T = TypeVar("_T")
+Seen = Mapping[Side, Mapping[IssueKey, IssueView]]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    left: IssueKey
+    right: IssueKey
+
+    def on(self, side: Side) -> IssueKey:
+        return self.left if side is Side.LEFT else self.right
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """``id`` of the twin, where there is one. ``detail`` says what the status leaves open."""
+
+    claim: Claim
+    status: Status
+    detail: str = ""
+    id: int | None = None
+
+
+async def pair(
+    database: Database,
+    sites: Sites,
+    connection: ConnectionRow,
+    claims: Sequence[Claim],
+    *,
+    now: datetime,
+) -> list[Paired]:
+    """Outcomes in the order of *claims*. Raises ``TransientError`` ``site_unavailable``, then
+    nothing is paired."""
+    seen = await _look(sites, connection, claims)
+    async with database.transaction() as conn:
+        locked = await connections.lock(conn, connection.name)
+        if locked is None or locked.id != connection.id:
+            raise Refused("connection_unknown")
+        verdicts = judge(claims, seen, locked.config)
+        outcomes = await _store(conn, locked, verdicts, seen, now)
+        made = [it.id for it in outcomes if it.status == "paired" and it.id is not None]
+        if made:
+            bulk = len(made) > _BULK_FROM
+            cause = Cause("twin", "api")
+            await work.raise_pairs(conn, locked.id, made, cause=cause, now=now, bulk=bulk)
+    return outcomes
+
+
+def judge(claims: Sequence[Claim], seen: Seen, config: ConnectionConfig) -> list[Paired]:
+    """Everything that does not need the twins that are there; ``paired`` means: may be."""
+    twice = {side: _twice(claim.on(side) for claim in claims) for side in Side}
+    met = {side: _twice(_ids(claims, seen, side)) for side in Side}
+    return [_judge_one(claim, seen, config, twice, met) for claim in claims]
+
+
+def _judge_one(
+    claim: Claim,
+    seen: Seen,
+    config: ConnectionConfig,
+    twice: Mapping[Side, set[IssueKey]],
+    met: Mapping[Side, set[IssueId]],
+) -> Paired:
+    for side in Side:
+        key = claim.on(side)
+        view = seen[side].get(key)
+        if key in twice[side] or (view is not None and view.ref.id in met[side]):
+            return Paired(claim, "ambiguous", f"{key} is named more than once")
+    for side in Side:
+        view = seen[side].get(claim.on(side))
+        if view is None:
+            return Paired(claim, "unknown_issue", f"the {side.value} site does not show it")
+        if view.project not in config.end(side).projects:
+            return Paired(claim, "wrong_project", f"{view.ref.key} is not in scope")
+    return Paired(claim, "paired")
+
+
+async def _look(sites: Sites, connection: ConnectionRow, claims: Sequence[Claim]) -> Seen:
+    async def one(side: Side) -> Mapping[IssueKey, IssueView]:
+        client = await sites.client(connection.site_id(side))
+        keys = list(dict.fromkeys(claim.on(side) for claim in claims))
+        return await client.resolve_keys(keys)
+
+    try:
+        left, right = await asyncio.gather(one(Side.LEFT), one(Side.RIGHT))
+    except (TransientError, PermanentError) as error:
+        if error.code == "database_unavailable":
+            raise
+        facts: dict[str, str | int | float | None] = {"cause": error.code}
+        raise TransientError("site_unavailable", facts=facts) from error
+    return {Side.LEFT: left, Side.RIGHT: right}
+
+
+async def _store(
+    conn: Connection,
+    connection: ConnectionRow,
+    verdicts: Iterable[Paired],
+    seen: Seen,
+    now: datetime,
+) -> list[Paired]:
+    """Insert what may be paired and is free. The connection's lock is held: nobody else pairs."""
+    ids = {side: [view.ref.id for view in seen[side].values()] for side in Side}
+    taken = {side: await twins.by_issues(conn, connection.id, side, ids[side]) for side in Side}
+    pair = (connection.left_site_id, connection.right_site_id)
+    outcomes = []
+    for verdict in verdicts:
+        if verdict.status != "paired":
+            outcomes.append(verdict)
+            continue
+        left, right = (seen[side][verdict.claim.on(side)].ref for side in Side)
+        there = [taken[Side.LEFT].get(left.id), taken[Side.RIGHT].get(right.id)]
+        if there[0] is not None and there[0] == there[1]:
+            outcomes.append(replace(verdict, status="unchanged", id=there[0].id))
+        elif there != [None, None]:
+            words = " and ".join(f"{t.left.key} = {t.right.key}" for t in there if t is not None)
+            outcomes.append(replace(verdict, status="already_paired", detail=words))
+        else:
+            made = await twins.insert(conn, connection.id, pair, left, right, source="api", now=now)
+            status: Status = "error" if made is None else "paired"
+            outcomes.append(replace(verdict, status=status, id=made))
+    return outcomes
+
+
+def _ids(claims: Iterable[Claim], seen: Seen, side: Side) -> Iterable[IssueId]:
+    """Two keys may lead to one issue: it was moved, and the former key still finds it."""
+    keys = dict.fromkeys(claim.on(side) for claim in claims)
+    return (view.ref.id for key in keys if (view := seen[side].get(key)) is not None)
+
+
+def _twice(values: Iterable[_T]) -> set[_T]:
+    return {value for value, count in Counter(values).items() if count > 1}

@@ -1,0 +1,1 @@
+"""What keeps an installation healthy: purge, gauges, circuits, identity, the audit chain."""

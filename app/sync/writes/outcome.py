@@ -1,0 +1,196 @@
+"""The outcome of a write: intent closed, ledger row and audit row, in one transaction.
+
+Nothing here talks to Jira. What a caller could not find out it leaves open, for ``confirm``.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from app.core.ledger import Authorship, LinkKey, Row, State
+from app.core.links import LinkId, Side
+from app.store import audit, held, intents, late, ledger, release, running
+from app.store.intents import Intent
+from app.store.ledger import Change, NewRow
+from app.store.pool import Connection
+from app.store.running import Running
+from app.store.work import Cause, raise_pairs
+from app.sync.incidents import incidents
+from app.sync.runtime.context import Context
+from app.sync.writes import restored
+from app.sync.writes.reserve import entry
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one intent ended.
+
+    ``state`` is ``applied``, ``noop`` or ``failed``; ``code`` says which way, for people.
+    ``link_id`` and ``authorship`` are set where a link was found after a create. ``final`` is
+    False where nothing was done that an approved plan may not try again.
+    """
+
+    intent: Intent
+    state: str
+    code: str
+    link_id: LinkId | None = None
+    authorship: Authorship | None = None
+    authored_after: datetime | None = None
+    final: bool = True
+
+    @property
+    def key(self) -> LinkKey:
+        return self.intent.wanted.key
+
+
+async def settle(
+    ctx: Context,
+    connection_id: int,
+    outcomes: Sequence[Outcome],
+    *,
+    confirmed: bool = False,
+    corrects: bool = False,
+) -> None:
+    """Commit these outcomes of one connection. One that was closed by somebody else meanwhile
+    (a confirmation that came first) is left as it stands. *confirmed*: in the same transaction
+    their pairs are looked at again, since nobody else waits for them any more. *corrects*: they
+    were closed as not having acted, and follow that outcome in the audit."""
+    if not outcomes:
+        return
+    async with ctx.database.transaction() as conn:
+        now = ctx.clock()
+        state = await running.lock_any(conn, connection_id)
+        named = [(it.intent.id, it.state, it.code) for it in outcomes]
+        end = late.correct if corrects else intents.close
+        closed = await end(conn, named, now=now)
+        ours = sorted(
+            (it for it in outcomes if it.intent.id in closed), key=lambda out: out.intent.id
+        )
+        entries = []
+        for it in ours:
+            if it.intent.wanted.purpose == "sync":
+                await _apply(conn, state, it, now)
+                await _note_in_plan(conn, it)
+            entries.append(await _entry(conn, state, it))
+            operation = it.intent.wanted.operation
+            ctx.metrics.mutations.labels(state.name, operation, it.state).inc()
+        planned = [it for it in ours if it.intent.wanted.purpose != "sync"]
+        await restored.settle(conn, state, planned, now)
+        if entries:
+            await audit.append(conn, state.id, state.name, entries, engine=ctx.engine, now=now)
+        await _look_again(conn, connection_id, outcomes, now, confirmed=confirmed or corrects)
+        if corrects and ours:
+            await _tell_corrected(conn, connection_id, ours, now)
+
+
+async def _tell_corrected(
+    conn: Connection, connection_id: int, ours: Sequence[Outcome], now: datetime
+) -> None:
+    """What people were told of these writes was wrong until now."""
+    made = sum(it.intent.wanted.operation == "create" for it in ours)
+    detail = {"made": made, "removed": len(ours) - made}
+    await incidents.open_or_note(
+        conn, "outcome_corrected", connection_id=connection_id, now=now, detail=detail,
+        impact="major",
+    )  # fmt: skip
+
+
+async def _look_again(
+    conn: Connection,
+    connection_id: int,
+    outcomes: Sequence[Outcome],
+    now: datetime,
+    *,
+    confirmed: bool,
+) -> None:
+    """After a confirmation nobody else waits for these pairs any more; a mirror that came back
+    is managed again by the look that finds its origin."""
+    again = [it for it in outcomes if confirmed or it.intent.wanted.purpose != "sync"]
+    if not again:
+        return
+    first = again[0].intent
+    cause = Cause("plan", str(first.wanted.plan_id))
+    if confirmed:
+        cause = Cause("confirm", str(first.id))
+    twins = sorted({twin for it in again for twin in it.key.twins})
+    # Five thousand links that came back must not keep what people do now waiting.
+    bulk = not confirmed
+    await raise_pairs(conn, connection_id, twins, cause=cause, now=now, bulk=bulk)
+
+
+async def _entry(conn: Connection, state: Running, it: Outcome) -> audit.Entry:
+    row = entry(state, it.intent, it.state, None, outcome=it.code)
+    wanted = it.intent.wanted
+    made = it.state == "applied" and it.authorship is not Authorship.THEIRS
+    managed = wanted.operation == "remove" or (made and wanted.purpose != "rescue")
+    if not row.type:
+        # What was mapped once may be put back although it is not mapped any more.
+        names = await release.type_names(conn, wanted.site)
+        row = replace(row, type=names.get(int(wanted.type_id), ""))
+    link_id = it.link_id if it.link_id is not None else row.link_id
+    return replace(row, link_id=link_id, managed=managed)
+
+
+async def _apply(conn: Connection, state: Running, it: Outcome, now: datetime) -> None:
+    if it.intent.wanted.operation == "remove":
+        await _after_remove(conn, it)
+    elif it.link_id is not None:
+        await _after_create(conn, state, it, now)
+
+
+async def _note_in_plan(conn: Connection, it: Outcome) -> None:
+    wanted = it.intent.wanted
+    if it.final and wanted.plan_id is not None and wanted.mirror is not None:
+        result = f"{it.state}:{it.code}"
+        await held.note_result(conn, wanted.plan_id, wanted.mirror, result)
+
+
+async def _after_remove(conn: Connection, it: Outcome) -> None:
+    """A mirror that is gone while its origin is proven absent is forgotten (row 14)."""
+    if it.state != "applied":
+        return
+    row = await _current(conn, it)
+    if row is not None and row.mirror_id == it.intent.wanted.link_id:
+        await ledger.forget(conn, row)
+
+
+async def _after_create(conn: Connection, state: Running, it: Outcome, now: datetime) -> None:
+    """Ours and unknown are managed; theirs is preexisting. A row that another look wrote for
+    this key meanwhile takes the truth over; one at rest goes on resting with it."""
+    wanted = it.intent.wanted
+    row = await _current(conn, it) or await ledger.by_key(conn, state.id, wanted.key)
+    ours = it.authorship in (Authorship.OURS, Authorship.UNKNOWN)
+    managed = ours and not await _managed_by_another_row(conn, it, row)
+    target = State.MANAGED if managed else State.PREEXISTING
+    authorship = it.authorship if managed else None
+    left, right = wanted.origin_link, it.link_id
+    if wanted.origin is Side.RIGHT:
+        left, right = right, left
+    if row is not None:
+        resting = row.state in (State.SUSPENDED, State.ORPHANED)
+        change = Change(
+            row, row.state if resting else target, target if resting else None,
+            authorship, it.authored_after, left, right, it.code,
+        )  # fmt: skip
+        await ledger.change(conn, change, now=now)
+        return
+    new = NewRow(
+        wanted.key, wanted.right_type, wanted.place, wanted.origin, target, left, right,
+        authorship, it.authored_after, it.code,
+    )  # fmt: skip
+    if await ledger.insert(conn, state.id, new, now=now) is None:
+        # The physical link found a manager in this very moment: to us it is preexisting.
+        late = replace(new, state=State.PREEXISTING, authorship=None)
+        await ledger.insert(conn, state.id, late, now=now)
+
+
+async def _managed_by_another_row(conn: Connection, it: Outcome, row: Row | None) -> bool:
+    managed = await ledger.managed_keys(conn, [it.intent.wanted.physical])
+    owner = managed.get(it.intent.wanted.physical)
+    return owner is not None and (row is None or owner[1].id != row.id)
+
+
+async def _current(conn: Connection, it: Outcome) -> Row | None:
+    """The row as it is now: while an intent is open nothing else re-plans its link."""
+    row_id = it.intent.wanted.ledger_id
+    return await ledger.by_id(conn, row_id) if row_id is not None else None

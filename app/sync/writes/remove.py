@@ -1,0 +1,325 @@
+"""Remove mirrors. The only code that asks Jira to delete a link stands at the end of this file.
+
+On the way there: the decision (row 7: ledger id seen right now, origin proven absent), proven
+authorship, no other connection whose origin keeps the link, a guard slot in the intent's own
+transaction, and a read immediately before the DELETE that shows the same link.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+from app.core.authorship import authorship
+from app.core.errors import NotSent, OutcomeUnknown, PermanentError, TransientError
+from app.core.evidence import Reading
+from app.core.ledger import Authorship, LinkKey, Row, State
+from app.core.links import AccountId, Ends, Link, LinkType
+from app.jira.client import JiraClient
+from app.store import audit, intents, ledger, running
+from app.store import held as plans_held
+from app.store.intents import Intent
+from app.store.ledger import Change
+from app.store.work import Cause, raise_pairs
+from app.sync.look.look import Look
+from app.sync.runtime.context import Context
+from app.sync.writes.create import WRITES_AT_ONCE, site_types
+from app.sync.writes.outcome import Outcome, settle
+from app.sync.writes.reserve import Proposal, hold, reserve
+
+# Fewer than creates: a removal costs a read and a DELETE, and haste is nobody's wish here.
+BATCH = 50
+
+
+async def remove_all(
+    ctx: Context, look: Look, proposals: Sequence[Proposal], results: dict[LinkKey, str]
+) -> None:
+    """Remove what may be removed; *results* gets ``removed``, ``held``, ``kept``, ``moved``,
+    ``open``, ``failed:<code>``, ``retry:<code>``, ``site:<code>``, or why a removal was not
+    granted."""
+    proven = await _authored(ctx, look, proposals, results)
+    ours = [it for it in proven if not await _moved_to_heir(ctx, look, it, results)]
+    for start in range(0, len(ours), BATCH):
+        batch = ours[start : start + BATCH]
+        reserved = await reserve(ctx, look, batch)
+        results.update(reserved.refused)
+        results.update(dict.fromkeys(reserved.held, "held"))
+        await _carry_out(ctx, look, reserved.granted, results)
+
+
+async def _authored(
+    ctx: Context, look: Look, proposals: Sequence[Proposal], results: dict[LinkKey, str]
+) -> list[Proposal]:
+    """Only the proposals whose mirror is proven to be ours. Unknown is asked once more: theirs
+    becomes preexisting, still unknown is held and its row stays."""
+    known = [it for it in proposals if it.row and it.row.authorship is Authorship.OURS]
+    unsure = [it for it in proposals if it.row and it.row.authorship is not Authorship.OURS]
+    if not unsure:
+        return known
+    unknown = []
+    for it, verdict in await _ask(ctx, unsure):
+        assert it.row is not None
+        row = await _note_author(ctx, it.row, verdict)
+        if row is None:
+            results[it.key] = "stale"
+        elif verdict is Authorship.OURS:
+            evidence = {**it.evidence, "authorship": "changelog"}
+            known.append(replace(it, row=row, evidence=evidence))
+        elif verdict is Authorship.THEIRS:
+            results[it.key] = "kept"
+        else:
+            unknown.append(replace(it, row=row, reason="authorship_unknown"))
+    if unknown:
+        await _hold_unknown(ctx, look, unknown)
+        results.update({it.key: "held" for it in unknown})
+    return known
+
+
+async def _hold_unknown(ctx: Context, look: Look, unknown: Sequence[Proposal]) -> None:
+    """Held, and its row stays; an approval cannot make it ours, so there it is skipped."""
+    mirrors = [mirror for it in unknown if (mirror := it.wanted.mirror) is not None]
+    async with ctx.database.transaction() as conn:
+        await running.lock(conn, look.running.id)
+        approved = await plans_held.approved(conn, look.running.id, mirrors)
+        waiting = await plans_held.held_mirrors(conn, look.running.id, mirrors)
+        skipped = {it.key: "authorship_unknown" for it in unknown if it.wanted.mirror in approved}
+        await plans_held.skip(conn, look.running.id, skipped)
+    fresh = [
+        it for it in unknown if it.wanted.mirror not in approved and it.wanted.mirror not in waiting
+    ]
+    await hold(ctx, look, fresh, "authorship_unknown")
+
+
+async def _ask(ctx: Context, unsure: Sequence[Proposal]) -> list[tuple[Proposal, Authorship]]:
+    """Each site is asked about its own links: ids and keys of two sites may be the same."""
+    verdicts = []
+    for site in sorted({it.wanted.site for it in unsure}):
+        here = [it for it in unsure if it.wanted.site == site]
+        client = await ctx.sites.client(site)
+        types = await site_types(ctx, site)
+        ends = {ref.id for it in here for ref in (it.wanted.source, it.wanted.destination)}
+        reading = await client.read_issues(sorted(ends), changelog=True)
+        account = client.site.account_id
+        verdicts += [(it, _author_of(it, reading, types, account)) for it in here]
+    return verdicts
+
+
+def _author_of(
+    it: Proposal, reading: Reading, types: Sequence[LinkType], account: AccountId | None
+) -> Authorship:
+    since = it.row.authored_after if it.row else None
+    wanted = it.wanted
+    if account is None or since is None or wanted.link_id is None:
+        return Authorship.UNKNOWN
+    link = Link(wanted.link_id, wanted.type_id, wanted.source, wanted.destination)
+    return Authorship(authorship(reading.issues, link, types, account, since))
+
+
+async def _note_author(ctx: Context, row: Row, verdict: Authorship) -> Row | None:
+    """The row with the verdict written to it; None if it has moved meanwhile."""
+    if verdict is Authorship.UNKNOWN:
+        return row
+    state = State.MANAGED if verdict is Authorship.OURS else State.PREEXISTING
+    author = Authorship.OURS if verdict is Authorship.OURS else None
+    change = Change(
+        row, state, None, author, row.authored_after, row.left_link, row.right_link,
+        f"authorship_{verdict}",
+    )  # fmt: skip
+    async with ctx.database.transaction() as conn:
+        if not await ledger.change(conn, change, now=ctx.clock()):
+            return None
+        return await ledger.by_id(conn, row.id)
+
+
+async def _moved_to_heir(
+    ctx: Context, look: Look, it: Proposal, results: dict[LinkKey, str]
+) -> bool:
+    word = await move_to_heir(ctx, look.running.id, it)
+    if word is not None:
+        results[it.key] = word
+    return word is not None
+
+
+async def move_to_heir(ctx: Context, connection_id: int, it: Proposal) -> str | None:
+    """Where another connection records this mirror as preexisting, its origin may be there:
+    management moves to it, audited, without a DELETE. If that origin is gone as well, its own
+    look finds out, under its own guard. ``moved``, ``stale``, or None where there is no heir."""
+    assert it.row is not None
+    async with ctx.database.transaction() as conn:
+        heirs = await ledger.heirs(conn, connection_id, it.wanted.physical)
+        if not heirs:
+            return None
+        heir = heirs[0]
+        now = ctx.clock()
+        for each in sorted((connection_id, heir["connection_id"])):
+            await running.lock(conn, each)
+        giving = await running.load(conn, connection_id)
+        taking = await running.load(conn, heir["connection_id"])
+        row = await ledger.by_id(conn, it.row.id)
+        theirs = await ledger.by_id(conn, heir["id"])
+        if giving is None or giving.paused or taking is None or row is None:
+            return "stale"
+        if row.version != it.row.version:
+            return "stale"
+        if theirs is None or theirs.version != heir["version"]:
+            return "stale"
+        await ledger.forget(conn, row)
+        await ledger.change(conn, _inherited(theirs, it), now=now)
+        for state, operation, managed in ((giving, "release", False), (taking, "adopt", True)):
+            row_entry = _handover(state, it, operation, managed=managed)
+            await audit.append(conn, state.id, state.name, [row_entry], engine=ctx.engine, now=now)
+        twin_ids = list(theirs.key.twins)
+        cause = it.wanted.cause
+        if it.wanted.purpose != "sync":
+            cause = Cause("plan", str(it.wanted.plan_id))
+        await raise_pairs(conn, taking.id, twin_ids, cause=cause, now=now)
+    return "moved"
+
+
+def _inherited(theirs: Row, it: Proposal) -> Change:
+    """The heir's row as the manager of our mirror: its own origin id, our mirror id."""
+    assert it.row is not None
+    origin = theirs.link_on(theirs.origin)
+    left, right = origin, it.wanted.link_id
+    if theirs.origin.value == "right":
+        left, right = right, left
+    return Change(
+        theirs, State.MANAGED, None, it.row.authorship, it.row.authored_after, left, right,
+        "inherited",
+    )  # fmt: skip
+
+
+def _handover(
+    state: running.Running, it: Proposal, operation: str, *, managed: bool
+) -> audit.Entry:
+    side = state.side_of(it.wanted.site)
+    names = [pair.on(side) for pair in state.config.link_types]
+    return audit.Entry(
+        site=state.site_name(side),
+        operation=operation,
+        status="applied",
+        link_id=it.wanted.link_id,
+        type_id=it.wanted.type_id,
+        type=next((kind.name for kind in names if kind.id == it.wanted.type_id), ""),
+        source_id=it.wanted.source.id,
+        source_key=it.wanted.source.key,
+        destination_id=it.wanted.destination.id,
+        destination_key=it.wanted.destination.key,
+        managed=managed,
+        cause=it.wanted.cause,
+        revision=state.revision,
+        evidence={**it.evidence, "reason": "another connection's origin keeps it"},
+    )
+
+
+async def _carry_out(
+    ctx: Context,
+    look: Look,
+    granted: Sequence[tuple[Intent, Proposal]],
+    results: dict[LinkKey, str],
+) -> None:
+    if not granted:
+        return
+    gate = asyncio.Semaphore(WRITES_AT_ONCE)
+    outcomes: list[Outcome] = []
+    unknown: list[int] = []
+
+    async def one(intent: Intent, proposal: Proposal) -> None:
+        async with gate:
+            outcome, word = await remove_one(ctx, intent, _kind(look, proposal))
+        results[proposal.key] = word
+        if outcome is None:
+            unknown.append(intent.id)
+        else:
+            outcomes.append(outcome)
+
+    await asyncio.gather(*(one(intent, proposal) for intent, proposal in granted))
+    await settle(ctx, look.running.id, outcomes)
+    if unknown:
+        async with ctx.database.connection() as conn:
+            await intents.mark_unconfirmed(conn, unknown, ctx.clock())
+
+
+def _kind(look: Look, proposal: Proposal) -> LinkType:
+    types = look.pair_types(proposal.key)
+    assert types is not None
+    return types.on(proposal.wanted.origin.other)
+
+
+async def remove_one(ctx: Context, intent: Intent, kind: LinkType) -> tuple[Outcome | None, str]:
+    """Read the link once more, then delete it. No outcome where nobody knows what happened."""
+    client = await ctx.sites.client(intent.wanted.site)
+    refused = await _not_assured(client, intent)
+    if refused is not None:
+        return refused
+    try:
+        seen = await _re_read(client, intent)
+    except (TransientError, PermanentError) as error:
+        return Outcome(intent, "failed", error.code, final=False), f"retry:{error.code}"
+    if seen is None:
+        # Gone, or hidden from us: the next look proves which, and forgets or waits.
+        return Outcome(intent, "noop", "not_found"), "stale"
+    if not shows(intent, seen, kind):
+        return Outcome(intent, "failed", "link_changed"), "failed:link_changed"
+    try:
+        return await _delete(client, intent)
+    except NotSent as error:
+        return Outcome(intent, "failed", error.code, final=False), f"retry:{error.code}"
+    except PermanentError as error:
+        return Outcome(intent, "failed", error.code), f"failed:{error.code}"
+    except (OutcomeUnknown, TransientError):
+        return None, "open"
+
+
+async def _not_assured(client: JiraClient, intent: Intent) -> tuple[Outcome, str] | None:
+    """What was proven is that the origin is gone, on the other site. A copy of this one behind its
+    address would show the very same link, so this one has to be the pinned one as well."""
+    try:
+        await client.assure()
+    except PermanentError as error:
+        return Outcome(intent, "failed", error.code, final=False), f"site:{error.code}"
+    except TransientError as error:
+        return Outcome(intent, "failed", error.code, final=False), f"retry:{error.code}"
+    return None
+
+
+def shows(intent: Intent, seen: Link, kind: LinkType) -> bool:
+    """Whether *seen* is the very link that the intent names: id, type, ends and direction."""
+    wanted = intent.wanted
+    ends = Ends(wanted.source.id, wanted.destination.id)
+    return (
+        wanted.link_id is not None
+        and seen.id == wanted.link_id
+        and seen.equals(wanted.type_id, ends, symmetric=kind.symmetric)
+    )
+
+
+async def _re_read(client: JiraClient, intent: Intent) -> Link | None:
+    """The link as it is right now."""
+    assert intent.wanted.link_id is not None
+    return await client.get_link(intent.wanted.link_id)
+
+
+async def _delete(client: JiraClient, intent: Intent) -> tuple[Outcome | None, str]:
+    """The one DELETE of this service.
+
+    A window remains. Between the re-read and the DELETE lies the wait for its turn at the site's
+    rate, at most until ``send_before``; a link id is never given to another link, so what goes is
+    our mirror or nothing, though its origin may have come back meanwhile. And ``send_before`` is
+    checked for the last time when the connection is about to write: a process that is stopped
+    within those microseconds, and goes on after others have confirmed that the link still stands,
+    removes it late. No check on this side of the socket closes that. What does: the echo of the
+    removal makes the next look, which finds the mirror gone and detaches or makes it again; and
+    the monitor, which reads the changelog, finds a removal by our account that the audit does not
+    say was applied, and pauses.
+    """
+    wanted = intent.wanted
+    assert wanted.link_id is not None
+    answer = await client.delete_link(
+        wanted.link_id,
+        ends=Ends(wanted.source.id, wanted.destination.id),
+        send_before=intent.send_before,
+    )
+    if answer.status in (200, 204):
+        return Outcome(intent, "applied", "deleted"), "removed"
+    # 404: gone or not permitted; 400: refused. Which one it is, a confirmation finds out.
+    return None, "open"
