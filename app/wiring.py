@@ -20,9 +20,9 @@ from app.jira.circuit import Circuit, LocalCircuit
 from app.jira.circuit_shared import SharedCircuit
 from app.jira.client import JiraClient
 from app.settings import Settings
-from app.store import sites as stored_sites
+from app.store.config import sites as stored_sites
+from app.store.config.vault import Vault
 from app.store.pool import Database, open_pool
-from app.store.vault import Vault
 from app.sync.connections.connection_admin import ConnectionAdmin
 from app.sync.connections.connection_switches import Switches
 from app.sync.connections.revisions import Revisions

@@ -11,7 +11,7 @@ from app.api.route import api_router
 from app.api.schemas.adoption import AdoptionAnswer, AdoptionMade, AdoptionPost
 from app.api.schemas.base import Listed
 from app.core.config import Problem as FieldProblem
-from app.store import adoptions_read
+from app.store.views import adoptions_read
 from app.sync.recovery import adopt
 
 router = api_router("adoptions")

@@ -14,9 +14,9 @@ from app.api.problems import Problem
 from app.api.route import api_router
 from app.api.schemas.audit import AuditQuery, AuditRow, Verification
 from app.api.schemas.base import Listed, Queued
-from app.store import audit_read, verifications
-from app.store.audit_read import Filters, Head
 from app.store.pool import Database
+from app.store.views import audit_read, verifications
+from app.store.views.audit_read import Filters, Head
 
 router = api_router("audit")
 Asked = Annotated[AuditQuery, Query()]

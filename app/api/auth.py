@@ -9,7 +9,7 @@ from fastapi import Request
 from app.api.attempts import Attempts, source_of
 from app.api.problems import Problem
 from app.api.roles import Role, Rule
-from app.store import tokens
+from app.store.config import tokens
 from app.wiring import Services
 
 BOOTSTRAP = "bootstrap"

@@ -16,7 +16,8 @@ from app.api.schemas.connection import (
     StatusAnswer,
 )
 from app.api.schemas.connection_put import ConnectionPut
-from app.store import connections, status
+from app.store.config import connections
+from app.store.views import status
 from app.sync.connections.connection_view import view, views
 from app.sync.twins import withdraw
 

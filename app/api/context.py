@@ -7,9 +7,9 @@ from fastapi import Depends, Header, Path, Query, Request
 from app.api.auth import Caller
 from app.api.listing import LARGEST, Page, page, whole_page
 from app.api.problems import Problem
-from app.store import connections, sites
-from app.store.connections import ConnectionRow
-from app.store.sites import SiteRow
+from app.store.config import connections, sites
+from app.store.config.connections import ConnectionRow
+from app.store.config.sites import SiteRow
 from app.wiring import Services
 
 NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"

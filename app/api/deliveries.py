@@ -10,7 +10,7 @@ from app.api.listing import LARGEST
 from app.api.route import api_router
 from app.api.schemas.base import Listed
 from app.api.schemas.delivery import DeliveryAnswer, Kind
-from app.store import deliveries
+from app.store.views import deliveries
 
 router = api_router("deliveries")
 

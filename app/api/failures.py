@@ -6,7 +6,8 @@ from app.api.problems import Problem
 from app.api.route import api_router
 from app.api.schemas.base import Listed, Queued
 from app.api.schemas.failure import FailureAnswer
-from app.store import failures, work
+from app.store.queue import work
+from app.store.views import failures
 
 router = api_router("failures")
 

@@ -11,9 +11,9 @@ from redis.exceptions import RedisError
 
 from app.api.context import Svc
 from app.core.errors import TransientError
-from app.store import installation
 from app.store.migrations.head import latest
 from app.store.schema import revision
+from app.store.upkeep import installation
 from app.wiring import Services
 
 router = APIRouter(tags=["health"])

@@ -13,8 +13,8 @@ from fastapi import Request, Response
 
 from app.api import problems
 from app.api.problems import Problem
-from app.store import idempotency as stored
-from app.store.idempotency import Stored
+from app.store.config import idempotency as stored
+from app.store.config.idempotency import Stored
 from app.wiring import Services
 
 HEADER = "idempotency-key"

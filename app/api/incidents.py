@@ -10,9 +10,9 @@ from app.api.route import api_router
 from app.api.schemas.base import Listed
 from app.api.schemas.incident import IncidentAnswer, IncidentSummary, UpdatePost, Wanted
 from app.core.incidents import Impact, State
-from app.store import incidents_read
-from app.store.incidents import Incident
+from app.store.alerts.incidents import Incident
 from app.store.pool import Connection
+from app.store.views import incidents_read
 from app.sync.incidents import incidents
 from app.wiring import Services
 

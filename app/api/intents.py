@@ -6,7 +6,7 @@ from app.api.context import ConnectionFilter, Paged, Svc, Who
 from app.api.route import api_router
 from app.api.schemas.base import Listed
 from app.api.schemas.intent import IntentAnswer
-from app.store import intents_read
+from app.store.views import intents_read
 
 router = api_router("intents")
 

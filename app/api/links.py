@@ -10,7 +10,7 @@ from app.api.route import api_router
 from app.api.schemas.base import Listed, storable_or_none
 from app.api.schemas.explain import ExplainedLink, Explanation
 from app.api.schemas.link import LinkAnswer, State
-from app.store import links_read
+from app.store.views import links_read
 from app.sync.reconcile.explain import explain
 
 router = api_router("links")

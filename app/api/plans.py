@@ -15,9 +15,9 @@ from app.api.route import api_router
 from app.api.schemas.base import Listed
 from app.api.schemas.plan import Change, Decision, PlanAnswer, PlanSummary, Status
 from app.core.plan import as_markdown, as_text
-from app.store import held as stored
-from app.store import plans_read
+from app.store.guard import held as stored
 from app.store.pool import Row
+from app.store.views import plans_read
 from app.sync.guard import held
 from app.wiring import Services
 

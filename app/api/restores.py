@@ -18,8 +18,9 @@ from app.api.route import api_router
 from app.api.schemas.base import Listed
 from app.api.schemas.restore import OVER, RescuePost, RestoreAnswer, RestoreMade, RestorePost
 from app.core.config import Problem as FieldProblem
-from app.store import connections, restores_read, sites
-from app.store.restores import Kind
+from app.store.config import connections, sites
+from app.store.recovery.restores import Kind
+from app.store.views import restores_read
 from app.sync.recovery import rescue, restore
 from app.wiring import Services
 

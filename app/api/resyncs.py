@@ -14,7 +14,7 @@ from app.api.problems import Problem
 from app.api.route import api_router
 from app.api.schemas.base import Listed, Queued
 from app.api.schemas.resync import OVER, ResyncAnswer, ResyncPost, Status
-from app.store import resyncs_read
+from app.store.views import resyncs_read
 from app.sync.resync import resync
 from app.sync.resync.resync_issues import twins_of
 from app.wiring import Services

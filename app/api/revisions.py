@@ -23,8 +23,9 @@ from app.api.schemas.revision import (
     TrialChange,
 )
 from app.core.config import Problem as FieldProblem
-from app.store import connections, revisions, running, trials
-from app.store.connections import ConnectionRow
+from app.store.config import connections, revisions, running
+from app.store.config.connections import ConnectionRow
+from app.store.writes import trials
 from app.sync.runtime.refusals import Refused
 from app.wiring import Services
 

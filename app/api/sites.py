@@ -8,7 +8,7 @@ from app.api.documents import problems
 from app.api.route import api_router
 from app.api.schemas.base import Listed
 from app.api.schemas.site import Site, SiteCheck, SitePut, SiteStored
-from app.store import sites
+from app.store.config import sites
 
 router = api_router("sites")
 _PUT = problems(

@@ -9,8 +9,8 @@ from app.api.route import api_router
 from app.api.schemas.connection import ConnectionAnswer, PauseAnswer
 from app.api.schemas.connection_put import ModePut
 from app.core.config import Mode
-from app.store.connections import ConnectionRow
-from app.store.installation import Pause
+from app.store.config.connections import ConnectionRow
+from app.store.upkeep.installation import Pause
 from app.sync.connections.connection_view import view
 from app.wiring import Services
 

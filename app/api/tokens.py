@@ -10,7 +10,7 @@ from app.api.route import api_router
 from app.api.schemas.base import Listed
 from app.api.schemas.token import TokenAnswer, TokenMade, TokenPost
 from app.core.config import Problem as FieldProblem
-from app.store import tokens
+from app.store.config import tokens
 
 router = api_router("tokens")
 

@@ -7,7 +7,8 @@ from app.api.route import api_router
 from app.api.schemas.base import Listed
 from app.api.schemas.connection import Released
 from app.api.schemas.twin import Listable, Outcome, Outcomes, TwinAnswer, TwinsPost
-from app.store import twins, twins_read
+from app.store.links import twins
+from app.store.views import twins_read
 from app.sync.twins import withdraw
 from app.sync.twins.pairing import pair
 

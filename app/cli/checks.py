@@ -11,12 +11,12 @@ from redis.exceptions import RedisError
 
 from app.core.incidents import kind_of
 from app.settings import Settings
-from app.store.incidents import any_open
-from app.store.installation import state
+from app.store.alerts.incidents import any_open
+from app.store.config.vault import Vault
 from app.store.migrations.head import latest
 from app.store.pool import Connection
 from app.store.schema import revision
-from app.store.vault import Vault
+from app.store.upkeep.installation import state
 from app.sync.sites.secrets import survey
 
 Status = Literal["ok", "warn", "fail"]

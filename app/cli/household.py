@@ -20,8 +20,8 @@ from app.cli.stop import Stop
 from app.embedded import EmbeddedError
 from app.embedded.process import DirectoryLock
 from app.settings import Settings
-from app.store import installation
 from app.store.pool import open_pool
+from app.store.upkeep import installation
 
 _READY_SECONDS = 60.0
 """From the start of the API's process to its first answer, on a machine that is busy."""

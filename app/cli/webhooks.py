@@ -18,7 +18,7 @@ from app.cli.options import Json, SiteName, Yes, confirm
 
 if TYPE_CHECKING:
     from app.jira.client import JiraClient, Webhook
-    from app.store.sites import SiteRow
+    from app.store.config.sites import SiteRow
     from app.wiring import Services
 
 T = TypeVar("T")
@@ -109,8 +109,8 @@ def _on_site(name: str, act: Act[T]) -> T:
 
 
 async def _with_client(name: str, act: Act[T]) -> T:
-    from app.store import installation  # noqa: PLC0415 - slow, and other nouns speak REST
-    from app.store.sites import by_name  # noqa: PLC0415
+    from app.store.config.sites import by_name  # noqa: PLC0415
+    from app.store.upkeep import installation  # noqa: PLC0415 - slow, and other nouns speak REST
     from app.wiring import open_services  # noqa: PLC0415
 
     settings = client_settings()

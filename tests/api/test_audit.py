@@ -9,8 +9,8 @@ import httpx
 
 from app.api.roles import V1
 from app.core import chain
-from app.store.audit import Entry, append
-from app.store.work import Cause
+from app.store.queue.work import Cause
+from app.store.writes.audit import Entry, append
 from tests.api.conftest import Api, Jira, connection_body
 
 AT = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)

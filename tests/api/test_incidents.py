@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.store import connections
+from app.store.config import connections
 from app.sync.incidents import incidents
 from tests.api.conftest import V1, Api, Jira, connection_body
 from tests.api.test_reads import intent

@@ -13,8 +13,8 @@ from typer.testing import CliRunner, Result
 from app.api.roles import V1
 from app.cli.main import app as commands
 from app.settings import Settings
-from app.store import secrets
-from app.store.vault import Vault
+from app.store.config import secrets
+from app.store.config.vault import Vault
 from app.sync.sites.secrets import rotate
 from tests.api.conftest import Jira, running
 

@@ -17,8 +17,8 @@ from app.api import bodies
 from app.api.bodies import Intake
 from app.embedded import PostgresServer, ValkeyServer, bootstrap_roles
 from app.settings import Settings
+from app.store.config.vault import Vault
 from app.store.migrations.run import migrate
-from app.store.vault import Vault
 from tests.api.conftest import Api, running
 from tests.support.deliveries import (
     KEY,

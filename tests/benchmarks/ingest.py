@@ -16,8 +16,8 @@ from urllib.request import urlopen
 import asyncpg
 
 from app.embedded import bootstrap_roles, start_postgres, start_valkey, throwaway_directory
+from app.store.config.vault import Vault
 from app.store.migrations.run import migrate
-from app.store.vault import Vault
 from tests.benchmarks.ingest_server import KEY, Variant
 from tests.benchmarks.load import Load, Measured, run
 

@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 from app.heap import settle_heap
 from app.main import create_app
 from app.settings import Settings
-from app.store.inbox import Arrival, ingest
+from app.store.queue.inbox import Arrival, ingest
 from app.sync.ingest.commits import Status
 from app.sync.ingest.inbox import Inbox
 from app.sync.ingest.senders import Senders

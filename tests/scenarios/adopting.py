@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from app.sandbox import Link, Person
-from app.store import held
-from app.store.held import HeldPlan
+from app.store.guard import held
+from app.store.guard.held import HeldPlan
 from app.sync.guard import held as plans
 from app.sync.recovery import adopt
 from tests.scenarios.conftest import Duo

@@ -3,9 +3,9 @@
 from typing import Any
 
 from app.sandbox import Link
-from app.store import held as plans_held
-from app.store import running
-from app.store.running import Running
+from app.store.config import running
+from app.store.config.running import Running
+from app.store.guard import held as plans_held
 from app.sync.guard import held
 from app.sync.recovery import restore
 from tests.scenarios.conftest import Build, Duo

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.store.restore_select import Filters
+from app.store.recovery.restore_select import Filters
 from app.sync.guard import held
 from app.sync.recovery import restore
 from tests.scenarios.conftest import Duo

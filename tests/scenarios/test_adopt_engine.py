@@ -8,7 +8,7 @@ import pytest
 from app.core.config import Direction, Mode
 from app.core.errors import PermanentError
 from app.sandbox import Fault, Link
-from app.store import ledger as stored_ledger
+from app.store.links import ledger as stored_ledger
 from app.sync.guard import held as plans
 from app.sync.monitor import monitor
 from app.sync.recovery import adopt

@@ -13,7 +13,7 @@ from app.jira.access import SiteAccess
 from app.jira.client import JiraClient
 from app.sandbox import Fault
 from app.sandbox.faults import FaultKind
-from app.store import connections, running
+from app.store.config import connections, running
 from app.sync.incidents import incident_watch
 from app.sync.reconcile import reconcile
 from app.sync.runtime.context import Context

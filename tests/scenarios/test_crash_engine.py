@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from app.sandbox import Fault
-from app.store import twins
+from app.store.links import twins
 from app.sync.reconcile import reconcile
 from app.sync.writes import confirm
 from tests.scenarios.conftest import Duo

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from app.core.config import GuardLimits, WindowLimits
-from app.store.running import Running
+from app.store.config.running import Running
 from app.sync.guard import held
 from app.sync.reconcile import reconcile
 from app.sync.runtime.context import Context

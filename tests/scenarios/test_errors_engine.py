@@ -10,7 +10,8 @@ import pytest
 from app.jira.circuit import Admission, LocalCircuit, Rule
 from app.jira.client import JiraClient, SiteAccess
 from app.sandbox import Fault
-from app.store import failures, work
+from app.store.queue import work
+from app.store.views import failures
 from app.sync.look.look import Look
 from app.sync.reconcile import reconcile
 from app.sync.runtime.sites import Sites

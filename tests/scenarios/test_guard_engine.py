@@ -6,8 +6,8 @@ import pytest
 
 from app.core.config import Direction, GuardLimits, Mode, WindowLimits
 from app.sandbox import Fault
-from app.store import connections, running
-from app.store import held as plans_held
+from app.store.config import connections, running
+from app.store.guard import held as plans_held
 from app.sync.guard import held
 from tests.scenarios.conftest import Build, Duo
 from tests.support.engine import ACCOUNT

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from app.core.config import Mode, OnIssueDeleted
 from app.sandbox import Fault
-from app.store import connections, running
+from app.store.config import connections, running
 from app.sync.guard import held
 from app.sync.reconcile import reconcile
 from tests.scenarios.conftest import Build, Duo

@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 
 from app.core.config import GuardLimits, WindowLimits
-from app.store import connections, running
+from app.store.config import connections, running
 from tests.scenarios.conftest import Build, Duo
 from tests.scenarios.test_guard_engine import chained, removals, vanish
 from tests.support.waiting import until

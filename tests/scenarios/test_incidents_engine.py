@@ -5,7 +5,7 @@ from typing import Any
 
 from app.core.config import Mode
 from app.core.incidents import State
-from app.store import connections, revisions, running
+from app.store.config import connections, revisions, running
 from app.sync.incidents import incident_watch, incidents
 from tests.scenarios.conftest import Build, Duo
 from tests.scenarios.test_guard_engine import TIGHT, chained, vanish

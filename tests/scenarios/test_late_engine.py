@@ -3,7 +3,7 @@
 from typing import Any
 
 from app.sandbox import Fault
-from app.store import late
+from app.store.writes import late
 from app.sync.monitor import monitor
 from app.sync.writes import confirm, correct
 from tests.scenarios.conftest import Build, Duo

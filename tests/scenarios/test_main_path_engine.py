@@ -4,7 +4,7 @@ import pytest
 
 from app.core.chain import verify
 from app.core.config import Direction, OnMirrorRemoved
-from app.store import audit
+from app.store.writes import audit
 from tests.scenarios.conftest import TWINS, Build, Duo
 from tests.support.engine import ACCOUNT
 

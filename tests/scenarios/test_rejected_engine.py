@@ -1,8 +1,8 @@
 """What a person kept by rejecting its removal stays, wherever its row was at that moment."""
 
 from app.core.config import Mode, OnIssueDeleted
-from app.store import connections, running
-from app.store import held as plans_held
+from app.store.config import connections, running
+from app.store.guard import held as plans_held
 from app.sync.guard import held
 from tests.scenarios.conftest import Build, Duo
 

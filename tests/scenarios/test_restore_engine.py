@@ -5,8 +5,8 @@ import pytest
 from app.core.config import Mode
 from app.core.errors import PermanentError
 from app.sandbox import Fault
-from app.store import connections, running
-from app.store.restore_select import Filters
+from app.store.config import connections, running
+from app.store.recovery.restore_select import Filters
 from app.sync.guard import held
 from app.sync.recovery import restore
 from app.sync.twins import withdraw

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from app.store.restore_select import Filters
+from app.store.recovery.restore_select import Filters
 from tests.scenarios.conftest import Build, Duo
 from tests.scenarios.restoring import apply, ask
 from tests.scenarios.test_restore_engine import nothing_moves

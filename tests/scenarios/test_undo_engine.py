@@ -5,8 +5,8 @@ import pytest
 from app.core.config import ConnectionConfig, GuardLimits, Mode, WindowLimits
 from app.core.ledger import State
 from app.sandbox import Fault
-from app.store import connections, running
-from app.store.restore_select import Filters
+from app.store.config import connections, running
+from app.store.recovery.restore_select import Filters
 from app.sync.recovery import restore
 from tests.scenarios.conftest import Build, Duo
 from tests.scenarios.restoring import apply, approve, ask, changes, finish, plan_of, results

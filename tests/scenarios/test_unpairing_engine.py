@@ -2,7 +2,7 @@
 
 import asyncio
 
-from app.store import twins
+from app.store.links import twins
 from tests.scenarios.conftest import Duo
 from tests.support.engine import World
 from tests.support.waiting import until

@@ -4,7 +4,7 @@ from typing import Any
 
 from app.core.config import GuardLimits, OnMirrorRemoved, WindowLimits
 from app.sandbox import Link
-from app.store import connections
+from app.store.config import connections
 from app.sync.connections.connection_switches import Switches
 from app.sync.guard import guarding, held, vanished
 from tests.scenarios.conftest import Build, Duo

@@ -6,8 +6,10 @@ from random import Random
 from typing import Any
 
 from app.core.config import ConnectionConfig, Direction, Mode, OnMirrorRemoved
-from app.store import connections, plans_read, twins
-from app.store.restore_select import Filters
+from app.store.config import connections
+from app.store.links import twins
+from app.store.recovery.restore_select import Filters
+from app.store.views import plans_read
 from app.sync.connections.connection_admin import ConnectionAdmin
 from app.sync.connections.connection_spec import ConnectionSpec, TypeWish
 from app.sync.connections.connection_switches import Switches

@@ -16,7 +16,10 @@ from app.core.ledger import State
 from app.core.links import Link
 from app.jira import transport
 from app.jira.client import JiraClient
-from app.store import guard_counts, intents, running, work
+from app.store.config import running
+from app.store.guard import guard_counts
+from app.store.queue import work
+from app.store.writes import intents
 from app.sync.ingest.commits import GroupCommit
 from app.sync.look import observe
 from app.sync.reconcile import reconcile

@@ -3,9 +3,9 @@
 import contextlib
 
 from app.core.errors import PermanentError
-from app.store import connections, running
-from app.store import held as plans_held
-from app.store.restore_select import Filters
+from app.store.config import connections, running
+from app.store.guard import held as plans_held
+from app.store.recovery.restore_select import Filters
 from app.sync.guard import held
 from app.sync.recovery import restore
 from tests.simulation.town import Town

@@ -15,9 +15,11 @@ from app.core.config import (
     WindowLimits,
 )
 from app.sandbox import JiraSite, ManualClock, Refusal
-from app.store import running, twins, work
+from app.store.config import running
+from app.store.links import twins
 from app.store.pool import Database
-from app.store.work import Cause
+from app.store.queue import work
+from app.store.queue.work import Cause
 from tests.simulation.truth import BASE
 from tests.simulation.virtual import BEGIN, VirtualLoop
 from tests.support import mixed

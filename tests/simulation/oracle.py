@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from app.core.chain import verify
-from app.store import audit
+from app.store.writes import audit
 from tests.simulation.rest import resting
 from tests.support.engine import ACCOUNT, World
 

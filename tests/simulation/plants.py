@@ -8,8 +8,8 @@ import pytest
 from app.core import evidence
 from app.core.evidence import Absent, Present, SideFacts
 from app.core.links import Side
-from app.store.running import Running
-from app.store.work import Claimed
+from app.store.config.running import Running
+from app.store.queue.work import Claimed
 from app.sync.look import observe
 from app.sync.look.look import Look
 from app.sync.reconcile import reconcile

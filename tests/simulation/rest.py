@@ -7,9 +7,10 @@ from typing import Any
 
 from app.core.config import ConnectionConfig, TypePair
 from app.core.links import Side
-from app.store import running, twins
-from app.store.running import Running
-from app.store.twins import Twin
+from app.store.config import running
+from app.store.config.running import Running
+from app.store.links import twins
+from app.store.links.twins import Twin
 from tests.support.engine import Station, World
 from tests.support.mixed import PROJECT
 

@@ -18,7 +18,8 @@ from app.core.config import (
 )
 from app.core.errors import PermanentError
 from app.sandbox import ManualClock, Refusal
-from app.store import connections, running, twins
+from app.store.config import connections, running
+from app.store.links import twins
 from app.sync.guard import held
 from app.sync.recovery import restore
 from app.sync.twins import withdraw

@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from app.core.links import IssueId, Side
-from app.store import discoveries
-from app.store.discoveries import Discovery
+from app.store.links import discoveries
+from app.store.links.discoveries import Discovery
 from tests.sync.fields import FieldWorld, open_fields
 
 ONE, TWO = IssueId("1"), IssueId("2")

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from app.core.errors import PermanentError
-from app.store.inbox import MOST_CAUSES, Arrival, Conflict, Ingested, ingest
+from app.store.queue.inbox import MOST_CAUSES, Arrival, Conflict, Ingested, ingest
 from tests.support.deliveries import World, add_connection, add_twin, build_world
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)

@@ -6,7 +6,7 @@ import pytest
 
 from app.core.evidence import IssueView
 from app.core.links import IssueId, IssueKey, IssueRef, Link, LinkId, ProjectKey, TypeId
-from app.store import polls
+from app.store.queue import polls
 from app.sync.resync.poll import mark
 from tests.sync.fields import FieldWorld, open_fields
 

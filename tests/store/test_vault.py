@@ -3,7 +3,7 @@
 import pytest
 
 from app.core.errors import PermanentError
-from app.store.vault import Vault
+from app.store.config.vault import Vault
 
 FIRST, SECOND = "a" * 32, "any text, not base64, of length 32 or more"
 

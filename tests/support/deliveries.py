@@ -8,7 +8,7 @@ from typing import Any
 
 import asyncpg
 
-from app.store.vault import Vault
+from app.store.config.vault import Vault
 
 KEY = "test-secret-key-0123456789abcdef"
 SECRET = "It's a secret of this test"

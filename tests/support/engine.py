@@ -19,10 +19,12 @@ from app.jira.access import BasicAuth, BearerAuth, SiteAccess
 from app.jira.circuit import Circuit
 from app.jira.client import JiraClient
 from app.sandbox import JiraSite, ManualClock, Person, SiteApp, listen, token_of
-from app.store import connections, sites, twins, work
+from app.store.config import connections, sites
+from app.store.config.sites import Pins, SiteValues
+from app.store.links import twins
 from app.store.pool import Database, open_pool
-from app.store.sites import Pins, SiteValues
-from app.store.work import Cause
+from app.store.queue import work
+from app.store.queue.work import Cause
 from app.sync.ingest.inbox import Inbox
 from app.sync.ingest.wake import Wake
 from app.sync.reconcile import reconcile

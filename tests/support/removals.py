@@ -6,10 +6,11 @@ import asyncpg
 
 from app.core.links import IssueId
 from app.sandbox import JiraSite
-from app.store import audit, running
-from app.store.audit import Entry
+from app.store.config import running
 from app.store.pool import Database, open_pool
-from app.store.work import Cause
+from app.store.queue.work import Cause
+from app.store.writes import audit
+from app.store.writes.audit import Entry
 
 Ends = tuple[int, int]
 

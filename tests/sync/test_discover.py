@@ -7,7 +7,8 @@ import pytest
 
 from app.core.links import ProjectKey
 from app.sandbox import Fault
-from app.store import connections, running, twins
+from app.store.config import connections, running
+from app.store.links import twins
 from app.sync.twins import discover
 from tests.support.crash import killed
 from tests.sync.fields import FieldWorld, open_fields

@@ -9,8 +9,9 @@ import asyncpg
 import pytest
 
 from app.core.incidents import KINDS
-from app.store import incidents as stored
-from app.store import senders, verifications
+from app.store.alerts import incidents as stored
+from app.store.queue import senders
+from app.store.views import verifications
 from app.sync.incidents import incident_watch
 from app.sync.incidents.incidents import open_or_note
 from app.sync.upkeep import verify

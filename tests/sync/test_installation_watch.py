@@ -12,7 +12,7 @@ from app.core.errors import PermanentError, TransientError
 from app.core.incidents import State
 from app.jira.client import JiraClient
 from app.sandbox import Fault
-from app.store import database_identity
+from app.store.upkeep import database_identity
 from app.sync.incidents import incident_watch, incidents
 from app.sync.upkeep.installation_watch import InstallationWatch
 from tests.support import full_disk, mixed

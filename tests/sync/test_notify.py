@@ -13,7 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from app.core.errors import TransientError
-from app.store import notifications
+from app.store.alerts import notifications
 from app.sync.incidents import carrier, notify
 from app.sync.incidents.notify import Targets
 from tests.support.engine import Lab, World, open_lab

@@ -7,9 +7,12 @@ import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
-from app.store import audit, running, verification_runs, verifications
-from app.store.audit import Entry
-from app.store.work import Cause
+from app.store.config import running
+from app.store.queue.work import Cause
+from app.store.upkeep import verification_runs
+from app.store.views import verifications
+from app.store.writes import audit
+from app.store.writes.audit import Entry
 from app.sync.upkeep import verify
 from tests.support import mixed
 from tests.sync.fields import FieldWorld, open_fields

@@ -7,8 +7,8 @@ from fastapi import Query
 from pydantic import AwareDatetime, BaseModel, Field
 
 from app.api.schemas.base import Answer, Issue, JsonObject, storable_or_none
-from app.store.audit_read import Filters
 from app.store.pool import Row
+from app.store.views.audit_read import Filters
 
 Kind = Literal[
     "webhook", "poll", "resync", "twin", "plan", "restore", "rollback", "rescue", "confirm"

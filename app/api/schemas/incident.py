@@ -8,7 +8,7 @@ from pydantic import Field
 from app.api.schemas.base import Answer, Body, JsonObject, Storable
 from app.core.incident_words import calls
 from app.core.incidents import kind_of, public, wakes
-from app.store.incidents import Incident
+from app.store.alerts.incidents import Incident
 from app.store.pool import Row
 
 State = Literal["investigating", "identified", "monitoring", "resolved"]

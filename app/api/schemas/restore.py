@@ -9,7 +9,7 @@ from app.api.schemas.base import Answer, Body, IssueKey, JsonObject, Name, Stora
 from app.core.links import AccountId
 from app.core.rescue import Culprit
 from app.store.pool import Row
-from app.store.restore_select import Filters
+from app.store.recovery.restore_select import Filters
 
 Status = Literal[
     "planning",

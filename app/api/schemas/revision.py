@@ -8,9 +8,9 @@ from pydantic import Field
 from app.api.schemas.base import Answer, Body, Issue, Note
 from app.api.schemas.connection import ConfigAnswer, ModeName
 from app.api.schemas.connection_put import ConnectionPut
+from app.store.config.revisions import Revision
 from app.store.pool import Row
-from app.store.revisions import Revision
-from app.store.trials import Trial
+from app.store.writes.trials import Trial
 
 Rollout = Literal["shadow", "full"]
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from app.api.schemas.base import Answer, Body, Secret, Storable
-from app.store.sites import SiteRow
+from app.store.config.sites import SiteRow
 from app.sync.sites.site_admin import Checked, Stored
 from app.sync.sites.site_spec import AuthSpec, SiteSpec
 

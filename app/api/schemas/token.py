@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field
 
 from app.api.schemas.base import Answer, Body, Name, Text
-from app.store.tokens import TokenRow
+from app.store.config.tokens import TokenRow
 
 RoleName = Literal["viewer", "operator", "approver", "admin"]
 

@@ -10,10 +10,11 @@ import structlog
 from app.core.config import ConnectionConfig, Problem, problems
 from app.core.errors import PermanentError, TransientError
 from app.core.links import LinkType, Side
-from app.store import connections, sites, twins
-from app.store.connections import ConnectionRow
+from app.store.config import connections, sites
+from app.store.config.connections import ConnectionRow
+from app.store.config.sites import SiteRow
+from app.store.links import twins
 from app.store.pool import Connection, Database
-from app.store.sites import SiteRow
 from app.sync.connections.connection_spec import ConnectionSpec, find, overlaps, resolve
 from app.sync.runtime.refusals import Refused, invalid
 from app.sync.runtime.sites import Sites

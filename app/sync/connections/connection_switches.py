@@ -9,10 +9,13 @@ import structlog
 
 from app.core.config import Mode
 from app.core.links import Side
-from app.store import connections, incidents, installation, pauses, plans, sites
-from app.store.connections import ConnectionRow
+from app.store.alerts import incidents
+from app.store.config import connections, pauses, sites
+from app.store.config.connections import ConnectionRow
 from app.store.pool import Connection, Database
-from app.store.work import Cause, raise_pairs
+from app.store.queue.work import Cause, raise_pairs
+from app.store.upkeep import installation
+from app.store.writes import plans
 from app.sync.connections.connection_admin import Compare
 from app.sync.guard.held import arm
 from app.sync.resync import first_pass

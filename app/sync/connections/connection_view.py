@@ -7,10 +7,11 @@ from typing import assert_never
 
 from app.core.config import Mode
 from app.core.guard import Window
-from app.store import outlook, running
-from app.store.connections import ConnectionRow
-from app.store.outlook import Outlook
+from app.store.config import running
+from app.store.config.connections import ConnectionRow
 from app.store.pool import Connection
+from app.store.views import outlook
+from app.store.views.outlook import Outlook
 from app.sync.guard import guarding
 
 

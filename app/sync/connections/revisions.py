@@ -14,10 +14,12 @@ import structlog
 from app.core.config import ConnectionConfig, Problem, TypePair, problems
 from app.core.errors import PermanentError, TransientError
 from app.core.links import LinkType, Side
-from app.store import connections, resyncs, revisions, sites, twins
-from app.store.connections import ConnectionRow
+from app.store.config import connections, revisions, sites
+from app.store.config.connections import ConnectionRow
+from app.store.config.revisions import Revision
+from app.store.links import twins
 from app.store.pool import Connection
-from app.store.revisions import Revision
+from app.store.queue import resyncs
 from app.sync.connections.connection_admin import ConnectionAdmin, Put, refuse_conflicts, scope_of
 from app.sync.connections.connection_spec import ConnectionSpec
 from app.sync.recovery import restore

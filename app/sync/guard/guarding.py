@@ -20,10 +20,11 @@ from app.core.guard import (
     windows,
 )
 from app.core.links import Side
-from app.store import guard_counts, running
-from app.store.intents import Wanted
+from app.store.config import running
+from app.store.config.running import Running
+from app.store.guard import guard_counts
 from app.store.pool import Connection
-from app.store.running import Running
+from app.store.writes.intents import Wanted
 from app.sync.incidents import incidents
 
 ISSUE_SHARE = "issue_share"

@@ -11,10 +11,14 @@ import structlog
 
 from app.core.errors import PermanentError
 from app.core.ledger import State
-from app.store import connections, held, ledger, plans, restores, running
-from app.store.held import HeldPlan
+from app.store.config import connections, running
+from app.store.guard import held
+from app.store.guard.held import HeldPlan
+from app.store.links import ledger
 from app.store.pool import Connection, Database
-from app.store.work import Cause, raise_pairs
+from app.store.queue.work import Cause, raise_pairs
+from app.store.recovery import restores
+from app.store.writes import plans
 from app.sync.guard import vanished
 from app.sync.look.scope import moved
 from app.sync.runtime.context import Context

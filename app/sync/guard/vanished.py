@@ -25,14 +25,17 @@ from app.core.guard import DAY, HOUR
 from app.core.incidents import SERVICE
 from app.core.ledger import Row, State
 from app.core.links import Side
-from app.store import connections, ledger, restores, running, vanished
-from app.store.intents import Mirror
-from app.store.ledger import Change
+from app.store.config import connections, running
+from app.store.config.running import Running
+from app.store.guard import vanished
+from app.store.guard.vanished import REASON, Gone
+from app.store.links import ledger
+from app.store.links.ledger import Change
 from app.store.pool import Connection
-from app.store.restores import NewRestore
-from app.store.running import Running
-from app.store.vanished import REASON, Gone
-from app.store.work import Cause, raise_pairs
+from app.store.queue.work import Cause, raise_pairs
+from app.store.recovery import restores
+from app.store.recovery.restores import NewRestore
+from app.store.writes.intents import Mirror
 from app.sync.guard import guarding
 from app.sync.incidents import incidents
 from app.sync.runtime.context import Context

@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 
 from app.core.incident_words import plan_message, second_message
 from app.core.incidents import QUIET, SERVICE, Detail, Impact, State, correlated, kind_of
-from app.store import conditions, guard_facts, incidents, notifications
-from app.store.conditions import Condition
-from app.store.guard_facts import Facts
-from app.store.incidents import Incident, Place
+from app.store.alerts import conditions, incidents, notifications
+from app.store.alerts.conditions import Condition
+from app.store.alerts.incidents import Incident, Place
+from app.store.guard import guard_facts
+from app.store.guard.guard_facts import Facts
 from app.store.pool import Connection
 from app.sync.incidents.incidents import note, open_or_note, quieten, resolve
 from app.sync.runtime.context import Context

@@ -10,8 +10,8 @@ import structlog
 from app.core.errors import PermanentError
 from app.core.incident_words import Named, calls, message, sentences
 from app.core.incidents import SERVICE, Detail, Impact, State, gathers, kind_of, wakes
-from app.store import incidents, notifications
-from app.store.incidents import Entry, Incident, Place
+from app.store.alerts import incidents, notifications
+from app.store.alerts.incidents import Entry, Incident, Place
 from app.store.pool import Connection, Database
 
 _LOG = structlog.get_logger(__name__)

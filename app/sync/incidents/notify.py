@@ -11,8 +11,8 @@ from datetime import timedelta
 import structlog
 
 from app.core.errors import TwinlinkError
-from app.store import notifications
-from app.store.notifications import Due
+from app.store.alerts import notifications
+from app.store.alerts.notifications import Due
 from app.sync.incidents.carrier import Carry, carry
 from app.sync.runtime.context import Context
 

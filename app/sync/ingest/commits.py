@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Literal, NamedTuple, Protocol
 
 from app.core.errors import PermanentError, TransientError
-from app.store.inbox import Arrival, Conflict, Ingested, Key, ingest
 from app.store.pool import Database
+from app.store.queue.inbox import Arrival, Conflict, Ingested, Key, ingest
 
 Status = Literal["accepted", "duplicate"]
 Outcomes = Mapping[Key, Status | PermanentError]

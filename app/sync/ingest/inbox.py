@@ -10,8 +10,8 @@ from typing import Literal, Protocol, Self, TypeVar
 
 from app.core.errors import PermanentError, TransientError
 from app.jira.webhooks import Delivery, Ignored, parse_delivery, verify_signature
-from app.store.inbox import Arrival
 from app.store.pool import Database
+from app.store.queue.inbox import Arrival
 from app.sync.ingest.commits import GroupCommit, Status, lanes_of
 from app.sync.ingest.senders import Opener, Sender, Senders
 from app.sync.ingest.wake import Wake

@@ -10,8 +10,8 @@ from types import MappingProxyType
 from typing import Protocol
 
 from app.core.errors import TransientError, TwinlinkError
-from app.store import senders as stored
 from app.store.pool import Database
+from app.store.queue import senders as stored
 
 FRESH_SECONDS = 5.0
 """How long a replaced secret may go unseen where nothing asks for it."""

@@ -10,11 +10,13 @@ Only if all events of a pair are such is Jira not asked.
 from collections.abc import Iterable
 
 from app.core.links import LinkId, Side
-from app.store import inbox_read, intents, ledger, twins
-from app.store.inbox_read import LinkEvent
+from app.store.config.running import Running
+from app.store.links import ledger, twins
 from app.store.pool import Connection
-from app.store.running import Running
-from app.store.work import Claimed
+from app.store.queue import inbox_read
+from app.store.queue.inbox_read import LinkEvent
+from app.store.queue.work import Claimed
+from app.store.writes import intents
 from app.sync.runtime.context import Context
 
 

@@ -10,9 +10,9 @@ from itertools import groupby
 
 from app.core.ledger import LinkKey
 from app.core.links import Side
-from app.store import ledger
+from app.store.links import ledger
 from app.store.pool import Connection
-from app.store.work import raise_pairs
+from app.store.queue.work import raise_pairs
 from app.sync.look.look import Look
 
 

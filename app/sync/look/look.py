@@ -21,10 +21,10 @@ from app.core.links import (
     TypeId,
     physical_key,
 )
-from app.store.ledger import Place
-from app.store.running import Running
-from app.store.twins import Twin
-from app.store.work import Cause, Claimed
+from app.store.config.running import Running
+from app.store.links.ledger import Place
+from app.store.links.twins import Twin
+from app.store.queue.work import Cause, Claimed
 
 
 @dataclass(slots=True)

@@ -8,10 +8,12 @@ from app.core.evidence import Lookup, Observed, Present, Reading, Unknown, glanc
 from app.core.ledger import LinkKey
 from app.core.links import Ends, IssueId, LinkId, Side
 from app.jira.client import JiraClient
-from app.store import inbox_read, intents, ledger, twins
-from app.store.inbox_read import LinkEvent
-from app.store.running import Running
-from app.store.work import Claimed
+from app.store.config.running import Running
+from app.store.links import ledger, twins
+from app.store.queue import inbox_read
+from app.store.queue.inbox_read import LinkEvent
+from app.store.queue.work import Claimed
+from app.store.writes import intents
 from app.sync.look.look import Look
 from app.sync.runtime.context import Context
 

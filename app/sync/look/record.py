@@ -18,10 +18,13 @@ from app.core.diff import (
 )
 from app.core.ledger import LinkKey, Row, State
 from app.core.links import LinkId, Side
-from app.store import intents, ledger, running, work
-from app.store.ledger import Change, NewRow
+from app.store.config import running
+from app.store.guard.vanished import Gone
+from app.store.links import ledger
+from app.store.links.ledger import Change, NewRow
 from app.store.pool import Connection
-from app.store.vanished import Gone
+from app.store.queue import work
+from app.store.writes import intents
 from app.sync.guard.vanished import admit
 from app.sync.look.heirs import tell_managers
 from app.sync.look.look import Look

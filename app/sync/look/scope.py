@@ -11,9 +11,11 @@ from dataclasses import replace
 from app.core.config import ConnectionConfig
 from app.core.ledger import LinkKey, Row, State
 from app.core.links import Side
-from app.store import inbox_read, ledger, running, twins
-from app.store.ledger import Change
-from app.store.twins import Twin
+from app.store.config import running
+from app.store.links import ledger, twins
+from app.store.links.ledger import Change
+from app.store.links.twins import Twin
+from app.store.queue import inbox_read
 from app.sync.look.heirs import tell_managers
 from app.sync.look.look import Look
 from app.sync.runtime.context import Context

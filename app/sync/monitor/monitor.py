@@ -15,8 +15,9 @@ import structlog
 from app.core.errors import PermanentError, TransientError
 from app.core.links import IssueId
 from app.core.monitor import Judged, Verdict
-from app.store import monitor, monitor_audit, monitor_candidates, running
-from app.store.monitor import Candidate
+from app.store.config import running
+from app.store.monitor import monitor, monitor_audit, monitor_candidates
+from app.store.monitor.monitor import Candidate
 from app.store.pool import Connection
 from app.sync.monitor import monitor_alarm, monitor_reading
 from app.sync.runtime.context import Context

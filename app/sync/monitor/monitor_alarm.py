@@ -6,7 +6,7 @@ from datetime import datetime
 import structlog
 
 from app.core.monitor import Judged
-from app.store import connections, running
+from app.store.config import connections, running
 from app.store.pool import Connection
 from app.sync.incidents import incidents
 

@@ -13,7 +13,8 @@ from app.core.monitor import SLACK, Judged, Verdict
 from app.core.monitor import judge as judged
 from app.core.monitor_history import History
 from app.jira.client import JiraClient
-from app.store import monitor_audit, sites
+from app.store.config import sites
+from app.store.monitor import monitor_audit
 from app.sync.runtime.context import Context
 
 # Read again by the next look: a changelog may show an entry late. Findings are kept once.

@@ -23,9 +23,10 @@ from app.core.errors import PermanentError, TransientError
 from app.core.evidence import Absent, Observed, Present, Unknown, Unlisted
 from app.core.ledger import LinkKey
 from app.core.links import IssueRef, Link, LinkId, LinkType, Side
-from app.store import audit_read, running, twins_read
+from app.store.config import running
 from app.store.pool import Connection
-from app.store.work import Cause, Claimed
+from app.store.queue.work import Cause, Claimed
+from app.store.views import audit_read, twins_read
 from app.sync.look.look import Look
 from app.sync.look.observe import judge
 from app.sync.reconcile.reconcile import decisions_for

@@ -17,10 +17,13 @@ from app.core.errors import PermanentError, TransientError
 from app.core.evidence import Present
 from app.core.ledger import LinkKey, State
 from app.core.links import LinkId, Side
-from app.store import held, intents, plans, running, work
-from app.store.intents import Wanted
-from app.store.running import Running
-from app.store.work import Claimed, Settlement
+from app.store.config import running
+from app.store.config.running import Running
+from app.store.guard import held
+from app.store.queue import work
+from app.store.queue.work import Claimed, Settlement
+from app.store.writes import intents, plans
+from app.store.writes.intents import Wanted
 from app.sync.look import echo, observe, scope
 from app.sync.look.look import Look
 from app.sync.look.record import record

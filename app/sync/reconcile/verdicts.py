@@ -8,7 +8,7 @@ from app.core.config import OnIssueDeleted
 from app.core.diff import Decision, Prove, Wait
 from app.core.ledger import LinkKey
 from app.core.links import Side
-from app.store.work import Claimed, Settlement, Tally
+from app.store.queue.work import Claimed, Settlement, Tally
 from app.sync.look import scope
 from app.sync.look.look import Look
 from app.sync.runtime.context import Context

@@ -13,11 +13,14 @@ import structlog
 from app.core.accounts import keyed
 from app.core.adoption import Skip, Window
 from app.core.errors import PermanentError, TransientError
-from app.store import accounts, adoptions, held, plans, restore_changes, restores, running
-from app.store.adoptions import Adoption
-from app.store.plans import Planned
+from app.store.config import accounts, running
+from app.store.guard import held
 from app.store.pool import Database
-from app.store.restore_changes import Place
+from app.store.recovery import adoptions, restore_changes, restores
+from app.store.recovery.adoptions import Adoption
+from app.store.recovery.restore_changes import Place
+from app.store.writes import plans
+from app.store.writes.plans import Planned
 from app.sync.look.look import Look
 from app.sync.recovery import adopt_apply
 from app.sync.recovery.adopt_reading import Pair, examine, planned

@@ -14,23 +14,17 @@ from datetime import datetime, timedelta
 from app.core.adoption import Skip
 from app.core.ledger import Authorship, State
 from app.core.links import Ends, Side
-from app.store import (
-    accounts,
-    adoptions,
-    audit,
-    held,
-    intents,
-    ledger,
-    restore_changes,
-    running,
-    twins,
-)
-from app.store.adoptions import Adoption, Agreed
-from app.store.ledger import NewRow
+from app.store.config import accounts, running
+from app.store.config.running import Running
+from app.store.guard import held
+from app.store.links import ledger, twins
+from app.store.links.ledger import NewRow
 from app.store.pool import Connection
-from app.store.restore_changes import Place
-from app.store.running import Running
-from app.store.work import Cause, raise_pairs
+from app.store.queue.work import Cause, raise_pairs
+from app.store.recovery import adoptions, restore_changes
+from app.store.recovery.adoptions import Adoption, Agreed
+from app.store.recovery.restore_changes import Place
+from app.store.writes import audit, intents
 from app.sync.look.look import Look
 from app.sync.recovery.adopt_reading import READS_AT_ONCE, Pair, examine, planned
 from app.sync.runtime.context import Context

@@ -11,9 +11,9 @@ from app.core.errors import TransientError
 from app.core.evidence import IssueView, Reading
 from app.core.ledger import LinkKey, Row
 from app.core.links import Ends, IssueId, Link, LinkType, Side, equal_links
-from app.store import ledger, twins
-from app.store.plans import Planned
-from app.store.running import Running
+from app.store.config.running import Running
+from app.store.links import ledger, twins
+from app.store.writes.plans import Planned
 from app.sync.look.look import Look
 from app.sync.recovery.restore_survey import refreshed_types
 from app.sync.runtime.context import Context

@@ -18,10 +18,11 @@ from app.core.evidence import IssueView, LinkChange
 from app.core.links import AccountId, IssueId, IssueKey, ProjectKey
 from app.core.rescue import Culprit, Found, named_keys, removed_links
 from app.jira.client import JiraClient
-from app.store import accounts, rescues, restores, running
+from app.store.config import accounts, running
+from app.store.config.running import Running
 from app.store.pool import Database
-from app.store.restores import NewRestore, Restore
-from app.store.running import Running
+from app.store.recovery import rescues, restores
+from app.store.recovery.restores import NewRestore, Restore
 from app.sync.recovery.restore_survey import refreshed_types
 from app.sync.runtime.context import Context
 

@@ -12,10 +12,12 @@ from typing import Any
 import structlog
 
 from app.core.errors import PermanentError, TransientError
-from app.store import held, restore_select, restores, running
+from app.store.config import running
+from app.store.guard import held
 from app.store.pool import Connection, Database
-from app.store.restore_select import Filters
-from app.store.restores import Kind, NewRestore, Restore
+from app.store.recovery import restore_select, restores
+from app.store.recovery.restore_select import Filters
+from app.store.recovery.restores import Kind, NewRestore, Restore
 from app.sync.guard.held import arm_when_decided
 from app.sync.recovery import rescue, restore_apply, restore_survey
 from app.sync.runtime.context import Context

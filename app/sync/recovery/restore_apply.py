@@ -18,8 +18,8 @@ import structlog
 from app.core.errors import PermanentError, TransientError
 from app.core.links import IssueRef
 from app.core.restore import MOST_TRIES, Obstacle, Ready, Unread
-from app.store import restore_changes
-from app.store.restore_changes import Place, PlanLink
+from app.store.recovery import restore_changes
+from app.store.recovery.restore_changes import Place, PlanLink
 from app.sync.recovery import undo
 from app.sync.recovery.restore_reserve import Returning, reserve, with_room
 from app.sync.recovery.restore_survey import judged, read_ends

@@ -22,13 +22,16 @@ from app.core.links import (
     physical_key,
 )
 from app.core.restore import crowded
-from app.store import audit, intents, restore_changes, running, twins
-from app.store.intents import Intent, Purpose, Wanted
+from app.store.config import running
+from app.store.config.running import Running
+from app.store.links import twins
+from app.store.links.twins import Twin
 from app.store.pool import Connection
-from app.store.restore_changes import PlanLink
-from app.store.running import Running
-from app.store.twins import Twin
-from app.store.work import Cause
+from app.store.queue.work import Cause
+from app.store.recovery import restore_changes
+from app.store.recovery.restore_changes import PlanLink
+from app.store.writes import audit, intents
+from app.store.writes.intents import Intent, Purpose, Wanted
 from app.sync.runtime.context import Context
 from app.sync.writes.create import PER_ISSUE
 from app.sync.writes.reserve import entry

@@ -15,9 +15,11 @@ from app.core.evidence import Reading
 from app.core.links import IssueId, LinkType
 from app.core.restore import LINKS_PER_ISSUE, Obstacle, Ready, Sought, Unread, judge
 from app.jira.client import JiraClient
-from app.store import inbox_read, restore_changes, restores, sites
-from app.store.restore_changes import PlanLink
-from app.store.restores import Restore
+from app.store.config import sites
+from app.store.queue import inbox_read
+from app.store.recovery import restore_changes, restores
+from app.store.recovery.restore_changes import PlanLink
+from app.store.recovery.restores import Restore
 from app.sync.runtime.context import Context
 
 PAGE = 400

@@ -14,12 +14,15 @@ from datetime import datetime
 from app.core.evidence import Reading
 from app.core.ledger import Authorship, Row, State
 from app.core.links import Ends, LinkType, physical_key
-from app.store import audit, intents, ledger, restore_changes, restores, running
-from app.store.intents import Intent, Wanted
+from app.store.config import running
+from app.store.config.running import Running
+from app.store.links import ledger
 from app.store.pool import Connection
-from app.store.restore_changes import PlanLink
-from app.store.running import Running
-from app.store.work import Cause
+from app.store.queue.work import Cause
+from app.store.recovery import restore_changes, restores
+from app.store.recovery.restore_changes import PlanLink
+from app.store.writes import audit, intents
+from app.store.writes.intents import Intent, Wanted
 from app.sync.guard.guarding import judge
 from app.sync.recovery.restore_reserve import SOON
 from app.sync.recovery.restore_survey import read_ends

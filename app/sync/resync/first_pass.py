@@ -7,7 +7,7 @@ it would remove; creations go on.
 from collections.abc import Iterable
 from datetime import datetime
 
-from app.store import pauses
+from app.store.config import pauses
 from app.store.pool import Connection
 from app.sync.resync.resync import enqueue
 

@@ -14,11 +14,14 @@ import structlog
 from app.core.errors import PermanentError, TransientError
 from app.core.evidence import IssueView
 from app.core.links import ProjectKey, Side
-from app.store import claims, discoveries, monitor_candidates, polls, running, twins
-from app.store.polls import Due
+from app.store.config import running
+from app.store.config.running import Running
+from app.store.links import claims, discoveries, twins
+from app.store.monitor import monitor_candidates
 from app.store.pool import Connection
-from app.store.running import Running
-from app.store.work import Cause, raise_pairs
+from app.store.queue import polls
+from app.store.queue.polls import Due
+from app.store.queue.work import Cause, raise_pairs
 from app.sync.resync import resync
 from app.sync.runtime.context import Context
 from app.sync.twins.enlist import contradicted

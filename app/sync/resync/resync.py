@@ -12,11 +12,14 @@ import structlog
 
 from app.core.diff import Wait
 from app.core.errors import PermanentError, TransientError
-from app.store import plans, resyncs, revisions, running, trials, twins
+from app.store.config import revisions, running
+from app.store.config.running import Running
+from app.store.links import twins
 from app.store.pool import Connection, Database
-from app.store.resyncs import Resync
-from app.store.running import Running
-from app.store.work import Cause, Claimed, raise_pairs
+from app.store.queue import resyncs
+from app.store.queue.resyncs import Resync
+from app.store.queue.work import Cause, Claimed, raise_pairs
+from app.store.writes import plans, trials
 from app.sync.reconcile.reconcile import decisions_for, proposals_for
 from app.sync.resync import trial
 from app.sync.runtime.context import Context

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from app.core.config import Problem
-from app.store import twins_read
 from app.store.pool import Connection
+from app.store.views import twins_read
 from app.sync.runtime.refusals import invalid
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.core.errors import PermanentError
-from app.store import secrets
+from app.store.config import secrets
+from app.store.config.secrets import SealedSite
+from app.store.config.vault import Vault
 from app.store.pool import Connection, Database
-from app.store.secrets import SealedSite
-from app.store.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)

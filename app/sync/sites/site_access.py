@@ -5,8 +5,8 @@ from typing import Literal
 
 from app.core.errors import PermanentError
 from app.jira.access import BasicAuth, BearerAuth, SiteAccess
-from app.store.sites import SiteRow
-from app.store.vault import Vault
+from app.store.config.sites import SiteRow
+from app.store.config.vault import Vault
 
 Auth = BasicAuth | BearerAuth
 

@@ -10,10 +10,10 @@ from app.core.errors import PermanentError
 from app.jira.access import SiteAccess
 from app.jira.client import JiraClient
 from app.jira.network import check_base_url
-from app.store import sites
+from app.store.config import sites
+from app.store.config.sites import Pins, SiteRow, SiteValues
+from app.store.config.vault import Vault
 from app.store.pool import Connection, Database
-from app.store.sites import Pins, SiteRow, SiteValues
-from app.store.vault import Vault
 from app.sync.runtime.refusals import Refused, invalid
 from app.sync.sites.site_access import Auth, access, open_auth
 from app.sync.sites.site_check import Finding, Probe, pin_findings, probe, standing_findings

@@ -8,7 +8,7 @@ from typing import Literal
 from app.core.errors import TwinlinkError
 from app.core.links import AccountId, LinkType
 from app.jira.client import JiraClient
-from app.store.sites import SiteRow
+from app.store.config.sites import SiteRow
 
 Severity = Literal["error", "warning", "info"]
 

@@ -6,8 +6,8 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from app.jira.access import BasicAuth, BearerAuth, SiteAccess
-from app.store.sites import Pins, SiteRow, SiteValues
-from app.store.vault import Vault
+from app.store.config.sites import Pins, SiteRow, SiteValues
+from app.store.config.vault import Vault
 from app.sync.sites.site_access import Auth, kind_of, seal_auth
 from app.sync.sites.site_check import Probe
 

@@ -12,9 +12,11 @@ import structlog
 
 from app.core.errors import PermanentError, TransientError
 from app.core.links import IssueId
-from app.store import discoveries, inbox_read, running
-from app.store.discoveries import Discovery
-from app.store.running import Running
+from app.store.config import running
+from app.store.config.running import Running
+from app.store.links import discoveries
+from app.store.links.discoveries import Discovery
+from app.store.queue import inbox_read
 from app.sync.runtime.context import Context
 from app.sync.twins import field_pairing, field_reading, withdraw
 from app.sync.twins.field_reading import Findings

@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from app.core.evidence import IssueView
 from app.core.links import IssueId
 from app.core.twinfield import twin_key
-from app.store import claims, discoveries, twins
+from app.store.config.running import Running
+from app.store.links import claims, discoveries, twins
 from app.store.pool import Connection
-from app.store.running import Running
 from app.sync.runtime.context import Context
 
 

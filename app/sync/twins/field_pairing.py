@@ -6,13 +6,14 @@ from typing import cast
 
 from app.core.links import IssueId, IssueRef, Side
 from app.core.twinclaims import AMBIGUOUS, Pair, Verdict, judge
-from app.store import claims, discoveries, running, twins
-from app.store.claims import Claim, Status
-from app.store.discoveries import Discovery
+from app.store.config import running
+from app.store.config.running import Running
+from app.store.links import claims, discoveries, twins
+from app.store.links.claims import Claim, Status
+from app.store.links.discoveries import Discovery
+from app.store.links.twins import Twin
 from app.store.pool import Connection
-from app.store.running import Running
-from app.store.twins import Twin
-from app.store.work import Cause, raise_pairs
+from app.store.queue.work import Cause, raise_pairs
 from app.sync.runtime.context import Context
 from app.sync.twins.field_reading import Findings
 

@@ -16,10 +16,11 @@ from app.core.evidence import IssueView
 from app.core.links import IssueId, IssueKey, IssueRef, ProjectKey, Side
 from app.core.twinfield import leads_to, twin_key
 from app.jira.client import JiraClient
-from app.store import claims, sites, twins
-from app.store.claims import Claim, Status
-from app.store.running import Running
-from app.store.twins import Twin
+from app.store.config import sites
+from app.store.config.running import Running
+from app.store.links import claims, twins
+from app.store.links.claims import Claim, Status
+from app.store.links.twins import Twin
 from app.sync.runtime.context import Context
 
 _LOG = structlog.get_logger(__name__)

@@ -15,10 +15,12 @@ from app.core.config import ConnectionConfig
 from app.core.errors import PermanentError, TransientError
 from app.core.evidence import IssueView
 from app.core.links import IssueId, IssueKey, Side
-from app.store import connections, twins, work
-from app.store.connections import ConnectionRow
+from app.store.config import connections
+from app.store.config.connections import ConnectionRow
+from app.store.links import twins
 from app.store.pool import Connection, Database
-from app.store.work import Cause
+from app.store.queue import work
+from app.store.queue.work import Cause
 from app.sync.runtime.refusals import Refused
 from app.sync.runtime.sites import Sites
 

@@ -12,10 +12,12 @@ from datetime import datetime
 from app.core.errors import PermanentError
 from app.core.ledger import Authorship, State
 from app.core.links import LinkId, Side
-from app.store import audit, ledger, release, running, twins
+from app.store.config import running
+from app.store.config.running import Running
+from app.store.links import ledger, twins
 from app.store.pool import Connection, Database, Row
-from app.store.running import Running
-from app.store.work import Cause, raise_pairs
+from app.store.queue.work import Cause, raise_pairs
+from app.store.writes import audit, release
 
 
 async def unpair(

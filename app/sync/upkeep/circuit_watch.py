@@ -6,7 +6,7 @@ see, since Redis is away, says what it sees open and leaves it to the others to 
 
 import structlog
 
-from app.store import circuits
+from app.store.upkeep import circuits
 from app.sync.runtime.context import Context
 
 _LOG = structlog.get_logger(__name__)

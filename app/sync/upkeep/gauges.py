@@ -1,6 +1,7 @@
 """The gauges that only the database knows, for whoever scrapes this process."""
 
-from app.store import running, status
+from app.store.config import running
+from app.store.views import status
 from app.sync.guard import guarding
 from app.sync.runtime.context import Context
 

@@ -9,9 +9,11 @@ live, so that every removal is held until that incident is resolved.
 
 import structlog
 
-from app.store import connections, database_identity, guard_facts, installation, pauses
-from app.store.database_identity import Identity
+from app.store.config import connections, pauses
+from app.store.guard import guard_facts
 from app.store.pool import Connection
+from app.store.upkeep import database_identity, installation
+from app.store.upkeep.database_identity import Identity
 from app.sync.incidents.incidents import open_or_note
 from app.sync.runtime.context import Context
 

@@ -3,8 +3,10 @@
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
-from app.store import idempotency, monitor, purging
+from app.store.config import idempotency
+from app.store.monitor import monitor
 from app.store.pool import Connection
+from app.store.upkeep import purging
 from app.sync.runtime.context import Context
 
 # Rows deleted by one transaction: a fraction of a second, so that nobody waits for long.

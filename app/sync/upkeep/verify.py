@@ -14,9 +14,10 @@ import structlog
 
 from app.core.chain import Break, Verifier
 from app.core.errors import TransientError
-from app.store import audit, verification_runs
 from app.store.pool import Connection
-from app.store.verification_runs import Outcome
+from app.store.upkeep import verification_runs
+from app.store.upkeep.verification_runs import Outcome
+from app.store.writes import audit
 from app.sync.incidents import incidents
 from app.sync.runtime.context import Context
 

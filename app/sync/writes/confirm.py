@@ -16,8 +16,9 @@ from app.core.evidence import Reading
 from app.core.links import IssueId, IssueRef, Link, LinkType
 from app.core.removal import removed_by_another
 from app.jira.client import JiraClient
-from app.store import inbox_read, intents
-from app.store.intents import Intent
+from app.store.queue import inbox_read
+from app.store.writes import intents
+from app.store.writes.intents import Intent
 from app.sync.runtime.context import Context
 from app.sync.writes.create import find_created, listed_links, read_ends, site_types
 from app.sync.writes.outcome import Outcome, settle

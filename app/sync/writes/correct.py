@@ -19,9 +19,10 @@ from app.core.ledger import Authorship, LinkKey
 from app.core.links import Link, LinkType, PhysicalKey, Side
 from app.core.removal import removers
 from app.jira.client import JiraClient
-from app.store import intents, late, running
-from app.store.intents import Intent
-from app.store.work import Cause, raise_pairs
+from app.store.config import running
+from app.store.queue.work import Cause, raise_pairs
+from app.store.writes import intents, late
+from app.store.writes.intents import Intent
 from app.sync.incidents import incidents
 from app.sync.look.look import Look
 from app.sync.runtime.context import Context

@@ -17,8 +17,9 @@ from app.core.evidence import Reading
 from app.core.ledger import Authorship, LinkKey
 from app.core.links import Ends, IssueId, Link, LinkType, equal_links
 from app.jira.client import JiraClient
-from app.store import intents, sites
-from app.store.intents import Intent
+from app.store.config import sites
+from app.store.writes import intents
+from app.store.writes.intents import Intent
 from app.sync.look.look import Look
 from app.sync.runtime.context import Context
 from app.sync.writes.outcome import Outcome, settle

@@ -9,12 +9,15 @@ from datetime import datetime
 
 from app.core.ledger import Authorship, LinkKey, Row, State
 from app.core.links import LinkId, Side
-from app.store import audit, held, intents, late, ledger, release, running
-from app.store.intents import Intent
-from app.store.ledger import Change, NewRow
+from app.store.config import running
+from app.store.config.running import Running
+from app.store.guard import held
+from app.store.links import ledger
+from app.store.links.ledger import Change, NewRow
 from app.store.pool import Connection
-from app.store.running import Running
-from app.store.work import Cause, raise_pairs
+from app.store.queue.work import Cause, raise_pairs
+from app.store.writes import audit, intents, late, release
+from app.store.writes.intents import Intent
 from app.sync.incidents import incidents
 from app.sync.runtime.context import Context
 from app.sync.writes import restored

@@ -15,11 +15,13 @@ from app.core.evidence import Reading
 from app.core.ledger import Authorship, LinkKey, Row, State
 from app.core.links import AccountId, Ends, Link, LinkType
 from app.jira.client import JiraClient
-from app.store import audit, intents, ledger, running
-from app.store import held as plans_held
-from app.store.intents import Intent
-from app.store.ledger import Change
-from app.store.work import Cause, raise_pairs
+from app.store.config import running
+from app.store.guard import held as plans_held
+from app.store.links import ledger
+from app.store.links.ledger import Change
+from app.store.queue.work import Cause, raise_pairs
+from app.store.writes import audit, intents
+from app.store.writes.intents import Intent
 from app.sync.look.look import Look
 from app.sync.runtime.context import Context
 from app.sync.writes.create import WRITES_AT_ONCE, site_types

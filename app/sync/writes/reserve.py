@@ -14,12 +14,15 @@ from datetime import datetime
 from app.core.config import Mode
 from app.core.ledger import LinkKey, Row
 from app.core.links import PhysicalKey
-from app.store import audit, held, intents, ledger, plans, running, twins
-from app.store.intents import Intent, Wanted
-from app.store.plans import Planned
+from app.store.config import running
+from app.store.config.running import Running
+from app.store.guard import held
+from app.store.guard.vanished import Gone
+from app.store.links import ledger, twins
 from app.store.pool import Connection
-from app.store.running import Running
-from app.store.vanished import Gone
+from app.store.writes import audit, intents, plans
+from app.store.writes.intents import Intent, Wanted
+from app.store.writes.plans import Planned
 from app.sync.guard.guarding import Ruling, judge
 from app.sync.guard.vanished import admit
 from app.sync.look.look import Look

@@ -23,12 +23,13 @@ from typing import Protocol
 from app.core.ledger import UNTWINNED, Authorship, Row, State
 from app.core.links import LinkId, Side
 from app.core.restore import Again, verdict
-from app.store import ledger, restore_changes
-from app.store.intents import Intent, Wanted
-from app.store.ledger import Change, NewRow
+from app.store.config.running import Running
+from app.store.links import ledger
+from app.store.links.ledger import Change, NewRow
 from app.store.pool import Connection
-from app.store.restore_changes import Place
-from app.store.running import Running
+from app.store.recovery import restore_changes
+from app.store.recovery.restore_changes import Place
+from app.store.writes.intents import Intent, Wanted
 
 # Between two tries of one change; twice as long at every further one.
 FIRST_BACK_OFF = 2.0

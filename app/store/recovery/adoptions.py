@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from app.core.adoption import Window
 from app.core.ledger import LinkKey, Row, State
 from app.core.links import AccountId, IssueId, LinkId, TypeId
-from app.store.ledger import row_value
+from app.store.links.ledger import row_value
 from app.store.pool import Connection
 from app.store.pool import Row as Record
-from app.store.restore_changes import Place
+from app.store.recovery.restore_changes import Place
 
 _OPEN = (State.PREEXISTING.value, State.DETACHED.value)
 

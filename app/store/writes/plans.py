@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 from app.core.ledger import LinkKey
 from app.core.links import IssueRef, LinkId, TypeId
+from app.store.config.running import Running
 from app.store.pool import Connection
-from app.store.running import Running
 
 EXPIRES = timedelta(days=7)
 

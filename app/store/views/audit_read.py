@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from app.store.audit import exported
 from app.store.pool import Connection, Database
+from app.store.writes.audit import exported
 
 _PAGE = 1000
 

@@ -4,8 +4,8 @@ one. The walk itself is a dry resync that names both revisions."""
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.store.plans import Planned
 from app.store.pool import Connection, Row
+from app.store.writes.plans import Planned
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from app.core.links import LinkId, PhysicalKey
-from app.store.intents import Intent, read
 from app.store.pool import Connection
+from app.store.writes.intents import Intent, read
 
 # A site that is away, an issue that cannot be read: again after this.
 AGAIN = timedelta(minutes=1)

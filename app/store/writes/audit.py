@@ -7,7 +7,7 @@ from typing import Any
 
 from app.core.chain import GENESIS, instant, link
 from app.store.pool import Connection, Row
-from app.store.work import Cause
+from app.store.queue.work import Cause
 
 
 @dataclass(frozen=True, slots=True)

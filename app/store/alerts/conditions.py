@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.core.incidents import Detail, Impact
-from app.store.incidents import Place
+from app.store.alerts.incidents import Place
 from app.store.pool import Connection
-from app.store.senders import REJECTIONS
+from app.store.queue.senders import REJECTIONS
 
 UNCONFIRMED = timedelta(minutes=15)
 REJECTED = timedelta(minutes=10)

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from app.store.plans_read import visible
 from app.store.pool import Connection, Row
+from app.store.views.plans_read import visible
 
 # Figures of what was decided later, beyond the guard, belong to the plan that holds it.
 _SELECT = f"""

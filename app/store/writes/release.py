@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from app.core.links import Side
-from app.store.audit import Entry
-from app.store.ledger import place_of
+from app.store.config.running import Running
+from app.store.links.ledger import place_of
 from app.store.pool import Connection, Row
-from app.store.running import Running
-from app.store.work import Cause
+from app.store.queue.work import Cause
+from app.store.writes.audit import Entry
 
 
 async def release_rows(

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from app.core.ledger import LinkKey
 from app.core.links import LinkId, TypeId
 from app.core.plan import GATHER_SECONDS, LARGEST, Plan, PlanChange
-from app.store import vanished
-from app.store.intents import Mirror
+from app.store.guard import vanished
 from app.store.pool import Connection, Row
+from app.store.writes.intents import Mirror
 
 EXPIRES = timedelta(days=7)
 # The pass that is due may be minutes late; a plan is never sealed before its time.

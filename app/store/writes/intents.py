@@ -11,10 +11,10 @@ from typing import Literal
 
 from app.core.ledger import LinkKey
 from app.core.links import IssueId, IssueKey, IssueRef, LinkId, PhysicalKey, Side, TypeId
-from app.store.ledger import Place
+from app.store.config.running import Running
+from app.store.links.ledger import Place
 from app.store.pool import Connection, Row
-from app.store.running import Running
-from app.store.work import Cause
+from app.store.queue.work import Cause
 
 # Checked right before the request; what is later than this is not sent at all.
 SEND_WITHIN = timedelta(seconds=10)

@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from app.core.ledger import LinkKey
 from app.core.links import IssueRef, LinkId, TypeId
 from app.core.plan import GATHER_SECONDS
-from app.store.intents import Mirror
 from app.store.pool import Connection, Row
+from app.store.writes.intents import Mirror
 
 REASON = "mirrors_vanished"
 """Of the plans that would put them back: the guard is not armed before these are decided."""

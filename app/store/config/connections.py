@@ -6,7 +6,7 @@ from datetime import datetime
 
 from app.core.config import ConnectionConfig, Mode
 from app.core.links import Side
-from app.store import revisions
+from app.store.config import revisions
 from app.store.pool import Connection, Row
 
 # Two PUTs that would connect the same projects take turns here; see ``lock_admin``.

@@ -8,7 +8,7 @@ from app.core.chain import instant
 from app.core.links import AccountId
 from app.core.rescue import Removed
 from app.store.pool import Connection
-from app.store.restores import Restore
+from app.store.recovery.restores import Restore
 
 
 @dataclass(frozen=True, slots=True)

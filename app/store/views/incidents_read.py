@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from app.store import guard_facts
-from app.store.incidents import SELECT, Incident, incident
+from app.store.alerts.incidents import SELECT, Incident, incident
+from app.store.guard import guard_facts
 from app.store.pool import Connection, Row
 
 # What an incident affects may have begun before it was noticed: by the longest window at most.

@@ -11,7 +11,7 @@ from typing import Any
 
 from app.core.links import Ends, IssueId, IssueKey, IssueRef, LinkId, TypeId
 from app.store.pool import Connection, Row
-from app.store.restores import KINDS
+from app.store.recovery.restores import KINDS
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -10,8 +10,8 @@ from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
 from app.core.guard import DAY, HOUR, Standing, WindowCount
+from app.store.config.running import Running
 from app.store.pool import Connection
-from app.store.running import Running
 
 _SLOT = """i.operation = 'remove' AND i.guarded
     AND (i.state <> 'failed' OR i.outcome LIKE 'confirmed%')"""

@@ -1,0 +1,1 @@
+"""Incidents, the conditions that open them, and the outbox of notifications."""

@@ -1,0 +1,1 @@
+"""Sites, connections, revisions, tokens and secrets: what administrators configure."""

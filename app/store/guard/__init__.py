@@ -1,0 +1,1 @@
+"""What the guard counts and holds."""

@@ -1,0 +1,1 @@
+"""The ledger of links, the twins, and the claims that pair them."""

@@ -1,0 +1,1 @@
+"""The inbox, the work queue, polls and resyncs."""

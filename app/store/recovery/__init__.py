@@ -1,0 +1,1 @@
+"""Tables of restores, rescues and adoptions, and the changes of their plans."""

@@ -1,0 +1,1 @@
+"""Purging, circuits, database identity and verification runs."""

@@ -1,0 +1,1 @@
+"""Read models for people and machines: what the API, the console and the CLI show."""

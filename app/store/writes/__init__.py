@@ -1,0 +1,1 @@
+"""Intents, the audit and plans: what is written about each change in Jira."""
