@@ -6,11 +6,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from fastapi import FastAPI
 
 from app import __version__
-from app.api import handlers, openapi
-from app.api.attempts import Attempts
-from app.api.bodies import Intake
-from app.api.middleware import Surroundings
-from app.api.routers import ALWAYS, API, WEBHOOKS
+from app.api.auth.attempts import Attempts
+from app.api.http import handlers
+from app.api.http.bodies import Intake
+from app.api.http.middleware import Surroundings
+from app.api.routes.routers import ALWAYS, API, WEBHOOKS
+from app.api.routing import openapi
 from app.heap import settle_heap
 from app.settings import Settings
 from app.wiring import build_inbox, open_services

@@ -71,7 +71,7 @@ def require_database(settings: Settings) -> None:
 def _serve(settings: Settings, bound: socket.socket, *, only_webhooks: bool) -> None:
     import uvicorn  # noqa: PLC0415 - slow, and no other command needs them
 
-    from app.api.protocol import BoundedProtocol  # noqa: PLC0415
+    from app.api.http.protocol import BoundedProtocol  # noqa: PLC0415
     from app.main import create_app  # noqa: PLC0415
 
     config = uvicorn.Config(

@@ -20,7 +20,7 @@ def openapi(
     file: Annotated[Path, typer.Argument(help="The committed document, for --check.")] = _COMMITTED,
 ) -> None:
     """Print the OpenAPI document of this version. Needs neither a database nor a service."""
-    from app.api.openapi import text  # noqa: PLC0415 - slow, and no other command needs them
+    from app.api.routing.openapi import text  # noqa: PLC0415 - slow, and no other command needs them
     from app.main import create_app  # noqa: PLC0415
 
     document = text(create_app(load_settings()))

@@ -14,7 +14,7 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 from fastapi import FastAPI
 
-from app.api.bodies import Intake
+from app.api.http.bodies import Intake
 from app.main import create_app
 from app.sandbox import JiraSite, Served, serve, token_of
 from app.settings import Settings

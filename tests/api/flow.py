@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import httpx
 
-from app.api.roles import V1
+from app.api.auth.roles import V1
 from app.sandbox import Link, Person
 from app.sync.guard import held
 from app.sync.reconcile import reconcile

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.api.roles import V1
+from app.api.auth.roles import V1
 from app.sync.recovery import adopt
 from tests.api.conftest import Api
 from tests.api.flow import AB, Flow

@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 import httpx
 
-from app.api.roles import V1
+from app.api.auth.roles import V1
 from app.core import chain
 from app.store.queue.work import Cause
 from app.store.writes.audit import Entry, append

@@ -10,7 +10,7 @@ import orjson
 import pytest
 import stamina
 
-from app.api.roles import V1
+from app.api.auth.roles import V1
 from app.sandbox import DeliveryFault, Fault, listen, serve
 from app.sandbox.outbox import signature
 from app.store.pool import Database

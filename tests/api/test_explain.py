@@ -5,7 +5,7 @@ from typing import Any
 import asyncpg
 import httpx
 
-from app.api.roles import V1
+from app.api.auth.roles import V1
 from app.sandbox import Fault
 from app.sync.reconcile import reconcile
 from tests.api.conftest import Api, Jira

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from app.api.roles import V1
+from app.api.auth.roles import V1
 from app.cli import plan as commands
 from app.cli.main import app
 from tests.api.conftest import ADMIN, connection_body

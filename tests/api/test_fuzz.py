@@ -14,8 +14,8 @@ from hypothesis import settings as tuned
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 
-from app.api.openapi import build
-from app.api.roles import V1, Role, rule_for
+from app.api.auth.roles import V1, Role, rule_for
+from app.api.routing.openapi import build
 from app.main import create_app
 from app.settings import Settings
 from tests.api.conftest import Api, Jira

@@ -4,7 +4,7 @@ import asyncpg
 import httpx
 from pydantic import SecretStr
 
-from app.api.roles import V1
+from app.api.auth.roles import V1
 from app.embedded import ValkeyServer
 from app.main import create_app
 from app.settings import Settings

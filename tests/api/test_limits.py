@@ -13,12 +13,12 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from app.api import protocol
-from app.api.attempts import BURST, SECONDS, Attempts, source_of
-from app.api.middleware import HEADERS, UNLESS_SET
-from app.api.protocol import LARGEST_HEAD, BoundedProtocol
-from app.api.roles import V1
-from app.api.route import BODY_LIMIT
+from app.api.auth.attempts import BURST, SECONDS, Attempts, source_of
+from app.api.auth.roles import V1
+from app.api.http import protocol
+from app.api.http.middleware import HEADERS, UNLESS_SET
+from app.api.http.protocol import LARGEST_HEAD, BoundedProtocol
+from app.api.routing.route import BODY_LIMIT
 from app.settings import Settings
 from tests.api.conftest import ADMIN, Api, running
 

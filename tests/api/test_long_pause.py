@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.api.roles import V1
+from app.api.auth.roles import V1
 from tests.api.flow import AB, Flow
 
 CHAIN = [("A-1", "Blocks", "A-2"), ("A-2", "Blocks", "A-3")]

@@ -1,6 +1,6 @@
 """``next_step`` says what going up a mode would do, in numbers."""
 
-from app.api.roles import V1
+from app.api.auth.roles import V1
 from tests.api.conftest import connection_body
 from tests.api.flow import AB, Flow
 

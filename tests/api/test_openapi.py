@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from openapi_spec_validator import validate
 
-from app.api.openapi import build, text
-from app.api.problems import KINDS
-from app.api.roles import RULES, V1
+from app.api.auth.roles import RULES, V1
+from app.api.http.problems import KINDS
+from app.api.routing.openapi import build, text
 from app.main import create_app
 from app.settings import Settings
 

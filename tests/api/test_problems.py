@@ -7,8 +7,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from app.api.roles import V1
-from app.api.route import BODY_LIMIT
+from app.api.auth.roles import V1
+from app.api.routing.route import BODY_LIMIT
 from app.core.errors import TransientError
 from tests.api.conftest import Api, Jira, connection_body
 

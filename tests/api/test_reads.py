@@ -7,7 +7,7 @@ import asyncpg
 import httpx
 import pytest
 
-from app.api.roles import V1
+from app.api.auth.roles import V1
 from tests.api.conftest import Jira
 
 AB = f"{V1}/connections/ab"

@@ -2,8 +2,9 @@
 
 import pytest
 
-from app.api import media, plans
-from app.api.roles import V1
+from app.api.auth.roles import V1
+from app.api.http import media
+from app.api.routes import plans
 from tests.api.flow import Flow
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.api.roles import V1
+from app.api.auth.roles import V1
 from tests.api.conftest import Api
 from tests.api.flow import Flow
 

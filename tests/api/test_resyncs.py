@@ -8,7 +8,7 @@ import asyncpg
 import httpx
 import uvicorn
 
-from app.api.roles import V1
+from app.api.auth.roles import V1
 from app.sync.resync import resync
 from tests.api.conftest import Api, Jira
 

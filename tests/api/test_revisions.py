@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.api.roles import V1
+from app.api.auth.roles import V1
 from tests.api.conftest import connection_body
 from tests.api.flow import AB, Flow
 

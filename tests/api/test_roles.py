@@ -6,8 +6,8 @@ import asyncpg
 import httpx
 import pytest
 
-from app.api.attempts import Attempts
-from app.api.roles import RULES, V1, Role, rule_for
+from app.api.auth.attempts import Attempts
+from app.api.auth.roles import RULES, V1, Role, rule_for
 from tests.api.conftest import Api, Jira
 
 # Written out a second time on purpose: a slip in the table must not pass unseen.

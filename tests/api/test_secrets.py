@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 from typer.testing import CliRunner, Result
 
-from app.api.roles import V1
+from app.api.auth.roles import V1
 from app.cli.main import app as commands
 from app.settings import Settings
 from app.store.config import secrets

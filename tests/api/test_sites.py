@@ -7,7 +7,7 @@ import asyncpg
 import httpx
 import pytest
 
-from app.api.roles import V1
+from app.api.auth.roles import V1
 from app.sandbox import Fault, JiraSite, serve
 from app.settings import Settings
 from tests.api.conftest import Api, Jira, connection_body, running

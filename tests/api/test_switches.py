@@ -6,7 +6,7 @@ import asyncpg
 import httpx
 import pytest
 
-from app.api.roles import V1
+from app.api.auth.roles import V1
 from app.sandbox import Fault
 from tests.api.conftest import Jira, connection_body
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import httpx
 
-from app.api.roles import V1
+from app.api.auth.roles import V1
 from tests.api.conftest import Api, Jira, connection_body
 
 

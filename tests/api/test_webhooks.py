@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from app.api import bodies
-from app.api.bodies import Intake
+from app.api.http import bodies
+from app.api.http.bodies import Intake
 from app.embedded import PostgresServer, ValkeyServer, bootstrap_roles
 from app.settings import Settings
 from app.store.config.vault import Vault

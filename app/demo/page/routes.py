@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Body, Depends, Query, Request
 from fastapi.responses import JSONResponse, Response
 
-from app.api.problems import Problem
+from app.api.http.problems import Problem
 from app.demo.page.state import View
 from app.demo.stage import SideName
 from app.sandbox import Refusal

@@ -1,0 +1,90 @@
+"""Who calls: a bearer token, the role that it has, and the connections that it is confined to."""
+
+import hmac
+import math
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from app.api.auth.attempts import Attempts, source_of
+from app.api.auth.roles import Role, Rule
+from app.api.http.problems import Problem
+from app.store.config import tokens
+from app.wiring import Services
+
+BOOTSTRAP = "bootstrap"
+_REALM = 'Bearer realm="twinlink"'
+# A longer text is none of ours; hashing it would only cost.
+_LONGEST = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """``id`` tells tokens apart, ``owner`` goes into records. ``connections`` None means all."""
+
+    id: str
+    owner: str
+    role: Role
+    connections: tuple[str, ...] | None = None
+
+    def sees(self, connection: str) -> bool:
+        return self.connections is None or connection in self.connections
+
+
+async def authenticate(request: Request, services: Services) -> Caller:
+    """Raises ``Problem`` 401, or 429 after too many of them."""
+    text = _bearer(request.headers.get("authorization"))
+    if text is None:
+        raise Problem("unauthenticated", headers={"WWW-Authenticate": _REALM})
+    attempts: Attempts = request.app.state.attempts
+    source, digest = source_of(request.scope.get("client")), tokens.digest(text)
+    wait = attempts.wait(source)
+    if wait and not tokens.is_unguessable(text) and not attempts.was_accepted(source, digest):
+        raise _too_many(services, wait)
+    caller = await _caller(text, services)
+    if caller is not None:
+        attempts.accepted(source, digest)
+        return caller
+    attempts.failed(source)
+    if wait:
+        raise _too_many(services, wait)
+    services.metrics.auth_failures.labels("refused").inc()
+    headers = {"WWW-Authenticate": f'{_REALM}, error="invalid_token"'}
+    raise Problem("unauthenticated", headers=headers)
+
+
+async def _caller(text: str, services: Services) -> Caller | None:
+    """The administrator's token of the environment needs no database."""
+    admin = services.settings.admin_token
+    if admin is not None and _equal(text, admin.get_secret_value()):
+        return Caller(BOOTSTRAP, BOOTSTRAP, Role.ADMIN)
+    async with services.database.connection() as conn:
+        token = await tokens.authenticate(conn, text, services.clock())
+    if token is None:
+        return None
+    confined = None if token.connections is None else tuple(token.connections)
+    return Caller(str(token.id), token.owner, Role(token.role), confined)
+
+
+def _too_many(services: Services, wait: float) -> Problem:
+    services.metrics.auth_failures.labels("limited").inc()
+    return Problem("too_many_attempts", headers={"Retry-After": str(math.ceil(wait))})
+
+
+def authorize(caller: Caller, rule: Rule) -> None:
+    """Raises ``Problem`` 403."""
+    if not caller.role.includes(rule.role):
+        raise Problem("forbidden", f"needs the role {rule.role.value}")
+    if rule.everywhere and caller.connections is not None:
+        raise Problem("forbidden", "needs a token that is not restricted to connections")
+
+
+def _bearer(header: str | None) -> str | None:
+    scheme, _, text = (header or "").partition(" ")
+    text = text.strip()
+    return text if scheme.lower() == "bearer" and 0 < len(text) <= _LONGEST else None
+
+
+def _equal(sent: str, known: str) -> bool:
+    # Digests, so that neither the length nor a character outside ASCII shows.
+    return hmac.compare_digest(tokens.digest(sent), tokens.digest(known))

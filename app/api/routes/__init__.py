@@ -1,0 +1,1 @@
+"""One noun a file: load, call one use case, map the outcome."""

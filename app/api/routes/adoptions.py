@@ -1,0 +1,71 @@
+"""Adoptions: ask for one, follow it. Its plan is approved like any other."""
+
+from fastapi import Response
+
+from app.api.auth.roles import V1
+from app.api.http.listing import LARGEST
+from app.api.http.problems import Problem
+from app.api.routing.context import Id, Paged, Svc, TheConnection, Who, number
+from app.api.routing.documents import problems
+from app.api.routing.route import api_router
+from app.api.schemas.adoption import AdoptionAnswer, AdoptionMade, AdoptionPost
+from app.api.schemas.base import Listed
+from app.core.config import Problem as FieldProblem
+from app.store.views import adoptions_read
+from app.sync.recovery import adopt
+
+router = api_router("adoptions")
+
+
+@router.post(
+    "/connections/{name}/adoptions", status_code=202, responses=problems("connection_unknown")
+)
+async def post_adoption(
+    body: AdoptionPost, connection: TheConnection, services: Svc, caller: Who, response: Response
+) -> AdoptionMade:
+    """Plan to take over links that an account wrote on exactly one side of a pair: that side
+    becomes the mirror. Nothing is taken over before the plan is approved, and nothing in Jira
+    changes then; afterwards the pair is kept in step.
+
+    The plan lists every pair that is not managed, with the reason where it is left alone.
+    """
+    if body.since >= body.until:
+        raise Problem("validation", errors=[FieldProblem("/until", "must be after since")])
+    made, plan_id = await adopt.request(
+        services.database,
+        connection.id,
+        body.account_id,
+        since=body.since,
+        until=body.until,
+        requested_by=caller.owner,
+        now=services.clock(),
+    )
+    services.wake.soon()
+    response.headers["Location"] = f"{V1}/connections/{connection.name}/adoptions/{made}"
+    return AdoptionMade(id=str(made), plan_id=str(plan_id), status="planning")
+
+
+@router.get(
+    "/connections/{name}/adoptions",
+    response_model=Listed[AdoptionAnswer],
+    responses=problems("connection_unknown"),
+)
+async def list_adoptions(connection: TheConnection, services: Svc, page: Paged) -> object:
+    """Newest first."""
+    async with services.database.connection() as conn:
+        rows = await adoptions_read.page(
+            conn, connection.id, before=page.after(LARGEST), limit=page.fetch
+        )
+    return page.answer(rows, AdoptionAnswer.of, lambda row: row["id"])
+
+
+@router.get(
+    "/connections/{name}/adoptions/{id}",
+    responses=problems("connection_unknown", "adoption_unknown"),
+)
+async def get_adoption(connection: TheConnection, id: Id, services: Svc) -> AdoptionAnswer:
+    async with services.database.connection() as conn:
+        row = await adoptions_read.by_id(conn, connection.id, number(id, "adoption_unknown"))
+    if row is None:
+        raise Problem("adoption_unknown")
+    return AdoptionAnswer.of(row)

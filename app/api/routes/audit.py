@@ -1,0 +1,81 @@
+"""The audit: list, export, verify."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+import orjson
+from fastapi import Query, Response
+from starlette.responses import StreamingResponse
+
+from app.api.http.listing import LARGEST
+from app.api.http.problems import Problem
+from app.api.routing.context import Id, Paged, Svc, Who, number
+from app.api.routing.documents import problems
+from app.api.routing.route import api_router
+from app.api.schemas.audit import AuditQuery, AuditRow, Verification
+from app.api.schemas.base import Listed, Queued
+from app.store.pool import Database
+from app.store.views import audit_read, verifications
+from app.store.views.audit_read import Filters, Head
+
+router = api_router("audit")
+Asked = Annotated[AuditQuery, Query()]
+
+
+class Ndjson(StreamingResponse):
+    media_type = "application/x-ndjson"
+
+
+@router.get("/audit", response_model=Listed[AuditRow])
+async def list_audit(services: Svc, caller: Who, page: Paged, asked: Asked) -> object:
+    """Oldest first. Intent and outcome are two rows with one `intent_id`; the last counts."""
+    filters = asked.filters(caller.connections)
+    async with services.database.connection() as conn:
+        rows = await audit_read.page(conn, filters, after=page.after(0), limit=page.fetch)
+    return page.answer(rows, AuditRow.model_validate, lambda row: int(row["id"]))
+
+
+@router.get("/audit/export", response_class=Ndjson)
+async def export_audit(services: Svc, caller: Who, asked: Asked) -> Ndjson:
+    """All rows, chain by chain, one a line; then `{"head": {chain, connection, seq, hash}}` for
+    each chain as it ended when the export began. An export without heads was cut off. Rows can
+    be checked against the heads where no filter but `connection` leaves any out."""
+    filters = asked.filters(caller.connections)
+    async with services.database.connection() as conn:
+        heads = await audit_read.heads(conn, filters)
+    return Ndjson(_lines(services.database, filters, heads))
+
+
+@router.post("/audit/verifications", status_code=202)
+async def post_verification(services: Svc, response: Response) -> Queued:
+    """Have every chain checked by a worker."""
+    async with services.database.connection() as conn:
+        made = await verifications.insert(conn, services.clock())
+    services.wake.soon()
+    response.headers["Location"] = f"/api/v1/audit/verifications/{made}"
+    return Queued(id=str(made), status="queued")
+
+
+@router.get("/audit/verifications", response_model=Listed[Verification])
+async def list_verifications(services: Svc, page: Paged) -> object:
+    """Newest first."""
+    async with services.database.connection() as conn:
+        rows = await verifications.page(conn, before=page.after(LARGEST), limit=page.fetch)
+    return page.answer(rows, Verification.of, lambda row: row["id"])
+
+
+@router.get("/audit/verifications/{id}", responses=problems("verification_unknown"))
+async def get_verification(id: Id, services: Svc) -> Verification:
+    async with services.database.connection() as conn:
+        row = await verifications.by_id(conn, number(id, "verification_unknown"))
+    if row is None:
+        raise Problem("verification_unknown")
+    return Verification.of(row)
+
+
+async def _lines(database: Database, filters: Filters, heads: list[Head]) -> AsyncIterator[bytes]:
+    for head in heads:
+        async for rows in audit_read.chain(database, filters, head):
+            yield b"".join(orjson.dumps(row) + b"\n" for row in rows)
+    for head in heads:
+        yield orjson.dumps({"head": head.plain()}) + b"\n"

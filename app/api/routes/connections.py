@@ -1,0 +1,105 @@
+"""Connections: create, change, read, delete."""
+
+from functools import partial
+
+from fastapi import Response
+
+from app.api.http import etags
+from app.api.http.problems import Problem
+from app.api.routing.context import IfMatch, NewName, Paged, Svc, TheConnection, Who
+from app.api.routing.documents import problems
+from app.api.routing.route import api_router
+from app.api.schemas.base import Listed
+from app.api.schemas.connection import (
+    ConnectionAnswer,
+    Released,
+    StatusAnswer,
+)
+from app.api.schemas.connection_put import ConnectionPut
+from app.store.config import connections
+from app.store.views import status
+from app.sync.connections.connection_view import view, views
+from app.sync.twins import withdraw
+
+router = api_router("connections")
+_PUT = problems(
+    "connection_unknown",
+    "projects_connected",
+    "sites_fixed",
+    "concurrent_change",
+    "stale",
+    "validation",
+    "site_unavailable",
+)
+_UNKNOWN = problems("connection_unknown")
+
+
+@router.put(
+    "/connections/{name}",
+    responses={**_PUT, 201: {"model": ConnectionAnswer, "description": "It is new"}},
+)
+async def put_connection(
+    name: NewName,
+    body: ConnectionPut,
+    services: Svc,
+    caller: Who,
+    response: Response,
+    *,
+    if_match: IfMatch = None,
+) -> ConnectionAnswer:
+    """Replace the whole configuration. A change is a new revision; a new one is in shadow."""
+    if not caller.sees(name):
+        raise Problem("connection_unknown")
+    done = await services.connection_admin.put(
+        name,
+        body.spec(),
+        author=caller.owner,
+        expect=partial(etags.check, if_match),
+        now=services.clock(),
+    )
+    etags.set_etag(response, done.connection.revision)
+    if done.created:
+        response.status_code = 201
+        response.headers["Location"] = f"/api/v1/connections/{name}"
+    async with services.database.connection() as conn:
+        return ConnectionAnswer.of_view(await view(conn, done.connection, services.clock()))
+
+
+@router.get("/connections", response_model=Listed[ConnectionAnswer])
+async def list_connections(services: Svc, caller: Who, page: Paged) -> object:
+    """In the order of their names."""
+    async with services.database.connection() as conn:
+        rows = await connections.page(
+            conn, names=caller.connections, after=page.after_name(), limit=page.fetch
+        )
+        seen = await views(conn, rows, services.clock())
+    return page.answer(seen, ConnectionAnswer.of_view, lambda it: it.row.name)
+
+
+@router.get("/connections/{name}", responses=_UNKNOWN)
+async def get_connection(
+    connection: TheConnection, services: Svc, response: Response
+) -> ConnectionAnswer:
+    etags.set_etag(response, connection.revision)
+    async with services.database.connection() as conn:
+        return ConnectionAnswer.of_view(await view(conn, connection, services.clock()))
+
+
+@router.delete("/connections/{name}", responses=problems("connection_unknown", "write_in_progress"))
+async def delete_connection(connection: TheConnection, services: Svc, caller: Who) -> Released:
+    """Its links become unmanaged and stay; the name then starts an empty ledger."""
+    released = await withdraw.delete_connection(
+        services.database,
+        connection.id,
+        actor=caller.owner,
+        now=services.clock(),
+        engine=services.engine,
+    )
+    return Released(released=released)
+
+
+@router.get("/connections/{name}/status", responses=_UNKNOWN)
+async def get_status(connection: TheConnection, services: Svc) -> StatusAnswer:
+    async with services.database.connection() as conn:
+        row = await status.of_connection(conn, connection.id, services.clock())
+    return StatusAnswer.model_validate(dict(row))

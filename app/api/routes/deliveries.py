@@ -1,0 +1,39 @@
+"""What Jira delivered."""
+
+from typing import Annotated
+
+from fastapi import Query
+from pydantic import AwareDatetime
+
+from app.api.http.listing import LARGEST
+from app.api.routing.context import Paged, SiteFilter, Svc, Who
+from app.api.routing.route import api_router
+from app.api.schemas.base import Listed
+from app.api.schemas.delivery import DeliveryAnswer, Kind
+from app.store.views import deliveries
+
+router = api_router("deliveries")
+
+
+@router.get("/deliveries", response_model=Listed[DeliveryAnswer])
+async def list_deliveries(
+    services: Svc,
+    caller: Who,
+    page: Paged,
+    *,
+    site: SiteFilter = None,
+    kind: Kind | None = None,
+    since: Annotated[AwareDatetime | None, Query()] = None,
+) -> object:
+    """Newest first."""
+    async with services.database.connection() as conn:
+        rows = await deliveries.page(
+            conn,
+            connections=caller.connections,
+            site=site,
+            kind=kind,
+            since=since,
+            before=page.after(LARGEST),
+            limit=page.fetch,
+        )
+    return page.answer(rows, DeliveryAnswer.of, lambda row: row["id"])

@@ -1,0 +1,40 @@
+"""Pairs that were given up."""
+
+from app.api.http.problems import Problem
+from app.api.routing.context import ConnectionFilter, Id, Paged, Svc, Who, number
+from app.api.routing.documents import problems
+from app.api.routing.route import api_router
+from app.api.schemas.base import Listed, Queued
+from app.api.schemas.failure import FailureAnswer
+from app.store.queue import work
+from app.store.views import failures
+
+router = api_router("failures")
+
+
+@router.get("/failures", response_model=Listed[FailureAnswer])
+async def list_failures(
+    services: Svc, caller: Who, page: Paged, connection: ConnectionFilter = None
+) -> object:
+    async with services.database.connection() as conn:
+        rows = await failures.page(
+            conn,
+            names=caller.connections,
+            connection=connection,
+            after=page.after(0),
+            limit=page.fetch,
+        )
+    return page.answer(rows, FailureAnswer.of, lambda row: row["id"])
+
+
+@router.post("/failures/{id}/retry", status_code=202, responses=problems("failure_unknown"))
+async def retry_failure(id: Id, services: Svc, caller: Who) -> Queued:
+    """Look at the pair again."""
+    twin_id = number(id, "failure_unknown")
+    async with services.database.transaction() as conn:
+        row = await failures.by_id(conn, twin_id, caller.connections)
+        if row is None:
+            raise Problem("failure_unknown")
+        await work.retry_failed(conn, row["connection_id"], twin_id, services.clock())
+    services.wake.soon()
+    return Queued(id=id, status="queued")

@@ -1,0 +1,107 @@
+"""Probes and metrics: no token, nothing about issues."""
+
+import asyncio
+from functools import cache
+from typing import Literal
+
+from fastapi import APIRouter, Response
+from fastapi.responses import PlainTextResponse
+from pydantic import BaseModel
+from redis.exceptions import RedisError
+
+from app.api.routing.context import Svc
+from app.core.errors import TransientError
+from app.store.migrations.head import latest
+from app.store.schema import revision
+from app.store.upkeep import installation
+from app.wiring import Services
+
+router = APIRouter(tags=["health"])
+_expected = cache(latest)
+_SECONDS = 2.0
+"""A probe that waits longer says nothing useful."""
+
+
+class Healthy(BaseModel):
+    status: Literal["ok"] = "ok"
+
+
+Writes = Literal["ok", "paused", "read_only", "installation_mismatch", "unknown"]
+"""Whether workers with these settings may write to Jira, and if not, why."""
+
+
+class Ready(BaseModel):
+    """``degraded``: everything is taken in, some of it done later."""
+
+    status: Literal["ok", "degraded", "unavailable"]
+    postgres: Literal["ok", "unavailable"]
+    database_schema: Literal["ok", "other", "unknown"]
+    redis: Literal["ok", "unavailable", "none"]
+    writes: Writes
+
+
+@router.get("/healthz")
+async def healthz() -> Healthy:
+    """The process answers. Says nothing about what it depends on."""
+    return Healthy()
+
+
+@router.get("/readyz", responses={503: {"model": Ready, "description": "Not to be sent traffic"}})
+async def readyz(services: Svc, response: Response) -> Ready:
+    """PostgreSQL answers and its schema is this version's. Redis away never fails it."""
+    schema = await _schema(services)
+    redis = await _redis(services)
+    postgres: Literal["ok", "unavailable"] = "unavailable" if schema == "unknown" else "ok"
+    if schema != "ok":
+        response.status_code = 503
+        return Ready(
+            status="unavailable",
+            postgres=postgres,
+            database_schema=schema,
+            redis=redis,
+            writes="unknown",
+        )
+    writes = await _writes(services)
+    degraded = redis == "unavailable" or writes in {"installation_mismatch", "unknown"}
+    status: Literal["ok", "degraded"] = "degraded" if degraded else "ok"
+    return Ready(status=status, postgres="ok", database_schema="ok", redis=redis, writes=writes)
+
+
+@router.get("/metrics", response_class=PlainTextResponse)
+async def metrics(services: Svc) -> Response:
+    """Prometheus text. Labels are names that an administrator gave, never issues."""
+    return Response(services.metrics.render(), media_type="text/plain; version=0.0.4")
+
+
+async def _schema(services: Services) -> Literal["ok", "other", "unknown"]:
+    try:
+        async with asyncio.timeout(_SECONDS), services.database.connection() as conn:
+            found = await revision(conn)
+    except (TransientError, TimeoutError):
+        return "unknown"
+    return "ok" if found == _expected() else "other"
+
+
+async def _writes(services: Services) -> Writes:
+    try:
+        async with asyncio.timeout(_SECONDS), services.database.connection() as conn:
+            stored = await installation.named(conn)
+            pause = await installation.state(conn)
+    except (TransientError, TimeoutError):
+        return "unknown"
+    if stored is not None and stored != services.settings.installation:
+        return "installation_mismatch"
+    if services.settings.read_only:
+        return "read_only"
+    return "ok" if pause.paused_at is None else "paused"
+
+
+async def _redis(services: Services) -> Literal["ok", "unavailable", "none"]:
+    if services.redis is None:
+        return "none"
+    try:
+        async with asyncio.timeout(_SECONDS):
+            await services.redis.ping()
+    except (RedisError, OSError, TimeoutError):
+        return "unavailable"
+    return "ok"

@@ -1,0 +1,92 @@
+"""Incidents: read by people and machines, and told further by people."""
+
+from app.api.auth.auth import Caller
+from app.api.auth.roles import Role
+from app.api.http.listing import LARGEST
+from app.api.http.problems import Problem
+from app.api.routing.context import ConnectionFilter, Id, Paged, Svc, Who, number
+from app.api.routing.documents import problems
+from app.api.routing.route import api_router
+from app.api.schemas.base import Listed
+from app.api.schemas.incident import IncidentAnswer, IncidentSummary, UpdatePost, Wanted
+from app.core.incidents import Impact, State
+from app.store.alerts.incidents import Incident
+from app.store.pool import Connection
+from app.store.views import incidents_read
+from app.sync.incidents import incidents
+from app.wiring import Services
+
+router = api_router("incidents")
+_OPEN = tuple(state.value for state in State if state is not State.RESOLVED)
+
+
+@router.get("/incidents", response_model=Listed[IncidentSummary])
+async def list_incidents(
+    services: Svc,
+    caller: Who,
+    page: Paged,
+    *,
+    connection: ConnectionFilter = None,
+    state: Wanted | None = None,
+) -> object:
+    """Newest first. `open` are all but the resolved; of a connection, also what concerns one of
+    its sites, or everything."""
+    states = None if state is None else _OPEN if state == "open" else (state,)
+    async with services.database.connection() as conn:
+        found = await incidents_read.page(
+            conn,
+            names=caller.connections,
+            connection=connection,
+            states=states,
+            before=page.after(LARGEST),
+            limit=page.fetch,
+        )
+    return page.answer(found, IncidentSummary.of, lambda it: it.id)
+
+
+@router.get("/incidents/{id}", responses=problems("incident_unknown"))
+async def get_incident(id: Id, services: Svc, caller: Who) -> IncidentAnswer:
+    """With its timeline and what to do next. Issue keys are for operators and above."""
+    return await _answer(services, caller, id)
+
+
+@router.post(
+    "/incidents/{id}/updates",
+    status_code=201,
+    responses=problems("incident_unknown", "incident_resolved"),
+)
+async def post_update(id: Id, body: UpdatePost, services: Svc, caller: Who) -> IncidentAnswer:
+    """Say something of it, and where it stands. What is resolved takes texts only."""
+    async with services.database.connection() as conn:
+        it = await _visible(conn, caller, id)
+    if it.connection is None and caller.connections is not None:
+        raise Problem("forbidden", "it concerns more than the token's connections")
+    await incidents.update(
+        services.database,
+        it.id,
+        state=None if body.state is None else State(body.state),
+        impact=None if body.impact is None else Impact(body.impact),
+        text=body.text,
+        by=caller.owner,
+        now=services.clock(),
+    )
+    return await _answer(services, caller, id)
+
+
+async def _answer(services: Services, caller: Caller, id: str) -> IncidentAnswer:
+    async with services.database.connection() as conn:
+        it = await _visible(conn, caller, id)
+        timeline = await incidents_read.timeline(conn, it.id)
+        connections = await incidents_read.affected(conn, it, caller.connections)
+        issues = None
+        if caller.role.includes(Role.OPERATOR):
+            issues = await incidents_read.issues(conn, it)
+    return IncidentAnswer.whole(it, timeline, connections, issues)
+
+
+async def _visible(conn: Connection, caller: Caller, id: str) -> Incident:
+    incident_id = number(id, "incident_unknown")
+    it = await incidents_read.by_id(conn, incident_id, caller.connections)
+    if it is None:
+        raise Problem("incident_unknown")
+    return it

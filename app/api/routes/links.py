@@ -1,0 +1,64 @@
+"""Links that a connection knows: managed ones, and those that it leaves alone."""
+
+from typing import Annotated
+
+from fastapi import Query
+
+from app.api.routing.context import ISSUE_KEY, IssueFilter, Paged, Svc, TheConnection
+from app.api.routing.documents import problems
+from app.api.routing.route import api_router
+from app.api.schemas.base import Listed, storable_or_none
+from app.api.schemas.explain import ExplainedLink, Explanation
+from app.api.schemas.link import LinkAnswer, State
+from app.store.views import links_read
+from app.sync.reconcile.explain import explain
+
+router = api_router("links")
+TypeFilter = Annotated[
+    str | None,
+    Query(max_length=255, description="Name or id of a link type of either side"),
+    storable_or_none,
+]
+
+
+@router.get(
+    "/connections/{name}/links",
+    response_model=Listed[LinkAnswer],
+    responses=problems("connection_unknown"),
+)
+async def list_links(
+    connection: TheConnection,
+    services: Svc,
+    page: Paged,
+    *,
+    state: State | None = None,
+    issue: IssueFilter = None,
+    type: TypeFilter = None,
+) -> object:
+    """In the order in which they were recorded."""
+    async with services.database.connection() as conn:
+        rows = await links_read.page(
+            conn,
+            connection.id,
+            state=state,
+            issue=issue,
+            type=type,
+            after=page.after_name(),
+            limit=page.fetch,
+        )
+    return page.answer(rows, LinkAnswer.of, lambda it: it.position)
+
+
+@router.get(
+    "/connections/{name}/explain",
+    responses=problems("connection_unknown", "twin_unknown", "site_unavailable"),
+)
+async def explain_issue(
+    connection: TheConnection,
+    services: Svc,
+    issue: Annotated[str, Query(pattern=ISSUE_KEY, description="A key of either side")],
+) -> Explanation:
+    """Read both sites now and say of each link of this issue which row of the decision table
+    applies, why, and what was done to it before. Writes nothing."""
+    found = await explain(services.context, connection.id, issue)
+    return Explanation(issue=issue, items=[ExplainedLink.of(it) for it in found])

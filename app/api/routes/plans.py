@@ -1,0 +1,150 @@
+"""Plans: what would be done, is held, or was; and a person's decision on those that wait."""
+
+from typing import Annotated, Literal
+
+from fastapi import Header, Query, Response
+
+from app.api.auth.auth import Caller
+from app.api.auth.roles import V1
+from app.api.http.listing import LARGEST, Page, first_page
+from app.api.http.media import preferred
+from app.api.http.problems import Problem
+from app.api.routing.context import ConnectionFilter, Id, Paged, PagedWhole, Svc, Who, number
+from app.api.routing.documents import problems
+from app.api.routing.route import api_router
+from app.api.schemas.base import Listed
+from app.api.schemas.plan import Change, Decision, PlanAnswer, PlanSummary, Status
+from app.core.plan import as_markdown, as_text
+from app.store.guard import held as stored
+from app.store.pool import Row
+from app.store.views import plans_read
+from app.sync.guard import held
+from app.wiring import Services
+
+router = api_router("plans")
+
+Format = Literal["json", "text", "markdown"]
+_MEDIA: dict[Format, str] = {
+    "json": "application/json",
+    "text": "text/plain",
+    "markdown": "text/markdown",
+}
+_RENDERED = {media: {"schema": {"type": "string"}} for media in ("text/plain", "text/markdown")}
+LONGEST = 10_000
+"""Changes of a plan that is rendered whole; a longer one is paged through."""
+_REFUSED = ("plan_unknown", "plan_not_sealed", "plan_digest", "plan_decided", "plan_expired")
+
+
+@router.get("/plans", response_model=Listed[PlanSummary])
+async def list_plans(
+    services: Svc,
+    caller: Who,
+    page: Paged,
+    *,
+    connection: ConnectionFilter = None,
+    status: Status | None = None,
+) -> object:
+    """Newest first, without their changes."""
+    async with services.database.connection() as conn:
+        rows = await plans_read.page(
+            conn,
+            names=caller.connections,
+            connection=connection,
+            status=status,
+            before=page.after(LARGEST),
+            limit=page.fetch,
+        )
+    return page.answer(rows, PlanSummary.of, lambda row: row["id"])
+
+
+@router.get(
+    "/plans/{id}",
+    response_model=PlanAnswer,
+    responses={**problems("plan_unknown"), 200: {"content": _RENDERED}},
+)
+async def get_plan(
+    id: Id,
+    services: Svc,
+    caller: Who,
+    page: PagedWhole,
+    *,
+    format: Annotated[Format | None, Query(description="Goes before `Accept`")] = None,
+    accept: Annotated[str | None, Header(include_in_schema=False)] = None,
+) -> object:
+    """With its changes; those beyond `limit` follow with `cursor`. As text or Markdown it is
+    whole, as long as it has no more than 10,000 changes."""
+    row = await _plan(services, caller, id)
+    media = _MEDIA[format] if format else preferred(accept, list(_MEDIA.values()))
+    if media == _MEDIA["json"]:
+        return await _answer(services, row, page)
+    if row["creates"] + row["removes"] + row["adopts"] > LONGEST:
+        raise Problem("not_acceptable", "it is too long: page through it as application/json")
+    async with services.database.connection() as conn:
+        plan = await stored.value(conn, row["id"])
+    rendered = as_text(plan) if media == _MEDIA["text"] else as_markdown(plan)
+    return Response(rendered, media_type=media)
+
+
+@router.post(
+    "/plans/{id}/approval",
+    responses=problems(*_REFUSED, "second_owner"),
+)
+async def approve_plan(id: Id, body: Decision, services: Svc, caller: Who) -> PlanAnswer:
+    """Apply exactly the plan of this digest, outside the guard's windows; each change is judged
+    anew, and what no longer holds is skipped. Where the connection asks for two owners, the
+    first approval leaves it `approved`, and another owner's applies it."""
+    row = await _decidable(services, caller, id)
+    await held.approve(
+        services.database,
+        row["id"],
+        body.digest,
+        by=caller.owner,
+        note=body.note,
+        now=services.clock(),
+    )
+    services.wake.soon()
+    return await _decided(services, caller, id)
+
+
+@router.post("/plans/{id}/rejection", responses=problems(*_REFUSED))
+async def reject_plan(id: Id, body: Decision, services: Svc, caller: Who) -> PlanAnswer:
+    """Keep what it would change: links that it would remove are detached, and nothing removes
+    them again."""
+    row = await _decidable(services, caller, id)
+    await held.reject(
+        services.database,
+        row["id"],
+        body.digest,
+        by=caller.owner,
+        note=body.note,
+        now=services.clock(),
+    )
+    return await _decided(services, caller, id)
+
+
+async def _plan(services: Services, caller: Caller, id: str) -> Row:
+    plan_id = number(id, "plan_unknown")
+    async with services.database.connection() as conn:
+        row = await plans_read.by_id(conn, plan_id, caller.connections)
+    if row is None:
+        raise Problem("plan_unknown")
+    return row
+
+
+async def _decidable(services: Services, caller: Caller, id: str) -> Row:
+    row = await _plan(services, caller, id)
+    if row["kind"] in ("shadow", "dry_run"):
+        raise Problem("plan_not_sealed", "it shows what would be done, and does nothing")
+    return row
+
+
+async def _decided(services: Services, caller: Caller, id: str) -> PlanAnswer:
+    row = await _plan(services, caller, id)
+    return await _answer(services, row, first_page(f"{V1}/plans/{id}"))
+
+
+async def _answer(services: Services, row: Row, page: Page) -> PlanAnswer:
+    async with services.database.connection() as conn:
+        found = await plans_read.changes(conn, row["id"], after=page.after_name(), limit=page.fetch)
+    shown = page.answer(found, Change.of, lambda change: change["position"])
+    return PlanAnswer.of_plan(row, shown["items"], shown["next"])

@@ -1,0 +1,189 @@
+"""Restores and rescues: ask, follow. Their plans are approved like any other."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from fastapi import Response
+from sse_starlette import ServerSentEvent
+
+from app.api.auth.auth import Caller
+from app.api.auth.roles import V1
+from app.api.http.listing import LARGEST, Page
+from app.api.http.problems import Problem
+from app.api.routes.resyncs import Events
+from app.api.routing.context import ConnectionFilter, Id, Paged, Svc, Who, number
+from app.api.routing.documents import problems
+from app.api.routing.route import api_router
+from app.api.schemas.base import Listed
+from app.api.schemas.restore import OVER, RescuePost, RestoreAnswer, RestoreMade, RestorePost
+from app.core.config import Problem as FieldProblem
+from app.store.config import connections, sites
+from app.store.recovery.restores import Kind
+from app.store.views import restores_read
+from app.sync.recovery import rescue, restore
+from app.wiring import Services
+
+router = api_router("restores")
+RESTORES: tuple[Kind, ...] = ("restore", "undo")
+RESCUES: tuple[Kind, ...] = ("rescue",)
+_POLL_SECONDS = 0.5
+_PING_SECONDS = 15
+_UNBUFFERED = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
+@router.post("/restores", status_code=202, responses=problems("nothing_selected"))
+async def post_restore(
+    body: RestorePost, services: Svc, caller: Who, response: Response
+) -> RestoreMade:
+    """Plan to put back what Twinlink removed, or (`operation: create`) to take back what it made.
+
+    Nothing is written before the plan is approved: it waits as `held`, with a reason for every
+    link that cannot be restored.
+    """
+    await _check_names(services, caller, connection=body.connection, site=body.site)
+    made, plan_id = await restore.request(
+        services.database,
+        body.operation,
+        body.filters(caller.connections),
+        asked=body.model_dump(mode="json", exclude_none=True),
+        requested_by=caller.owner,
+        now=services.clock(),
+    )
+    return _accepted(services, response, "restores", made, plan_id)
+
+
+@router.post("/rescues", status_code=202, responses=problems("nothing_selected", "own_account"))
+async def post_rescue(
+    body: RescuePost, services: Svc, caller: Who, response: Response
+) -> RestoreMade:
+    """Plan to put back links that another account removed on a site, from Jira's changelogs."""
+    site_id = await _check_names(services, caller, site=body.site)
+    assert site_id is not None
+    made, plan_id = await rescue.request(
+        services.database,
+        site_id,
+        body.culprit(),
+        names=caller.connections,
+        asked={"site": body.site},
+        requested_by=caller.owner,
+        now=services.clock(),
+    )
+    return _accepted(services, response, "rescues", made, plan_id)
+
+
+@router.get("/restores", response_model=Listed[RestoreAnswer])
+async def list_restores(
+    services: Svc, caller: Who, page: Paged, *, connection: ConnectionFilter = None
+) -> object:
+    """Newest first; undone creates are among them."""
+    return await _listed(services, caller, page, RESTORES, connection)
+
+
+@router.get("/rescues", response_model=Listed[RestoreAnswer])
+async def list_rescues(
+    services: Svc, caller: Who, page: Paged, *, connection: ConnectionFilter = None
+) -> object:
+    """Newest first."""
+    return await _listed(services, caller, page, RESCUES, connection)
+
+
+@router.get("/restores/{id}", responses=problems("restore_unknown"))
+async def get_restore(id: Id, services: Svc, caller: Who) -> RestoreAnswer:
+    return await _one(services, caller, id, RESTORES)
+
+
+@router.get("/rescues/{id}", responses=problems("restore_unknown"))
+async def get_rescue(id: Id, services: Svc, caller: Who) -> RestoreAnswer:
+    return await _one(services, caller, id, RESCUES)
+
+
+@router.get("/restores/{id}/events", response_class=Events, responses=problems("restore_unknown"))
+async def restore_events(id: Id, services: Svc, caller: Who) -> Events:
+    """Server-sent events: `progress` whenever its figures moved, `end` when it is over. Each
+    carries the restore as `GET` shows it."""
+    return await _followed(services, caller, id, RESTORES)
+
+
+@router.get("/rescues/{id}/events", response_class=Events, responses=problems("restore_unknown"))
+async def rescue_events(id: Id, services: Svc, caller: Who) -> Events:
+    """As those of a restore."""
+    return await _followed(services, caller, id, RESCUES)
+
+
+async def _check_names(
+    services: Services, caller: Caller, *, connection: str | None = None, site: str | None = None
+) -> int | None:
+    """The site's id. What the caller may not see is as unknown as what is not there."""
+    wrong = []
+    site_id = None
+    async with services.database.connection() as conn:
+        if connection is not None and not (
+            caller.sees(connection) and await connections.by_name(conn, connection)
+        ):
+            wrong.append(FieldProblem("/connection", "there is no such connection"))
+        if site is not None:
+            found = await sites.by_name(conn, site)
+            seen = found is not None and (
+                caller.connections is None
+                or set(await sites.users(conn, found.id)) & set(caller.connections)
+            )
+            site_id = found.id if found is not None and seen else None
+            if site_id is None:
+                wrong.append(FieldProblem("/site", "there is no such site"))
+    if wrong:
+        raise Problem("validation", errors=wrong)
+    return site_id
+
+
+def _accepted(
+    services: Services, response: Response, where: str, made: int, plan_id: int
+) -> RestoreMade:
+    services.wake.soon()
+    response.headers["Location"] = f"{V1}/{where}/{made}"
+    return RestoreMade(id=str(made), plan_id=str(plan_id), status="planning")
+
+
+async def _listed(
+    services: Services, caller: Caller, page: Page, kinds: Sequence[str], connection: str | None
+) -> dict[str, Any]:
+    async with services.database.connection() as conn:
+        rows = await restores_read.page(
+            conn,
+            names=caller.connections,
+            kinds=kinds,
+            connection=connection,
+            before=page.after(LARGEST),
+            limit=page.fetch,
+        )
+    return page.answer(rows, RestoreAnswer.of, lambda row: row["id"])
+
+
+async def _one(services: Services, caller: Caller, id: str, kinds: Sequence[str]) -> RestoreAnswer:
+    restore_id = number(id, "restore_unknown")
+    async with services.database.connection() as conn:
+        row = await restores_read.by_id(conn, restore_id, caller.connections, kinds)
+    if row is None:
+        raise Problem("restore_unknown")
+    return RestoreAnswer.of(row)
+
+
+async def _followed(services: Services, caller: Caller, id: str, kinds: Sequence[str]) -> Events:
+    first = await _one(services, caller, id, kinds)
+    events = _events(services, caller, first, kinds)
+    return Events(events, ping=_PING_SECONDS, headers=_UNBUFFERED)
+
+
+async def _events(
+    services: Services, caller: Caller, first: RestoreAnswer, kinds: Sequence[str]
+) -> AsyncIterator[ServerSentEvent]:
+    shown, now = None, first
+    while True:
+        if now != shown:
+            over = now.status in OVER
+            yield ServerSentEvent(now.model_dump_json(), event="end" if over else "progress")
+            shown = now
+            if over:
+                return
+        await asyncio.sleep(_POLL_SECONDS)
+        now = await _one(services, caller, first.id, kinds)

@@ -1,0 +1,134 @@
+"""Resyncs: ask for one, follow it, end it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from fastapi import Response
+from sse_starlette import EventSourceResponse, ServerSentEvent
+
+from app.api.auth.auth import Caller
+from app.api.http.listing import LARGEST
+from app.api.http.problems import Problem
+from app.api.routing.context import ConnectionFilter, Id, Paged, Svc, TheConnection, Who, number
+from app.api.routing.documents import problems
+from app.api.routing.route import api_router
+from app.api.schemas.base import Listed, Queued
+from app.api.schemas.resync import OVER, ResyncAnswer, ResyncPost, Status
+from app.store.views import resyncs_read
+from app.sync.resync import resync
+from app.sync.resync.resync_issues import twins_of
+from app.wiring import Services
+
+router = api_router("resyncs")
+_POLL_SECONDS = 0.5
+_PING_SECONDS = 15
+"""Proxies close streams that are silent for long."""
+_UNBUFFERED = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
+class Events(EventSourceResponse):
+    """Ends when its client goes away."""
+
+    media_type = "text/event-stream"
+
+
+@router.post(
+    "/connections/{name}/resyncs", status_code=202, responses=problems("connection_unknown")
+)
+async def post_resync(
+    connection: TheConnection,
+    services: Svc,
+    caller: Who,
+    response: Response,
+    body: ResyncPost | None = None,
+) -> Queued:
+    """Look at all twins, or at those of named issues. A whole one that is queued is joined."""
+    wanted = body or ResyncPost()
+    twin_ids = None
+    if wanted.issues is not None:
+        async with services.database.connection() as conn:
+            twin_ids = await twins_of(conn, connection.id, wanted.issues)
+    resync_id = await resync.request(
+        services.database,
+        connection.id,
+        twin_ids=twin_ids,
+        dry_run=wanted.dry_run,
+        requested_by=caller.owner,
+        now=services.clock(),
+    )
+    services.wake.soon()
+    response.headers["Location"] = f"/api/v1/resyncs/{resync_id}"
+    return Queued(id=str(resync_id), status="queued")
+
+
+@router.get("/resyncs", response_model=Listed[ResyncAnswer])
+async def list_resyncs(
+    services: Svc,
+    caller: Who,
+    page: Paged,
+    *,
+    connection: ConnectionFilter = None,
+    status: Status | None = None,
+) -> object:
+    """Newest first."""
+    async with services.database.connection() as conn:
+        rows = await resyncs_read.page(
+            conn,
+            names=caller.connections,
+            connection=connection,
+            status=status,
+            before=page.after(LARGEST),
+            limit=page.fetch,
+        )
+    return page.answer(rows, ResyncAnswer.of, lambda row: row["id"])
+
+
+@router.get("/resyncs/{id}", responses=problems("resync_unknown"))
+async def get_resync(id: Id, services: Svc, caller: Who) -> ResyncAnswer:
+    return await _resync(services, caller, id)
+
+
+@router.post("/resyncs/{id}/cancel", responses=problems("resync_unknown", "resync_over"))
+async def cancel_resync(id: Id, services: Svc, caller: Who) -> ResyncAnswer:
+    """End it at its next step. What it did stays."""
+    known = await _resync(services, caller, id)
+    async with services.database.connection() as conn:
+        if not await resyncs_read.cancel(conn, int(known.id), services.clock()):
+            raise Problem("resync_over")
+    services.wake.soon()
+    return await _resync(services, caller, id)
+
+
+@router.get(
+    "/resyncs/{id}/events",
+    response_class=Events,
+    responses=problems("resync_unknown"),
+)
+async def resync_events(id: Id, services: Svc, caller: Who) -> Events:
+    """Server-sent events: `progress` whenever its figures moved, `end` when it is over. Each
+    carries the resync as `GET` shows it."""
+    first = await _resync(services, caller, id)
+    return Events(_events(services, caller, first), ping=_PING_SECONDS, headers=_UNBUFFERED)
+
+
+async def _events(
+    services: Services, caller: Caller, first: ResyncAnswer
+) -> AsyncIterator[ServerSentEvent]:
+    shown, now = None, first
+    while True:
+        if now != shown:
+            over = now.status in OVER
+            yield ServerSentEvent(now.model_dump_json(), event="end" if over else "progress")
+            shown = now
+            if over:
+                return
+        await asyncio.sleep(_POLL_SECONDS)
+        now = await _resync(services, caller, first.id)
+
+
+async def _resync(services: Services, caller: Caller, id: str) -> ResyncAnswer:
+    async with services.database.connection() as conn:
+        row = await resyncs_read.by_id(conn, number(id, "resync_unknown"), caller.connections)
+    if row is None:
+        raise Problem("resync_unknown")
+    return ResyncAnswer.of(row)

@@ -1,0 +1,76 @@
+"""Twins: pair, list, unpair."""
+
+from app.api.http.problems import Problem
+from app.api.routing.context import Id, IssueFilter, Paged, Svc, TheConnection, Who, number
+from app.api.routing.documents import problems
+from app.api.routing.route import api_router
+from app.api.schemas.base import Listed
+from app.api.schemas.connection import Released
+from app.api.schemas.twin import Listable, Outcome, Outcomes, TwinAnswer, TwinsPost
+from app.store.links import twins
+from app.store.views import twins_read
+from app.sync.twins import withdraw
+from app.sync.twins.pairing import pair
+
+router = api_router("twins")
+
+
+@router.post(
+    "/connections/{name}/twins", responses=problems("connection_unknown", "site_unavailable")
+)
+async def post_twins(connection: TheConnection, body: TwinsPost, services: Svc) -> Outcomes:
+    """Pair up to 1,000 issues. Each has its own outcome; those that pair are looked at next."""
+    outcomes = await pair(
+        services.database, services.sites, connection, body.claims(), now=services.clock()
+    )
+    services.wake.soon()
+    return Outcomes(items=[Outcome.of(it) for it in outcomes])
+
+
+@router.get(
+    "/connections/{name}/twins",
+    response_model=Listed[TwinAnswer],
+    responses=problems("connection_unknown"),
+)
+async def list_twins(
+    connection: TheConnection,
+    services: Svc,
+    page: Paged,
+    *,
+    issue: IssueFilter = None,
+    status: Listable = "paired",
+) -> object:
+    """Pairs; with another status, the claims of twin fields that pair nothing."""
+    async with services.database.connection() as conn:
+        if status == "paired":
+            after = page.after(0)
+            rows = await twins_read.page(
+                conn, connection.id, issue=issue, after=after, limit=page.fetch
+            )
+        else:
+            rows = await twins_read.claims(
+                conn, connection.id, status=status, issue=issue, after=page.after_name(),
+                limit=page.fetch,
+            )  # fmt: skip
+    return page.answer(rows, TwinAnswer.of, lambda it: it.position)
+
+
+@router.delete(
+    "/connections/{name}/twins/{id}",
+    responses=problems("connection_unknown", "twin_unknown", "write_in_progress"),
+)
+async def delete_twin(connection: TheConnection, id: Id, services: Svc, caller: Who) -> Released:
+    """Unpair. The links of the pair become unmanaged; none is removed."""
+    twin_id = number(id, "twin_unknown")
+    async with services.database.connection() as conn:
+        if not await twins.by_ids(conn, connection.id, [twin_id]):
+            raise Problem("twin_unknown")
+    released = await withdraw.unpair(
+        services.database,
+        connection.id,
+        twin_id,
+        actor=caller.owner,
+        now=services.clock(),
+        engine=services.engine,
+    )
+    return Released(released=released)

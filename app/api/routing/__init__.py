@@ -1,0 +1,1 @@
+"""What every route shares: dependencies, the route class, documented responses, OpenAPI."""

@@ -1,0 +1,88 @@
+"""What routes take from the request: the services, who calls, and what an address names."""
+
+from typing import Annotated
+
+from fastapi import Depends, Header, Path, Query, Request
+
+from app.api.auth.auth import Caller
+from app.api.http.listing import LARGEST, Page, page, whole_page
+from app.api.http.problems import Problem
+from app.store.config import connections, sites
+from app.store.config.connections import ConnectionRow
+from app.store.config.sites import SiteRow
+from app.wiring import Services
+
+NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
+"""Of sites and connections; the tables check the same."""
+ISSUE_KEY = r"^[A-Z][A-Z0-9_]{0,254}-[0-9]{1,18}$"
+
+
+def _services(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+def _caller(request: Request) -> Caller:
+    caller: Caller = request.state.caller
+    return caller
+
+
+Svc = Annotated[Services, Depends(_services)]
+Who = Annotated[Caller, Depends(_caller)]
+Paged = Annotated[Page, Depends(page)]
+PagedWhole = Annotated[Page, Depends(whole_page)]
+IfMatch = Annotated[str | None, Header(description="The ETag that was read")]
+NewName = Annotated[str, Path(pattern=NAME, description="Small letters, digits, `-` and `_`")]
+AnyName = Annotated[str, Path(description="The name that it was put under")]
+IssueFilter = Annotated[
+    str | None,
+    Query(
+        pattern=ISSUE_KEY,
+        max_length=300,
+        description="An issue's key",
+    ),
+]
+ConnectionFilter = Annotated[str | None, Query(pattern=NAME, description="A connection's name")]
+SiteFilter = Annotated[str | None, Query(pattern=NAME, description="A site's name")]
+Id = Annotated[str, Path(description="An id as a list shows it")]
+
+
+async def _connection(name: AnyName, services: Svc, caller: Who) -> ConnectionRow:
+    """404 also for what the token may not see: it does not learn that it exists."""
+    found = None
+    if caller.sees(name) and sound(name):
+        async with services.database.connection() as conn:
+            found = await connections.by_name(conn, name)
+    if found is None:
+        raise Problem("connection_unknown")
+    return found
+
+
+async def _site(site: AnyName, services: Svc, caller: Who) -> SiteRow:
+    found = None
+    if sound(site):
+        async with services.database.connection() as conn:
+            found = await sites.by_name(conn, site)
+            if found is not None and caller.connections is not None:
+                seen = await sites.users(conn, found.id)
+                found = found if set(seen) & set(caller.connections) else None
+    if found is None:
+        raise Problem("site_unknown")
+    return found
+
+
+TheConnection = Annotated[ConnectionRow, Depends(_connection)]
+TheSite = Annotated[SiteRow, Depends(_site)]
+
+
+def number(text: str, unknown: str) -> int:
+    """An id of an address as the tables have it. What cannot be one is not there: 404."""
+    value = int(text) if text.isascii() and text.isdecimal() and len(text) <= 19 else 0
+    if not 0 < value <= LARGEST:
+        raise Problem(unknown)
+    return value
+
+
+def sound(text: str) -> bool:
+    """Whether PostgreSQL could hold it: neither NUL nor a lone surrogate."""
+    return text.isprintable() and len(text) <= 255
