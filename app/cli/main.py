@@ -2,7 +2,7 @@
 
 import typer
 
-from app.cli import (
+from app.cli.commands import (
     audit,
     connection,
     failures,
@@ -17,24 +17,24 @@ from app.cli import (
     twins,
     webhooks,
 )
-from app.cli.adopt import adopt
-from app.cli.api import api
-from app.cli.deliveries import deliveries
-from app.cli.doctor import doctor
-from app.cli.explain import explain
-from app.cli.links import links
-from app.cli.migrate import migrate
-from app.cli.mode import mode
-from app.cli.openapi import openapi
-from app.cli.pause import pause, resume
-from app.cli.rescue import rescue
-from app.cli.restore import restore
-from app.cli.resync import resync
-from app.cli.rollback import rollback
-from app.cli.root import RootGroup
-from app.cli.status import status
-from app.cli.up import up
-from app.cli.worker import worker
+from app.cli.commands.adopt import adopt
+from app.cli.commands.api import api
+from app.cli.commands.deliveries import deliveries
+from app.cli.commands.doctor import doctor
+from app.cli.commands.explain import explain
+from app.cli.commands.links import links
+from app.cli.commands.migrate import migrate
+from app.cli.commands.mode import mode
+from app.cli.commands.openapi import openapi
+from app.cli.commands.pause import pause, resume
+from app.cli.commands.rescue import rescue
+from app.cli.commands.restore import restore
+from app.cli.commands.resync import resync
+from app.cli.commands.rollback import rollback
+from app.cli.commands.status import status
+from app.cli.commands.up import up
+from app.cli.commands.worker import worker
+from app.cli.output.root import RootGroup
 
 app = typer.Typer(
     name="twinlink",

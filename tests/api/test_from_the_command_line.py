@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from app.api.auth.roles import V1
-from app.cli import plan as commands
+from app.cli.commands import plan as commands
 from app.cli.main import app
 from tests.api.conftest import ADMIN, connection_body
 from tests.api.flow import AB, Flow

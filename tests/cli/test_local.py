@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from app.cli import local
+from app.cli.client import local
 from app.settings import Settings
 
 FILES = (local.ADMIN_TOKEN, local.SECRET_KEY, local.INSTALLATION)

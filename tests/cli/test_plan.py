@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.cli import plan as commands
+from app.cli.commands import plan as commands
 from tests.cli.conftest import FakeService, Line, problem
 
 DIGEST = "5" * 64

@@ -5,7 +5,7 @@ import json
 import httpx
 import pytest
 
-from app.cli import waiting
+from app.cli.client import waiting
 from tests.cli.conftest import FakeService, Line, problem
 from tests.cli.samples import RESYNC
 

@@ -1,0 +1,1 @@
+"""What `twinlink doctor` and `twinlink audit verify` examine."""

@@ -1,0 +1,177 @@
+"""The REST API as the commands see it: answers as plain values, refusals as `CommandError`."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import httpx
+import typer
+
+from app.cli.client.local import client_settings
+from app.cli.output.errors import CommandError, UsageError
+from app.settings import Settings
+
+_TIMEOUT = httpx.Timeout(60.0, connect=10.0)
+_LARGEST_PAGE = 1000
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+Params = Mapping[str, str | int | None]
+
+
+class Refused(CommandError):
+    """The service understood and said no. `status` is HTTP's, `reason` the problem's code."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        self.status = answer.status_code
+        problem = _problem(answer)
+        self.reason = str(problem.get("code", ""))
+        super().__init__(_words(answer, problem), details=_details(problem))
+
+
+class Unreachable(CommandError):
+    """Nothing answered, or the answer broke off: whether it acted is not known."""
+
+
+class Service:
+    """`transport` replaces the network in tests."""
+
+    def __init__(self, settings: Settings, *, transport: httpx.BaseTransport | None = None) -> None:
+        self.url = settings.api_url
+        token = settings.api_token or settings.admin_token
+        if token is None:
+            raise UsageError(
+                "no token to speak to the service with",
+                details=["set TWINLINK_API_TOKEN; what `twinlink up` runs here is found by itself"],
+            )
+        self._client = httpx.Client(
+            base_url=f"{self.url}/api/v1/",
+            headers={"Authorization": f"Bearer {token.get_secret_value()}"},
+            timeout=_TIMEOUT,
+            transport=transport,
+            # A proxy for the outside has no way to this machine's own loopback.
+            trust_env=urlsplit(self.url).hostname not in _LOOPBACK,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def get(self, path: str, params: Params | None = None) -> Any:
+        return self._send("GET", path, params=_present(params))
+
+    def text(self, path: str, params: Params | None = None) -> str:
+        """An answer that is meant to be read as it is."""
+        with self._reaching():
+            answer = self._client.get(path, params=_present(params))
+        if answer.is_error:
+            raise Refused(answer)
+        return answer.text
+
+    def post(self, path: str, body: Any = None) -> Any:
+        return self._send("POST", path, **({} if body is None else {"json": body}))
+
+    def put(self, path: str, body: Any, *, revision: int | None = None) -> Any:
+        """With `revision`: only if that is still the current one."""
+        headers = {} if revision is None else {"If-Match": f'"{revision}"'}
+        return self._send("PUT", path, json=body, headers=headers)
+
+    def delete(self, path: str) -> Any:
+        return self._send("DELETE", path)
+
+    def listing(self, path: str, params: Params | None = None, *, limit: int) -> dict[str, Any]:
+        """The first `limit` items over as many pages as it takes, in the API's own shape."""
+        items: list[Any] = []
+        cursor: str | None = None
+        while len(items) < limit:
+            asked = {"limit": min(limit - len(items), _LARGEST_PAGE), "cursor": cursor}
+            page = self.get(path, {**(params or {}), **asked})
+            items += page["items"]
+            cursor = page["next"]
+            if cursor is None:
+                break
+        return {"items": items, "next": cursor}
+
+    def every(self, path: str, params: Params | None = None) -> Iterator[dict[str, Any]]:
+        """All items, a page in memory at a time."""
+        cursor: str | None = None
+        while True:
+            asked = {**(params or {}), "limit": _LARGEST_PAGE, "cursor": cursor}
+            page = self.get(path, asked)
+            yield from page["items"]
+            cursor = page["next"]
+            if cursor is None:
+                return
+
+    @contextmanager
+    def lines(self, path: str, params: Params | None = None) -> Iterator[Iterator[str]]:
+        """The lines of a long answer as they come."""
+        asked = self._client.build_request("GET", path, params=_present(params))
+        with self._reaching():
+            answer = self._client.send(asked, stream=True)
+            try:
+                if answer.is_error:
+                    answer.read()
+                    raise Refused(answer)
+                yield answer.iter_lines()
+            finally:
+                answer.close()
+
+    def _send(self, method: str, path: str, **content: Any) -> Any:
+        with self._reaching():
+            answer = self._client.request(method, path, **content)
+        if answer.is_error:
+            raise Refused(answer)
+        if not answer.content:
+            return None
+        try:
+            return answer.json()
+        except ValueError:
+            raise CommandError(f"what answers at {self.url} is not Twinlink") from None
+
+    @contextmanager
+    def _reaching(self) -> Iterator[None]:
+        try:
+            yield
+        except (httpx.ConnectError, httpx.ConnectTimeout):
+            raise Unreachable(
+                f"nothing answers at {self.url}",
+                details=["start it with `twinlink up`, or set TWINLINK_API_URL"],
+            ) from None
+        except httpx.TransportError as error:
+            raise Unreachable(f"{self.url} broke off: {type(error).__name__}") from None
+
+
+def service(ctx: typer.Context) -> Service:
+    """The service that this command speaks to. `ctx.obj` is a test's transport, else None."""
+    return ctx.with_resource(Service(client_settings(), transport=ctx.obj))
+
+
+def _present(params: Params | None) -> dict[str, str | int]:
+    return {name: value for name, value in (params or {}).items() if value is not None}
+
+
+def _problem(answer: httpx.Response) -> Mapping[str, Any]:
+    try:
+        problem = answer.json()
+    except ValueError:
+        return {}
+    return problem if isinstance(problem, dict) else {}
+
+
+def _words(answer: httpx.Response, problem: Mapping[str, Any]) -> str:
+    title = str(problem.get("title") or f"{answer.status_code} {answer.reason_phrase}")
+    detail = str(problem.get("detail") or "")
+    said = title if detail in ("", title) else f"{title}: {detail}"
+    code = problem.get("code")
+    return f"{said} ({code})" if code else said
+
+
+def _details(problem: Mapping[str, Any]) -> list[str]:
+    errors = problem.get("errors")
+    found = [e for e in errors if isinstance(e, dict)] if isinstance(errors, list) else []
+    details = [f"{e.get('pointer') or '/'}: {e.get('detail', '')}" for e in found]
+    request = problem.get("request_id")
+    return [*details, f"request {request}"] if request else details

@@ -1,0 +1,110 @@
+"""Reading pairs of keys from CSV and telling them to the service, with an account of every row."""
+
+import csv
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, NamedTuple
+
+from app.cli.client.service import Service
+from app.cli.output.errors import CommandError
+
+_CHUNK = 1000
+"""What the API takes at once."""
+_LONGEST_KEY = 300
+_GOOD = frozenset({"paired", "unchanged"})
+
+
+class Row(NamedTuple):
+    line: int
+    left: str
+    right: str
+
+
+@dataclass(slots=True)
+class Report:
+    """`counts` by the service's own words; `bad` holds every row that was not paired, with its
+    line. `stopped` says why the rest was not sent, and `unsent` from which line on."""
+
+    say: Callable[[str], None]
+    counts: Counter[str] = field(default_factory=Counter)
+    bad: list[dict[str, Any]] = field(default_factory=list)
+    stopped: str | None = None
+    unsent: int | None = None
+    told: bool = False
+
+    @property
+    def whole(self) -> bool:
+        return not self.bad and self.stopped is None
+
+    def refuse(self, row: Row, status: str, detail: str) -> None:
+        self.bad.append({**row._asdict(), "status": status, "detail": detail})
+        self.say(f"line {row.line}: {row.left},{row.right}: {status}{detail and f' ({detail})'}")
+
+    def stop(self, reason: str, line: int) -> None:
+        self.stopped, self.unsent = reason, line
+
+    def plain(self) -> dict[str, Any]:
+        return {
+            "counts": dict(self.counts),
+            "bad": self.bad,
+            "stopped": self.stopped,
+            "unsent_from_line": self.unsent,
+        }
+
+    def summary(self) -> str:
+        counted = ", ".join(f"{n} {status}" for status, n in sorted(self.counts.items()))
+        said = counted or "no rows"
+        if self.stopped is None:
+            return said
+        return f"{said}; lines from {self.unsent} on may not have been taken: {self.stopped}"
+
+
+def import_rows(
+    api: Service,
+    connection: str,
+    text: Iterable[str],
+    report: Report,
+    progressed: Callable[[int], None],
+) -> None:
+    """In chunks, in the file's order. What was told before a failure stays told and counted."""
+    rows = _rows(text, report)
+    while chunk := list(islice(rows, _CHUNK)):
+        pairs = [{"left": row.left, "right": row.right} for row in chunk]
+        try:
+            items = api.post(f"connections/{connection}/twins", {"twins": pairs})["items"]
+        except CommandError as error:
+            if not report.told:
+                raise
+            report.stop(error.message, chunk[0].line)
+            return
+        report.told = True
+        for row, item in zip(chunk, items, strict=True):
+            report.counts[item["status"]] += 1
+            if item["status"] not in _GOOD:
+                report.refuse(row, item["status"], item.get("detail") or "")
+        progressed(report.counts.total())
+
+
+def _rows(text: Iterable[str], report: Report) -> Iterator[Row]:
+    """Rows that can be told; the others are reported. A heading and empty lines are passed over."""
+    reader = csv.reader(text, strict=True)
+    try:
+        for columns in reader:
+            cells = [cell.strip() for cell in columns]
+            if not any(cells) or (reader.line_num == 1 and cells == ["left", "right"]):
+                continue
+            if len(cells) == 2 and all(map(_fits, cells)):
+                yield Row(reader.line_num, *cells)
+            else:
+                report.counts["malformed"] += 1
+                row = Row(reader.line_num, cells[0], ",".join(cells[1:]))
+                report.refuse(row, "malformed", "two issue keys are wanted")
+    except (csv.Error, UnicodeDecodeError) as error:
+        report.stop(f"this is no CSV: {error}", reader.line_num + 1)
+
+
+def _fits(cell: str) -> bool:
+    """What the API takes as a claim; whether it is an issue's key, the service says."""
+    return 0 < len(cell) <= _LONGEST_KEY and cell.isprintable()

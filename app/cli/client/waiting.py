@@ -1,0 +1,60 @@
+"""Watching something that the service does, until it is over."""
+
+import json
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from app.cli.client.service import Service, Unreachable
+
+_SECONDS = 0.5
+"""Between two looks where nothing tells."""
+_PATIENCE = 10
+"""Looks in a row that may fail: a restart of the service is no reason to give up."""
+
+State = dict[str, Any]
+
+
+def looks(look: Callable[[], State], *, first: State | None = None) -> Iterator[State]:
+    """One state after another, for as long as they are asked for."""
+    if first is not None:
+        yield first
+    while True:
+        yield look()
+        pause()
+
+
+def pause() -> None:
+    threading.Event().wait(_SECONDS)
+
+
+def events(api: Service, path: str, is_over: Callable[[State], bool]) -> Iterator[State]:
+    """The states at `path` as its event stream tells them, the last one included. A stream that
+    breaks off is taken up again."""
+    failed = 0
+    while True:
+        try:
+            state: State = api.get(path)
+            yield state
+            if is_over(state):
+                return
+            with api.lines(f"{path}/events") as lines:
+                for told in _data(lines):
+                    failed = 0
+                    yield told
+                    if is_over(told):
+                        return
+        except Unreachable:
+            failed += 1
+            if failed == _PATIENCE:
+                raise
+        pause()
+
+
+def _data(lines: Iterable[str]) -> Iterator[State]:
+    """The JSON objects of a stream of server-sent events; comments and names are passed over."""
+    for line in lines:
+        if line.startswith("data:"):
+            found = json.loads(line.removeprefix("data:"))
+            if isinstance(found, dict) and "status" in found:
+                yield found

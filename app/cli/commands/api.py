@@ -1,0 +1,104 @@
+"""`twinlink api`: the HTTP process."""
+
+import os
+import signal
+import socket
+from enum import StrEnum
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from app.cli.local.listen import end_with_parent, listener
+from app.cli.output.errors import ExitCode, UsageError
+from app.cli.stop import leave_within
+from app.settings import Settings, load_settings
+from app.telemetry import configure_logging
+
+_LAST_REQUESTS_SECONDS = 10
+"""How long a stop waits for answers under way. Streams of events would keep it for ever."""
+
+_STOP_SECONDS = 25
+"""An orchestrator kills after thirty. What was taken in is committed before, or PostgreSQL hangs:
+then nobody was told that it is, and Jira sends it again."""
+
+_IDLE_SECONDS = 75
+"""Longer than clients keep idle connections. A webhook that is sent in the moment in which we close
+one gets no answer: Jira Cloud sends it again after five minutes at the earliest, Data Center
+never."""
+
+
+class Part(StrEnum):
+    WEBHOOKS = "webhooks"
+
+
+def api(
+    only: Annotated[
+        Part | None, typer.Option(help="Serve the webhook route and the probes alone.")
+    ] = None,
+    descriptor: Annotated[
+        int | None, typer.Option("--fd", hidden=True, help="A socket that already listens.")
+    ] = None,
+    lifeline: Annotated[
+        bool, typer.Option(hidden=True, help="End when standard input ends.")
+    ] = False,
+) -> None:
+    """Run the HTTP process: REST, webhooks and probes.
+
+    Reads TWINLINK_HOST and TWINLINK_PORT; needs TWINLINK_DATABASE_URL. Stops on SIGTERM after the
+    answers under way, on a second one without them.
+    """
+    settings = load_settings()
+    require_database(settings)
+    if lifeline:
+        end_with_parent()
+    if descriptor is None:
+        bound = listener(settings.host, settings.port)
+    else:
+        bound = socket.socket(fileno=descriptor)
+    configure_logging(settings.log_level, settings.log_format)
+    _serve(settings, bound, only_webhooks=only is not None)
+
+
+def require_database(settings: Settings) -> None:
+    if settings.database_url is None:
+        raise UsageError(
+            "TWINLINK_DATABASE_URL is not set",
+            details=["`twinlink up` runs everything on this machine with embedded servers"],
+        )
+
+
+def _serve(settings: Settings, bound: socket.socket, *, only_webhooks: bool) -> None:
+    import uvicorn  # noqa: PLC0415 - slow, and no other command needs them
+
+    from app.api.http.protocol import BoundedProtocol  # noqa: PLC0415
+    from app.main import create_app  # noqa: PLC0415
+
+    config = uvicorn.Config(
+        create_app(settings, only_webhooks=only_webhooks, served=True),
+        http=BoundedProtocol,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=_IDLE_SECONDS,
+        timeout_graceful_shutdown=_LAST_REQUESTS_SECONDS,
+    )
+    # uvicorn raises the signal again once it has stopped: then it is the end, and a good one.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _leave)
+
+    class Server(uvicorn.Server):
+        """Asked twice it leaves at once: who has no answer sends the delivery again."""
+
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            if self.should_exit:
+                os._exit(ExitCode.FAILED)
+            leave_within(_STOP_SECONDS)
+            super().handle_exit(sig, frame)
+
+    Server(config).run(sockets=[bound])
+
+
+def _leave(_number: int, _frame: object) -> None:
+    raise SystemExit(0)

@@ -1,0 +1,105 @@
+"""`twinlink audit verify`: is the record whole and unchanged?"""
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from app.cli.checks.chain_check import ChainCheck, kept_heads
+from app.cli.client.service import Service, service
+from app.cli.client.waiting import looks
+from app.cli.output import output
+from app.cli.output.errors import ExitCode, UsageError
+from app.cli.output.files import reading, text_of
+from app.cli.output.options import Json
+
+_STEP = 10_000
+_FAULTS = {
+    "gap": "a row is missing or stands in the wrong place",
+    "prev_hash": "it does not follow the row before it",
+    "hash": "its content is not what was recorded",
+    "cut_off": "rows at the end are missing",
+    "beyond_head": "there are more rows than were recorded",
+    "no_head": "no head says where it ends; give --heads, or export it whole",
+    "malformed": "the line is no row and no head",
+}
+_OVER = frozenset({"accepted", "refused", "failed"})
+
+
+def verify(
+    ctx: typer.Context,
+    file: Annotated[
+        str | None, typer.Argument(help="An export; `-`: stdin. Without one the service checks.")
+    ] = None,
+    heads: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Heads that were kept elsewhere, as JSON.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Check the hash chains. With FILE nothing but the file is needed: no service, no token.
+
+    Says where a chain does not hold, and ends with 1 then.
+    """
+    if file is not None:
+        verdict = _offline(file, heads)
+    elif heads is not None:
+        raise UsageError("--heads goes with a file; the service knows its own heads")
+    else:
+        verdict = _online(service(ctx))
+    if json:
+        output.document(verdict)
+    else:
+        _say(verdict)
+    if verdict["status"] != "accepted":
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def _offline(file: str, heads: str | None) -> dict[str, Any]:
+    check = ChainCheck({} if heads is None else _kept(heads))
+    with reading(file) as lines, output.progress() as progress:
+        task = progress.add_task("rows", total=None)
+        try:
+            for number, line in enumerate(lines, start=1):
+                check.feed(number, line)
+                if number % _STEP == 0:
+                    progress.update(task, completed=number)
+        except UnicodeDecodeError:
+            raise UsageError(f"{file} is not UTF-8 text") from None
+    places = [asdict(place) for place in check.finish()]
+    return {
+        "status": "refused" if places else "accepted",
+        "rows": check.rows,
+        "chains": check.ends(),
+        "places": places,
+    }
+
+
+def _kept(heads: str) -> dict[str, dict[int, str]]:
+    try:
+        return kept_heads(text_of(heads))
+    except ValueError as error:
+        raise UsageError(f"{heads} cannot be used: {error}") from None
+
+
+def _online(api: Service) -> dict[str, Any]:
+    started = api.post("audit/verifications")
+    path = f"audit/verifications/{started['id']}"
+    with output.progress() as progress:
+        task = progress.add_task("rows", total=None)
+        for state in looks(lambda: api.get(path), first=started):
+            progress.update(task, completed=state.get("rows") or 0)
+            if state["status"] in _OVER:
+                break
+    place = state.get("place")
+    return {**state, "places": [place] if place else []}
+
+
+def _say(verdict: dict[str, Any]) -> None:
+    for place in verdict["places"]:
+        where = f"{place.get('connection') or 'chain'} ({place.get('chain')}), {place.get('seq')}"
+        line = f", line {place['line']}" if place.get("line") else ""
+        fault = str(place.get("fault"))
+        output.line(f"{where}{line}: {fault}: {_FAULTS.get(fault, '')}")
+    if verdict.get("detail"):
+        output.line(str(verdict["detail"]))
+    output.line(f"{verdict['status']}: {verdict['rows']} rows")

@@ -1,0 +1,166 @@
+"""`twinlink connection`: what joins two sites."""
+
+from typing import Annotated, Any
+
+import typer
+
+from app.cli.client.connection_config import Direction, MirrorRemoved, as_put, from_options
+from app.cli.client.service import service
+from app.cli.output import output
+from app.cli.output.errors import UsageError
+from app.cli.output.files import object_of
+from app.cli.output.options import ConnectionName, Json, Limit, Yes, confirm
+
+app = typer.Typer(help="Connections of two sites.", no_args_is_help=True)
+
+COLUMNS: output.Columns = (
+    ("NAME", "name"),
+    ("LEFT", "left.site"),
+    ("RIGHT", "right.site"),
+    ("DIRECTION", "direction"),
+    ("MODE", "mode"),
+    ("PAUSED", "paused"),
+    ("GUARD", "guard.state"),
+    ("REVISION", "revision"),
+)
+FIELDS: output.Columns = (
+    ("name", "name"),
+    ("left", "left"),
+    ("right", "right"),
+    ("direction", "direction"),
+    ("link types", "link_types"),
+    ("if a mirror is removed", "on_mirror_removed"),
+    ("if an issue is deleted", "on_issue_deleted"),
+    ("twins", "twins"),
+    ("owners to approve", "approvals"),
+    ("mode", "mode"),
+    ("paused", "paused"),
+    ("guard", "guard.state"),
+    ("revision", "revision"),
+)
+_REVISIONS: output.Columns = (
+    ("REVISION", "revision"),
+    ("ACTIVE", "active"),
+    ("ROLLOUT", "rollout"),
+    ("BY", "author"),
+    ("AT", "created_at"),
+    ("NOTE", "note"),
+)
+
+
+@app.command("list")
+def list_(ctx: typer.Context, limit: Limit = 100, json: Json = False) -> None:
+    """All connections."""
+    found = service(ctx).listing("connections", limit=limit)
+    empty = "no connections yet: twinlink connection put --help"
+    output.listed(found, COLUMNS, empty, json=json)
+
+
+@app.command()
+def show(
+    ctx: typer.Context,
+    name: ConnectionName,
+    config: Annotated[
+        bool, typer.Option("--config", help="Print what `put` takes, as JSON.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """One connection, its configuration and its state."""
+    api = service(ctx)
+    if config:
+        active = api.get(f"connections/{name}")["revision"]
+        output.document(as_put(api.get(f"connections/{name}/revisions/{active}")["config"]))
+        return
+    _show(api.get(f"connections/{name}"), json=json)
+
+
+@app.command()
+def put(
+    ctx: typer.Context,
+    name: ConnectionName,
+    file: Annotated[
+        str | None, typer.Argument(help="The configuration as JSON or TOML; `-`: stdin.")
+    ] = None,
+    *,
+    left: Annotated[str | None, typer.Option(metavar="SITE:PROJECT,…")] = None,
+    right: Annotated[str | None, typer.Option(metavar="SITE:PROJECT,…")] = None,
+    direction: Annotated[Direction, typer.Option()] = Direction.BOTH,
+    link_type: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TYPE", help="Blocks, or LEFT=RIGHT, or LEFT=RIGHT:reversed; repeat it."
+        ),
+    ] = None,
+    on_mirror_removed: Annotated[MirrorRemoved, typer.Option()] = MirrorRemoved.DETACH,
+    twin_field: Annotated[
+        str | None, typer.Option(metavar="SIDE:FIELD", help="Take twins from a custom field.")
+    ] = None,
+    approvals: Annotated[
+        int, typer.Option(min=1, max=2, help="How many owners a plan needs to be applied.")
+    ] = 1,
+    revision: Annotated[
+        int | None, typer.Option(help="Only if this is still the current revision.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Add a connection, which starts in shadow, or replace its configuration.
+
+    Either FILE or options. Whatever they leave out takes its default, except that the sites of a
+    connection stay.
+    """
+    api = service(ctx)
+    if file is not None:
+        if left or right or link_type or twin_field:
+            raise UsageError("FILE holds the whole configuration: no option goes with it")
+        body = object_of(file)
+    else:
+        body = from_options(
+            left,
+            right,
+            direction=direction,
+            link_types=link_type or [],
+            on_mirror_removed=on_mirror_removed,
+            twin_field=twin_field,
+            approvals=approvals,
+        )
+    stored = api.put(f"connections/{name}", body, revision=revision)
+    _show(stored, json=json)
+
+
+@app.command()
+def delete(ctx: typer.Context, name: ConnectionName, yes: Yes = False, json: Json = False) -> None:
+    """End a connection and release its links. None is removed from Jira."""
+    api = service(ctx)
+    confirm(
+        f"{name} and its twins end. Its links stay in Jira as they are and become unmanaged.",
+        yes=yes,
+    )
+    released = api.delete(f"connections/{name}")
+    if json:
+        output.document(released)
+    else:
+        output.line(f"{name} is ended; {released['released']} links were released, none removed")
+
+
+@app.command()
+def revisions(
+    ctx: typer.Context, name: ConnectionName, limit: Limit = 100, json: Json = False
+) -> None:
+    """Every configuration it ever had, newest first."""
+    found = service(ctx).listing(f"connections/{name}/revisions", limit=limit)
+    empty = "no revisions"
+    output.listed(found, _REVISIONS, empty, json=json)
+
+
+def _show(connection: dict[str, Any], *, json: bool) -> None:
+    if json:
+        output.document(connection)
+        return
+    shown = connection | {"link_types": [_sentence(t) for t in connection["link_types"]]}
+    output.fields(shown, FIELDS)
+    if connection.get("next_step"):
+        output.note(f"next: {connection['next_step']}")
+
+
+def _sentence(pair: dict[str, Any]) -> str:
+    return f"{pair['left']} = {pair['right']}{' reversed' if pair['reversed'] else ''}"

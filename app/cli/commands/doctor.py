@@ -1,0 +1,36 @@
+"""`twinlink doctor`: is everything as it has to be?"""
+
+import asyncio
+from dataclasses import asdict
+
+import typer
+
+from app.cli.client.local import client_settings
+from app.cli.output import output
+from app.cli.output.errors import ExitCode
+from app.cli.output.options import Json
+
+_COLUMNS: output.Columns = (
+    ("CHECK", "name"),
+    ("STATUS", "status"),
+    ("DETAIL", "detail"),
+    ("HINT", "hint"),
+)
+
+
+def doctor(ctx: typer.Context, json: Json = False) -> None:
+    """Check the settings, the database and its roles, clocks, Redis, the API and every site.
+
+    Runs where the service runs, with its environment. Ends with 1 if anything has to be put right.
+    """
+    from app.cli.checks.checks import below  # noqa: PLC0415 - slow, and no other command needs them
+    from app.cli.checks.checks_api import above  # noqa: PLC0415
+
+    settings = client_settings()
+    checks = [*asyncio.run(below(settings)), *above(settings, ctx.obj)]
+    if json:
+        output.document({"checks": [asdict(check) for check in checks]})
+    else:
+        output.table(_COLUMNS, map(asdict, checks), empty="")
+    if any(check.status == "fail" for check in checks):
+        raise typer.Exit(ExitCode.FAILED)

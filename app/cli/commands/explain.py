@@ -1,0 +1,76 @@
+"""`twinlink explain`: why each link of an issue is as it is."""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
+
+import typer
+
+from app.cli.client.service import Refused, Service, service
+from app.cli.output import output
+from app.cli.output.errors import CommandError
+from app.cli.output.options import Json
+
+
+def explain(
+    ctx: typer.Context,
+    issue: Annotated[str, typer.Argument(help="Key of an issue of either side.")],
+    connection: Annotated[
+        str | None, typer.Option(help="Only there; default: wherever the issue has a twin.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Read both sites now and say of each link what is known, what a look would do, and why.
+
+    Writes nothing.
+    """
+    api = service(ctx)
+    if connection is None:
+        found = list(_anywhere(api, issue))
+        if not found:
+            raise CommandError(f"{issue} has no twin in any connection")
+    else:
+        found = [_there(api, connection, issue)]
+    if json:
+        output.document({"issue": issue, "connections": found})
+        return
+    for explanation in found:
+        output.line(explanation["connection"])
+        for link in explanation["items"]:
+            for text in _told(link):
+                output.line(f"  {text}")
+        if not explanation["items"]:
+            output.line("  no links")
+
+
+def _there(api: Service, connection: str, issue: str) -> dict[str, Any]:
+    explanation = api.get(f"connections/{connection}/explain", {"issue": issue})
+    return {"connection": connection, "items": explanation["items"]}
+
+
+def _anywhere(api: Service, issue: str) -> Iterator[dict[str, Any]]:
+    for connection in api.every("connections"):
+        try:
+            yield _there(api, connection["name"], issue)
+        except Refused as refused:
+            if refused.reason != "twin_unknown":
+                raise
+
+
+def _told(link: Mapping[str, Any]) -> Iterator[str]:
+    """The link as a sentence per side, its standing, what both sites showed, what was done."""
+    yield " = ".join(_sentence(link[side]) for side in ("left", "right") if link[side])
+    known = [link["state"] or "not in the ledger"]
+    known += [f"origin {link['origin']}"] if link["origin"] else []
+    known += [f"author {link['authorship']}"] if link["authorship"] else []
+    yield f"  {', '.join(known)}"
+    row = f" (row {link['row']})" if link["row"] else ""
+    yield f"  {link['outcome'].replace('_', ' ')}{row}: {link['reason']}"
+    for side, seen in link["evidence"].items():
+        yield f"  {side}: {output.cell(seen)}"
+    for past in link["history"]:
+        cause = f"{past['cause']['kind']} {past['cause']['id']}".strip()
+        yield f"  {past['at']} {past['operation']} {past['status']} on {past['site']}, by {cause}"
+
+
+def _sentence(end: Mapping[str, Any]) -> str:
+    return f"{end['source']['key']} {end['type']} {end['destination']['key']}"

@@ -1,0 +1,96 @@
+"""`twinlink incident`: what is wrong, what is known of it, and what to do next."""
+
+from typing import Annotated, Any
+
+import typer
+
+from app.cli.client.service import service
+from app.cli.output import output
+from app.cli.output.options import Json, Limit, RowId
+
+app = typer.Typer(help="What is wrong, has been, and what to do next.", no_args_is_help=True)
+
+_COLUMNS: output.Columns = (
+    ("ID", "id"),
+    ("IMPACT", "impact"),
+    ("STATE", "state"),
+    ("WHAT", "title"),
+    ("CONNECTION", "connection"),
+    ("SITE", "site"),
+    ("OPENED", "opened_at"),
+    ("LAST SEEN", "last_seen_at"),
+)
+_FIELDS: output.Columns = (
+    ("incident", "id"),
+    ("what", "title"),
+    ("impact", "impact"),
+    ("state", "state"),
+    ("connections", "connections"),
+    ("site", "site"),
+    ("opened", "opened_at"),
+    ("last seen", "last_seen_at"),
+    ("quiet since", "quiet_since"),
+    ("resolved", "resolved_at"),
+    ("resolved by", "resolved_by"),
+    ("issues", "issues"),
+)
+_TIMELINE: output.Columns = (
+    ("AT", "at"),
+    ("TIMES", "times"),
+    ("BY", "author"),
+    ("STATE", "state"),
+    ("IMPACT", "impact"),
+    ("TEXT", "text"),
+)
+_State = Annotated[
+    str | None, typer.Option(help="investigating, identified, monitoring or resolved.")
+]
+
+
+@app.command("list")
+def list_(
+    ctx: typer.Context,
+    *,
+    connection: Annotated[str | None, typer.Option(help="Only what concerns this one.")] = None,
+    state: Annotated[
+        str | None, typer.Option(help="A state, or open for all but resolved.")
+    ] = None,
+    limit: Limit = 100,
+    json: Json = False,
+) -> None:
+    """Incidents, newest first."""
+    asked = {"connection": connection, "state": state}
+    found = service(ctx).listing("incidents", asked, limit=limit)
+    output.listed(found, _COLUMNS, "no incidents", json=json)
+
+
+@app.command()
+def show(ctx: typer.Context, id: RowId, json: Json = False) -> None:
+    """One incident with its timeline, and the calls that put it right."""
+    _show(service(ctx).get(f"incidents/{id}"), json=json)
+
+
+@app.command()
+def update(
+    ctx: typer.Context,
+    id: RowId,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What there is to say.")],
+    *,
+    state: _State = None,
+    impact: Annotated[str | None, typer.Option(help="none, minor, major or critical.")] = None,
+    json: Json = False,
+) -> None:
+    """Add to its timeline. Resolving one acknowledges it, where it waits for that."""
+    said = {"text": text, "state": state, "impact": impact}
+    body = {name: value for name, value in said.items() if value is not None}
+    _show(service(ctx).post(f"incidents/{id}/updates", body), json=json)
+
+
+def _show(found: dict[str, Any], *, json: bool) -> None:
+    if json:
+        output.document(found)
+        return
+    output.fields(found, _FIELDS)
+    output.table(_TIMELINE, found["timeline"], empty="nothing was said yet")
+    for call in found["calls"]:
+        output.line(f"to {call['purpose']}: {call['command']}")

@@ -1,0 +1,48 @@
+"""`twinlink links`: what the ledger knows."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from app.cli.client.service import service
+from app.cli.output import output
+from app.cli.output.options import ConnectionName, Json, Limit
+
+_COLUMNS: output.Columns = (
+    ("ID", "id"),
+    ("STATE", "state"),
+    ("ORIGIN", "origin"),
+    ("AUTHOR", "authorship"),
+    ("TYPE", "left.type"),
+    ("LEFT", "left.source.key"),
+    ("", "left.destination.key"),
+    ("RIGHT", "right.source.key"),
+    ("", "right.destination.key"),
+)
+
+
+class State(StrEnum):
+    MANAGED = "managed"
+    PREEXISTING = "preexisting"
+    DETACHED = "detached"
+    SUSPENDED = "suspended"
+    RELEASED = "released"
+    ORPHANED = "orphaned"
+    UNCONFIRMED = "unconfirmed"
+
+
+def links(
+    ctx: typer.Context,
+    name: ConnectionName,
+    *,
+    state: Annotated[State | None, typer.Option()] = None,
+    issue: Annotated[str | None, typer.Option(help="Key of an issue at one of the ends.")] = None,
+    type: Annotated[str | None, typer.Option(help="Name or id of a link type.")] = None,
+    limit: Limit = 100,
+    json: Json = False,
+) -> None:
+    """The links that a connection keeps in step, or knows and leaves alone."""
+    asked = {"state": state and state.value, "issue": issue, "type": type}
+    found = service(ctx).listing(f"connections/{name}/links", asked, limit=limit)
+    output.listed(found, _COLUMNS, "no links", json=json)

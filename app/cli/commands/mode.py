@@ -1,0 +1,33 @@
+"""`twinlink mode`: what a connection may write."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from app.cli.client.service import service
+from app.cli.output import output
+from app.cli.output.options import ConnectionName, Json
+
+
+class Mode(StrEnum):
+    SHADOW = "shadow"
+    CREATE_ONLY = "create_only"
+    REVIEW = "review"
+    LIVE = "live"
+
+
+def mode(
+    ctx: typer.Context,
+    name: ConnectionName,
+    wanted: Annotated[Mode | None, typer.Argument(metavar="MODE")] = None,
+    json: Json = False,
+) -> None:
+    """Show or set it: shadow (plans only), create_only, review (removals are held), live."""
+    api, path = service(ctx), f"connections/{name}"
+    set_ = wanted and {"mode": wanted.value}
+    answer = api.put(f"{path}/mode", set_) if set_ else api.get(path)
+    if json:
+        output.document(answer)
+    else:
+        output.line(f"{name} is in {answer['mode']}")

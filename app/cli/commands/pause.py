@@ -1,0 +1,44 @@
+"""`twinlink pause` and `twinlink resume`: stop writing, and go on."""
+
+from typing import Annotated, Any
+
+import typer
+
+from app.cli.client.service import service
+from app.cli.output import output
+from app.cli.output.errors import UsageError
+from app.cli.output.options import AnyConnection, Json
+
+_All = Annotated[bool, typer.Option("--all", help="Every connection, by one switch.")]
+
+
+def pause(
+    ctx: typer.Context, name: AnyConnection = None, all_: _All = False, json: Json = False
+) -> None:
+    """Store webhooks and write nothing. Once this is back, no older write can begin."""
+    _say(_post(ctx, "pause", name, all_), name, json=json)
+
+
+def resume(
+    ctx: typer.Context, name: AnyConnection = None, all_: _All = False, json: Json = False
+) -> None:
+    """End a pause. After --all, connections that were paused by themselves stay paused."""
+    _say(_post(ctx, "resume", name, all_), name, json=json)
+
+
+def _post(ctx: typer.Context, verb: str, name: str | None, all_: bool) -> dict[str, Any]:
+    if (name is None) != all_:
+        raise UsageError("name a connection, or say --all")
+    path = verb if name is None else f"connections/{name}/{verb}"
+    answer: dict[str, Any] = service(ctx).post(path)
+    return answer
+
+
+def _say(answer: dict[str, Any], name: str | None, *, json: bool) -> None:
+    if json:
+        output.document(answer)
+        return
+    what = "everything" if name is None else name
+    output.line(f"{what} is paused" if answer["paused"] else f"{what} goes on")
+    if name is not None and answer["paused"] and not answer["paused_at"]:
+        output.note("by the pause of everything: twinlink resume --all")

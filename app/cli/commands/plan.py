@@ -1,0 +1,160 @@
+"""`twinlink plan`: what would be written, or waits for a decision."""
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from app.cli.client.service import Service, service
+from app.cli.output import output
+from app.cli.output.errors import CommandError, ExitCode, UsageError
+from app.cli.output.options import Json, Limit, RowId, can_ask
+
+app = typer.Typer(help="Plans: what would be written.", no_args_is_help=True)
+
+_COLUMNS: output.Columns = (
+    ("ID", "id"),
+    ("CONNECTION", "connection"),
+    ("KIND", "kind"),
+    ("STATUS", "status"),
+    ("CHANGES", "counts"),
+    ("EXPIRES", "expires_at"),
+)
+_FIELDS: output.Columns = (
+    ("plan", "id"),
+    ("connection", "connection"),
+    ("kind", "kind"),
+    ("status", "status"),
+    ("reason", "reason"),
+    ("digest", "digest"),
+    ("changes", "counts"),
+    ("expires", "expires_at"),
+    ("approved by", "approved_by"),
+    ("decided by", "decided_by"),
+    ("note", "note"),
+)
+CHANGES: output.Columns = (
+    ("OPERATION", "operation"),
+    ("SITE", "site"),
+    ("TYPE", "type"),
+    ("SOURCE", "source.key"),
+    ("DESTINATION", "destination.key"),
+    ("LINK", "link_id"),
+    ("REASON", "reason"),
+    ("RESULT", "result"),
+)
+_PAGE = 1000
+
+Digest = Annotated[
+    str | None,
+    typer.Option(
+        help="Of the plan as it was reviewed. Without it the plan is shown and asked for."
+    ),
+]
+Note = Annotated[str, typer.Option(help="Why; it is kept with the plan.")]
+
+
+class Format(StrEnum):
+    TEXT = "text"
+    MARKDOWN = "markdown"
+    JSON = "json"
+
+
+@app.command("list")
+def list_(
+    ctx: typer.Context,
+    *,
+    connection: Annotated[str | None, typer.Option(help="Only of this connection.")] = None,
+    status: Annotated[str | None, typer.Option(help="Such as held, shadow or applied.")] = None,
+    limit: Limit = 100,
+    json: Json = False,
+) -> None:
+    """Plans, newest first."""
+    asked = {"connection": connection, "status": status}
+    output.listed(
+        service(ctx).listing("plans", asked, limit=limit), _COLUMNS, "no plans", json=json
+    )
+
+
+@app.command()
+def show(
+    ctx: typer.Context,
+    id: RowId,
+    *,
+    form: Annotated[
+        Format | None, typer.Option("--format", help="Without it: tables for a terminal.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """One plan with all of its changes."""
+    api = service(ctx)
+    if json or form is Format.JSON:
+        output.document(_whole(api, id))
+    elif form is None:
+        _print(_whole(api, id))
+    else:
+        output.line(api.text(f"plans/{id}", {"format": form.value}).rstrip("\n"))
+
+
+@app.command()
+def approve(
+    ctx: typer.Context, id: RowId, *, digest: Digest = None, note: Note = "", json: Json = False
+) -> None:
+    """Apply a plan, exactly as it was shown.
+
+    Ends with 3 if a second owner has to approve it before anything is written.
+    """
+    decided = _decide(service(ctx), id, "approval", digest, note, json=json)
+    if decided["status"] == "approved":
+        first = decided["approved_by"]
+        raise CommandError(f"approved by {first}; another owner decides", code=ExitCode.HELD)
+
+
+@app.command()
+def reject(
+    ctx: typer.Context, id: RowId, *, digest: Digest = None, note: Note = "", json: Json = False
+) -> None:
+    """Keep the links that a plan would change, for good."""
+    _decide(service(ctx), id, "rejection", digest, note, json=json)
+
+
+def _decide(
+    api: Service, id: int, what: str, digest: str | None, note: str, *, json: bool
+) -> dict[str, Any]:
+    """Never without the digest of a plan that somebody has seen: named, or shown here."""
+    if digest is None:
+        digest = _shown(api, id, what, json=json)
+    decided: dict[str, Any] = api.post(f"plans/{id}/{what}", {"digest": digest, "note": note})
+    if json:
+        output.document(decided)
+    else:
+        output.line(f"plan {id} is {decided['status']}")
+    return decided
+
+
+def _shown(api: Service, id: int, what: str, *, json: bool) -> str:
+    if json or not can_ask():
+        show = f"see it with `twinlink plan show {id}` and name what it says"
+        raise UsageError("nobody can be asked here: --digest is missing", details=[show])
+    plan = _whole(api, id)
+    _print(plan)
+    digest: str | None = plan["digest"]
+    if digest is None:
+        raise CommandError(f"plan {id} is {plan['status']}: there is nothing to decide yet")
+    typer.confirm(f"Is this your {what}?", abort=True, err=True)
+    return digest
+
+
+def _print(plan: dict[str, Any]) -> None:
+    output.fields(plan, _FIELDS)
+    output.table(CHANGES, plan["changes"], empty="no changes")
+
+
+def _whole(api: Service, id: int) -> dict[str, Any]:
+    path = f"plans/{id}"
+    plan: dict[str, Any] = api.get(path, {"limit": _PAGE})
+    while plan["next"] is not None:
+        page = api.get(path, {"limit": _PAGE, "cursor": plan["next"]})
+        plan["changes"] += page["changes"]
+        plan["next"] = page["next"]
+    return plan

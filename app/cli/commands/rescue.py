@@ -1,0 +1,31 @@
+"""`twinlink rescue`: put back links that another tool removed, from Jira's changelogs."""
+
+from typing import Annotated
+
+import typer
+
+from app.cli.client.service import service
+from app.cli.commands.restore import Apply, Wait, carry_out
+from app.cli.output.options import Json, SiteName
+
+
+def rescue(
+    ctx: typer.Context,
+    site: SiteName,
+    *,
+    account: Annotated[
+        str, typer.Option(help="Who removed them: account id on Cloud, user key on Data Center.")
+    ],
+    since: Annotated[str, typer.Option(help="From this RFC 3339 time on.")],
+    until: Annotated[str, typer.Option(help="Before this RFC 3339 time.")],
+    apply: Apply = False,
+    wait: Wait = True,
+    json: Json = False,
+) -> None:
+    """Plan to put back what an account removed on a site within a window of time.
+
+    Reads the projects of the site's connections. Ends with 3 while the plan waits for its
+    approval.
+    """
+    body = {"site": site, "account_id": account, "since": since, "until": until}
+    carry_out(service(ctx), "rescues", body, apply=apply, wait=wait, json=json)

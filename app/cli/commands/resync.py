@@ -1,0 +1,91 @@
+"""`twinlink resync`: compare both sides now."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+
+from app.cli.client.service import Service, service
+from app.cli.client.waiting import events
+from app.cli.output import output
+from app.cli.output.errors import CommandError, ExitCode
+from app.cli.output.options import ConnectionName, Json
+
+FIELDS: output.Columns = (
+    ("resync", "id"),
+    ("status", "status"),
+    ("issues", "issues_total"),
+    ("done", "issues_done"),
+    ("created", "created"),
+    ("removed", "removed"),
+    ("held", "held"),
+    ("skipped", "skipped"),
+    ("failed", "failed"),
+    ("plan", "plan_id"),
+)
+_ENDS = {
+    "succeeded": ExitCode.DONE,
+    "held": ExitCode.HELD,
+    "failed": ExitCode.FAILED,
+    "cancelled": ExitCode.FAILED,
+}
+
+
+def resync(
+    ctx: typer.Context,
+    name: ConnectionName,
+    *,
+    issue: Annotated[
+        list[str] | None, typer.Option(help="Only this issue of either side; repeat it.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Write nothing; the plan says what would be.")
+    ] = False,
+    wait: Annotated[bool, typer.Option(help="Until it is over.")] = True,
+    json: Json = False,
+) -> None:
+    """Compare the twins of a connection and bring their links in step.
+
+    Ends with 3 if some of it is held for a person's decision.
+    """
+    api = service(ctx)
+    body: dict[str, Any] = {"dry_run": dry_run}
+    if issue:
+        body["issues"] = issue
+    state = api.post(f"connections/{name}/resyncs", body)
+    if wait:
+        try:
+            state = follow(api, state["id"])
+        except (KeyboardInterrupt, CommandError):
+            output.note(f"resync {state['id']} goes on: twinlink resyncs show {state['id']}")
+            raise
+        show(state, json=json)
+        raise typer.Exit(_ENDS[state["status"]])
+    if json:
+        output.document(state)
+    else:
+        output.line(f"resync {state['id']} is {state['status']}")
+
+
+def follow(api: Service, resync_id: str) -> dict[str, Any]:
+    """Its last state, with progress until then."""
+    state: dict[str, Any] = {}
+    with output.progress() as progress:
+        task = progress.add_task("comparing", total=None)
+        for state in _states(api, resync_id):
+            total = state.get("issues_total") or None
+            progress.update(task, total=total, completed=state.get("issues_done") or 0)
+    return state
+
+
+def show(state: dict[str, Any], *, json: bool) -> None:
+    if json:
+        output.document(state)
+        return
+    output.fields(state, FIELDS)
+    if state.get("plan_id"):
+        output.note(f"next: twinlink plan show {state['plan_id']}")
+
+
+def _states(api: Service, resync_id: str) -> Iterator[dict[str, Any]]:
+    return events(api, f"resyncs/{resync_id}", lambda state: state["status"] in _ENDS)

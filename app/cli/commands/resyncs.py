@@ -1,0 +1,42 @@
+"""`twinlink resyncs`: the comparisons that run and ran."""
+
+import typer
+
+from app.cli.client.service import service
+from app.cli.commands.resync import show as show_state
+from app.cli.output import output
+from app.cli.output.options import Json, Limit, RowId
+
+app = typer.Typer(help="Comparisons that run and ran.", no_args_is_help=True)
+
+_COLUMNS: output.Columns = (
+    ("ID", "id"),
+    ("CONNECTION", "connection"),
+    ("STATUS", "status"),
+    ("ISSUES", "issues_total"),
+    ("DONE", "issues_done"),
+    ("CREATED", "created"),
+    ("REMOVED", "removed"),
+    ("HELD", "held"),
+    ("FAILED", "failed"),
+    ("PLAN", "plan_id"),
+)
+
+
+@app.command("list")
+def list_(ctx: typer.Context, limit: Limit = 20, json: Json = False) -> None:
+    """Resyncs, newest first."""
+    found = service(ctx).listing("resyncs", limit=limit)
+    output.listed(found, _COLUMNS, "no resyncs", json=json)
+
+
+@app.command()
+def show(ctx: typer.Context, id: RowId, json: Json = False) -> None:
+    """One resync."""
+    show_state(service(ctx).get(f"resyncs/{id}"), json=json)
+
+
+@app.command()
+def cancel(ctx: typer.Context, id: RowId, json: Json = False) -> None:
+    """Stop one. What it already did stays done."""
+    show_state(service(ctx).post(f"resyncs/{id}/cancel"), json=json)

@@ -1,0 +1,167 @@
+"""`twinlink site`: the Jira sites."""
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from app.cli.client.service import Refused, Service, service
+from app.cli.output import output
+from app.cli.output.errors import ExitCode, UsageError
+from app.cli.output.files import STDIN, object_of, secret_of
+from app.cli.output.options import Json, Limit, SiteName, Yes, confirm
+
+app = typer.Typer(help="The Jira sites.", no_args_is_help=True)
+
+_COLUMNS: output.Columns = (
+    ("NAME", "name"),
+    ("DEPLOYMENT", "deployment"),
+    ("ADDRESS", "base_url"),
+    ("DEDICATED", "account_dedicated"),
+    ("IDENTITY", "identity"),
+    ("CHECKED", "checked_at"),
+)
+_FIELDS: output.Columns = (
+    ("name", "name"),
+    ("address", "base_url"),
+    ("for people", "web_url"),
+    ("deployment", "deployment"),
+    ("signs in by", "auth.kind"),
+    ("dedicated", "account_dedicated"),
+    ("calls per second", "requests_per_second"),
+    ("identity", "identity"),
+    ("account", "account_id"),
+    ("checked", "checked_at"),
+    ("calls stopped since", "circuit_open_since"),
+    ("former secret until", "previous_secret_until"),
+)
+_FINDINGS: output.Columns = (("SEVERITY", "severity"), ("FINDING", "code"), ("DETAIL", "detail"))
+_KEPT = ("base_url", "web_url", "deployment", "account_dedicated", "requests_per_second")
+
+
+class Deployment(StrEnum):
+    CLOUD = "cloud"
+    DATACENTER = "datacenter"
+
+
+@app.command("list")
+def list_(ctx: typer.Context, limit: Limit = 100, json: Json = False) -> None:
+    """All sites."""
+    found = service(ctx).listing("sites", limit=limit)
+    empty = "no sites yet: twinlink site put --help"
+    output.listed(found, _COLUMNS, empty, json=json)
+
+
+@app.command()
+def show(ctx: typer.Context, name: SiteName, json: Json = False) -> None:
+    """One site. Secrets are never shown."""
+    _show(service(ctx).get(f"sites/{name}"), json=json)
+
+
+@app.command()
+def put(
+    ctx: typer.Context,
+    name: SiteName,
+    *,
+    file: Annotated[
+        str | None, typer.Option(help="The whole site as JSON or TOML; `-` is standard input.")
+    ] = None,
+    base_url: Annotated[str | None, typer.Option(help="Where its REST API is.")] = None,
+    web_url: Annotated[str | None, typer.Option(help="Where people go, if elsewhere.")] = None,
+    deployment: Annotated[Deployment | None, typer.Option()] = None,
+    email: Annotated[
+        str | None, typer.Option(help="The account's address; without one the token is a bearer's.")
+    ] = None,
+    token_file: Annotated[str | None, typer.Option(help="Holds the API token; `-`: stdin.")] = None,
+    webhook_secret_file: Annotated[
+        str | None, typer.Option(help="Holds the webhooks' secret; `-`: stdin.")
+    ] = None,
+    dedicated: Annotated[
+        bool | None,
+        typer.Option(help="The account belongs to this installation and to nothing else."),
+    ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(min=0, help="Calls per second that it takes; 0: as Jira Cloud documents."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Add a site or change one. What no option names is kept; with --file all is replaced."""
+    api = service(ctx)
+    if token_file == webhook_secret_file == STDIN:
+        raise UsageError("standard input can hold one secret only")
+    chosen = {
+        "base_url": base_url,
+        "web_url": web_url,
+        "deployment": deployment,
+        "account_dedicated": dedicated,
+        "requests_per_second": rate,
+        "webhook_secret": secret_of(webhook_secret_file),
+        "auth": _auth(email, secret_of(token_file)),
+    }
+    chosen = {field: value for field, value in chosen.items() if value is not None}
+    if file is not None:
+        if chosen:
+            raise UsageError("--file holds the whole site: no other option goes with it")
+        stored = api.put(f"sites/{name}", object_of(file))
+    else:
+        known = _known(api, name)
+        kept = {field: known[field] for field in _KEPT} if known else {}
+        version = known["version"] if known else None
+        wanted = kept | chosen
+        if not wanted.get("requests_per_second"):
+            wanted.pop("requests_per_second", None)
+        stored = api.put(f"sites/{name}", wanted, revision=version)
+    _show(stored, json=json)
+    if not json:
+        output.note("next: twinlink site check " + name)
+
+
+@app.command()
+def check(ctx: typer.Context, name: SiteName, json: Json = False) -> None:
+    """Ask the site who it is and who we are to it. The first check pins both."""
+    checked = service(ctx).post(f"sites/{name}/check")
+    if json:
+        output.document(checked)
+    else:
+        output.table(_FINDINGS, checked["findings"], empty="nothing found")
+        output.line(f"{name} is {'fine' if checked['ok'] else 'not fit for use'}")
+    if not checked["ok"]:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+@app.command()
+def delete(ctx: typer.Context, name: SiteName, yes: Yes = False, json: Json = False) -> None:
+    """Forget a site that no connection ever joined."""
+    api = service(ctx)
+    confirm(f"{name} and its credentials will be forgotten here; nothing changes there.", yes=yes)
+    api.delete(f"sites/{name}")
+    if json:
+        output.document({"deleted": name})
+    else:
+        output.line(f"{name} is forgotten")
+
+
+def _auth(email: str | None, token: str | None) -> dict[str, str] | None:
+    if email is not None:
+        return {"kind": "basic", "email": email} | ({"token": token} if token else {})
+    return {"kind": "bearer", "token": token} if token else None
+
+
+def _known(api: Service, name: str) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = api.get(f"sites/{name}")
+    except Refused as refused:
+        if refused.status == 404:
+            return None
+        raise
+    return found
+
+
+def _show(site: dict[str, Any], *, json: bool) -> None:
+    if json:
+        output.document(site)
+        return
+    output.fields(site, _FIELDS)
+    if site.get("findings"):
+        output.table(_FINDINGS, site["findings"], empty="")

@@ -1,0 +1,55 @@
+"""`twinlink status`: how things stand."""
+
+from typing import Any
+
+import typer
+
+from app.cli.client.service import Service, service
+from app.cli.output import output
+from app.cli.output.options import AnyConnection, Json
+
+_QUIET = ("backlog", "in_flight", "delayed", "resyncs")
+_INCIDENTS = 20
+_COLUMNS: output.Columns = (
+    ("NAME", "name"),
+    ("MODE", "mode"),
+    ("PAUSED", "paused"),
+    ("GUARD", "guard"),
+    ("QUIET", "quiet"),
+    ("BACKLOG", "backlog"),
+    ("IN FLIGHT", "in_flight"),
+    ("WAITING", "waiting"),
+    ("HELD", "held"),
+    ("FAILED", "failed"),
+    ("UNCONFIRMED", "unconfirmed"),
+    ("OLDEST", "oldest_seconds"),
+)
+
+
+def status(
+    ctx: typer.Context,
+    name: AnyConnection = None,
+    json: Json = False,
+) -> None:
+    """How the connections stand: what waits, what is held, what failed.
+
+    Quiet means that nothing is due, under way or delayed, and that no resync runs.
+    """
+    api = service(ctx)
+    found = api.every("connections") if name is None else [api.get(f"connections/{name}")]
+    rows = [_row(api, connection) for connection in found]
+    asked = {"state": "open", "connection": name}
+    incidents = api.listing("incidents", asked, limit=_INCIDENTS)["items"]
+    if json:
+        output.document({"items": rows, "incidents": incidents})
+        return
+    output.table(_COLUMNS, rows, empty="no connections yet: twinlink connection put --help")
+    for it in incidents:
+        output.note(f"incident {it['id']}, {it['impact']}: {it['title']} ({it['state']})")
+
+
+def _row(api: Service, connection: dict[str, Any]) -> dict[str, Any]:
+    now = api.get(f"connections/{connection['name']}/status")
+    state = {field: connection[field] for field in ("name", "mode", "paused")}
+    quiet = not any(now[field] for field in _QUIET)
+    return {**state, "guard": connection["guard"]["state"], "quiet": quiet, **now}

@@ -1,0 +1,111 @@
+"""`twinlink twins`: which issues stand for the same work."""
+
+import csv
+import json as json_
+from typing import Annotated
+
+import typer
+
+from app.cli.client.service import service
+from app.cli.client.twins_import import Report, import_rows
+from app.cli.output import output
+from app.cli.output.errors import CommandError, ExitCode
+from app.cli.output.files import STDIN, reading, writing
+from app.cli.output.options import ConnectionName, Json, Limit, Yes, confirm
+
+app = typer.Typer(help="Twins: which issues stand for the same work.", no_args_is_help=True)
+
+_COLUMNS: output.Columns = (
+    ("ID", "id"),
+    ("LEFT", "left"),
+    ("RIGHT", "right"),
+    ("STATUS", "status"),
+    ("SOURCE", "source"),
+    ("SUSPENDED", "suspended"),
+)
+_Issue = Annotated[str | None, typer.Option(help="Key of an issue of either side.")]
+_Status = Annotated[str | None, typer.Option(help="paired, or why a claim pairs nothing.")]
+
+
+@app.command("list")
+def list_(
+    ctx: typer.Context,
+    name: ConnectionName,
+    *,
+    issue: _Issue = None,
+    status: _Status = None,
+    limit: Limit = 100,
+    json: Json = False,
+) -> None:
+    """The twins of a connection."""
+    asked = {"issue": issue, "status": status}
+    found = service(ctx).listing(f"connections/{name}/twins", asked, limit=limit)
+    empty = "no twins: twinlink twins import --help"
+    output.listed(found, _COLUMNS, empty, json=json)
+
+
+@app.command("import")
+def import_(
+    ctx: typer.Context,
+    name: ConnectionName,
+    file: Annotated[str, typer.Argument(help="CSV with the columns left,right; `-`: stdin.")],
+    json: Json = False,
+) -> None:
+    """Pair issues by their keys. Rows that cannot be paired are named, the others are paired.
+
+    Importing the same file again changes nothing. Exit code 1 if any row was not paired.
+    """
+    api = service(ctx)
+    report = Report(say=output.note if not json else lambda _text: None)
+    with reading(file) as rows, output.progress() as progress:
+        task = progress.add_task("pairing", total=None)
+        import_rows(api, name, rows, report, lambda done: progress.update(task, completed=done))
+    if json:
+        output.document(report.plain())
+    else:
+        output.line(report.summary())
+    if not report.whole:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+@app.command()
+def export(
+    ctx: typer.Context,
+    name: ConnectionName,
+    file: Annotated[str, typer.Argument(help="Where to; `-` is standard output.")] = STDIN,
+    json: Annotated[bool, typer.Option("--json", help="One JSON document per line.")] = False,
+) -> None:
+    """All twins as CSV, in the form that `import` takes."""
+    twins = service(ctx).every(f"connections/{name}/twins")
+    with writing(file) as to:
+        writer = csv.writer(to, lineterminator="\n")
+        if not json:
+            writer.writerow(("left", "right"))
+        for twin in twins:
+            if json:
+                to.write(json_.dumps(twin, ensure_ascii=False) + "\n")
+            else:
+                writer.writerow((twin["left"], twin["right"]))
+
+
+@app.command()
+def remove(
+    ctx: typer.Context,
+    name: ConnectionName,
+    twin: Annotated[str, typer.Argument(help="A twin's id, or the key of one of its issues.")],
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Unpair two issues and release their links. None is removed from Jira."""
+    api, path = service(ctx), f"connections/{name}/twins"
+    if not twin.isdecimal():
+        found = api.get(path, {"issue": twin})["items"]
+        if len(found) != 1:
+            raise CommandError(f"{twin} has {len(found)} twins in {name}; name one by its id")
+        twin = found[0]["id"]
+    confirm(f"Twin {twin} ends. Its links stay in Jira and become unmanaged.", yes=yes)
+    released = api.delete(f"{path}/{twin}")
+    if json:
+        output.document(released)
+    else:
+        output.line(f"twin {twin} ends; {released['released']} links were released, none removed")

@@ -1,0 +1,132 @@
+"""`twinlink webhooks`: what a Jira was told to send us.
+
+There is no route for it: registering needs the site's credentials and its webhook secret, which
+never leave the service. So this works beside the service, on its database and secret key.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from app.cli.client.local import client_settings
+from app.cli.output import output
+from app.cli.output.errors import CommandError
+from app.cli.output.options import Json, SiteName, Yes, confirm
+
+if TYPE_CHECKING:
+    from app.jira.client import JiraClient, Webhook
+    from app.store.config.sites import SiteRow
+    from app.wiring import Services
+
+T = TypeVar("T")
+Act = Callable[["Services", "SiteRow", "JiraClient"], Awaitable[T]]
+
+app = typer.Typer(
+    help="The webhooks that a site has for us. Runs beside the service: needs "
+    "TWINLINK_DATABASE_URL and TWINLINK_SECRET_KEY (found by itself where `twinlink up` runs), and "
+    "a site account with the Administer Jira permission.",
+    no_args_is_help=True,
+)
+
+_COLUMNS: output.Columns = (
+    ("ID", "id"),
+    ("NAME", "name"),
+    ("ADDRESS", "url"),
+    ("ENABLED", "enabled"),
+    ("SIGNED", "signed"),
+    ("EVENTS", "events"),
+)
+_Url = Annotated[
+    str | None, typer.Option(help="Where the site reaches us; default: from TWINLINK_PUBLIC_URL.")
+]
+
+
+@app.command("list")
+def list_(site: SiteName, json: Json = False) -> None:
+    """All webhooks of the site, ours and others."""
+    hooks = [_plain(hook) for hook in _on_site(site, lambda _s, _r, jira: jira.list_webhooks())]
+    if json:
+        output.document({"items": hooks})
+    else:
+        output.table(_COLUMNS, hooks, empty=f"{site} has no webhooks")
+
+
+@app.command()
+def register(
+    site: SiteName,
+    url: _Url = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Anew, though there is one: with a new secret.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Have the site send its link and issue events here, signed with the stored secret."""
+    settings = client_settings()
+    target = url or f"{settings.public_url or settings.api_url}/webhooks/jira/{site}"
+
+    async def act(services: "Services", row: "SiteRow", jira: "JiraClient") -> "Webhook":
+        from app.jira.client import WebhookRequest  # noqa: PLC0415 - loaded with the services
+
+        former = [hook for hook in await jira.list_webhooks() if hook.url == target]
+        if former and not replace:
+            return former[0]
+        secret = services.vault.open(row.webhook_secret_sealed)
+        hook = await jira.register_webhook(WebhookRequest("Twinlink", target, secret))
+        # In this order events may come twice, which does no harm; none is missed.
+        for one in former:
+            await jira.remove_webhook(one.id)
+        return hook
+
+    hook = _plain(_on_site(site, act))
+    if json:
+        output.document(hook)
+    else:
+        output.fields(hook, tuple((heading.lower(), path) for heading, path in _COLUMNS))
+
+
+@app.command()
+def remove(
+    site: SiteName,
+    webhook: Annotated[str, typer.Argument(metavar="ID", help="As `list` shows it.")],
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Remove a webhook from the site. Changes are then seen when the site is polled."""
+    confirm(f"Webhook {webhook} will be removed from {site}.", yes=yes)
+    if not _on_site(site, lambda _s, _r, jira: jira.remove_webhook(webhook)):
+        raise CommandError(f"{site} has no webhook {webhook}")
+    if json:
+        output.document({"removed": webhook})
+    else:
+        output.line(f"webhook {webhook} is removed from {site}")
+
+
+def _on_site(name: str, act: Act[T]) -> T:
+    return asyncio.run(_with_client(name, act))
+
+
+async def _with_client(name: str, act: Act[T]) -> T:
+    from app.store.config.sites import by_name  # noqa: PLC0415
+    from app.store.upkeep import installation  # noqa: PLC0415 - slow, and other nouns speak REST
+    from app.wiring import open_services  # noqa: PLC0415
+
+    settings = client_settings()
+    async with open_services(settings) as services:
+        async with services.database.connection() as conn:
+            row = await by_name(conn, name)
+            owner = await installation.named(conn)
+        if row is None:
+            raise CommandError(f"there is no site {name}")
+        if owner is not None and owner != settings.installation:
+            raise CommandError(
+                f"the database belongs to the installation {owner}",
+                details=["a copy of it must not change what its Jira sends, nor to whom"],
+            )
+        return await act(services, row, await services.sites.client(row.id))
+
+
+def _plain(hook: "Webhook") -> dict[str, Any]:
+    return asdict(hook) | {"events": list(hook.events)}

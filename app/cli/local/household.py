@@ -1,0 +1,144 @@
+"""Everything that `twinlink up` runs: servers, schema, secrets, the API and a worker."""
+
+import asyncio
+import socket
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from app.cli.client import local
+from app.cli.commands.migrate import migrated
+from app.cli.local.children import Children
+from app.cli.local.listen import address
+from app.cli.local.servers import Embedded, start_servers
+from app.cli.output.errors import CommandError
+from app.cli.stop import Stop
+from app.embedded import EmbeddedError
+from app.embedded.process import DirectoryLock
+from app.settings import Settings
+from app.store.pool import open_pool
+from app.store.upkeep import installation
+
+_READY_SECONDS = 60.0
+"""From the start of the API's process to its first answer, on a machine that is busy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Household:
+    """`settings` name the servers, the secrets and the port that are in use."""
+
+    settings: Settings
+    api_url: str
+    embedded: tuple[Embedded, ...]
+    children: Children
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a service stands on: servers, schema, secrets, and the socket it will answer at."""
+
+    settings: Settings
+    bound: socket.socket
+    embedded: tuple[Embedded, ...]
+
+    @property
+    def api_url(self) -> str:
+        return address(self.bound)
+
+
+async def prepare(
+    settings: Settings,
+    bound: socket.socket,
+    *,
+    stop: Stop,
+    stack: AsyncExitStack,
+    durable: bool = True,
+) -> Ground:
+    """In the order in which the parts need each other; `stack` ends them in reverse. Errors:
+    `CommandError`, and `Stopped` if somebody asked for that meanwhile.
+
+    *bound* listens already: a taken port is found at once, and whoever calls early waits."""
+    claim(settings.data_dir, stack)
+    servers = await stop.unless(start_servers(settings, stack, durable=durable))
+    await stop.unless(migrated(servers.migrate_url))
+    settings = local.with_kept_secrets(servers.settings)
+    await stop.unless(_belongs_here(settings))
+    settings = settings.model_copy(update={"port": bound.getsockname()[1]})
+    return Ground(settings, bound, servers.embedded)
+
+
+async def start(
+    settings: Settings,
+    bound: socket.socket,
+    *,
+    stop: Stop,
+    stack: AsyncExitStack,
+) -> Household:
+    """The ground, and the API and a worker on it, as `prepare` promises."""
+    children = Children()
+    stop.at_once = children.kill
+    ground = await prepare(settings, bound, stop=stop, stack=stack)
+    told = local.environment(ground.settings)
+    stack.push_async_callback(children.end)
+    await children.start("api", f"--fd={bound.fileno()}", environment=told, fds=[bound.fileno()])
+    await children.start("worker", environment=told)
+    home = Household(ground.settings, ground.api_url, ground.embedded, children)
+    await stop.unless(first(_answers(home.api_url), children.first_end()))
+    announce(home, settings.data_dir, stack)
+    return home
+
+
+def claim(directory: Path, stack: AsyncExitStack) -> None:
+    """One `up` per data directory, even where all of its servers are elsewhere."""
+    try:
+        local.make_directory(directory)
+        stack.callback(DirectoryLock(directory / "up.lock").release)
+    except (EmbeddedError, OSError) as error:
+        raise CommandError(str(error)) from None
+
+
+def announce(home: Household | Ground, directory: Path, stack: AsyncExitStack) -> None:
+    """Let the other commands that look into this directory find the service while it runs."""
+    running = local.announce(directory, home.settings, home.api_url)
+    stack.callback(running.unlink, missing_ok=True)
+
+
+async def first(*running: Coroutine[Any, Any, int]) -> int:
+    """The result of whichever ends first; the others are cancelled."""
+    tasks = [asyncio.ensure_future(one) for one in running]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return next(task for task in tasks if task in done).result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _belongs_here(settings: Settings) -> None:
+    """The database knows which installation it is: a new one learns it, another one's refuses."""
+    assert settings.database_url is not None
+    pool = await open_pool(settings.database_url.get_secret_value(), low=1, high=1)
+    async with pool, pool.acquire() as conn:
+        stored = await installation.ensure(conn, settings.installation)
+    if stored != settings.installation:
+        raise CommandError(
+            "the database belongs to another installation",
+            details=[f"if this is that one, set TWINLINK_INSTALLATION={stored}"],
+        )
+
+
+async def _answers(api_url: str) -> int:
+    """One question is enough: it waits in the listening socket until the API takes it."""
+    async with httpx.AsyncClient(timeout=_READY_SECONDS, trust_env=False) as client:
+        try:
+            answer = await client.get(f"{api_url}/readyz")
+        except httpx.TransportError as error:
+            raise CommandError(f"the api does not answer: {type(error).__name__}") from None
+    if answer.is_error:
+        raise CommandError("the api is not ready", details=answer.text.splitlines())
+    return 0

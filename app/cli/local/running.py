@@ -1,0 +1,128 @@
+"""What `twinlink up` does from its start to its end.
+
+This process holds the data directory, the embedded servers and the listening socket, and starts
+the API and a worker as children. It ends when one of them does; they end when it does.
+"""
+
+import os
+import socket
+import sys
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack, ExitStack, suppress
+from functools import partial
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from app import __version__
+from app.cli.client import local
+from app.cli.local import household
+from app.cli.local.household import Household
+from app.cli.local.listen import listener
+from app.cli.output import output
+from app.cli.output.errors import CommandError, ExitCode
+from app.cli.stop import Stop, Stopped
+from app.embedded import throwaway_directory
+from app.settings import Settings
+
+
+async def service(settings: Settings, port: int, *, json: bool) -> int:
+    """Until it is asked to stop: 0. A child that ends by itself is a `CommandError`."""
+    stop = Stop()
+    async with AsyncExitStack() as stack:
+        with suppress(Stopped):
+            bound = stack.enter_context(listener(settings.host, port))
+            home = await household.start(settings, bound, stop=stop, stack=stack)
+            _say_ready(home, json=json)
+            return await household.first(_asked(stop), home.children.first_end())
+    return ExitCode.DONE
+
+
+async def demo(settings: Settings, port: int | None, *, once: bool, json: bool) -> int:
+    """Its result is the exit code; one that should end by itself has failed when it is stopped
+    before."""
+    from app import demo as play  # noqa: PLC0415 - slow, and no other command needs it
+
+    stopped = ExitCode.FAILED if once else ExitCode.DONE
+    return await _played(settings, port, partial(play.run, once=once, json=json), stopped)
+
+
+async def drill(settings: Settings, port: int | None, *, json: bool) -> int:
+    """It ends by itself: 0 only if every step came true."""
+    from app.demo import drill as play  # noqa: PLC0415 - as the demo
+
+    return await _played(settings, port, partial(play.run, json=json), ExitCode.FAILED)
+
+
+async def _played(
+    settings: Settings,
+    port: int | None,
+    play: Callable[..., Coroutine[Any, Any, int]],
+    stopped: ExitCode,
+) -> int:
+    """Servers and data that end with it, and what is played on them, all in this process."""
+    began = monotonic()
+    stop = Stop()
+    with ExitStack() as outer:
+        directory = outer.enter_context(throwaway_directory())
+        async with AsyncExitStack() as stack:
+            with suppress(Stopped):
+                own = _of_its_own(settings, directory)
+                bound = stack.enter_context(_listener_somewhere(settings, port))
+                ground = await household.prepare(own, bound, stop=stop, stack=stack, durable=False)
+                # Found without a variable too, unless a real service runs on this machine.
+                with suppress(CommandError):
+                    household.claim(settings.data_dir, stack)
+                    household.announce(ground, settings.data_dir, stack)
+                versions = {server.name: server.version for server in ground.embedded}
+                playing = play(
+                    ground.settings, bound, address=ground.api_url, versions=versions, began=began
+                )
+                return await household.first(_asked(stop, stopped), playing)
+    return stopped
+
+
+def _listener_somewhere(settings: Settings, port: int | None) -> socket.socket:
+    """The port that was asked for, strictly; the usual one only if it is free."""
+    if port is None and "port" in settings.model_fields_set:
+        port = settings.port
+    if port is not None:
+        return listener(settings.host, port)
+    try:
+        return listener(settings.host, settings.port)
+    except CommandError:
+        return listener(settings.host, 0)
+
+
+def _of_its_own(settings: Settings, directory: Path) -> Settings:
+    """Servers, secrets and data of its own: a demo touches nothing that is configured."""
+    servers = {"database_url": None, "migrate_database_url": None, "redis_url": None}
+    secrets = {"admin_token": None, "secret_key": (), "installation": None}
+    rest = {"data_dir": directory, "allow_private_sites": True, "public_url": None}
+    people = {"notify_urls": (), "page_urls": ()}  # its incidents are played
+    return settings.model_copy(update=servers | secrets | rest | people)
+
+
+async def _asked(stop: Stop, code: ExitCode = ExitCode.DONE) -> int:
+    await stop.asked.wait()
+    return code
+
+
+def _say_ready(home: Household, *, json: bool) -> None:
+    kept = home.settings.data_dir / local.ADMIN_TOKEN
+    token = str(kept) if kept.exists() else "TWINLINK_ADMIN_TOKEN"
+    pids = {"up": os.getpid()} | home.children.pids
+    pids |= {server.name.lower(): server.pid for server in home.embedded}
+    versions = {server.name: server.version for server in home.embedded}
+    if json:
+        output.document(
+            {"address": home.api_url, "token": token, "versions": versions, "pids": pids}
+        )
+    else:
+        ours = " and ".join(f"{name} {version}" for name, version in versions.items())
+        output.line(f"Twinlink {__version__} is ready at {home.api_url}")
+        output.line(f"  servers   {ours or 'as the settings say'}")
+        output.line(f"  data      {home.settings.data_dir}")
+        output.line(f"  token     {token}; commands on this machine find it by themselves")
+        output.line("  next      twinlink site put --help, or Ctrl-C to stop")
+    sys.stdout.flush()

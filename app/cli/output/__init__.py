@@ -1,0 +1,1 @@
+"""What commands print, the options they share, and how they end."""

@@ -1,0 +1,28 @@
+"""The root of the commands: where every expected failure becomes words and an exit code."""
+
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from app.cli.output import output
+from app.cli.output.errors import CommandError, ExitCode, UsageError
+from app.core.errors import TwinlinkError
+from app.settings import SettingsError
+
+
+class RootGroup(TyperGroup):
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except CommandError as error:
+            failure = error
+        except SettingsError as error:
+            details = [f"{problem.variable}: {problem.reason}" for problem in error.problems]
+            failure = UsageError("the environment cannot be used", details=details)
+        except TwinlinkError as error:
+            failure = CommandError(str(error))
+        except KeyboardInterrupt:
+            failure = CommandError("interrupted")
+        output.complain(failure)
+        raise typer.Exit(int(ExitCode(failure.code)))
