@@ -11,14 +11,14 @@ from redis.asyncio import Redis
 
 from app import __version__
 from app.core.errors import PermanentError
-from app.jira.access import SiteAccess
-from app.jira.answers import CallRecord
-from app.jira.budget import Budget
-from app.jira.budget_local import LocalBudget
-from app.jira.budget_shared import SharedBudget
-from app.jira.circuit import Circuit, LocalCircuit
-from app.jira.circuit_shared import SharedCircuit
 from app.jira.client import JiraClient
+from app.jira.http.access import SiteAccess
+from app.jira.http.answers import CallRecord
+from app.jira.rates.budget import Budget
+from app.jira.rates.budget_local import LocalBudget
+from app.jira.rates.budget_shared import SharedBudget
+from app.jira.rates.circuit import Circuit, LocalCircuit
+from app.jira.rates.circuit_shared import SharedCircuit
 from app.settings import Settings
 from app.store.config import sites as stored_sites
 from app.store.config.vault import Vault

@@ -10,7 +10,7 @@ from typing import Any
 
 from app.core.evidence import LinkChange
 from app.core.links import AccountId, IssueKey
-from app.jira.malformed import MalformedError
+from app.jira.http.malformed import MalformedError
 
 
 @dataclass(frozen=True, slots=True)

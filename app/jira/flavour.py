@@ -8,8 +8,8 @@ from typing import Protocol
 from app.core.authorship import NO_DATE
 from app.core.errors import TransientError
 from app.core.links import AccountId
-from app.jira.answers import Answer, JsonObject
 from app.jira.changelog import Shape
+from app.jira.http.answers import Answer, JsonObject
 from app.jira.payloads import Wanted
 
 CHUNK = 100

@@ -24,9 +24,9 @@ from app.core.links import (
     ProjectKey,
     TypeId,
 )
-from app.jira.answers import JsonObject
 from app.jira.changelog import Shape, parse_changelog
-from app.jira.malformed import MalformedError
+from app.jira.http.answers import JsonObject
+from app.jira.http.malformed import MalformedError
 
 ISSUE_KEY = re.compile(r"[A-Z][A-Z0-9_]{0,254}-[0-9]{1,18}")
 PROJECT_KEY = re.compile(r"[A-Z][A-Z0-9_]{0,254}")

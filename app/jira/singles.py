@@ -3,12 +3,12 @@
 from urllib.parse import quote
 
 from app.core.errors import PermanentError
-from app.jira.answers import Answer
-from app.jira.calls import Call
-from app.jira.errors import unexpected
 from app.jira.flavour import Batch, date_of
+from app.jira.http.answers import Answer
+from app.jira.http.calls import Call
+from app.jira.http.errors import unexpected
+from app.jira.http.transport import Transport
 from app.jira.payloads import Wanted
-from app.jira.transport import Transport
 
 
 async def single(transport: Transport, api: str, key: str, wanted: Wanted) -> Batch:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.jira.budget import Limits
+from app.jira.rates.budget import Limits
 from tests.benchmarks.conftest import Bench
 from tests.benchmarks.report import Report
 from tests.support.operator import CONNECTION

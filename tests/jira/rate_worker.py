@@ -10,8 +10,8 @@ import sys
 from redis.asyncio import Redis
 
 from app.core.errors import TransientError
-from app.jira.budget_shared import SharedBudget
 from app.jira.client import BearerAuth, JiraClient, SiteAccess
+from app.jira.rates.budget_shared import SharedBudget
 
 AT_ONCE = 12
 

@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 
 from app.core.links import IssueId
 from app.embedded import ValkeyServer
-from app.jira.budget import (
+from app.jira.rates.budget import (
     SHARE,
     Ask,
     Budget,
@@ -25,9 +25,9 @@ from app.jira.budget import (
     issue_scope,
     site_scope,
 )
-from app.jira.budget_line import Line
-from app.jira.budget_local import LocalBudget
-from app.jira.budget_shared import SharedBudget
+from app.jira.rates.budget_line import Line
+from app.jira.rates.budget_local import LocalBudget
+from app.jira.rates.budget_shared import SharedBudget
 from tests.support.waiting import until
 
 HUB, OTHER = IssueId("11"), IssueId("12")

@@ -14,10 +14,10 @@ from redis.asyncio import Redis
 from app.core.errors import NotSent, TransientError, TwinlinkError
 from app.core.links import IssueId, TypeId
 from app.embedded import ValkeyServer
-from app.jira.budget import Grant
-from app.jira.circuit import GO, PROBING, Admission, Circuit, Heard, LocalCircuit, Rule
-from app.jira.circuit_shared import SharedCircuit
 from app.jira.client import BasicAuth, JiraClient, SiteAccess
+from app.jira.rates.budget import Grant
+from app.jira.rates.circuit import GO, PROBING, Admission, Circuit, Heard, LocalCircuit, Rule
+from app.jira.rates.circuit_shared import SharedCircuit
 from tests.jira.test_transport import RecordingBudget
 from tests.support.waiting import until
 

@@ -16,8 +16,8 @@ from app.core.errors import (
     TwinlinkError,
 )
 from app.core.links import AccountId, IssueId, IssueKey, Link, LinkId, ProjectKey, TypeId
-from app.jira.budget import Grant
 from app.jira.client import CallRecord, JiraClient, WebhookRequest
+from app.jira.rates.budget import Grant
 from app.sandbox import Fault, JiraSite, ManualClock, serve
 from tests.jira.conftest import Connect, access
 from tests.jira.test_transport import RecordingBudget

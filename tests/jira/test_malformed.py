@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from app.core.errors import OutcomeUnknown, TransientError, TwinlinkError
 from app.core.evidence import IssueView
 from app.core.links import IssueId, IssueKey, LinkId, ProjectKey, TypeId
-from app.jira import transport as transport_module
 from app.jira.client import JiraClient
+from app.jira.http import transport as transport_module
 from app.sandbox import Flavour, JiraSite, SiteApp
 from tests.jira.conftest import access, small_site
 

@@ -11,7 +11,7 @@ import pytest
 from app.core.errors import NotSent, PermanentError, TransientError
 from app.core.links import LinkId
 from app.jira.client import JiraClient
-from app.jira.network import check_base_url, guarded_transport, is_public
+from app.jira.http.network import check_base_url, guarded_transport, is_public
 from app.sandbox import JiraSite, serve
 from tests.jira.conftest import access
 

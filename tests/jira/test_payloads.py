@@ -14,7 +14,7 @@ from app.core.authorship import NO_DATE
 from app.core.links import IssueId, Link
 from app.jira.changelog import CLOUD_SHAPE, DATA_CENTER_SHAPE, parse_changelog
 from app.jira.flavour import Batch
-from app.jira.malformed import MalformedError
+from app.jira.http.malformed import MalformedError
 from app.jira.payloads import Wanted, parse_issue, parse_link, parse_link_types
 from app.jira.readings import merged, reading
 

@@ -9,11 +9,11 @@ import pytest
 from app.core.authorship import NO_DATE
 from app.core.errors import NotSent, OutcomeUnknown, PermanentError, TransientError
 from app.core.links import Ends, IssueId, LinkId, ProjectKey, TypeId
-from app.jira import transport as transport_module
-from app.jira.answers import Answer
-from app.jira.budget import Grant, Scope
 from app.jira.client import BasicAuth, CallRecord, JiraClient, SiteAccess
-from app.jira.errors import LONGEST_RETRY_AFTER, retry_after
+from app.jira.http import transport as transport_module
+from app.jira.http.answers import Answer
+from app.jira.http.errors import LONGEST_RETRY_AFTER, retry_after
+from app.jira.rates.budget import Grant, Scope
 
 Handler = Callable[[httpx.Request], httpx.Response]
 DATE = {"Date": "Fri, 29 Aug 2025 16:00:00 GMT"}

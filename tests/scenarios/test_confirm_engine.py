@@ -9,8 +9,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from app.core.errors import TransientError
-from app.jira.access import SiteAccess
 from app.jira.client import JiraClient
+from app.jira.http.access import SiteAccess
 from app.sandbox import Fault
 from app.sandbox.faults import FaultKind
 from app.store.config import connections, running

@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from app.jira.circuit import Admission, LocalCircuit, Rule
 from app.jira.client import JiraClient, SiteAccess
+from app.jira.rates.circuit import Admission, LocalCircuit, Rule
 from app.sandbox import Fault
 from app.store.queue import work
 from app.store.views import failures

@@ -14,8 +14,8 @@ from app.core.errors import OutcomeUnknown
 from app.core.evidence import Absent, Observed, Presence, Reading, SideFacts, Unknown
 from app.core.ledger import State
 from app.core.links import Link
-from app.jira import transport
 from app.jira.client import JiraClient
+from app.jira.http import transport
 from app.store.config import running
 from app.store.guard import guard_counts
 from app.store.queue import work

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 
-from app.jira.access import SiteAccess
 from app.jira.client import JiraClient
+from app.jira.http.access import SiteAccess
 from app.store.pool import Database
 from app.sync.ingest.inbox import Inbox
 from app.sync.ingest.wake import Wake

@@ -15,9 +15,9 @@ import httpx
 
 from app.core.config import ConnectionConfig, Mode
 from app.core.links import IssueId, IssueKey, IssueRef, LinkType, TypeId
-from app.jira.access import BasicAuth, BearerAuth, SiteAccess
-from app.jira.circuit import Circuit
 from app.jira.client import JiraClient
+from app.jira.http.access import BasicAuth, BearerAuth, SiteAccess
+from app.jira.rates.circuit import Circuit
 from app.sandbox import JiraSite, ManualClock, Person, SiteApp, listen, token_of
 from app.store.config import connections, sites
 from app.store.config.sites import Pins, SiteValues

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.jira.circuit import LocalCircuit, State, View
+from app.jira.rates.circuit import LocalCircuit, State, View
 from app.sync.incidents import incident_watch
 from app.sync.runtime.context import Context
 from app.sync.upkeep import circuit_watch

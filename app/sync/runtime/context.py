@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from app.jira.circuit import Circuit, LocalCircuit
+from app.jira.rates.circuit import Circuit, LocalCircuit
 from app.store.pool import Database
 from app.sync.runtime.permit import Permit
 from app.sync.runtime.sites import Sites

@@ -4,7 +4,7 @@ import json
 from typing import Literal
 
 from app.core.errors import PermanentError
-from app.jira.access import BasicAuth, BearerAuth, SiteAccess
+from app.jira.http.access import BasicAuth, BearerAuth, SiteAccess
 from app.store.config.sites import SiteRow
 from app.store.config.vault import Vault
 

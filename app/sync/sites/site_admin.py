@@ -7,9 +7,9 @@ from datetime import datetime
 
 from app.core.config import Problem
 from app.core.errors import PermanentError
-from app.jira.access import SiteAccess
 from app.jira.client import JiraClient
-from app.jira.network import check_base_url
+from app.jira.http.access import SiteAccess
+from app.jira.http.network import check_base_url
 from app.store.config import sites
 from app.store.config.sites import Pins, SiteRow, SiteValues
 from app.store.config.vault import Vault

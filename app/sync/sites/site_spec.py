@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 from urllib.parse import urlsplit
 
-from app.jira.access import BasicAuth, BearerAuth, SiteAccess
+from app.jira.http.access import BasicAuth, BearerAuth, SiteAccess
 from app.store.config.sites import Pins, SiteRow, SiteValues
 from app.store.config.vault import Vault
 from app.sync.sites.site_access import Auth, kind_of, seal_auth

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 
 from app.core.errors import PermanentError, TransientError
-from app.jira.answers import JsonObject
-from app.jira.calls import Call
-from app.jira.errors import facts, unexpected
-from app.jira.transport import Transport
+from app.jira.http.answers import JsonObject
+from app.jira.http.calls import Call
+from app.jira.http.errors import facts, unexpected
+from app.jira.http.transport import Transport
 
 _PATH = "/rest/webhooks/1.0/webhook"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 from app.core.links import IssueId
-from app.jira.budget import (
+from app.jira.rates.budget import (
     BULK_EVERY,
     BULK_SHARE,
     LIVE_HORIZON,
@@ -21,7 +21,7 @@ from app.jira.budget import (
     Scope,
     Turn,
 )
-from app.jira.budget_line import Clock, IssueLog, Line, Pauses, Sleep
+from app.jira.rates.budget_line import Clock, IssueLog, Line, Pauses, Sleep
 
 
 @dataclass(slots=True)

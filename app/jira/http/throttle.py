@@ -20,11 +20,11 @@ import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from app.jira.access import SiteAccess
-from app.jira.answers import Answer
-from app.jira.budget import Budget, Scope, endpoint_scope, issue_scope, site_scope
-from app.jira.calls import Call
-from app.jira.errors import retry_after
+from app.jira.http.access import SiteAccess
+from app.jira.http.answers import Answer
+from app.jira.http.calls import Call
+from app.jira.http.errors import retry_after
+from app.jira.rates.budget import Budget, Scope, endpoint_scope, issue_scope, site_scope
 
 FIRST_PAUSE = 2.0
 LONGEST_PAUSE = 60.0

@@ -7,7 +7,7 @@ from functools import partial
 from time import monotonic
 
 from app.core.links import IssueId
-from app.jira.budget import TOO_LATE, Ask, Grant, Scope, Turn, scopes_of
+from app.jira.rates.budget import TOO_LATE, Ask, Grant, Scope, Turn, scopes_of
 
 LONGEST_NAP = 1.0
 """Seconds. Whoever waits longer looks again in between."""

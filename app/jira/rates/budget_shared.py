@@ -12,7 +12,7 @@ from redis.commands.core import AsyncScript
 from redis.exceptions import RedisError
 
 from app.core.links import IssueId
-from app.jira.budget import (
+from app.jira.rates.budget import (
     BULK_EVERY,
     BULK_SHARE,
     LIVE_HORIZON,
@@ -28,9 +28,9 @@ from app.jira.budget import (
     Turn,
     scopes_of,
 )
-from app.jira.budget_line import IssueLog, Line, Pauses
-from app.jira.budget_local import LocalBudget
-from app.jira.budget_lua import GIVE_BACK, MOVE, PAUSE, SLOW, TAKE
+from app.jira.rates.budget_line import IssueLog, Line, Pauses
+from app.jira.rates.budget_local import LocalBudget
+from app.jira.rates.budget_lua import GIVE_BACK, MOVE, PAUSE, SLOW, TAKE
 
 REDIS_SECONDS = 1.0
 """A Redis that answers later counts as away."""

@@ -9,9 +9,9 @@ from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 from redis.exceptions import RedisError
 
-from app.jira.budget_shared import AWAY_SECONDS, REDIS_SECONDS
-from app.jira.circuit import GO, PROBING, Admission, Heard, LocalCircuit, Rule, View
-from app.jira.circuit_lua import ASK, TELL
+from app.jira.rates.budget_shared import AWAY_SECONDS, REDIS_SECONDS
+from app.jira.rates.circuit import GO, PROBING, Admission, Heard, LocalCircuit, Rule, View
+from app.jira.rates.circuit_lua import ASK, TELL
 
 FRESH_SECONDS = 1.0
 """How long a worker goes on with what it last heard from Redis: so much later than the others

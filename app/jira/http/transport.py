@@ -10,13 +10,13 @@ from typing import Any
 import httpx
 
 from app.core.errors import NotSent, TransientError, TwinlinkError
-from app.jira.access import SiteAccess
-from app.jira.answers import Answer, CallRecord
-from app.jira.budget import Budget, Grant
-from app.jira.calls import Call
-from app.jira.circuit import GO, Admission, Circuit, heard_of
-from app.jira.errors import connection_failure, facts, lost, refusal
-from app.jira.throttle import Throttle
+from app.jira.http.access import SiteAccess
+from app.jira.http.answers import Answer, CallRecord
+from app.jira.http.calls import Call
+from app.jira.http.errors import connection_failure, facts, lost, refusal
+from app.jira.http.throttle import Throttle
+from app.jira.rates.budget import Budget, Grant
+from app.jira.rates.circuit import GO, Admission, Circuit, heard_of
 
 BODY_LIMIT = 64 * 1024 * 1024
 """Bytes after decompression. 100 issues with 2,000 links each stay below it."""

@@ -34,8 +34,8 @@ from app.core.errors import (
     TransientError,
     TwinlinkError,
 )
-from app.jira.answers import Answer
-from app.jira.calls import Call
+from app.jira.http.answers import Answer
+from app.jira.http.calls import Call
 
 Facts = dict[str, str | int | float | None]
 

@@ -1,0 +1,1 @@
+"""One HTTP connection to a Jira: requests, responses, errors, the address guard."""

@@ -1,0 +1,1 @@
+"""Rate budgets and circuits, shared by all workers through Redis."""

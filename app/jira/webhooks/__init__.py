@@ -1,0 +1,1 @@
+"""Webhooks: deliveries parsed, signatures checked, registrations managed."""
