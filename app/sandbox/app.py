@@ -20,7 +20,7 @@ from app.sandbox.limits import Limited
 from app.sandbox.logbook import RequestRecord
 from app.sandbox.misbehave import dressed, limited_reply
 from app.sandbox.model import Refusal
-from app.sandbox.routing import Route, Router
+from app.sandbox.routes.routing import Route, Router
 from app.sandbox.site import JiraSite
 from app.sandbox.times import http_date
 from app.sandbox.wire import Call, Reply, ok, refused

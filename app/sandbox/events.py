@@ -10,7 +10,8 @@ from typing import Any
 
 import orjson
 
-from app.sandbox import jql, render
+from app.sandbox import render
+from app.sandbox.jql import jql
 from app.sandbox.model import Comment, History, Issue, Link, LinkType, User
 from app.sandbox.outbox import Flow, Webhook
 from app.sandbox.site import JiraSite

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from app.sandbox import JiraSite
-from app.sandbox.routing import TABLE
+from app.sandbox.routes.routing import TABLE
 from tests.sandbox.conftest import Connect, body_of
 from tests.sandbox.contract import Contract, needs_document
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import orjson
 
-from app.sandbox import issues, routes_links
+from app.sandbox import issues
 from app.sandbox.model import Issue, Refusal
 from app.sandbox.render import Json, View
+from app.sandbox.routes import routes_links
 from app.sandbox.wire import Call, Reply, chosen, empty, listed, ok, plain
 
 BULK_ISSUES = 100

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.sandbox import jql
+from app.sandbox.jql import jql
 from app.sandbox.model import Issue, Refusal
 from app.sandbox.render import Json, View
-from app.sandbox.routes_issues import changelog, page_key, page_start, page_token
+from app.sandbox.routes.routes_issues import changelog, page_key, page_start, page_token
 from app.sandbox.wire import Call, Reply, chosen, listed, ok
 
 IDS_PAGE = 5000

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from app.sandbox import routes_extras as extras
-from app.sandbox import routes_issues as issues
-from app.sandbox import routes_links as links
-from app.sandbox import routes_search as search
-from app.sandbox import routes_site as site
 from app.sandbox.model import Flavour
+from app.sandbox.routes import routes_extras as extras
+from app.sandbox.routes import routes_issues as issues
+from app.sandbox.routes import routes_links as links
+from app.sandbox.routes import routes_search as search
+from app.sandbox.routes import routes_site as site
 from app.sandbox.wire import Call, Reply
 
 Handler = Callable[[Call], Reply]

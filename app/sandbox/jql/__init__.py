@@ -1,0 +1,1 @@
+"""The subset of JQL that the sandbox understands."""
