@@ -23,19 +23,19 @@ from app.settings import Settings
 from app.store.config import sites as stored_sites
 from app.store.config.vault import Vault
 from app.store.pool import Database, open_pool
-from app.sync.connections.connection_admin import ConnectionAdmin
-from app.sync.connections.connection_switches import Switches
+from app.sync.connections.admin import ConnectionAdmin
 from app.sync.connections.revisions import Revisions
+from app.sync.connections.switches import Switches
 from app.sync.incidents.notify import Targets
 from app.sync.ingest.inbox import Inbox
-from app.sync.ingest.wake import ArqQueue, Queue, Wake
-from app.sync.resync import resync
-from app.sync.runtime.clock import DatabaseClock
+from app.sync.ingest.wakeups import ArqQueue, Queue, Wake
+from app.sync.resync import walk
 from app.sync.runtime.context import Context
-from app.sync.runtime.permit import Permit
-from app.sync.runtime.sites import Sites
-from app.sync.sites.site_access import access
-from app.sync.sites.site_admin import SiteAdmin
+from app.sync.runtime.database_clock import DatabaseClock
+from app.sync.runtime.jira_clients import Sites
+from app.sync.runtime.write_gate import Permit
+from app.sync.sites.access import access
+from app.sync.sites.admin import SiteAdmin
 from app.telemetry import Metrics
 
 Clock = Callable[[], datetime]
@@ -120,7 +120,7 @@ class Services:
 
     async def compare(self, connection_id: int, *, cause: str, by: str) -> int:
         """Queue a look at all twins of a connection, and wake a worker for it."""
-        resync_id = await resync.request(
+        resync_id = await walk.request(
             self.database,
             connection_id,
             twin_ids=None,

@@ -9,7 +9,7 @@ from app.core.errors import NotSent
 from app.core.links import IssueId, TypeId
 from app.jira.client import BearerAuth
 from app.settings import Settings
-from app.sync.sites.site_access import seal_auth
+from app.sync.sites.access import seal_auth
 from app.wiring import open_services
 
 

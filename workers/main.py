@@ -13,9 +13,9 @@ from app.core.errors import TransientError
 from app.heap import settle_heap
 from app.settings import Settings
 from app.sync.incidents import notify
-from app.sync.reconcile.reconcile import Pass, run_once
-from app.sync.runtime.clock import DatabaseClock
-from app.sync.upkeep.installation_watch import InstallationWatch
+from app.sync.reconcile.loop import Pass, run_once
+from app.sync.runtime.database_clock import DatabaseClock
+from app.sync.upkeep.installation import InstallationWatch
 from app.wiring import Services, open_services
 from workers import probes, upkeep, wakes
 from workers.pump import Pump

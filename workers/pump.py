@@ -7,7 +7,7 @@ from contextlib import suppress
 import structlog
 
 from app.core.errors import TransientError
-from app.sync.reconcile.reconcile import Pass
+from app.sync.reconcile.loop import Pass
 
 _LOG = structlog.get_logger(__name__)
 

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 import structlog
 
 from app.core.errors import TwinlinkError
-from app.sync.guard import held
-from app.sync.incidents import incident_watch
-from app.sync.monitor import monitor
+from app.sync.guard import held_plans
+from app.sync.incidents import watch
+from app.sync.monitor import verify as monitor_verify
 from app.sync.recovery import adopt, restore
-from app.sync.resync import poll, resync
+from app.sync.resync import poll
+from app.sync.resync import walk as resync_walk
 from app.sync.runtime.context import Context
 from app.sync.twins import discover
-from app.sync.upkeep import circuit_watch, gauges, purge, verify
-from app.sync.writes import confirm, correct
+from app.sync.upkeep import audit_chain, circuits, gauges, purge
+from app.sync.writes import confirm, late_writes
 from workers.pump import Pump
 
 _LOG = structlog.get_logger(__name__)
@@ -38,11 +39,11 @@ def duties(ctx: Context, pump: Pump, *, sweep_seconds: float) -> list[Duty]:
         pump.poke()
 
     async def confirm_due() -> None:
-        if await confirm.run_once(ctx) + await correct.run_once(ctx):
+        if await confirm.run_once(ctx) + await late_writes.run_once(ctx):
             pump.poke()
 
     async def walk() -> None:
-        while await resync.run_once(ctx):
+        while await resync_walk.run_once(ctx):
             pump.poke()
 
     async def discover_due() -> None:
@@ -61,17 +62,17 @@ def duties(ctx: Context, pump: Pump, *, sweep_seconds: float) -> list[Duty]:
         Duty("plan_restores", 0.5, _to_its_end(lambda: restore.plan_once(ctx), pump)),
         Duty("apply_restores", 0.5, _to_its_end(lambda: restore.apply_once(ctx), pump)),
         Duty("adopt", 1.0, _to_its_end(lambda: adopt.run_once(ctx), pump)),
-        Duty("plans", 2.0, lambda: held.run_once(ctx)),
+        Duty("plans", 2.0, lambda: held_plans.run_once(ctx)),
         Duty("discover", 1.0, discover_due),
         Duty("poll", 5.0, poll_due),
-        Duty("monitor", 5.0, lambda: monitor.run_once(ctx)),
+        Duty("monitor", 5.0, lambda: monitor_verify.run_once(ctx)),
         Duty("compare", 60.0, lambda: poll.compare_due(ctx)),
-        Duty("verify", 1.0, lambda: verify.run_once(ctx)),
-        Duty("circuits", 5.0, lambda: circuit_watch.run_once(ctx)),
-        Duty("incidents", 10.0, lambda: incident_watch.run_once(ctx)),
+        Duty("verify", 1.0, lambda: audit_chain.run_once(ctx)),
+        Duty("circuits", 5.0, lambda: circuits.run_once(ctx)),
+        Duty("incidents", 10.0, lambda: watch.run_once(ctx)),
         Duty("gauges", 10.0, lambda: gauges.run_once(ctx)),
         Duty("purge", 300.0, lambda: purge.run_once(ctx)),
-        Duty("audit_heads", 3600.0, lambda: verify.log_heads(ctx)),
+        Duty("audit_heads", 3600.0, lambda: audit_chain.log_heads(ctx)),
     ]
 
 

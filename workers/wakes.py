@@ -13,7 +13,7 @@ from arq.worker import Worker
 from redis.asyncio import ConnectionPool
 from redis.exceptions import RedisError
 
-from app.sync.ingest.wake import CHANNEL
+from app.sync.ingest.wakeups import CHANNEL
 from app.telemetry import Metrics
 from workers.pump import Pump
 from workers.tasks import work

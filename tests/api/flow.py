@@ -11,12 +11,12 @@ import httpx
 
 from app.api.auth.roles import V1
 from app.sandbox import Link, Person
-from app.sync.guard import held
-from app.sync.reconcile import reconcile
+from app.sync.guard import held_plans
+from app.sync.reconcile import loop
 from app.sync.recovery import restore
-from app.sync.resync import resync
+from app.sync.resync import walk
 from app.sync.runtime.context import Context
-from app.sync.writes import confirm, correct
+from app.sync.writes import confirm, late_writes
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
@@ -66,11 +66,11 @@ class Flow:
         await until(self._at_rest, "rest", every=0)
 
     async def _at_rest(self) -> bool:
-        busy = await resync.run_once(self.ctx) or await confirm.run_once(self.ctx)
-        busy = busy or await correct.run_once(self.ctx)
-        done = await reconcile.run_once(self.ctx, size=100, lease=60)
+        busy = await walk.run_once(self.ctx) or await confirm.run_once(self.ctx)
+        busy = busy or await late_writes.run_once(self.ctx)
+        done = await loop.run_once(self.ctx, size=100, lease=60)
         put_back = await restore.run_once(self.ctx)
-        await held.run_once(self.ctx)
+        await held_plans.run_once(self.ctx)
         if busy or done.claimed or put_back:
             return False
         status = await self.call("GET", f"{AB}/status")
@@ -89,7 +89,7 @@ class Flow:
             "UPDATE plans SET created_at = created_at - interval '31 seconds'"
             " WHERE status = 'gathering'"
         )
-        await held.run_once(self.ctx)
+        await held_plans.run_once(self.ctx)
         [plan] = await self.plans("held")
         whole: dict[str, Any] = await self.call("GET", f"{V1}/plans/{plan['id']}")
         return whole

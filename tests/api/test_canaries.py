@@ -14,13 +14,13 @@ from app.api.auth.roles import V1
 from app.sandbox import DeliveryFault, Fault, listen, serve
 from app.sandbox.outbox import signature
 from app.store.pool import Database
-from app.sync.incidents import incident_watch
-from app.sync.monitor import monitor
-from app.sync.reconcile import reconcile
+from app.sync.incidents import watch
+from app.sync.monitor import verify as monitor_verify
+from app.sync.reconcile import loop
 from app.sync.recovery import adopt
 from app.sync.resync import poll
 from app.sync.twins import discover
-from app.sync.upkeep import verify
+from app.sync.upkeep import audit_chain
 from tests.api import canaries
 from tests.api.canaries import WORD, Evidence, canary, dumped, found_in, listening, owner_of
 from tests.api.conftest import Api, Jira, connection_body
@@ -97,8 +97,8 @@ async def settled(flow: Flow) -> None:
     await flow.db.execute("UPDATE sites SET poll_due_at = to_timestamp(0)")
     await poll.run_once(flow.ctx)
     await flow.db.execute("UPDATE monitor_issues SET due_at = to_timestamp(0)")
-    await monitor.run_once(flow.ctx)
-    await incident_watch.run_once(flow.ctx)
+    await monitor_verify.run_once(flow.ctx)
+    await watch.run_once(flow.ctx)
     await flow.run()
 
 
@@ -183,7 +183,7 @@ async def test_when_all_goes_well(told: Flow, evidence: Evidence, migrate_url: s
     await left.outbox.wait_idle()
     await one_turn(told)  # its links wait for proofs, which would take half a minute
     await told.call("POST", f"{V1}/audit/verifications")
-    await verify.run_once(told.ctx)
+    await audit_chain.run_once(told.ctx)
     await looked_at_by_people(told)
     await nothing_betrayed(told, evidence, migrate_url)
 
@@ -234,10 +234,10 @@ async def one_turn(flow: Flow) -> None:
     await flow.db.execute("UPDATE sites SET poll_due_at = to_timestamp(0)")
     await flow.db.execute("UPDATE monitor_issues SET due_at = to_timestamp(0)")
     await flow.db.execute("UPDATE discoveries SET due_at = to_timestamp(0)")
-    await reconcile.run_once(flow.ctx, size=100, lease=60)
+    await loop.run_once(flow.ctx, size=100, lease=60)
     await discover.run_once(flow.ctx)
     await poll.run_once(flow.ctx)
-    await monitor.run_once(flow.ctx)
+    await monitor_verify.run_once(flow.ctx)
     await flow.client.post(f"{V1}/sites/left/check")
     await flow.client.get(f"{AB}/explain", params={"issue": "A-1"})
 
@@ -271,8 +271,8 @@ async def test_when_strangers_and_libraries_speak(
     told.ann.link("A-1", "Blocks", "A-3")
     await told.jira.left.site.outbox.wait_idle()
     with monkeypatch.context() as patched:
-        patched.setattr(reconcile, "look_at", broken)
-        await reconcile.run_once(told.ctx, size=100, lease=60)
+        patched.setattr(loop, "look_at", broken)
+        await loop.run_once(told.ctx, size=100, lease=60)
         patched.setattr(Database, "transaction", broken_at_once)
         await told.client.post(f"{V1}/pause")
     said = evidence.log.getvalue()

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from app.api.auth.roles import V1
-from app.sync.incidents import incident_watch
+from app.sync.incidents import watch
 from tests.api.conftest import connection_body
 from tests.api.flow import AB, Flow
 
@@ -175,17 +175,17 @@ async def test_the_second_owner_is_told(flow: Flow) -> None:
     """Once, as somebody was of the plan; what is rejected waits for nobody."""
     await two_owners(flow)
     plan = await held_plan(flow)
-    await incident_watch.run_once(flow.ctx)
+    await watch.run_once(flow.ctx)
     url, body = f"{V1}/plans/{plan['id']}", {"digest": plan["digest"]}
     await flow.call("POST", f"{url}/approval", body)
     for _ in range(2):
-        await incident_watch.run_once(flow.ctx)
+        await watch.run_once(flow.ctx)
     told = await flow.db.fetch("SELECT key, title, paging FROM notifications ORDER BY id")
     assert [it["key"] for it in told] == [f"plan_held:{plan['id']}", f"plan_second:{plan['id']}"]
     assert told[1]["title"] == "[Twinlink] 2 changes of ab wait for a second owner"
     assert not told[1]["paging"]
     await flow.call("POST", f"{url}/rejection", body)
-    await incident_watch.run_once(flow.ctx)
+    await watch.run_once(flow.ctx)
     assert await flow.db.fetchval("SELECT count(*) FROM notifications") == 2
 
 

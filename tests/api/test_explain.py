@@ -7,7 +7,7 @@ import httpx
 
 from app.api.auth.roles import V1
 from app.sandbox import Fault
-from app.sync.reconcile import reconcile
+from app.sync.reconcile import loop
 from tests.api.conftest import Api, Jira
 
 AB = f"{V1}/connections/ab"
@@ -24,7 +24,7 @@ async def explain(client: httpx.AsyncClient, issue: str) -> list[dict[str, Any]]
 
 
 async def work(api: Api) -> None:
-    while (await reconcile.run_once(api.services.context, size=100, lease=60)).claimed:
+    while (await loop.run_once(api.services.context, size=100, lease=60)).claimed:
         pass
 
 

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from app.store.config import connections
-from app.sync.incidents import incidents
+from app.sync.incidents import timeline
 from tests.api.conftest import V1, Api, Jira, connection_body
 from tests.api.test_reads import intent
 
@@ -19,7 +19,7 @@ FACTS = {"removed": 10, "held": 2, "revision": 2, "first_removal": "2030-01-01T1
 async def opened(api: Api, kind: str = "guard_tripped", impact: str = "minor", **more: Any) -> str:
     async with api.services.database.transaction() as conn:
         detail = more.pop("detail", FACTS)
-        made = await incidents.open_or_note(
+        made = await timeline.open_or_note(
             conn, kind, now=more.pop("now", NOW), detail=detail, impact=impact, **more
         )
     return str(made)

@@ -9,7 +9,7 @@ import httpx
 import uvicorn
 
 from app.api.auth.roles import V1
-from app.sync.resync import resync
+from app.sync.resync import walk
 from tests.api.conftest import Api, Jira
 
 RESYNCS = f"{V1}/connections/ab/resyncs"
@@ -99,7 +99,7 @@ async def test_a_dry_run_that_a_worker_carries_out(
     await client.post(f"{V1}/connections/ab/twins", json=PAIRS)
     connected.left.site.person("ann").link("A-1", "Blocks", "A-2")
     made = await ask(client, {"dry_run": True})
-    while await resync.run_once(api.services.context):
+    while await walk.run_once(api.services.context):
         pass
     shown = (await client.get(f"{V1}/resyncs/{made}")).json()
     assert (shown["status"], shown["issues_done"], shown["created"]) == ("succeeded", 3, 1)
@@ -148,7 +148,7 @@ async def _events(web: httpx.AsyncClient, made: str, api: Api) -> list[tuple[str
                 name = line.removeprefix("event: ")
             elif line.startswith("data: "):
                 events.append((name, json.loads(line.removeprefix("data: "))))
-                while await resync.run_once(api.services.context):
+                while await walk.run_once(api.services.context):
                     pass
     return events
 

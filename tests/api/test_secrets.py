@@ -15,7 +15,7 @@ from app.cli.main import app as commands
 from app.settings import Settings
 from app.store.config import secrets
 from app.store.config.vault import Vault
-from app.sync.sites.secrets import rotate
+from app.sync.sites.rotation import rotate
 from tests.api.conftest import Jira, running
 
 FORMER, NEWEST = "test-secret-key-0123456789abcdef", "the newest key 0123456789abcdef01"

@@ -20,10 +20,10 @@ from app.heap import settle_heap
 from app.main import create_app
 from app.settings import Settings
 from app.store.queue.inbox import Arrival, ingest
-from app.sync.ingest.commits import Status
+from app.sync.ingest.group_commit import Status
 from app.sync.ingest.inbox import Inbox
-from app.sync.ingest.senders import Senders
-from app.sync.ingest.wake import ArqQueue
+from app.sync.ingest.wakeups import ArqQueue
+from app.sync.ingest.webhook_sources import Senders
 from app.wiring import Services
 
 Variant = Literal["empty", "validated", "single", "durable"]

@@ -17,7 +17,7 @@ from app.demo.teller import Teller
 from app.demo.waiting import until
 from app.sandbox.worlds import ACCOUNT, Sizes, World, build
 from app.settings import Settings
-from app.sync.incidents.carrier import carry
+from app.sync.incidents.apprise_sender import carry
 
 
 def small() -> World:

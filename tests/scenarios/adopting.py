@@ -7,7 +7,7 @@ from typing import Any
 from app.sandbox import Link, Person
 from app.store.guard import held
 from app.store.guard.held import HeldPlan
-from app.sync.guard import held as plans
+from app.sync.guard import held_plans as plans
 from app.sync.recovery import adopt
 from tests.scenarios.conftest import Duo
 

@@ -6,7 +6,7 @@ from app.sandbox import Link
 from app.store.config import running
 from app.store.config.running import Running
 from app.store.guard import held as plans_held
-from app.sync.guard import held
+from app.sync.guard import held_plans
 from app.sync.recovery import restore
 from tests.scenarios.conftest import Build, Duo
 from tests.support.engine import ACCOUNT
@@ -56,18 +56,18 @@ async def decide(duo: Duo, what: str) -> None:
     for plan in waiting:
         async with duo.world.database.connection() as conn:
             digest = (await plans_held.value(conn, plan["id"])).digest
-        call = held.approve if what == "approve" else held.reject
+        call = held_plans.approve if what == "approve" else held_plans.reject
         await call(duo.world.database, plan["id"], digest, by="ann", note="", now=duo.world.now())
     await duo.world.settle()
     while await restore.run_once(duo.world.ctx):
         await duo.world.settle()
-    await held.run_once(duo.world.ctx)
+    await held_plans.run_once(duo.world.ctx)
     await duo.world.settle()
 
 
 async def planned(duo: Duo) -> None:
     """Whatever has gathered is sealed."""
     duo.world.clock.tick(60)
-    await held.run_once(duo.world.ctx)
+    await held_plans.run_once(duo.world.ctx)
     while await restore.plan_once(duo.world.ctx):
         pass

@@ -3,7 +3,7 @@
 from typing import Any
 
 from app.store.recovery.restore_select import Filters
-from app.sync.guard import held
+from app.sync.guard import held_plans
 from app.sync.recovery import restore
 from tests.scenarios.conftest import Duo
 from tests.support.engine import World
@@ -28,7 +28,9 @@ async def planned(world: World) -> None:
 
 async def approve(world: World, plan_id: int) -> None:
     plan = await plan_of(world, plan_id)
-    await held.approve(world.database, plan_id, plan["digest"], by="ann", note="", now=world.now())
+    await held_plans.approve(
+        world.database, plan_id, plan["digest"], by="ann", note="", now=world.now()
+    )
 
 
 async def apply(world: World, plan_id: int) -> dict[str, str]:

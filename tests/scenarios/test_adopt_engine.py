@@ -9,10 +9,10 @@ from app.core.config import Direction, Mode
 from app.core.errors import PermanentError
 from app.sandbox import Fault, Link
 from app.store.links import ledger as stored_ledger
-from app.sync.guard import held as plans
-from app.sync.monitor import monitor
+from app.sync.guard import held_plans as plans
+from app.sync.monitor import verify
 from app.sync.recovery import adopt
-from app.sync.twins import withdraw
+from app.sync.twins import release
 from tests.scenarios.adopting import SYNC, Former
 from tests.scenarios.conftest import Build, Duo
 from tests.support import mixed
@@ -98,7 +98,7 @@ async def test_an_adopted_link_is_removed_under_the_monitors_eyes(former: Former
     duo.ann.unlink(origin)
     await duo.world.settle()
     assert mirror.id not in duo.right.jira.links
-    assert await monitor.run_once(duo.world.ctx) == 0
+    assert await verify.run_once(duo.world.ctx) == 0
     metrics = duo.world.ctx.metrics.registry
     assert metrics.get_sample_value("twinlink_unmanaged_links_removed_total") == 0
     accounted = {"verdict": "accounted"}
@@ -114,7 +114,7 @@ async def test_without_its_adoption_the_same_removal_is_an_alarm(former: Former)
     duo.ann.unlink(origin)
     await duo.world.settle()
     assert mirror.id not in duo.right.jira.links
-    assert await monitor.run_once(duo.world.ctx) == 1
+    assert await verify.run_once(duo.world.ctx) == 1
 
 
 async def test_an_adopted_link_that_was_released_is_nobodys(former: Former) -> None:
@@ -123,7 +123,7 @@ async def test_an_adopted_link_that_was_released_is_nobodys(former: Former) -> N
     _, mirror = await one_pair(former)
     await former.approve(await former.adopt())
     await duo.world.settle()
-    await withdraw.unpair(
+    await release.unpair(
         duo.world.database, duo.connection, duo.twins["P-1"],
         actor="tests", now=duo.world.now(), engine="twinlink/test",
     )  # fmt: skip
@@ -139,7 +139,7 @@ async def test_an_adopted_link_that_was_released_is_nobodys(former: Former) -> N
         duo.world.now(),
     )
     await duo.world.deliver()
-    assert await monitor.run_once(duo.world.ctx) == 1
+    assert await verify.run_once(duo.world.ctx) == 1
 
 
 async def test_what_is_written_down(former: Former) -> None:
@@ -255,7 +255,7 @@ async def test_our_own_links_come_back_after_unpairing(duo: Duo) -> None:
     former = Former.at(duo)
     await duo.mirrored()
     mirror = duo.mirror
-    await withdraw.unpair(
+    await release.unpair(
         duo.world.database, duo.connection, duo.twins["P-1"],
         actor="tests", now=duo.world.now(), engine="twinlink/test",
     )  # fmt: skip
@@ -537,7 +537,7 @@ async def test_a_connection_that_is_deleted_meanwhile(former: Former) -> None:
     _, mirror = await one_pair(former)
     plan_id = await former.adopt()
     await former.approve(plan_id, apply=False)
-    await withdraw.delete_connection(
+    await release.delete_connection(
         world.database,
         former.duo.connection,
         actor="tests",

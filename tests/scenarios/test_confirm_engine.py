@@ -14,10 +14,10 @@ from app.jira.http.access import SiteAccess
 from app.sandbox import Fault
 from app.sandbox.faults import FaultKind
 from app.store.config import connections, running
-from app.sync.incidents import incident_watch
-from app.sync.reconcile import reconcile
+from app.sync.incidents import watch
+from app.sync.reconcile import loop
 from app.sync.runtime.context import Context
-from app.sync.runtime.sites import Sites
+from app.sync.runtime.jira_clients import Sites
 from app.sync.writes import confirm
 from tests.scenarios.conftest import Duo
 from tests.support.engine import ACCOUNT, LEASE
@@ -135,7 +135,7 @@ async def test_a_worker_that_stopped_past_its_time_sends_nothing(duo: Duo, opera
     await duo.world.deliver()
     before = len(duo.right.jira.mutations)
     stopped = worker(duo, behind=11)
-    assert (await reconcile.run_once(stopped, size=100, lease=LEASE)).claimed
+    assert (await loop.run_once(stopped, size=100, lease=LEASE)).claimed
     await stopped.sites.aclose()
     assert await outcomes(duo, operation) == ["send_before_passed"]
     sent = [f"{it.method} {it.endpoint}" for it in duo.right.jira.requests.entries]
@@ -192,7 +192,7 @@ async def test_what_cannot_be_read_stays_and_shows_its_age(duo: Duo) -> None:
     [still] = await open_intents(duo)
     assert still["unconfirmed_since"] is not None
     assert still["created_at"] == intent["created_at"]
-    assert await incident_watch.run_once(duo.world.ctx) == 1
+    assert await watch.run_once(duo.world.ctx) == 1
     [told] = await duo.world.rows(
         "SELECT kind, facts FROM incidents WHERE connection_id = ANY($1::bigint[])"
     )
@@ -254,7 +254,7 @@ async def test_without_proof_of_the_deletion_it_stays_open(duo: Duo, gone: str) 
         assert await confirm.run_once(duo.world.ctx) == 0
         duo.world.clock.tick(200)
     assert len(await open_intents(duo)) == 1
-    await incident_watch.run_once(duo.world.ctx)
+    await watch.run_once(duo.world.ctx)
     kinds = await duo.world.rows(
         "SELECT kind FROM incidents WHERE connection_id = ANY($1::bigint[])"
     )

@@ -6,7 +6,7 @@ import pytest
 
 from app.sandbox import Fault
 from app.store.links import twins
-from app.sync.reconcile import reconcile
+from app.sync.reconcile import loop
 from app.sync.writes import confirm
 from tests.scenarios.conftest import Duo
 from tests.support.crash import killed
@@ -87,7 +87,7 @@ async def test_a_claim_that_ran_out_commits_nothing(duo: Duo) -> None:
     async def overtake() -> None:
         duo.world.clock.tick(LEASE + 1)
         race.times = 0
-        await reconcile.run_once(duo.world.worker(), size=100, lease=LEASE)
+        await loop.run_once(duo.world.worker(), size=100, lease=LEASE)
 
     race = Fault("after", "GET", "^/issueLink/", times=1, action=overtake)
     duo.left.jira.faults.add(race)
@@ -142,7 +142,7 @@ async def test_two_workers_on_one_link_make_one_mirror(duo: Duo) -> None:
     duo.right.jira.faults.add(gate)
 
     async def worker() -> None:
-        await reconcile.run_once(duo.world.worker(), size=1, lease=LEASE)
+        await loop.run_once(duo.world.worker(), size=1, lease=LEASE)
         over.set()
 
     await asyncio.gather(worker(), worker())
@@ -164,7 +164,7 @@ async def test_a_worker_that_reads_while_another_has_just_written(duo: Duo) -> N
         await seen.wait()
 
     async def first() -> None:
-        await reconcile.run_once(duo.world.worker(), size=1, lease=LEASE)
+        await loop.run_once(duo.world.worker(), size=1, lease=LEASE)
 
     async def let_first_post() -> None:
         tasks.append(asyncio.create_task(first()))

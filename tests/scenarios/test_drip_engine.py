@@ -6,8 +6,8 @@ import pytest
 
 from app.core.config import GuardLimits, WindowLimits
 from app.store.config.running import Running
-from app.sync.guard import held
-from app.sync.reconcile import reconcile
+from app.sync.guard import held_plans
+from app.sync.reconcile import loop
 from app.sync.runtime.context import Context
 from tests.scenarios.conftest import Build, Duo
 from tests.scenarios.guarding import removals, state_of
@@ -44,10 +44,10 @@ async def test_at_most_the_limit_goes_and_the_rest_is_sealed(
         done = await asyncio.gather(*(_look(it) for it in workers))
         took = [sum(pair) for pair in zip(took, done, strict=True)]
         duo.world.clock.tick(20)
-        await held.run_once(duo.world.ctx)
+        await held_plans.run_once(duo.world.ctx)
     await duo.world.settle()
     duo.world.clock.tick(31)
-    await held.run_once(duo.world.ctx)
+    await held_plans.run_once(duo.world.ctx)
 
     assert min(took) > 0, "all three were at it"
     assert removals(duo) == limit
@@ -62,7 +62,7 @@ async def test_at_most_the_limit_goes_and_the_rest_is_sealed(
 
 
 async def _look(worker: Context) -> int:
-    return (await reconcile.run_once(worker, size=2, lease=LEASE)).claimed
+    return (await loop.run_once(worker, size=2, lease=LEASE)).claimed
 
 
 def _tripped(state: Running) -> bool:

@@ -12,9 +12,9 @@ from app.jira.rates.circuit import Admission, LocalCircuit, Rule
 from app.sandbox import Fault
 from app.store.queue import work
 from app.store.views import failures
-from app.sync.look.look import Look
-from app.sync.reconcile import reconcile
-from app.sync.runtime.sites import Sites
+from app.sync.look.snapshot import Look
+from app.sync.reconcile import loop
+from app.sync.runtime.jira_clients import Sites
 from tests.scenarios.conftest import Duo
 
 
@@ -270,14 +270,14 @@ async def test_a_site_that_does_not_let_us_in_is_waited_for(duo: Duo) -> None:
 def poison(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Looks at these twins break our code."""
     twins: list[int] = []
-    sound = reconcile.proposals_for
+    sound = loop.proposals_for
 
     async def breaks(ctx: Any, look: Look, decisions: Any) -> Any:
         if any(twin.id in twins for twin in look.claimed_twins()):
             raise ZeroDivisionError
         return await sound(ctx, look, decisions)
 
-    monkeypatch.setattr(reconcile, "proposals_for", breaks)
+    monkeypatch.setattr(loop, "proposals_for", breaks)
     return twins
 
 

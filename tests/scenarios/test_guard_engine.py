@@ -8,7 +8,7 @@ from app.core.config import Direction, GuardLimits, Mode, WindowLimits
 from app.sandbox import Fault
 from app.store.config import connections, running
 from app.store.guard import held as plans_held
-from app.sync.guard import held
+from app.sync.guard import held_plans
 from tests.scenarios.conftest import Build, Duo
 from tests.support.engine import ACCOUNT
 
@@ -218,12 +218,14 @@ async def test_an_approval_is_for_the_link_of_its_site(build: Build) -> None:
     duo.bob.unlink(of_bob)
     await duo.world.settle()
     duo.world.clock.tick(60)
-    await held.run_once(duo.world.ctx)
+    await held_plans.run_once(duo.world.ctx)
     (waiting,) = await duo.world.held()
     async with duo.world.database.connection() as conn:
         digest = (await plans_held.value(conn, waiting["plan_id"])).digest
     plan_id = waiting["plan_id"]
-    await held.approve(duo.world.database, plan_id, digest, by="ann", note="", now=duo.world.now())
+    await held_plans.approve(
+        duo.world.database, plan_id, digest, by="ann", note="", now=duo.world.now()
+    )
     duo.ann.unlink(of_ann)
     await duo.world.settle()
     assert left not in duo.left.jira.links

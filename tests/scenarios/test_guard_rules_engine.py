@@ -5,8 +5,8 @@ from datetime import timedelta
 from app.core.config import Mode, OnIssueDeleted
 from app.sandbox import Fault
 from app.store.config import connections, running
-from app.sync.guard import held
-from app.sync.reconcile import reconcile
+from app.sync.guard import held_plans
+from app.sync.reconcile import loop
 from tests.scenarios.conftest import Build, Duo
 from tests.scenarios.guarding import (
     chain,
@@ -136,7 +136,7 @@ async def test_nor_does_a_week_in_which_nobody_decides(build: Build) -> None:
         duo.ann.link("P-1", "Blocks", other)
     await duo.world.settle()
     duo.world.clock.tick(timedelta(days=8).total_seconds())
-    await held.run_once(duo.world.ctx)
+    await held_plans.run_once(duo.world.ctx)
     await duo.world.settle()
     assert removals(duo) == 0
     assert await waits_for(duo) == ["issue_share"] * 4
@@ -178,7 +178,7 @@ async def test_what_is_held_at_once_does_not_go_one_by_one(build: Build) -> None
     assert removals(duo) == 0
     assert await waits_for(duo) == ["issue_share"] * 5
     duo.world.clock.tick(60)
-    await held.run_once(duo.world.ctx)
+    await held_plans.run_once(duo.world.ctx)
     await duo.world.resync()
     await duo.world.settle()
     assert removals(duo) == 0, "nor does what is sealed"
@@ -255,7 +255,7 @@ async def test_a_removal_that_is_under_way_leaves_its_link_to_nobody(build: Buil
     async def meanwhile() -> None:
         duo.ann.unlink(made[2])
         await duo.world.deliver()
-        await reconcile.run_once(duo.world.worker(), size=100, lease=LEASE)
+        await loop.run_once(duo.world.worker(), size=100, lease=LEASE)
 
     race = Fault("before", "DELETE", "^/issueLink/", times=1, action=meanwhile)
     duo.right.jira.faults.add(race)

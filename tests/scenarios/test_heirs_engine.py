@@ -8,8 +8,8 @@ import pytest
 from app.core.config import Direction, Mode
 from app.sandbox import ManualClock
 from app.store.guard import held as plans_held
-from app.sync.guard import held
-from app.sync.twins import withdraw
+from app.sync.guard import held_plans
+from app.sync.twins import release
 from tests.support import mixed
 from tests.support.crash import killed
 from tests.support.engine import ACCOUNT, Lab, Station, World
@@ -59,7 +59,7 @@ class Trio:
     async def reject(self, connection: int) -> None:
         """All removals that it holds."""
         self.world.clock.tick(60)
-        await held.run_once(self.world.ctx)
+        await held_plans.run_once(self.world.ctx)
         (plan,) = await self.world.rows(
             f"SELECT id FROM plans WHERE connection_id = {connection}"  # noqa: S608
             " AND status = 'held' AND $1::bigint[] IS NOT NULL"
@@ -67,7 +67,7 @@ class Trio:
         database, now = self.world.database, self.world.now()
         async with database.connection() as conn:
             digest = (await plans_held.value(conn, plan["id"])).digest
-        await held.reject(database, plan["id"], digest, by="ann", note="", now=now)
+        await held_plans.reject(database, plan["id"], digest, by="ann", note="", now=now)
 
     async def handed(self) -> list[tuple[str, str]]:
         """What the audit says of links that changed hands: the operation and its cause."""
@@ -179,13 +179,13 @@ async def test_a_withdrawing_connection_leaves_its_mirror_to_the_heir(
     ctx = trio.world.ctx
     now, engine = ctx.clock(), ctx.engine
     if whole:
-        await withdraw.delete_connection(ctx.database, giving, actor="ann", now=now, engine=engine)
+        await release.delete_connection(ctx.database, giving, actor="ann", now=now, engine=engine)
     else:
         (pair,) = await trio.world.rows(
             f"SELECT min(id) AS id FROM twins WHERE connection_id = {giving}"  # noqa: S608
             " AND $1::bigint[] IS NOT NULL"
         )
-        await withdraw.unpair(ctx.database, giving, pair["id"], actor="ann", now=now, engine=engine)
+        await release.unpair(ctx.database, giving, pair["id"], actor="ann", now=now, engine=engine)
     await trio.world.settle()
     assert trio.ours("m") == 1
     assert trio.removed() == 0

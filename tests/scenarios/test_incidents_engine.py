@@ -6,7 +6,8 @@ from typing import Any
 from app.core.config import Mode
 from app.core.incidents import State
 from app.store.config import connections, revisions, running
-from app.sync.incidents import incident_watch, incidents
+from app.sync.incidents import timeline as incidents_timeline
+from app.sync.incidents import watch as incidents_watch
 from tests.scenarios.conftest import Build, Duo
 from tests.scenarios.test_guard_engine import TIGHT, chained, vanish
 
@@ -31,7 +32,7 @@ async def messages(duo: Duo) -> list[str]:
 
 
 async def watch(duo: Duo) -> int:
-    return await incident_watch.run_once(duo.world.ctx)
+    return await incidents_watch.run_once(duo.world.ctx)
 
 
 async def settled(build: Build, links: int = 30) -> Duo:
@@ -134,11 +135,11 @@ async def test_an_engine_that_just_began_is(build: Build) -> None:
 async def test_many_watchers_write_one_timeline(build: Build) -> None:
     duo = await tripped(build)
     await duo.world.execute("DELETE FROM notification_keys")
-    await asyncio.gather(*(incident_watch.run_once(duo.world.worker()) for _ in range(6)))
+    await asyncio.gather(*(incidents_watch.run_once(duo.world.worker()) for _ in range(6)))
     await the_incident(duo)
     assert len(await timeline(duo)) == 1
     duo.world.clock.tick(3600)
-    await asyncio.gather(*(incident_watch.run_once(duo.world.worker()) for _ in range(6)))
+    await asyncio.gather(*(incidents_watch.run_once(duo.world.worker()) for _ in range(6)))
     assert len(await timeline(duo)) == 1, "nothing is new"
 
 
@@ -193,7 +194,7 @@ async def test_what_a_person_resolved_is_not_opened_for_the_same_trip(build: Bui
     duo = await tripped(build)
     await watch(duo)
     it = await the_incident(duo)
-    await incidents.update(
+    await incidents_timeline.update(
         duo.world.database,
         it["id"],
         state=State.RESOLVED,

@@ -10,13 +10,14 @@ from app.core.config import Mode
 from app.core.errors import PermanentError
 from app.core.incidents import State
 from app.sandbox import JiraSite, SiteApp
-from app.sync.connections.connection_switches import Switches
-from app.sync.guard import held
-from app.sync.incidents import incident_watch, incidents
+from app.sync.connections.switches import Switches
+from app.sync.guard import held_plans
+from app.sync.incidents import timeline
+from app.sync.incidents import watch as incidents_watch
 from app.sync.recovery import restore
 from app.sync.resync import poll
 from app.sync.runtime.refusals import Refused
-from app.sync.upkeep.installation_watch import InstallationWatch
+from app.sync.upkeep.installation import InstallationWatch
 from app.sync.writes import confirm
 from tests.scenarios.conftest import Duo
 from tests.support.copies import put_back
@@ -68,8 +69,8 @@ async def everything(world: World) -> None:
             pass
         await confirm.run_once(world.ctx)
         await restore.run_once(world.ctx)
-        await held.run_once(world.ctx)
-        await incident_watch.run_once(world.ctx)
+        await held_plans.run_once(world.ctx)
+        await incidents_watch.run_once(world.ctx)
         world.clock.tick(61)
 
 
@@ -143,7 +144,7 @@ async def test_a_restored_older_dump_writes_nothing_until_somebody_decides(
             await switch.mode(name, Mode.LIVE, by="ann")
 
         # Whoever resolves it has decided.
-        await incidents.update(
+        await timeline.update(
             restored.database,
             incident["id"],
             state=State.RESOLVED,

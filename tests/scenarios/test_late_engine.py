@@ -4,8 +4,8 @@ from typing import Any
 
 from app.sandbox import Fault
 from app.store.writes import late
-from app.sync.monitor import monitor
-from app.sync.writes import confirm, correct
+from app.sync.monitor import verify
+from app.sync.writes import confirm, late_writes
 from tests.scenarios.conftest import Build, Duo
 from tests.scenarios.restoring import apply, ask
 from tests.support.engine import ACCOUNT
@@ -67,7 +67,7 @@ async def test_a_create_whose_origin_is_gone_by_then(duo: Duo) -> None:
     assert ("remove", "applied", "deleted") in found
     assert await duo.world.ledger() == []
     assert await incidents(duo) == CORRECTED
-    assert await monitor.run_once(duo.world.ctx) == 0
+    assert await verify.run_once(duo.world.ctx) == 0
 
 
 async def test_a_create_that_looks_like_somebody_elses(duo: Duo) -> None:
@@ -78,7 +78,7 @@ async def test_a_create_that_looks_like_somebody_elses(duo: Duo) -> None:
     await duo.world.deliver()
     await duo.world.look()
     assert await duo.world.states() == [], "nothing is concluded before it is known"
-    assert await correct.run_once(duo.world.ctx) == 1
+    assert await late_writes.run_once(duo.world.ctx) == 1
     await duo.world.settle()
     assert await duo.world.states() == ["managed"]
     assert [row["managed"] for row in await duo.world.audit()][-1]
@@ -133,15 +133,15 @@ async def test_a_removal_whose_origin_is_there_again(duo: Duo) -> None:
     await act_late(duo)
     assert not duo.right.jira.links
     await duo.world.deliver()
-    assert await monitor.run_once(duo.world.ctx) == 0, "late is no alarm"
-    assert await correct.run_once(duo.world.ctx) == 1
+    assert await verify.run_once(duo.world.ctx) == 0, "late is no alarm"
+    assert await late_writes.run_once(duo.world.ctx) == 1
     assert ("remove", "applied", "corrected_gone") in await outcomes(duo)
     await duo.world.settle()
     assert len(duo.right.ours) == 1
     assert await duo.world.states() == ["managed"]
     assert await incidents(duo) == [("outcome_corrected", {"made": 0, "removed": 1})]
     await duo.world.execute("UPDATE monitor_issues SET generation = generation + 1")
-    assert await monitor.run_once(duo.world.ctx) == 0, "accounted for by now"
+    assert await verify.run_once(duo.world.ctx) == 0, "accounted for by now"
 
 
 async def test_what_a_late_removal_took_is_restorable(build: Build) -> None:
@@ -150,8 +150,8 @@ async def test_what_a_late_removal_took_is_restorable(build: Build) -> None:
     await duo.world.execute("UPDATE connections SET paused_at = now()")
     await act_late(duo)
     await duo.world.deliver()
-    await monitor.run_once(duo.world.ctx)
-    assert await correct.run_once(duo.world.ctx) == 1, "it only reads"
+    await verify.run_once(duo.world.ctx)
+    assert await late_writes.run_once(duo.world.ctx) == 1, "it only reads"
     await duo.world.execute("UPDATE connections SET paused_at = NULL")
     plan = await ask(duo.world)
     assert set((await apply(duo.world, plan)).values()) == {"applied:read_back_ours"}
@@ -166,7 +166,7 @@ async def test_a_removal_past_our_code_is_an_alarm_though_another_was_given_up(d
     other = duo.bob.link("P-4", "Tests", "P-5")
     duo.right.person(ACCOUNT).unlink(other)
     await duo.world.deliver()
-    assert await monitor.run_once(duo.world.ctx) == 1
+    assert await verify.run_once(duo.world.ctx) == 1
 
 
 async def test_a_suspicion_that_jira_does_not_bear_out_is_asked_of_a_person(duo: Duo) -> None:
@@ -177,9 +177,9 @@ async def test_a_suspicion_that_jira_does_not_bear_out_is_asked_of_a_person(duo:
     )
     async with duo.world.database.transaction() as conn:
         await late.suspect(conn, [intent["id"]], duo.world.now())
-    assert await correct.run_once(duo.world.ctx) == 0
+    assert await late_writes.run_once(duo.world.ctx) == 0
     assert [kind for kind, _ in await incidents(duo)] == ["removal_unclear"]
-    assert await correct.run_once(duo.world.ctx) == 0
+    assert await late_writes.run_once(duo.world.ctx) == 0
     assert len(duo.right.ours) == 1
 
 
@@ -190,12 +190,12 @@ async def test_a_site_that_is_away_puts_it_off(duo: Duo) -> None:
     await duo.world.deliver()
     await duo.world.look()
     down = duo.right.jira.faults.add(Fault("error_before", status=503))
-    assert await correct.run_once(duo.world.ctx) == 0
+    assert await late_writes.run_once(duo.world.ctx) == 0
     assert down.hits
     duo.right.jira.faults.clear()
-    assert await correct.run_once(duo.world.ctx) == 0, "not at once"
+    assert await late_writes.run_once(duo.world.ctx) == 0, "not at once"
     duo.world.clock.tick(late.AGAIN.total_seconds() + 1)
-    assert await correct.run_once(duo.world.ctx) == 1
+    assert await late_writes.run_once(duo.world.ctx) == 1
 
 
 async def test_two_workers_correct_once(duo: Duo) -> None:
@@ -207,7 +207,7 @@ async def test_two_workers_correct_once(duo: Duo) -> None:
     async with duo.world.database.transaction() as conn:
         [intent] = await late.take(conn, now=duo.world.now())
     await duo.world.execute("UPDATE intents SET suspected_at = to_timestamp(0)")
-    assert await correct.run_once(duo.world.worker()) == 1
+    assert await late_writes.run_once(duo.world.worker()) == 1
     async with duo.world.database.transaction() as conn:
         again = [(intent.id, "applied", "corrected_twice")]
         assert await late.correct(conn, again, now=duo.world.now()) == set()

@@ -8,7 +8,7 @@ import pytest
 from app.core.errors import TransientError
 from app.sandbox import Fault, Link, ManualClock
 from app.store.monitor import monitor as stored
-from app.sync.monitor import monitor
+from app.sync.monitor import verify
 from app.sync.resync import poll
 from tests.scenarios.conftest import TWINS, Build, Duo
 from tests.support import mixed
@@ -63,7 +63,7 @@ async def poll_now(duo: Duo) -> None:
 
 async def look(duo: Duo) -> int:
     await duo.world.deliver()
-    return await monitor.run_once(duo.world.ctx)
+    return await verify.run_once(duo.world.ctx)
 
 
 async def read_by(duo: Duo) -> None:
@@ -362,8 +362,8 @@ async def test_a_death_on_the_way_loses_nothing(duo: Duo, monkeypatch: pytest.Mo
     plant(duo.right, duo.bob.link("P-4", "Tests", "P-5"))
     await duo.world.deliver()
     async with killed(duo.right.jira, "POST", "^/search$", acted=True):
-        await monitor.run_once(duo.world.ctx)
-    assert await monitor.run_once(duo.world.worker()) == 0, "still under the dead one's lease"
+        await verify.run_once(duo.world.ctx)
+    assert await verify.run_once(duo.world.worker()) == 0, "still under the dead one's lease"
     await read_by(duo)
 
     async def die(*_: object) -> None:
@@ -372,7 +372,7 @@ async def test_a_death_on_the_way_loses_nothing(duo: Duo, monkeypatch: pytest.Mo
     with monkeypatch.context() as patched:
         patched.setattr(stored, "settle", die)
         with pytest.raises(Died):
-            await monitor.run_once(duo.world.worker())
+            await verify.run_once(duo.world.worker())
     assert await untouched(duo), "all of it or nothing"
     await read_by(duo)
     assert await look(duo) == 1
@@ -386,7 +386,7 @@ async def test_many_workers_find_each_removal_once(duo: Duo) -> None:
         plant(duo.left, duo.ann.link(one, "Tests", other))
     await duo.world.deliver()
     workers = [duo.world.worker() for _ in range(4)]
-    found = await asyncio.gather(*(monitor.run_once(worker) for worker in workers))
+    found = await asyncio.gather(*(verify.run_once(worker) for worker in workers))
     assert sum(found) == 10
     assert counted(duo) == 10
     assert len(await incidents(duo)) == 2, "one a site"
@@ -412,10 +412,10 @@ async def test_deliveries_that_commit_out_of_order(duo: Duo) -> None:
         await arrive(slow, "P-4", "P-5")
         async with duo.world.database.transaction() as quick:
             await arrive(quick, "P-1", "P-2")
-        assert await monitor.run_once(duo.world.ctx) == 1
-    assert await monitor.run_once(duo.world.ctx) == 1
+        assert await verify.run_once(duo.world.ctx) == 1
+    assert await verify.run_once(duo.world.ctx) == 1
     duo.world.clock.tick(3600)
-    assert await monitor.run_once(duo.world.ctx) == 0
+    assert await verify.run_once(duo.world.ctx) == 0
     rows = await duo.world.rows("SELECT * FROM monitor_deliveries WHERE $1::bigint[] IS NOT NULL")
     assert rows == [], "past all doubt, forgotten"
 
@@ -460,6 +460,6 @@ async def test_reading_waits_for_the_database(duo: Duo, monkeypatch: pytest.Monk
     with monkeypatch.context() as patched:
         patched.setattr("app.store.monitor.monitor_audit.removals", away)
         with pytest.raises(TransientError):
-            await monitor.run_once(duo.world.ctx)
+            await verify.run_once(duo.world.ctx)
     await read_by(duo)
     assert await look(duo) == 1

@@ -3,7 +3,7 @@
 from app.core.config import Mode, OnIssueDeleted
 from app.store.config import connections, running
 from app.store.guard import held as plans_held
-from app.sync.guard import held
+from app.sync.guard import held_plans
 from tests.scenarios.conftest import Build, Duo
 
 
@@ -13,12 +13,14 @@ async def _reject(duo: Duo) -> None:
     plan = waiting["plan_id"]
     async with duo.world.database.connection() as conn:
         digest = (await plans_held.value(conn, plan)).digest
-    await held.reject(duo.world.database, plan, digest, by="ann", note="", now=duo.world.now())
+    await held_plans.reject(
+        duo.world.database, plan, digest, by="ann", note="", now=duo.world.now()
+    )
 
 
 async def _seal(duo: Duo) -> None:
     duo.world.clock.tick(60)
-    await held.run_once(duo.world.ctx)
+    await held_plans.run_once(duo.world.ctx)
 
 
 async def _live(duo: Duo) -> None:

@@ -7,9 +7,9 @@ from app.core.errors import PermanentError
 from app.sandbox import Fault
 from app.store.config import connections, running
 from app.store.recovery.restore_select import Filters
-from app.sync.guard import held
+from app.sync.guard import held_plans
 from app.sync.recovery import restore
-from app.sync.twins import withdraw
+from app.sync.twins import release
 from tests.scenarios.conftest import Build, Duo
 from tests.scenarios.restoring import (
     apply,
@@ -112,7 +112,7 @@ async def test_approvals_are_exact_and_happen_once(duo: Duo) -> None:
 
     async def decide(digest: str) -> str:
         try:
-            await held.approve(
+            await held_plans.approve(
                 duo.world.database, plan, digest, by="ann", note="", now=duo.world.now()
             )
         except PermanentError as error:
@@ -130,7 +130,9 @@ async def test_a_rejected_one_changes_nothing(duo: Duo) -> None:
     await removed(duo)
     plan = await ask(duo.world)
     digest = (await plan_of(duo.world, plan))["digest"]
-    await held.reject(duo.world.database, plan, digest, by="ann", note="", now=duo.world.now())
+    await held_plans.reject(
+        duo.world.database, plan, digest, by="ann", note="", now=duo.world.now()
+    )
     await planned(duo.world)
     assert await results(duo.world, plan) == {"P-2 P-3": "rejected"}
     assert not duo.right.jira.links
@@ -140,7 +142,7 @@ async def test_it_expires(duo: Duo) -> None:
     await removed(duo)
     plan = await ask(duo.world)
     duo.world.clock.tick(8 * 86400)
-    await held.run_once(duo.world.ctx)
+    await held_plans.run_once(duo.world.ctx)
     assert (await plan_of(duo.world, plan))["status"] == "expired"
     with pytest.raises(PermanentError, match="plan_expired"):
         await approve(duo.world, plan)
@@ -371,7 +373,7 @@ async def test_restores_go_on_in_every_mode_and_past_a_tripped_guard(
 
 async def test_a_deleted_connection_gets_its_links_back(duo: Duo) -> None:
     await removed(duo)
-    await withdraw.delete_connection(
+    await release.delete_connection(
         duo.world.database, duo.connection, actor="x", now=duo.world.now(), engine="x"
     )
     await apply(duo.world, await ask(duo.world))

@@ -5,8 +5,8 @@ from typing import Any
 from app.core.config import GuardLimits, OnMirrorRemoved, WindowLimits
 from app.sandbox import Link
 from app.store.config import connections
-from app.sync.connections.connection_switches import Switches
-from app.sync.guard import guarding, held, vanished
+from app.sync.connections.switches import Switches
+from app.sync.guard import held_plans, judge, vanished
 from tests.scenarios.conftest import Build, Duo
 from tests.scenarios.guarding import chain, decide, planned, removals, state_of
 from tests.scenarios.restoring import plan_of
@@ -45,7 +45,7 @@ async def incident(duo: Duo) -> dict[str, Any]:
 
 async def used(duo: Duo) -> dict[str, int]:
     async with duo.world.database.connection() as conn:
-        seen = await guarding.shown(conn, await state_of(duo), duo.world.now())
+        seen = await judge.shown(conn, await state_of(duo), duo.world.now())
     return {it.scope: it.used for it in seen}
 
 
@@ -128,7 +128,7 @@ async def test_a_plan_that_nobody_decides_is_made_anew(build: Build) -> None:
     await planned(duo)
     first = (await incident(duo))["restore_plan"]
     duo.world.clock.tick(8 * 86_400)
-    await held.run_once(duo.world.ctx)
+    await held_plans.run_once(duo.world.ctx)
     await planned(duo)
     second = (await incident(duo))["restore_plan"]
     assert second > first

@@ -10,15 +10,15 @@ from app.store.config import connections
 from app.store.links import twins
 from app.store.recovery.restore_select import Filters
 from app.store.views import plans_read
-from app.sync.connections.connection_admin import ConnectionAdmin
-from app.sync.connections.connection_spec import ConnectionSpec, TypeWish
-from app.sync.connections.connection_switches import Switches
+from app.sync.connections.admin import ConnectionAdmin
 from app.sync.connections.revisions import Revisions
-from app.sync.guard import held
+from app.sync.connections.spec import ConnectionSpec, TypeWish
+from app.sync.connections.switches import Switches
+from app.sync.guard import held_plans
 from app.sync.recovery import restore
-from app.sync.resync import resync
+from app.sync.resync import walk
 from app.sync.runtime.context import Context
-from app.sync.twins import withdraw
+from app.sync.twins import release
 from tests.simulation.ground import Ground
 from tests.simulation.service import Service
 
@@ -47,7 +47,7 @@ class Owners:
                 found = await twins.by_ids(conn, connection, ids)
             twin = next((it for it in found.values() if it.left.key == key), None)
             if twin is not None:
-                await withdraw.unpair(
+                await release.unpair(
                     ctx.database,
                     connection,
                     twin.id,
@@ -86,7 +86,7 @@ class Owners:
         ctx = self._ctx
         return self._ask(
             "resync",
-            lambda: resync.request(
+            lambda: walk.request(
                 ctx.database, connection, twin_ids=None, dry_run=False, requested_by="ann",
                 now=ctx.clock(),
             ),
@@ -107,9 +107,11 @@ class Owners:
                 return "nothing waits"
             plan, digest = rows[0]["id"], rows[0]["digest"]
             if approve:
-                await held.approve(ctx.database, plan, digest, by="ann", note="", now=ctx.clock())
+                await held_plans.approve(
+                    ctx.database, plan, digest, by="ann", note="", now=ctx.clock()
+                )
                 return f"plan {plan} approved"
-            await held.reject(ctx.database, plan, digest, by="ann", note="", now=ctx.clock())
+            await held_plans.reject(ctx.database, plan, digest, by="ann", note="", now=ctx.clock())
             await self._keep(plan)
             return f"plan {plan} rejected"
 
@@ -191,7 +193,7 @@ class Owners:
 
     def _compare(self, ctx: Context) -> Any:
         async def compare(connection_id: int, *, cause: str, by: str) -> int:
-            return await resync.request(
+            return await walk.request(
                 ctx.database, connection_id, twin_ids=None, dry_run=False, cause=cause,
                 requested_by=by, now=ctx.clock(),
             )  # fmt: skip

@@ -20,10 +20,10 @@ from app.store.config import running
 from app.store.guard import guard_counts
 from app.store.queue import work
 from app.store.writes import intents
-from app.sync.ingest.commits import GroupCommit
-from app.sync.look import observe
-from app.sync.reconcile import reconcile
-from app.sync.writes import confirm, create, outcome, remove, restored
+from app.sync.ingest.group_commit import GroupCommit
+from app.sync.look import read_sides
+from app.sync.reconcile import loop
+from app.sync.writes import confirm, create, outcome, plan_outcome, remove
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def absence_from_an_anonymous_answer() -> None:
 
 
 def _take_for_absent(what: Callable[[str], bool]) -> None:
-    glance, presence = _taken(observe, "glance"), _taken(observe, "presence")
+    glance, presence = _taken(read_sides, "glance"), _taken(read_sides, "presence")
 
     def hasty_glance(facts: SideFacts) -> Observed:
         found: Observed = glance(facts)
@@ -119,7 +119,7 @@ def _take_for_absent(what: Callable[[str], bool]) -> None:
         found: Presence = presence(facts)
         return Absent({}) if isinstance(found, Unknown) and what(found.reason) else found
 
-    _put(observe, glance=hasty_glance, presence=hasty)
+    _put(read_sides, glance=hasty_glance, presence=hasty)
 
 
 def generation_not_compared() -> None:
@@ -170,7 +170,7 @@ def ledger_row_before_outcome() -> None:
 
 
 def restored_mirror_made_managed() -> None:
-    detached, with_mirror = restored._detached, restored._with_mirror
+    detached, with_mirror = plan_outcome._detached, plan_outcome._with_mirror
 
     def manage(*args: Any) -> Any:
         change = with_mirror(*args)
@@ -178,21 +178,21 @@ def restored_mirror_made_managed() -> None:
         return change if rests else replace(change, state=State.MANAGED)
 
     _put(
-        restored,
+        plan_outcome,
         _detached=lambda *args: replace(detached(*args), state=State.MANAGED),
         _with_mirror=manage,
     )
 
 
 def forget_on_one_sided_absence() -> None:
-    decide = _taken(reconcile, "decide")
+    decide = _taken(loop, "decide")
 
     def forgetful(row: Any, left: Observed, right: Observed, *more: Any) -> Decision:
         found: Decision = decide(row, left, right, *more)
         gone = row is not None and any(isinstance(it, Absent) for it in (left, right))
         return Forget() if gone else found
 
-    _put(reconcile, decide=forgetful)
+    _put(loop, decide=forgetful)
 
 
 def lock_per_connection() -> None:

@@ -6,12 +6,12 @@ from typing import Any, cast
 
 from app.core.config import Mode
 from app.core.links import Side
-from app.sync.connections.connection_switches import Switches
-from app.sync.guard import held
-from app.sync.reconcile import reconcile
+from app.sync.connections.switches import Switches
+from app.sync.guard import held_plans
+from app.sync.reconcile import loop
 from app.sync.recovery import restore
-from app.sync.resync import resync
-from app.sync.writes import confirm, correct
+from app.sync.resync import walk
+from app.sync.writes import confirm, late_writes
 from tests.simulation import oracle
 from tests.simulation.ground import Ground
 from tests.simulation.house import Worker
@@ -71,7 +71,7 @@ class Closing:
             await self.watch.ledger.look()
             if not due:
                 # Plans that are being applied end by themselves once all looks have ended.
-                await self._do(held.run_once(self.hands.ctx))
+                await self._do(held_plans.run_once(self.hands.ctx))
                 return True
             # No sooner than a worker's timers: what waits for another's lease is due all the time.
             self.world.clock.set(max(min(due.values()), now + 0.2) + 0.001)
@@ -105,10 +105,10 @@ class Closing:
     def _duty(self, name: str) -> Coroutine[Any, Any, Any]:
         ctx = self.hands.ctx
         if name == "look":
-            return reconcile.run_once(ctx, size=100, lease=LEASE)
+            return loop.run_once(ctx, size=100, lease=LEASE)
         duties = {
-            "confirm": confirm, "correct": correct, "held": held, "restore": restore,
-            "resync": resync,
+            "confirm": confirm, "correct": late_writes, "held": held_plans, "restore": restore,
+            "resync": walk,
         }  # fmt: skip
         return cast("Coroutine[Any, Any, Any]", duties[name].run_once(ctx))
 
@@ -120,7 +120,7 @@ class Closing:
         ctx = self.hands.ctx
 
         async def compare(connection_id: int, *, cause: str, by: str) -> int:
-            return await resync.request(
+            return await walk.request(
                 ctx.database, connection_id, twin_ids=None, dry_run=False, cause=cause,
                 requested_by=by, now=ctx.clock(),
             )  # fmt: skip

@@ -6,7 +6,7 @@ from app.core.errors import PermanentError
 from app.store.config import connections, running
 from app.store.guard import held as plans_held
 from app.store.recovery.restore_select import Filters
-from app.sync.guard import held
+from app.sync.guard import held_plans
 from app.sync.recovery import restore
 from tests.simulation.town import Town
 
@@ -25,7 +25,7 @@ class Council(Town):
         elif what == "reset":
             async with self.world.database.transaction() as conn:
                 await running.lock(conn, connection)
-                await held.arm(conn, connection, self.world.now())
+                await held_plans.arm(conn, connection, self.world.now())
             await self._note_resets()
         else:
             await self._decide_plans(what)
@@ -65,7 +65,7 @@ class Council(Town):
             """SELECT id, digest FROM plans WHERE connection_id = ANY($1::bigint[])
                AND status = 'held' ORDER BY id"""
         )
-        call = held.approve if what == "approve" else held.reject
+        call = held_plans.approve if what == "approve" else held_plans.reject
         for plan in waiting:
             await call(
                 self.world.database, plan["id"], plan["digest"], now=self.world.now(), **NOTE
@@ -89,7 +89,7 @@ class Council(Town):
                     async with self.world.database.transaction() as conn:
                         state = await running.lock(conn, connection)
                         if state is not None and state.guard_tripped_at is not None:
-                            await held.arm(conn, connection, self.world.now())
+                            await held_plans.arm(conn, connection, self.world.now())
                 await self._note_resets()
                 await self.world.settle()
                 if not await self._undecided():

@@ -12,9 +12,9 @@ from app.jira.client import JiraClient
 from app.jira.http.access import SiteAccess
 from app.store.pool import Database
 from app.sync.ingest.inbox import Inbox
-from app.sync.ingest.wake import Wake
+from app.sync.ingest.wakeups import Wake
 from app.sync.runtime.context import Context
-from app.sync.runtime.sites import Sites
+from app.sync.runtime.jira_clients import Sites
 from tests.simulation.gated_database import GatedDatabase, Wires
 from tests.simulation.gated_jira import GatedWire
 from tests.simulation.process import HERE, Process

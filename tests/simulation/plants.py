@@ -10,16 +10,16 @@ from app.core.evidence import Absent, Present, SideFacts
 from app.core.links import Side
 from app.store.config.running import Running
 from app.store.queue.work import Claimed
-from app.sync.look import observe
-from app.sync.look.look import Look
-from app.sync.reconcile import reconcile
+from app.sync.look import read_sides
+from app.sync.look.snapshot import Look
+from app.sync.reconcile import loop
 from app.sync.runtime.context import Context
 from app.sync.writes import create, remove
 
 
 def remove_what_the_source_lacks(patch: pytest.MonkeyPatch) -> None:
     """The incident: a link on the destination that the source lacks is an inconsistency."""
-    decisions_for = reconcile.decisions_for
+    decisions_for = loop.decisions_for
 
     async def compare(
         ctx: Context, state: Running, claimed: Iterable[Claimed], **more: Any
@@ -29,12 +29,12 @@ def remove_what_the_source_lacks(patch: pytest.MonkeyPatch) -> None:
         for link in list(look.listed(Side.RIGHT)):
             key = look.key_of(Side.RIGHT, link.type_id, link.ends)
             if key is not None and not isinstance(
-                observe.judge(look, key, Side.LEFT, proven=False), Present
+                read_sides.judge(look, key, Side.LEFT, proven=False), Present
             ):
                 await client.delete_link(link.id)
         return look, decisions
 
-    patch.setattr(reconcile, "decisions_for", compare)
+    patch.setattr(loop, "decisions_for", compare)
 
 
 def take_not_seen_for_gone(patch: pytest.MonkeyPatch) -> None:
@@ -45,8 +45,8 @@ def take_not_seen_for_gone(patch: pytest.MonkeyPatch) -> None:
         found = presence(facts)
         return found if isinstance(found, Present) else Absent({})
 
-    patch.setattr(observe, "presence", hasty)
-    patch.setattr(observe, "glance", hasty)
+    patch.setattr(read_sides, "presence", hasty)
+    patch.setattr(read_sides, "glance", hasty)
 
 
 def take_every_new_link_for_ours(patch: pytest.MonkeyPatch) -> None:
@@ -77,7 +77,7 @@ def leave_mirrors_behind(patch: pytest.MonkeyPatch) -> None:
     async def nothing(*_: Any) -> None:
         return None
 
-    patch.setattr(reconcile, "remove_all", nothing)
+    patch.setattr(loop, "remove_all", nothing)
 
 
 OTHERS = [

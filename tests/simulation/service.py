@@ -8,12 +8,12 @@ from typing import Any
 
 from app.core.errors import PermanentError, TransientError
 from app.sandbox.outbox import Delivery, Outbox
-from app.sync.guard import held
+from app.sync.guard import held_plans
 from app.sync.ingest.inbox import Inbox
-from app.sync.reconcile import reconcile
+from app.sync.reconcile import loop
 from app.sync.recovery import restore
-from app.sync.resync import resync
-from app.sync.writes import confirm, correct
+from app.sync.resync import walk
+from app.sync.writes import confirm, late_writes
 from tests.simulation.ground import Ground
 from tests.simulation.house import House, Worker
 from tests.simulation.process import Task
@@ -76,13 +76,11 @@ class Service:
         """A free worker does one of its duties."""
         worker = self.random.choice(self.workers)
         duties: dict[str, Job] = {
-            "look": partial(
-                reconcile.run_once, worker.ctx, size=self.random.choice(LOOKS), lease=LEASE
-            ),
+            "look": partial(loop.run_once, worker.ctx, size=self.random.choice(LOOKS), lease=LEASE),
             "confirm": partial(confirm.run_once, worker.ctx),
-            "correct": partial(correct.run_once, worker.ctx),
-            "plans": partial(held.run_once, worker.ctx),
-            "resync": partial(resync.run_once, worker.ctx, lease=LEASE),
+            "correct": partial(late_writes.run_once, worker.ctx),
+            "plans": partial(held_plans.run_once, worker.ctx),
+            "resync": partial(walk.run_once, worker.ctx, lease=LEASE),
             "restores": partial(restore.run_once, worker.ctx),
         }
         job = self.random.choice(
@@ -100,7 +98,7 @@ class Service:
         for worker in self.workers:
             if not worker.process.busy("look"):
                 self.begin(
-                    worker, "look", partial(reconcile.run_once, worker.ctx, size=size, lease=LEASE)
+                    worker, "look", partial(loop.run_once, worker.ctx, size=size, lease=LEASE)
                 )
         return f"every worker looks at {size}"
 
@@ -111,7 +109,7 @@ class Service:
         worker = self.random.choice(self.workers)
         if worker.process.busy("look"):
             return ""
-        look = partial(reconcile.run_once, worker.ctx, size=100, lease=LEASE)
+        look = partial(loop.run_once, worker.ctx, size=100, lease=LEASE)
         self.begin(worker, "look", look)
         return "one worker looks at all"
 

@@ -20,10 +20,10 @@ from app.core.errors import PermanentError
 from app.sandbox import ManualClock, Refusal
 from app.store.config import connections, running
 from app.store.links import twins
-from app.sync.guard import held
+from app.sync.guard import held_plans
 from app.sync.recovery import restore
-from app.sync.twins import withdraw
-from app.sync.writes import confirm, correct
+from app.sync.twins import release
+from app.sync.writes import confirm, late_writes
 from tests.simulation import oracle
 from tests.support import mixed
 from tests.support.crash import Died
@@ -185,7 +185,7 @@ class Town(RuleBasedStateMachine):
             await self._pair(connection, left, right, number)
             return
         try:
-            await withdraw.unpair(
+            await release.unpair(
                 self.world.database, connection, twin.id,
                 actor="test", now=self.world.now(), engine="test",
             )  # fmt: skip
@@ -220,7 +220,7 @@ class Town(RuleBasedStateMachine):
         for _ in range(8):
             busy = await self.world.deliver() + await self.world.look()
             busy += await confirm.run_once(self.world.ctx)
-            busy += await correct.run_once(self.world.ctx)
+            busy += await late_writes.run_once(self.world.ctx)
             busy += await self._upkeep()
             due = None if busy else await self.world.next_due()
             if due is not None:
@@ -230,7 +230,7 @@ class Town(RuleBasedStateMachine):
 
     async def _upkeep(self) -> int:
         """What else a worker does: seals, expires and applies plans."""
-        busy = await held.run_once(self.world.ctx)
+        busy = await held_plans.run_once(self.world.ctx)
         await self._note_resets()
         busy += await restore.apply_once(self.world.ctx)
         await self._note_resets()

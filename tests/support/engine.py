@@ -26,11 +26,11 @@ from app.store.pool import Database, open_pool
 from app.store.queue import work
 from app.store.queue.work import Cause
 from app.sync.ingest.inbox import Inbox
-from app.sync.ingest.wake import Wake
-from app.sync.reconcile import reconcile
+from app.sync.ingest.wakeups import Wake
+from app.sync.reconcile import loop
 from app.sync.runtime.context import Context
-from app.sync.runtime.sites import Sites
-from app.sync.writes import confirm, correct
+from app.sync.runtime.jira_clients import Sites
+from app.sync.writes import confirm, late_writes
 from app.telemetry import Metrics
 
 ACCOUNT = "twinlink"
@@ -233,7 +233,7 @@ class World:
 
     async def look(self, size: int = 100) -> int:
         """One pass of a worker; answers how many pairs it took."""
-        return (await reconcile.run_once(self.ctx, size=size, lease=LEASE)).claimed
+        return (await loop.run_once(self.ctx, size=size, lease=LEASE)).claimed
 
     async def resync(self, *, bulk: bool = True) -> None:
         """Ask for a look at every pair of every connection."""
@@ -249,7 +249,7 @@ class World:
         """Deliver, look and confirm until nothing is due any more, letting time pass."""
         for _ in range(passes):
             busy = await self.deliver() + await self.look() + await confirm.run_once(self.ctx)
-            busy += await correct.run_once(self.ctx)
+            busy += await late_writes.run_once(self.ctx)
             if busy:
                 continue
             due = await self.next_due()

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from app.jira.rates.circuit import LocalCircuit, State, View
-from app.sync.incidents import incident_watch
+from app.sync.incidents import watch
 from app.sync.runtime.context import Context
-from app.sync.upkeep import circuit_watch
+from app.sync.upkeep import circuits
 from tests.sync.fields import FieldWorld, open_fields
 
 
@@ -46,41 +46,41 @@ async def since(fields: FieldWorld) -> Any:
 
 async def test_it_is_written_once_and_taken_back(fields: FieldWorld) -> None:
     seen = Seen({fields.left.id: "open"})
-    found = await asyncio.gather(*(circuit_watch.run_once(worker(fields, seen)) for _ in range(4)))
+    found = await asyncio.gather(*(circuits.run_once(worker(fields, seen)) for _ in range(4)))
     assert found == [1] * 4
     began = await since(fields)
     assert began is not None
     fields.let_pass(60)
     seen.states[fields.left.id] = "half_open"
     ctx = worker(fields, seen)
-    await circuit_watch.run_once(ctx)
+    await circuits.run_once(ctx)
     assert await since(fields) == began, "a probe is no end"
     gauge = ctx.metrics.registry.get_sample_value
     shown = {"site": fields.left.access.name}
     assert gauge("twinlink_circuit_open", shown) == 1
     seen.states.clear()
-    assert await circuit_watch.run_once(ctx) == 0
+    assert await circuits.run_once(ctx) == 0
     assert await since(fields) is None
     assert gauge("twinlink_circuit_open", shown) == 0
 
 
 async def test_who_does_not_know_the_others_ends_nothing(fields: FieldWorld) -> None:
     alone = Seen({fields.left.id: "open"}, certain=False)
-    await circuit_watch.run_once(worker(fields, alone))
+    await circuits.run_once(worker(fields, alone))
     assert await since(fields) is not None
     alone.states.clear()
-    await circuit_watch.run_once(worker(fields, alone))
+    await circuits.run_once(worker(fields, alone))
     assert await since(fields) is not None
 
 
 async def test_open_for_long_it_is_an_incident_and_a_ticket(fields: FieldWorld) -> None:
     seen = Seen({fields.left.id: "open"})
     ctx = worker(fields, seen)
-    await circuit_watch.run_once(ctx)
+    await circuits.run_once(ctx)
     fields.let_pass(timedelta(minutes=14).total_seconds())
-    assert await incident_watch.run_once(ctx) == 0
+    assert await watch.run_once(ctx) == 0
     fields.let_pass(90)
-    assert await incident_watch.run_once(ctx) == 1
+    assert await watch.run_once(ctx) == 1
     rows = await fields.world.rows(
         "SELECT kind, impact, site_id, state FROM incidents WHERE $1::bigint[] IS NOT NULL"
     )
@@ -93,7 +93,7 @@ async def test_open_for_long_it_is_an_incident_and_a_ticket(fields: FieldWorld) 
     assert [it["paging"] for it in told] == [False]
     assert "calls to it are stopped since" in told[0]["body"]
     seen.states.clear()
-    await circuit_watch.run_once(ctx)
-    await incident_watch.run_once(ctx)
+    await circuits.run_once(ctx)
+    await watch.run_once(ctx)
     rows = await fields.world.rows("SELECT state FROM incidents WHERE $1::bigint[] IS NOT NULL")
     assert [it["state"] for it in rows] == ["monitoring"]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.sandbox import Fault
-from app.sync.resync import resync
+from app.sync.resync import walk
 from tests.sync.fields import FieldWorld, open_fields
 
 
@@ -18,7 +18,7 @@ async def fields(request: pytest.FixtureRequest, db_url: str) -> AsyncIterator[F
 
 async def request_one(fields: FieldWorld, **wanted: Any) -> int:
     wanted = {"twin_ids": None, "dry_run": False} | wanted
-    return await resync.request(
+    return await walk.request(
         fields.world.database,
         fields.connection,
         requested_by="test",
@@ -30,7 +30,7 @@ async def request_one(fields: FieldWorld, **wanted: Any) -> int:
 async def run(fields: FieldWorld) -> dict[str, Any]:
     """Walk and look until the resync is over."""
     for _ in range(100):
-        walked = await resync.run_once(fields.world.ctx)
+        walked = await walk.run_once(fields.world.ctx)
         if not (await fields.world.look() or walked):
             fields.let_pass(1)
         rows = await fields.world.rows(
@@ -91,7 +91,7 @@ async def test_it_looks_at_no_more_than_what_differs(fields: FieldWorld) -> None
     await fields.discover()
     fields.left.jira.requests.clear()
     await request_one(fields)
-    await resync.run_once(fields.world.ctx)
+    await walk.run_once(fields.world.ctx)
 
     assert await fields.discoveries() == []
     assert fields.left.jira.requests.count() == 1, "one page of a search, and no issue read"
@@ -102,9 +102,9 @@ async def test_a_site_that_fails_puts_the_walk_off(fields: FieldWorld) -> None:
     unheard(fields)
     fields.left.jira.faults.add(Fault("error_before", path="search", status=503, times=1))
     await request_one(fields)
-    await resync.run_once(fields.world.ctx)
+    await walk.run_once(fields.world.ctx)
     assert await fields.pairs() == {}
-    assert not await resync.run_once(fields.world.ctx), "not before its time"
+    assert not await walk.run_once(fields.world.ctx), "not before its time"
 
     ended = await run(fields)
     assert ended["status"] == "succeeded"

@@ -11,7 +11,7 @@ import pytest
 from app.core.errors import PermanentError, TransientError
 from app.store.pool import Database, open_pool
 from app.store.queue.inbox import Arrival, Conflict, Ingested, Key
-from app.sync.ingest.commits import CROWD, MOST_IN_BATCH, TRIES, GroupCommit, lanes_of
+from app.sync.ingest.group_commit import CROWD, MOST_IN_BATCH, TRIES, GroupCommit, lanes_of
 from app.sync.ingest.inbox import delivery_id
 from tests.support.deliveries import World, build_world
 

@@ -12,9 +12,9 @@ from app.core.incidents import KINDS
 from app.store.alerts import incidents as stored
 from app.store.queue import senders
 from app.store.views import verifications
-from app.sync.incidents import incident_watch
-from app.sync.incidents.incidents import open_or_note
-from app.sync.upkeep import verify
+from app.sync.incidents import watch as incidents_watch
+from app.sync.incidents.timeline import open_or_note
+from app.sync.upkeep import audit_chain
 from tests.sync.fields import FieldWorld, open_fields
 
 Bring = Callable[[FieldWorld], Awaitable[None]]
@@ -49,7 +49,7 @@ async def pages(fields: FieldWorld) -> list[bool]:
 
 
 async def watch(fields: FieldWorld, workers: int = 1) -> None:
-    await asyncio.gather(*(incident_watch.run_once(fields.world.worker()) for _ in range(workers)))
+    await asyncio.gather(*(incidents_watch.run_once(fields.world.worker()) for _ in range(workers)))
 
 
 async def unconfirmed(fields: FieldWorld) -> None:
@@ -192,7 +192,7 @@ async def test_a_broken_audit_wakes_somebody(fields: FieldWorld, migrate_url: st
     for _ in range(2):
         async with fields.world.database.transaction() as conn:
             await verifications.insert(conn, fields.world.now())
-        await verify.run_once(fields.world.ctx)
+        await audit_chain.run_once(fields.world.ctx)
     [it] = await found(fields)
     assert (it["kind"], it["impact"]) == ("audit_broken", "critical")
     assert (it["connection_id"], it["facts"]["seq"]) == (fields.connection, 2)
@@ -261,7 +261,7 @@ async def test_the_gauge_counts_by_impact(fields: FieldWorld) -> None:
     await rejected(fields)
     await silent(fields)
     ctx = fields.world.ctx
-    assert await incident_watch.run_once(ctx) == 2
+    assert await incidents_watch.run_once(ctx) == 2
     value = ctx.metrics.registry.get_sample_value
     shown = {
         impact: value("twinlink_incidents_open", {"impact": impact})

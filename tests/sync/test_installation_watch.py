@@ -13,8 +13,9 @@ from app.core.incidents import State
 from app.jira.client import JiraClient
 from app.sandbox import Fault
 from app.store.upkeep import database_identity
-from app.sync.incidents import incident_watch, incidents
-from app.sync.upkeep.installation_watch import InstallationWatch
+from app.sync.incidents import timeline
+from app.sync.incidents import watch as incidents_watch
+from app.sync.upkeep.installation import InstallationWatch
 from tests.support import full_disk, mixed
 from tests.support.servers import Database, Servers, database_url
 from tests.sync.fields import FieldWorld, open_fields
@@ -132,10 +133,10 @@ async def test_named_right_again_it_is_watched(fields: FieldWorld) -> None:
     await stored(fields)
     wrong = watch(fields, "there")
     await wrong.run_once()
-    await incident_watch.run_once(fields.world.ctx)
+    await incidents_watch.run_once(fields.world.ctx)
     assert [it["state"] for it in await found(fields)] == ["investigating"]
     fields.let_pass(301)
-    await incident_watch.run_once(fields.world.ctx)
+    await incidents_watch.run_once(fields.world.ctx)
     assert [it["state"] for it in await found(fields)] == ["monitoring"]
     await wrong.run_once()
     assert [it["state"] for it in await found(fields)] == ["investigating"]
@@ -181,7 +182,7 @@ async def test_a_database_that_went_back(fields: FieldWorld, sign: str) -> None:
     assert incident["kind"] == "database_went_back"
     assert incident["facts"] == {"sign": sign, "connections": 1}
     await it.run_once()
-    await incident_watch.run_once(world.ctx)
+    await incidents_watch.run_once(world.ctx)
     assert [it["state"] for it in await found(fields)] == ["investigating"], "said once"
 
 
@@ -210,9 +211,9 @@ async def test_only_a_person_ends_it(fields: FieldWorld) -> None:
     await fields.world.execute("UPDATE installation SET timeline = '00000009'")
     await it.run_once()
     fields.let_pass(3 * 24 * 3600)
-    assert await incident_watch.run_once(fields.world.ctx) == 1
+    assert await incidents_watch.run_once(fields.world.ctx) == 1
     rows = await fields.world.rows("SELECT id FROM incidents WHERE $1::bigint[] IS NOT NULL")
-    await incidents.update(
+    await timeline.update(
         fields.world.database,
         rows[0]["id"],
         state=State.RESOLVED,
@@ -222,4 +223,4 @@ async def test_only_a_person_ends_it(fields: FieldWorld) -> None:
         now=fields.world.now(),
     )
     await it.run_once()
-    assert await incident_watch.run_once(fields.world.ctx) == 0
+    assert await incidents_watch.run_once(fields.world.ctx) == 0

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from app.core.errors import TransientError
 from app.store.alerts import notifications
-from app.sync.incidents import carrier, notify
+from app.sync.incidents import apprise_sender, notify
 from app.sync.incidents.notify import Targets
 from tests.support.engine import Lab, World, open_lab
 
@@ -194,7 +194,7 @@ async def test_whatever_carrying_raises_stops_nothing(world: World) -> None:
 
 async def test_one_that_hangs_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     """A receiver that takes the message and never answers."""
-    monkeypatch.setattr(carrier, "SECONDS", 0.05)
+    monkeypatch.setattr(apprise_sender, "SECONDS", 0.05)
     released = asyncio.Event()
 
     async def silent(_reader: Any, writer: asyncio.StreamWriter) -> None:
@@ -205,7 +205,7 @@ async def test_one_that_hangs_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     async with server:
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(TransientError, match="notification_timeout"):
-            await carrier.carry(f"json://127.0.0.1:{port}/", "a", "b")
+            await apprise_sender.carry(f"json://127.0.0.1:{port}/", "a", "b")
         released.set()
 
 

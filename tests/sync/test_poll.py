@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.sandbox import Fault
-from app.sync.resync import poll, resync
+from app.sync.resync import poll, walk
 from tests.support import mixed
 from tests.sync.fields import FieldWorld, open_fields
 
@@ -210,7 +210,7 @@ async def test_a_comparison_that_was_not_asked_for_is_not_noted(
     async def fails(*_: object, **__: object) -> int:
         raise RuntimeError
 
-    monkeypatch.setattr(resync, "request", fails)
+    monkeypatch.setattr(walk, "request", fails)
     with pytest.raises(RuntimeError):
         await poll.compare_due(fields.world.ctx)
     monkeypatch.undo()

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
-from app.sync.runtime.turns import ROOM, Turns
+from app.sync.runtime.create_slots import ROOM, Turns
 from app.sync.writes.create import BATCH
 
 SITE = 1

@@ -13,7 +13,7 @@ from app.store.upkeep import verification_runs
 from app.store.views import verifications
 from app.store.writes import audit
 from app.store.writes.audit import Entry
-from app.sync.upkeep import verify
+from app.sync.upkeep import audit_chain
 from tests.support import mixed
 from tests.sync.fields import FieldWorld, open_fields
 
@@ -65,7 +65,7 @@ async def write(fields: FieldWorld, rows: int, connection: int | None = None) ->
 async def check(fields: FieldWorld) -> dict[str, Any]:
     async with fields.world.database.transaction() as conn:
         asked = await verifications.insert(conn, fields.world.now())
-    assert await verify.run_once(fields.world.ctx) == 1
+    assert await audit_chain.run_once(fields.world.ctx) == 1
     async with fields.world.database.connection() as conn:
         row = await verifications.by_id(conn, asked)
     assert row is not None
@@ -94,7 +94,7 @@ async def test_whole_chains_are_accepted(fields: FieldWorld) -> None:
     found = await check(fields)
 
     assert (found["status"], found["rows"], found["place"]) == ("accepted", 6, None)
-    assert await verify.run_once(fields.world.ctx) == 0
+    assert await audit_chain.run_once(fields.world.ctx) == 0
 
 
 async def test_a_real_link_leaves_a_chain_that_holds(fields: FieldWorld) -> None:
@@ -188,18 +188,18 @@ async def test_rows_written_meanwhile_belong_to_neither_side(
 async def test_a_request_is_taken_once_and_outlives_its_worker(fields: FieldWorld) -> None:
     async with fields.world.database.transaction() as conn:
         asked = await verifications.insert(conn, fields.world.now())
-        assert await verify.run_once(fields.world.ctx) == 0, "not committed yet"
+        assert await audit_chain.run_once(fields.world.ctx) == 0, "not committed yet"
     async with fields.world.database.transaction() as conn:
         assert await verification_runs.claim(conn, fields.world.now()) == asked
-    assert await verify.run_once(fields.world.ctx) == 0, "somebody is at it"
+    assert await audit_chain.run_once(fields.world.ctx) == 0, "somebody is at it"
     fields.let_pass(121)
-    assert await verify.run_once(fields.world.ctx) == 1
+    assert await audit_chain.run_once(fields.world.ctx) == 1
 
 
 async def test_a_long_walk_keeps_its_lease(
     fields: FieldWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verify, "RENEW_EVERY", 2)
+    monkeypatch.setattr(audit_chain, "RENEW_EVERY", 2)
     renewed: list[int] = []
 
     async def note(_conn: object, verification: int, _now: object) -> None:
@@ -225,7 +225,7 @@ async def test_what_breaks_our_code_is_not_called_a_verdict(
 async def test_heads_are_logged(fields: FieldWorld) -> None:
     await write(fields, 2)
     with capture_logs() as logs:
-        assert await verify.log_heads(fields.world.ctx) == 1
+        assert await audit_chain.log_heads(fields.world.ctx) == 1
     async with fields.world.database.connection() as conn:
         (head,) = await audit.heads(conn)
     assert logs == [{"event": "audit_head", "log_level": "info", **head}]

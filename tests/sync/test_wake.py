@@ -9,8 +9,8 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from app.embedded import ValkeyServer
-from app.sync.ingest import wake as module
-from app.sync.ingest.wake import TASK, ArqQueue, Wake
+from app.sync.ingest import wakeups as module
+from app.sync.ingest.wakeups import TASK, ArqQueue, Wake
 
 
 class Queue:

@@ -9,8 +9,8 @@ import pytest
 from arq.constants import default_queue_name, job_key_prefix
 from redis.asyncio import Redis
 
-from app.sync.ingest.wake import CHANNEL, ArqQueue
-from app.sync.reconcile.reconcile import Pass
+from app.sync.ingest.wakeups import CHANNEL, ArqQueue
+from app.sync.reconcile.loop import Pass
 from app.telemetry import Metrics
 from tests.support.waiting import until
 from workers.pump import Pump

@@ -18,8 +18,8 @@ from app.api.schemas.connection import (
 from app.api.schemas.connection_put import ConnectionPut
 from app.store.config import connections
 from app.store.views import status
-from app.sync.connections.connection_view import view, views
-from app.sync.twins import withdraw
+from app.sync.connections.view import view, views
+from app.sync.twins import release
 
 router = api_router("connections")
 _PUT = problems(
@@ -88,7 +88,7 @@ async def get_connection(
 @router.delete("/connections/{name}", responses=problems("connection_unknown", "write_in_progress"))
 async def delete_connection(connection: TheConnection, services: Svc, caller: Who) -> Released:
     """Its links become unmanaged and stay; the name then starts an empty ledger."""
-    released = await withdraw.delete_connection(
+    released = await release.delete_connection(
         services.database,
         connection.id,
         actor=caller.owner,

@@ -13,7 +13,7 @@ from app.core.incidents import Impact, State
 from app.store.alerts.incidents import Incident
 from app.store.pool import Connection
 from app.store.views import incidents_read
-from app.sync.incidents import incidents
+from app.sync.incidents import timeline as incidents_timeline
 from app.wiring import Services
 
 router = api_router("incidents")
@@ -61,7 +61,7 @@ async def post_update(id: Id, body: UpdatePost, services: Svc, caller: Who) -> I
         it = await _visible(conn, caller, id)
     if it.connection is None and caller.connections is not None:
         raise Problem("forbidden", "it concerns more than the token's connections")
-    await incidents.update(
+    await incidents_timeline.update(
         services.database,
         it.id,
         state=None if body.state is None else State(body.state),

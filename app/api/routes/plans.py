@@ -18,7 +18,7 @@ from app.core.plan import as_markdown, as_text
 from app.store.guard import held as stored
 from app.store.pool import Row
 from app.store.views import plans_read
-from app.sync.guard import held
+from app.sync.guard import held_plans
 from app.wiring import Services
 
 router = api_router("plans")
@@ -94,7 +94,7 @@ async def approve_plan(id: Id, body: Decision, services: Svc, caller: Who) -> Pl
     anew, and what no longer holds is skipped. Where the connection asks for two owners, the
     first approval leaves it `approved`, and another owner's applies it."""
     row = await _decidable(services, caller, id)
-    await held.approve(
+    await held_plans.approve(
         services.database,
         row["id"],
         body.digest,
@@ -111,7 +111,7 @@ async def reject_plan(id: Id, body: Decision, services: Svc, caller: Who) -> Pla
     """Keep what it would change: links that it would remove are detached, and nothing removes
     them again."""
     row = await _decidable(services, caller, id)
-    await held.reject(
+    await held_plans.reject(
         services.database,
         row["id"],
         body.digest,

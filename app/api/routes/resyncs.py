@@ -15,8 +15,8 @@ from app.api.routing.route import api_router
 from app.api.schemas.base import Listed, Queued
 from app.api.schemas.resync import OVER, ResyncAnswer, ResyncPost, Status
 from app.store.views import resyncs_read
-from app.sync.resync import resync
-from app.sync.resync.resync_issues import twins_of
+from app.sync.resync import walk
+from app.sync.resync.issues import twins_of
 from app.wiring import Services
 
 router = api_router("resyncs")
@@ -48,7 +48,7 @@ async def post_resync(
     if wanted.issues is not None:
         async with services.database.connection() as conn:
             twin_ids = await twins_of(conn, connection.id, wanted.issues)
-    resync_id = await resync.request(
+    resync_id = await walk.request(
         services.database,
         connection.id,
         twin_ids=twin_ids,

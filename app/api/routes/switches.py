@@ -11,7 +11,7 @@ from app.api.schemas.connection_put import ModePut
 from app.core.config import Mode
 from app.store.config.connections import ConnectionRow
 from app.store.upkeep.installation import Pause
-from app.sync.connections.connection_view import view
+from app.sync.connections.view import view
 from app.wiring import Services
 
 router = api_router("operation")

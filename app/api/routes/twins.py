@@ -9,7 +9,7 @@ from app.api.schemas.connection import Released
 from app.api.schemas.twin import Listable, Outcome, Outcomes, TwinAnswer, TwinsPost
 from app.store.links import twins
 from app.store.views import twins_read
-from app.sync.twins import withdraw
+from app.sync.twins import release
 from app.sync.twins.pairing import pair
 
 router = api_router("twins")
@@ -65,7 +65,7 @@ async def delete_twin(connection: TheConnection, id: Id, services: Svc, caller: 
     async with services.database.connection() as conn:
         if not await twins.by_ids(conn, connection.id, [twin_id]):
             raise Problem("twin_unknown")
-    released = await withdraw.unpair(
+    released = await release.unpair(
         services.database,
         connection.id,
         twin_id,

@@ -9,7 +9,7 @@ from app.api.schemas.base import Answer
 from app.core.config import (
     ConnectionConfig,
 )
-from app.sync.connections.connection_view import View
+from app.sync.connections.view import View
 
 ModeName = Literal["shadow", "create_only", "review", "live"]
 DirectionName = Literal["left_to_right", "right_to_left", "both"]

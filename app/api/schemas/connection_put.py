@@ -17,7 +17,7 @@ from app.core.config import (
 )
 from app.core.links import ProjectKey as Project
 from app.core.links import Side
-from app.sync.connections.connection_spec import ConnectionSpec, TypeWish
+from app.sync.connections.spec import ConnectionSpec, TypeWish
 
 TypeName = Annotated[str, Field(min_length=1, max_length=255), Storable]
 _DEFAULTS = GuardLimits()

@@ -7,8 +7,8 @@ from pydantic import Field
 
 from app.api.schemas.base import Answer, Body, Secret, Storable
 from app.store.config.sites import SiteRow
-from app.sync.sites.site_admin import Checked, Stored
-from app.sync.sites.site_spec import AuthSpec, SiteSpec
+from app.sync.sites.admin import Checked, Stored
+from app.sync.sites.spec import AuthSpec, SiteSpec
 
 Url = Annotated[str, Field(min_length=1, max_length=2048), Storable]
 WebUrl = Annotated[

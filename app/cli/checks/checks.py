@@ -17,7 +17,7 @@ from app.store.migrations.head import latest
 from app.store.pool import Connection
 from app.store.schema import revision
 from app.store.upkeep.installation import state
-from app.sync.sites.secrets import survey
+from app.sync.sites.rotation import survey
 
 Status = Literal["ok", "warn", "fail"]
 

@@ -12,7 +12,7 @@ from app.cli.output.errors import ExitCode
 from app.cli.output.options import Json
 
 if TYPE_CHECKING:
-    from app.sync.sites.secrets import Rotation
+    from app.sync.sites.rotation import Rotation
 
 app = typer.Typer(
     help="The key that the credentials of sites are sealed with. Runs beside the service: needs "
@@ -50,7 +50,7 @@ def rotate(json: Json = False) -> None:
 
 
 async def _rotated() -> "Rotation":
-    from app.sync.sites.secrets import rotate as anew  # noqa: PLC0415 - slow, and others speak REST
+    from app.sync.sites.rotation import rotate as anew  # noqa: PLC0415 - slow, and others speak REST
     from app.wiring import open_services  # noqa: PLC0415
 
     async with open_services(client_settings()) as services:

@@ -1,6 +1,6 @@
 """Writes that were closed as not having acted, and of which something shows that they have.
 
-Whoever sees such a sign suspects them; ``app.sync.writes.correct`` asks Jira, and corrects or clears.
+Whoever sees such a sign suspects them; ``app.sync.writes.late_writes`` asks Jira, and corrects or clears.
 """
 
 from collections.abc import Iterable, Sequence

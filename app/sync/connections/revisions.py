@@ -20,8 +20,8 @@ from app.store.config.revisions import Revision
 from app.store.links import twins
 from app.store.pool import Connection
 from app.store.queue import resyncs
-from app.sync.connections.connection_admin import ConnectionAdmin, Put, refuse_conflicts, scope_of
-from app.sync.connections.connection_spec import ConnectionSpec
+from app.sync.connections.admin import ConnectionAdmin, Put, refuse_conflicts, scope_of
+from app.sync.connections.spec import ConnectionSpec
 from app.sync.recovery import restore
 from app.sync.runtime.refusals import Refused, invalid
 

@@ -36,8 +36,8 @@ from app.store.queue.work import Cause, raise_pairs
 from app.store.recovery import restores
 from app.store.recovery.restores import NewRestore
 from app.store.writes.intents import Mirror
-from app.sync.guard import guarding
-from app.sync.incidents import incidents
+from app.sync.guard import judge
+from app.sync.incidents import timeline
 from app.sync.runtime.context import Context
 
 _LOG = structlog.get_logger(__name__)
@@ -57,14 +57,14 @@ async def admit(
     asked = sorted((it for it in gone if it.mirror not in settled), key=lambda it: it.mirror)
     if not asked:
         return set()
-    allowance = await guarding.room(conn, state, [it.mirror[0] for it in asked], now)
+    allowance = await judge.room(conn, state, [it.mirror[0] for it in asked], now)
     counted, withheld = asked[: allowance.granted], asked[allowance.granted :]
     await vanished.put(conn, state.id, counted, now, counted=True)
     fresh = await vanished.put(conn, state.id, withheld, now, counted=False)
     ctx.metrics.mirrors_vanished.labels(state.name, "counted").inc(len(counted))
     ctx.metrics.mirrors_vanished.labels(state.name, "withheld").inc(fresh)
     if allowance.tripped_by is not None:
-        await guarding.trip(conn, state, allowance.tripped_by, now)
+        await judge.trip(conn, state, allowance.tripped_by, now)
     if fresh:
         await _tell(conn, state, now)
     return {it.mirror for it in withheld}
@@ -75,7 +75,7 @@ async def _tell(conn: Connection, state: Running, now: datetime, **more: int) ->
     detail: dict[str, str | int] = {"vanished": found.counted, "withheld": found.withheld, **more}
     if found.first is not None and found.last is not None:
         detail |= {"first_seen": _at(found.first), "last_seen": _at(found.last)}
-    await incidents.open_or_note(
+    await timeline.open_or_note(
         conn, KIND, connection_id=state.id, now=now, detail=detail, impact="minor"
     )
 

@@ -13,7 +13,7 @@ import structlog
 from app.core.errors import TwinlinkError
 from app.store.alerts import notifications
 from app.store.alerts.notifications import Due
-from app.sync.incidents.carrier import Carry, carry
+from app.sync.incidents.apprise_sender import Carry, carry
 from app.sync.runtime.context import Context
 
 _LOG = structlog.get_logger(__name__)

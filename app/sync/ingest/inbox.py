@@ -12,9 +12,9 @@ from app.core.errors import PermanentError, TransientError
 from app.jira.webhooks.webhooks import Delivery, Ignored, parse_delivery, verify_signature
 from app.store.pool import Database
 from app.store.queue.inbox import Arrival
-from app.sync.ingest.commits import GroupCommit, Status, lanes_of
-from app.sync.ingest.senders import Opener, Sender, Senders
-from app.sync.ingest.wake import Wake
+from app.sync.ingest.group_commit import GroupCommit, Status, lanes_of
+from app.sync.ingest.wakeups import Wake
+from app.sync.ingest.webhook_sources import Opener, Sender, Senders
 from app.telemetry import Metrics
 
 _T = TypeVar("_T")

@@ -16,8 +16,8 @@ from app.store.links import ledger, twins
 from app.store.links.ledger import Change
 from app.store.links.twins import Twin
 from app.store.queue import inbox_read
-from app.sync.look.heirs import tell_managers
-from app.sync.look.look import Look
+from app.sync.look.ownership_transfer import tell_managers
+from app.sync.look.snapshot import Look
 from app.sync.runtime.context import Context
 
 MOVED_OUT = "moved_out_of_scope"

@@ -27,9 +27,9 @@ from app.store.config import running
 from app.store.pool import Connection
 from app.store.queue.work import Cause, Claimed
 from app.store.views import audit_read, twins_read
-from app.sync.look.look import Look
-from app.sync.look.observe import judge
-from app.sync.reconcile.reconcile import decisions_for
+from app.sync.look.read_sides import judge
+from app.sync.look.snapshot import Look
+from app.sync.reconcile.loop import decisions_for
 from app.sync.runtime.context import Context
 from app.sync.runtime.refusals import Refused
 

@@ -21,9 +21,9 @@ from app.store.recovery.adoptions import Adoption
 from app.store.recovery.restore_changes import Place
 from app.store.writes import plans
 from app.store.writes.plans import Planned
-from app.sync.look.look import Look
+from app.sync.look.snapshot import Look
 from app.sync.recovery import adopt_apply
-from app.sync.recovery.adopt_reading import Pair, examine, planned
+from app.sync.recovery.adopt_read import Pair, examine, planned
 from app.sync.runtime.context import Context
 
 _LOG = structlog.get_logger(__name__)

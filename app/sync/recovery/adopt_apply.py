@@ -25,8 +25,8 @@ from app.store.recovery import adoptions, restore_changes
 from app.store.recovery.adoptions import Adoption, Agreed
 from app.store.recovery.restore_changes import Place
 from app.store.writes import audit, intents
-from app.sync.look.look import Look
-from app.sync.recovery.adopt_reading import READS_AT_ONCE, Pair, examine, planned
+from app.sync.look.snapshot import Look
+from app.sync.recovery.adopt_read import READS_AT_ONCE, Pair, examine, planned
 from app.sync.runtime.context import Context
 
 # What is being written, or was looked at meanwhile, is judged again in a moment.

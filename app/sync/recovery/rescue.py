@@ -23,7 +23,7 @@ from app.store.config.running import Running
 from app.store.pool import Database
 from app.store.recovery import rescues, restores
 from app.store.recovery.restores import NewRestore, Restore
-from app.sync.recovery.restore_survey import refreshed_types
+from app.sync.recovery.survey import refreshed_types
 from app.sync.runtime.context import Context
 
 _LOG = structlog.get_logger(__name__)

@@ -23,9 +23,9 @@ from app.store.recovery import restore_changes, restores
 from app.store.recovery.restore_changes import PlanLink
 from app.store.writes import audit, intents
 from app.store.writes.intents import Intent, Wanted
-from app.sync.guard.guarding import judge
-from app.sync.recovery.restore_reserve import SOON
-from app.sync.recovery.restore_survey import read_ends
+from app.sync.guard.judge import judge
+from app.sync.recovery.reserve import SOON
+from app.sync.recovery.survey import read_ends
 from app.sync.runtime.context import Context
 from app.sync.writes.create import WRITES_AT_ONCE, site_types
 from app.sync.writes.outcome import Outcome, settle

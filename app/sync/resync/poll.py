@@ -22,9 +22,9 @@ from app.store.pool import Connection
 from app.store.queue import polls
 from app.store.queue.polls import Due
 from app.store.queue.work import Cause, raise_pairs
-from app.sync.resync import resync
+from app.sync.resync import walk
 from app.sync.runtime.context import Context
-from app.sync.twins.enlist import contradicted
+from app.sync.twins.scan_fields import contradicted
 
 _LOG = structlog.get_logger(__name__)
 
@@ -70,7 +70,7 @@ async def compare_due(ctx: Context) -> int:
         if due is None:
             return 0
         # Its own transaction: whoever dies before ours commits asks once more, and joins it.
-        await resync.request(
+        await walk.request(
             ctx.database,
             due,
             twin_ids=None,

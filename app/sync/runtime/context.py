@@ -6,9 +6,9 @@ from datetime import datetime
 
 from app.jira.rates.circuit import Circuit, LocalCircuit
 from app.store.pool import Database
-from app.sync.runtime.permit import Permit
-from app.sync.runtime.sites import Sites
-from app.sync.runtime.turns import Turns
+from app.sync.runtime.create_slots import Turns
+from app.sync.runtime.jira_clients import Sites
+from app.sync.runtime.write_gate import Permit
 from app.telemetry import Metrics
 
 

@@ -18,8 +18,8 @@ from app.store.links import discoveries
 from app.store.links.discoveries import Discovery
 from app.store.queue import inbox_read
 from app.sync.runtime.context import Context
-from app.sync.twins import field_pairing, field_reading, withdraw
-from app.sync.twins.field_reading import Findings
+from app.sync.twins import field_pair, field_read, release
+from app.sync.twins.field_read import Findings
 
 _LOG = structlog.get_logger(__name__)
 
@@ -74,14 +74,14 @@ async def _handle(ctx: Context, claimed: list[Discovery]) -> None:
 async def _look(ctx: Context, state: Running, claimed: list[Discovery]) -> None:
     side = claimed[0].side
     bulk = all(it.cause in BULK_CAUSES for it in claimed)
-    found = await field_reading.read(ctx, state, side, [it.issue for it in claimed], bulk=bulk)
+    found = await field_read.read(ctx, state, side, [it.issue for it in claimed], bulk=bulk)
     busy = await _unpair(ctx, state, claimed, found)
     for issue in busy:
         del found.claims[issue]
     unseen = [it for it in claimed if found.unread.get(it.issue) == "not_returned"]
     async with ctx.database.connection() as conn:
         gone = await inbox_read.deleted_issues(conn, state.site(side), [it.issue for it in unseen])
-    if not await field_pairing.commit(ctx, state, claimed, found, gone):
+    if not await field_pair.commit(ctx, state, claimed, found, gone):
         await _put_off(ctx, claimed)
         return
     over = [it for it in unseen if it.issue in gone or it.tries >= TRIES_UNSEEN]
@@ -102,7 +102,7 @@ async def _unpair(
         if issue not in standing:
             continue
         try:
-            await withdraw.unpair(
+            await release.unpair(
                 ctx.database,
                 state.id,
                 twin.id,

@@ -21,8 +21,8 @@ from app.store.links import twins
 from app.store.pool import Connection, Database
 from app.store.queue import work
 from app.store.queue.work import Cause
+from app.sync.runtime.jira_clients import Sites
 from app.sync.runtime.refusals import Refused
-from app.sync.runtime.sites import Sites
 
 Status = Literal[
     "paired", "unchanged", "unknown_issue", "wrong_project", "already_paired", "ambiguous", "error"

@@ -2,7 +2,7 @@
 
 from app.store.config import running
 from app.store.views import status
-from app.sync.guard import guarding
+from app.sync.guard import judge
 from app.sync.runtime.context import Context
 
 
@@ -25,7 +25,7 @@ async def run_once(ctx: Context) -> int:
             ctx.metrics.oldest_seconds.labels(state.name).set(busy["oldest_seconds"] or 0)
             tripped = state.guard_tripped_at is not None
             ctx.metrics.guard_tripped.labels(state.name).set(tripped)
-            for window in await guarding.shown(conn, state, now):
+            for window in await judge.shown(conn, state, now):
                 labels = (state.name, window.scope, str(window.seconds))
                 ctx.metrics.guard_limit.labels(*labels).set(window.limit)
                 ctx.metrics.guard_used.labels(*labels).set(window.used)

@@ -20,7 +20,7 @@ from app.jira.client import JiraClient
 from app.store.config import sites
 from app.store.writes import intents
 from app.store.writes.intents import Intent
-from app.sync.look.look import Look
+from app.sync.look.snapshot import Look
 from app.sync.runtime.context import Context
 from app.sync.writes.outcome import Outcome, settle
 from app.sync.writes.reserve import Proposal, reserve

@@ -18,9 +18,9 @@ from app.store.pool import Connection
 from app.store.queue.work import Cause, raise_pairs
 from app.store.writes import audit, intents, late, release
 from app.store.writes.intents import Intent
-from app.sync.incidents import incidents
+from app.sync.incidents import timeline
 from app.sync.runtime.context import Context
-from app.sync.writes import restored
+from app.sync.writes import plan_outcome
 from app.sync.writes.reserve import entry
 
 
@@ -78,7 +78,7 @@ async def settle(
             operation = it.intent.wanted.operation
             ctx.metrics.mutations.labels(state.name, operation, it.state).inc()
         planned = [it for it in ours if it.intent.wanted.purpose != "sync"]
-        await restored.settle(conn, state, planned, now)
+        await plan_outcome.settle(conn, state, planned, now)
         if entries:
             await audit.append(conn, state.id, state.name, entries, engine=ctx.engine, now=now)
         await _look_again(conn, connection_id, outcomes, now, confirmed=confirmed or corrects)
@@ -92,7 +92,7 @@ async def _tell_corrected(
     """What people were told of these writes was wrong until now."""
     made = sum(it.intent.wanted.operation == "create" for it in ours)
     detail = {"made": made, "removed": len(ours) - made}
-    await incidents.open_or_note(
+    await timeline.open_or_note(
         conn, "outcome_corrected", connection_id=connection_id, now=now, detail=detail,
         impact="major",
     )  # fmt: skip

@@ -22,7 +22,7 @@ from app.store.links.ledger import Change
 from app.store.queue.work import Cause, raise_pairs
 from app.store.writes import audit, intents
 from app.store.writes.intents import Intent
-from app.sync.look.look import Look
+from app.sync.look.snapshot import Look
 from app.sync.runtime.context import Context
 from app.sync.writes.create import WRITES_AT_ONCE, site_types
 from app.sync.writes.outcome import Outcome, settle

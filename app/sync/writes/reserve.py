@@ -23,10 +23,10 @@ from app.store.pool import Connection
 from app.store.writes import audit, intents, plans
 from app.store.writes.intents import Intent, Wanted
 from app.store.writes.plans import Planned
-from app.sync.guard.guarding import Ruling, judge
+from app.sync.guard.judge import Ruling, judge
 from app.sync.guard.vanished import admit
-from app.sync.look.look import Look
-from app.sync.look.record import standing_claims
+from app.sync.look.snapshot import Look
+from app.sync.look.update_ledger import standing_claims
 from app.sync.runtime.context import Context
 
 

@@ -26,8 +26,8 @@ from app.store.pool import Connection
 from app.store.queue import work
 from app.store.writes import intents
 from app.sync.guard.vanished import admit
-from app.sync.look.heirs import tell_managers
-from app.sync.look.look import Look
+from app.sync.look.ownership_transfer import tell_managers
+from app.sync.look.snapshot import Look
 from app.sync.runtime.context import Context
 
 

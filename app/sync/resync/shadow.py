@@ -7,7 +7,7 @@ from app.core.config import ConnectionConfig
 from app.core.diff import Wait
 from app.store.config.running import Running
 from app.store.queue.work import Claimed
-from app.sync.reconcile.reconcile import decisions_for, decisions_under, proposals_for
+from app.sync.reconcile.loop import decisions_for, decisions_under, proposals_for
 from app.sync.runtime.context import Context
 from app.sync.writes.reserve import Proposal
 

@@ -15,9 +15,9 @@ from app.store.config.sites import Pins, SiteRow, SiteValues
 from app.store.config.vault import Vault
 from app.store.pool import Connection, Database
 from app.sync.runtime.refusals import Refused, invalid
-from app.sync.sites.site_access import Auth, access, open_auth
-from app.sync.sites.site_check import Finding, Probe, pin_findings, probe, standing_findings
-from app.sync.sites.site_spec import SiteSpec, Wish, elsewhere, merged
+from app.sync.sites.access import Auth, access, open_auth
+from app.sync.sites.check import Finding, Probe, pin_findings, probe, standing_findings
+from app.sync.sites.spec import SiteSpec, Wish, elsewhere, merged
 
 OpenClient = Callable[[SiteAccess], JiraClient]
 

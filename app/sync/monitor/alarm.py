@@ -8,7 +8,7 @@ import structlog
 from app.core.monitor import Judged
 from app.store.config import connections, running
 from app.store.pool import Connection
-from app.sync.incidents import incidents
+from app.sync.incidents import timeline
 
 _LOG = structlog.get_logger(__name__)
 
@@ -35,7 +35,7 @@ async def stop(conn: Connection, site: int, alarms: Sequence[Judged], now: datet
     await _pause(conn, site, now)
     detail = {"links": len(alarms), **_facts(alarms)}
     _LOG.error("unmanaged_removed", site=site, links=len(alarms), verdict=detail["verdicts"])
-    await incidents.open_or_note(
+    await timeline.open_or_note(
         conn, "unmanaged_removed", site_id=site, now=now, detail=detail, impact="critical"
     )
 
@@ -43,7 +43,7 @@ async def stop(conn: Connection, site: int, alarms: Sequence[Judged], now: datet
 async def ask(conn: Connection, site: int, unclear: Sequence[Judged], now: datetime) -> None:
     """Written down, but whose link it was cannot be told: a person has to look."""
     _LOG.warning("removal_unclear", site=site, links=len(unclear))
-    await incidents.open_or_note(
+    await timeline.open_or_note(
         conn, "removal_unclear", site_id=site, now=now,
         detail={"links": len(unclear), **_facts(unclear)}, impact="major",
     )  # fmt: skip

@@ -23,8 +23,8 @@ from app.store.config import running
 from app.store.queue.work import Cause, raise_pairs
 from app.store.writes import intents, late
 from app.store.writes.intents import Intent
-from app.sync.incidents import incidents
-from app.sync.look.look import Look
+from app.sync.incidents import timeline
+from app.sync.look.snapshot import Look
 from app.sync.runtime.context import Context
 from app.sync.writes.confirm import both_ends_read, moved_ends
 from app.sync.writes.create import find_created, listed_links, read_ends, site_types
@@ -103,7 +103,7 @@ async def _clear(ctx: Context, connection_id: int, site: int, judged: _Judged) -
         await late.clear(conn, [it.id for it in judged.cleared], now)
         if judged.unclear:
             detail: Detail = {"links": len(judged.unclear), "verdicts": "late"}
-            await incidents.open_or_note(
+            await timeline.open_or_note(
                 conn, "removal_unclear", site_id=site, now=now, detail=detail, impact="major"
             )
 

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from app.jira.http.access import BasicAuth, BearerAuth, SiteAccess
 from app.store.config.sites import Pins, SiteRow, SiteValues
 from app.store.config.vault import Vault
-from app.sync.sites.site_access import Auth, kind_of, seal_auth
-from app.sync.sites.site_check import Probe
+from app.sync.sites.access import Auth, kind_of, seal_auth
+from app.sync.sites.check import Probe
 
 # Design section 8: Jira may still sign with it while its administrator changes the webhook.
 FORMER_SECRET_VALID = timedelta(hours=24)

@@ -10,7 +10,7 @@ from app.core.ledger import LinkKey
 from app.core.links import Side
 from app.store.queue.work import Claimed, Settlement, Tally
 from app.sync.look import scope
-from app.sync.look.look import Look
+from app.sync.look.snapshot import Look
 from app.sync.runtime.context import Context
 
 # Unknown: three tries, then the next event or comparison (design section 3). Seconds.

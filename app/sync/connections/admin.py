@@ -15,9 +15,9 @@ from app.store.config.connections import ConnectionRow
 from app.store.config.sites import SiteRow
 from app.store.links import twins
 from app.store.pool import Connection, Database
-from app.sync.connections.connection_spec import ConnectionSpec, find, overlaps, resolve
+from app.sync.connections.spec import ConnectionSpec, find, overlaps, resolve
+from app.sync.runtime.jira_clients import Sites
 from app.sync.runtime.refusals import Refused, invalid
-from app.sync.runtime.sites import Sites
 
 _LOG = structlog.get_logger(__name__)
 

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from app.store.config import pauses
 from app.store.pool import Connection
-from app.sync.resync.resync import enqueue
+from app.sync.resync.walk import enqueue
 
 
 async def begin(conn: Connection, connections: Iterable[int], *, by: str, now: datetime) -> None:

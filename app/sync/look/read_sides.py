@@ -14,7 +14,7 @@ from app.store.queue import inbox_read
 from app.store.queue.inbox_read import LinkEvent
 from app.store.queue.work import Claimed
 from app.store.writes import intents
-from app.sync.look.look import Look
+from app.sync.look.snapshot import Look
 from app.sync.runtime.context import Context
 
 # Single lookups run side by side, but a burst of proofs must not crowd out everything else.

@@ -19,7 +19,8 @@ from app.store.config import running
 from app.store.monitor import monitor, monitor_audit, monitor_candidates
 from app.store.monitor.monitor import Candidate
 from app.store.pool import Connection
-from app.sync.monitor import monitor_alarm, monitor_reading
+from app.sync.monitor import alarm
+from app.sync.monitor import read as monitor_read
 from app.sync.runtime.context import Context
 
 _LOG = structlog.get_logger(__name__)
@@ -92,9 +93,9 @@ async def _judge(ctx: Context, site: int, claimed: Sequence[Candidate]) -> _Resu
     await client.assure()
     begun = ctx.clock()
     since = {it.issue: it.since for it in claimed}
-    seen = await monitor_reading.read(ctx, client, since)
-    judged = await monitor_reading.judge(ctx, client, seen, since)
-    return _Result(begun - monitor_reading.AGAIN, judged, seen.unread)
+    seen = await monitor_read.read(ctx, client, since)
+    judged = await monitor_read.judge(ctx, client, seen, since)
+    return _Result(begun - monitor_read.AGAIN, judged, seen.unread)
 
 
 async def _settle(ctx: Context, site: int, claimed: Sequence[Candidate], result: _Result) -> int:
@@ -107,9 +108,9 @@ async def _settle(ctx: Context, site: int, claimed: Sequence[Candidate], result:
         fresh = await _note(conn, site, result.judged, ctx.clock())
         alarms = [it for it in fresh if it.verdict.alarming]
         if alarms:
-            await monitor_alarm.stop(conn, site, alarms, ctx.clock())
+            await alarm.stop(conn, site, alarms, ctx.clock())
         elif fresh:
-            await monitor_alarm.ask(conn, site, fresh, ctx.clock())
+            await alarm.ask(conn, site, fresh, ctx.clock())
         await monitor_audit.suspect(conn, _late(result.judged), ctx.clock())
         await monitor.lock(conn, claimed)
         await monitor.settle(conn, read, result.until, ctx.clock())

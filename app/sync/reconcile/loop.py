@@ -24,12 +24,12 @@ from app.store.queue import work
 from app.store.queue.work import Claimed, Settlement
 from app.store.writes import intents, plans
 from app.store.writes.intents import Wanted
-from app.sync.look import echo, observe, scope
-from app.sync.look.look import Look
-from app.sync.look.record import record
-from app.sync.reconcile.verdicts import back_off, broken, settlements
+from app.sync.look import echo, read_sides, scope
+from app.sync.look.snapshot import Look
+from app.sync.look.update_ledger import record
+from app.sync.reconcile.settlement import back_off, broken, settlements
 from app.sync.runtime.context import Context
-from app.sync.writes import correct
+from app.sync.writes import late_writes
 from app.sync.writes.create import create_all
 from app.sync.writes.remove import remove_all
 from app.sync.writes.reserve import Proposal, planned
@@ -139,7 +139,7 @@ async def _singly(ctx: Context, state: Running, claimed: list[Claimed]) -> list[
 async def look_at(ctx: Context, state: Running, claimed: list[Claimed]) -> list[Settlement]:
     """One whole look: read, decide, record, plan or act."""
     look, decisions = await decisions_for(ctx, state, claimed)
-    decisions |= dict.fromkeys(await correct.suspect(ctx, look), Wait("write_suspected"))
+    decisions |= dict.fromkeys(await late_writes.suspect(ctx, look), Wait("write_suspected"))
     results = await record(ctx, look, decisions)
     proposals = await proposals_for(ctx, look, decisions)
     await _refresh_plans(ctx, look, decisions, proposals)
@@ -158,8 +158,8 @@ async def decisions_for(
 ) -> tuple[Look, dict[LinkKey, Decision]]:
     """Read both sides and decide every link of these pairs. Follows moves and scope in the
     store; if *dry*, in memory alone."""
-    look = await observe.begin(ctx, state, claimed)
-    await observe.read_pairs(ctx, look)
+    look = await read_sides.begin(ctx, state, claimed)
+    await read_sides.read_pairs(ctx, look)
     if not dry:
         await scope.follow_moves(ctx, look)
         await scope.rest_and_resume(ctx, look)
@@ -172,7 +172,7 @@ async def decisions_under(
     ctx: Context, look: Look, config: ConnectionConfig
 ) -> tuple[Look, dict[LinkKey, Decision]]:
     """What a dry look has read, decided under another configuration."""
-    other = await observe.under(ctx, look, replace(look.running, config=config))
+    other = await read_sides.under(ctx, look, replace(look.running, config=config))
     scope.imagine(other)
     return other, await _decide_all(ctx, other)
 
@@ -188,14 +188,14 @@ async def _decide_all(ctx: Context, look: Look) -> dict[LinkKey, Decision]:
         asked = {key: it.sides for key in pending if isinstance(it := decisions[key], Prove)}
         if not asked:
             break
-        await observe.prove(ctx, look, asked)
+        await read_sides.prove(ctx, look, asked)
         proven |= {(key, side) for key, sides in asked.items() for side in sides}
         pending = list(asked)
     return decisions
 
 
 def _decide(look: Look, key: LinkKey, proven: set[tuple[LinkKey, Side]]) -> Decision:
-    left, right = (observe.judge(look, key, side, proven=(key, side) in proven) for side in Side)
+    left, right = (read_sides.judge(look, key, side, proven=(key, side) in proven) for side in Side)
     config = look.running.config
     return decide(look.rows.get(key), left, right, config.direction, config.on_mirror_removed)
 
@@ -231,7 +231,7 @@ async def _orphan_removal(ctx: Context, look: Look, key: LinkKey) -> list[Propos
     client = await ctx.sites.client(look.running.site(row.origin))
     await client.assure()
     delivery = await scope.deleted_ends(ctx, look, key, row.origin)
-    mirror = observe.judge(look, key, row.mirror, proven=False)
+    mirror = read_sides.judge(look, key, row.mirror, proven=False)
     if delivery is None or not isinstance(mirror, Present) or row.mirror_id not in mirror.ids:
         return []
     return [_removal(look, key, row.mirror_id, "issue_deleted", delivery=delivery)]

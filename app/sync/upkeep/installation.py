@@ -14,7 +14,7 @@ from app.store.guard import guard_facts
 from app.store.pool import Connection
 from app.store.upkeep import database_identity, installation
 from app.store.upkeep.database_identity import Identity
-from app.sync.incidents.incidents import open_or_note
+from app.sync.incidents.timeline import open_or_note
 from app.sync.runtime.context import Context
 
 _LOG = structlog.get_logger(__name__)

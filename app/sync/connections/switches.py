@@ -16,9 +16,9 @@ from app.store.pool import Connection, Database
 from app.store.queue.work import Cause, raise_pairs
 from app.store.upkeep import installation
 from app.store.writes import plans
-from app.sync.connections.connection_admin import Compare
-from app.sync.guard.held import arm
-from app.sync.resync import first_pass
+from app.sync.connections.admin import Compare
+from app.sync.guard.held_plans import arm
+from app.sync.resync import after_long_pause
 from app.sync.runtime.refusals import Refused
 
 _LOG = structlog.get_logger(__name__)
@@ -61,7 +61,7 @@ class Switches:
             row = await _locked(conn, name)
             await connections.set_paused(conn, row.id, at=None, by=None)
             long = await pauses.end(conn, now, connection_id=row.id)
-            await first_pass.begin(conn, long, by=by, now=now)
+            await after_long_pause.begin(conn, long, by=by, now=now)
         self.wake()
         _LOG.info("resumed", connection=name, by=by)
         return await self._now(name)
@@ -91,7 +91,7 @@ class Switches:
         async with self.database.transaction() as conn:
             await connections.lock_all(conn)
             pause = await installation.resume(conn)
-            await first_pass.begin(conn, await pauses.end(conn, now), by=by, now=now)
+            await after_long_pause.begin(conn, await pauses.end(conn, now), by=by, now=now)
         self.wake()
         _LOG.warning("resumed_all", by=by)
         return pause

@@ -18,7 +18,7 @@ from app.store.pool import Connection
 from app.store.upkeep import verification_runs
 from app.store.upkeep.verification_runs import Outcome
 from app.store.writes import audit
-from app.sync.incidents import incidents
+from app.sync.incidents import timeline
 from app.sync.runtime.context import Context
 
 _LOG = structlog.get_logger(__name__)
@@ -51,7 +51,7 @@ async def run_once(ctx: Context) -> int:
 
 
 async def _open_incident(conn: Connection, place: Mapping[str, str | int], now: datetime) -> None:
-    await incidents.open_or_note(
+    await timeline.open_or_note(
         conn,
         "audit_broken",
         # A chain without a name is of a connection that somebody took out.

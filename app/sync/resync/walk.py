@@ -20,11 +20,11 @@ from app.store.queue import resyncs
 from app.store.queue.resyncs import Resync
 from app.store.queue.work import Cause, Claimed, raise_pairs
 from app.store.writes import plans, trials
-from app.sync.reconcile.reconcile import decisions_for, proposals_for
-from app.sync.resync import trial
+from app.sync.reconcile.loop import decisions_for, proposals_for
+from app.sync.resync import shadow
 from app.sync.runtime.context import Context
 from app.sync.twins import discover
-from app.sync.twins.enlist import enlist
+from app.sync.twins.scan_fields import enlist
 from app.sync.writes.reserve import planned
 
 _LOG = structlog.get_logger(__name__)
@@ -217,7 +217,7 @@ async def _trial_page(ctx: Context, state: Running, resync: Resync, revision: in
     now = ctx.clock()
     claimed = [_unclaimed(state, twin, resync, now) for twin in page]
     try:
-        found = await trial.difference(ctx, state, candidate.config, claimed)
+        found = await shadow.difference(ctx, state, candidate.config, claimed)
     except (TransientError, PermanentError) as error:
         await _put_off(ctx, resync, error)
         return

@@ -12,7 +12,7 @@ from app.store.config.connections import ConnectionRow
 from app.store.pool import Connection
 from app.store.views import outlook
 from app.store.views.outlook import Outlook
-from app.sync.guard import guarding
+from app.sync.guard import judge
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ async def view(conn: Connection, row: ConnectionRow, now: datetime) -> View:
     found = await running.load(conn, row.id)
     if found is None:  # deleted since
         return View(row, row.paused, (), seen)
-    return View(row, found.paused, tuple(await guarding.shown(conn, found, now)), seen)
+    return View(row, found.paused, tuple(await judge.shown(conn, found, now)), seen)
 
 
 async def views(conn: Connection, rows: Sequence[ConnectionRow], now: datetime) -> list[View]:

@@ -14,8 +14,8 @@ from app.core.links import Ends, IssueId, Link, LinkType, Side, equal_links
 from app.store.config.running import Running
 from app.store.links import ledger, twins
 from app.store.writes.plans import Planned
-from app.sync.look.look import Look
-from app.sync.recovery.restore_survey import refreshed_types
+from app.sync.look.snapshot import Look
+from app.sync.recovery.survey import refreshed_types
 from app.sync.runtime.context import Context
 
 READS_AT_ONCE = 4

@@ -13,7 +13,7 @@ from app.store.alerts.incidents import Incident, Place
 from app.store.guard import guard_facts
 from app.store.guard.guard_facts import Facts
 from app.store.pool import Connection
-from app.sync.incidents.incidents import note, open_or_note, quieten, resolve
+from app.sync.incidents.timeline import note, open_or_note, quieten, resolve
 from app.sync.runtime.context import Context
 
 # How old "last seen" may be before it is written again while nothing changes.

@@ -25,7 +25,7 @@ from app.store.config.running import Running
 from app.store.guard import guard_counts
 from app.store.pool import Connection
 from app.store.writes.intents import Wanted
-from app.sync.incidents import incidents
+from app.sync.incidents import timeline
 
 ISSUE_SHARE = "issue_share"
 LEAVES_NONE = "leaves_none"
@@ -98,7 +98,7 @@ def _rows(removals: Iterable[Removal]) -> list[int]:
 async def trip(conn: Connection, state: Running, reason: str, now: datetime) -> None:
     """Latched, and known to people, in one transaction."""
     if await running.trip(conn, state.id, reason, now):
-        await incidents.open_or_note(
+        await timeline.open_or_note(
             conn,
             "guard_tripped",
             connection_id=state.id,

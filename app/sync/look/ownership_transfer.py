@@ -13,7 +13,7 @@ from app.core.links import Side
 from app.store.links import ledger
 from app.store.pool import Connection
 from app.store.queue.work import raise_pairs
-from app.sync.look.look import Look
+from app.sync.look.snapshot import Look
 
 
 async def tell_managers(
