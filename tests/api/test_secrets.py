@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from app.api.auth.roles import V1
 from app.cli.main import app as commands
 from app.settings import Settings
-from app.store.config import secrets
+from app.store.config import sealed_secrets
 from app.store.config.vault import Vault
 from app.sync.sites.rotation import rotate
 from tests.api.conftest import Jira, running
@@ -171,4 +171,6 @@ async def test_every_sealed_column_is_known(db: asyncpg.Pool) -> None:
         """SELECT table_name, column_name FROM information_schema.columns
            WHERE table_schema = 'public' AND column_name LIKE '%sealed' AND data_type = 'bytea'"""
     )
-    assert {(row[0], row[1]) for row in rows} == {("sites", name) for name in secrets.COLUMNS}
+    assert {(row[0], row[1]) for row in rows} == {
+        ("sites", name) for name in sealed_secrets.COLUMNS
+    }

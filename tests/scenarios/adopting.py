@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from app.sandbox import Link, Person
-from app.store.guard import held
-from app.store.guard.held import HeldPlan
+from app.store.guard import held_plans
+from app.store.guard.held_plans import HeldPlan
 from app.sync.guard import held_plans as plans
 from app.sync.recovery import adopt
 from tests.scenarios.conftest import Duo
@@ -63,7 +63,7 @@ class Former:
 
     async def plan(self, plan_id: int) -> HeldPlan:
         async with self.duo.world.database.transaction() as conn:
-            found = await held.lock(conn, plan_id)
+            found = await held_plans.lock(conn, plan_id)
         assert found is not None
         return found
 

@@ -3,9 +3,9 @@
 from typing import Any
 
 from app.sandbox import Link
-from app.store.config import running
-from app.store.config.running import Running
-from app.store.guard import held as plans_held
+from app.store.config import active_connection
+from app.store.config.active_connection import Running
+from app.store.guard import held_plans as plans_held
 from app.sync.guard import held_plans
 from app.sync.recovery import restore
 from tests.scenarios.conftest import Build, Duo
@@ -38,7 +38,7 @@ async def hub(build: Build, links: int, beside: int = 3) -> tuple[Duo, list[Link
 
 async def state_of(duo: Duo) -> Running:
     async with duo.world.database.connection() as conn:
-        state = await running.load(conn, duo.connection)
+        state = await active_connection.load(conn, duo.connection)
     assert state is not None
     return state
 

@@ -13,7 +13,7 @@ from app.jira.client import JiraClient
 from app.jira.http.access import SiteAccess
 from app.sandbox import Fault
 from app.sandbox.faults import FaultKind
-from app.store.config import connections, running
+from app.store.config import active_connection, connections
 from app.sync.incidents import watch
 from app.sync.reconcile import loop
 from app.sync.runtime.context import Context
@@ -168,7 +168,7 @@ async def unknown(duo: Duo, *, acted: bool = True) -> dict[str, Any]:
 async def test_a_paused_connection_is_confirmed_all_the_same(duo: Duo) -> None:
     await unknown(duo)
     async with duo.world.database.transaction() as conn:
-        await running.lock(conn, duo.connection)
+        await active_connection.lock(conn, duo.connection)
         await connections.set_paused(conn, duo.connection, at=duo.world.now(), by="ann")
     assert await confirm.run_once(duo.world.ctx) == 1
     assert await duo.world.states() == ["managed"]

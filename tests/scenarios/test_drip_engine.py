@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from app.core.config import GuardLimits, WindowLimits
-from app.store.config.running import Running
+from app.store.config.active_connection import Running
 from app.sync.guard import held_plans
 from app.sync.reconcile import loop
 from app.sync.runtime.context import Context

@@ -6,8 +6,8 @@ import pytest
 
 from app.core.config import Direction, GuardLimits, Mode, WindowLimits
 from app.sandbox import Fault
-from app.store.config import connections, running
-from app.store.guard import held as plans_held
+from app.store.config import active_connection, connections
+from app.store.guard import held_plans as plans_held
 from app.sync.guard import held_plans
 from tests.scenarios.conftest import Build, Duo
 from tests.support.engine import ACCOUNT
@@ -42,7 +42,7 @@ async def test_sixty_vanish_and_ten_go(build: Build) -> None:
     assert len(held) == 50
     assert {it["status"] for it in held} == {"gathering"}
     async with duo.world.database.connection() as conn:
-        state = await running.load(conn, duo.connection)
+        state = await active_connection.load(conn, duo.connection)
     assert state is not None
     assert state.guard_tripped_at is not None
     duo.world.clock.tick(timedelta(days=2).total_seconds())
@@ -81,7 +81,7 @@ async def test_reset_begins_anew(build: Build) -> None:
     await vanish(duo, 12)
     assert removals(duo) == 10
     async with duo.world.database.transaction() as conn:
-        await running.lock(conn, duo.connection)
+        await active_connection.lock(conn, duo.connection)
         await connections.reset_guard(conn, duo.connection, duo.world.now())
     await duo.world.resync()
     await duo.world.settle()
@@ -118,7 +118,7 @@ async def test_modes(build: Build, mode: Mode, made: int, removed: int) -> None:
     duo = await build()
     origin = await duo.mirrored()
     async with duo.world.database.transaction() as conn:
-        await running.lock(conn, duo.connection)
+        await active_connection.lock(conn, duo.connection)
         await connections.set_mode(conn, duo.connection, mode)
     before = len(duo.right.jira.mutations)
     duo.ann.unlink(origin)
@@ -183,7 +183,7 @@ async def test_a_revision_between_the_decision_and_the_intent(duo: Duo) -> None:
 
     async def revise() -> None:
         async with duo.world.database.transaction() as conn:
-            state = await running.lock(conn, duo.connection)
+            state = await active_connection.lock(conn, duo.connection)
             assert state is not None
             await connections.append_revision(
                 conn, duo.connection, state.config, author="x", note="", now=duo.world.now()
@@ -199,7 +199,7 @@ async def test_a_revision_between_the_decision_and_the_intent(duo: Duo) -> None:
 
 async def _pause(duo: Duo, *, paused: bool) -> None:
     async with duo.world.database.transaction() as conn:
-        await running.lock(conn, duo.connection)
+        await active_connection.lock(conn, duo.connection)
         at = duo.world.now() if paused else None
         await connections.set_paused(conn, duo.connection, at=at, by="test" if paused else None)
 

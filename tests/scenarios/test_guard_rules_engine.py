@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from app.core.config import Mode, OnIssueDeleted
 from app.sandbox import Fault
-from app.store.config import connections, running
+from app.store.config import active_connection, connections
 from app.sync.guard import held_plans
 from app.sync.reconcile import loop
 from tests.scenarios.conftest import Build, Duo
@@ -82,7 +82,7 @@ async def test_a_reset_does_not_let_them_go_and_an_approval_does(build: Build) -
         duo.ann.unlink(link)
     await duo.world.settle()
     async with duo.world.database.transaction() as conn:
-        await running.lock(conn, duo.connection)
+        await active_connection.lock(conn, duo.connection)
         await connections.reset_guard(conn, duo.connection, duo.world.now())
     await duo.world.resync()
     await duo.world.settle()
@@ -281,5 +281,5 @@ async def test_what_waits_for_another_reason_is_no_link_that_is_left(build: Buil
 
 async def set_mode(duo: Duo, mode: Mode) -> None:
     async with duo.world.database.transaction() as conn:
-        await running.lock(conn, duo.connection)
+        await active_connection.lock(conn, duo.connection)
         await connections.set_mode(conn, duo.connection, mode)

@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 
 from app.core.config import GuardLimits, WindowLimits
-from app.store.config import connections, running
+from app.store.config import active_connection, connections
 from tests.scenarios.conftest import Build, Duo
 from tests.scenarios.test_guard_engine import chained, removals, vanish
 from tests.support.waiting import until
@@ -21,7 +21,7 @@ async def test_what_waits_while_the_guard_is_armed_counts_in_the_new_windows(
         duo.ann.unlink(f"P-{number}", "Blocks", f"P-{number + 1}")
     await duo.world.deliver()
     async with duo.world.database.transaction() as conn:
-        await running.lock(conn, duo.connection)
+        await active_connection.lock(conn, duo.connection)
         looking = asyncio.create_task(duo.world.look())
         await until(lambda: _waits(duo), "the look waits for the connection's lock")
         await connections.reset_guard(conn, duo.connection, duo.world.now())
@@ -54,7 +54,7 @@ async def test_a_clock_that_goes_back_opens_no_window(build: Build) -> None:
 async def _arm_and_go_back(duo: Duo) -> None:
     duo.world.clock.tick(timedelta(hours=2).total_seconds())
     async with duo.world.database.transaction() as conn:
-        await running.lock(conn, duo.connection)
+        await active_connection.lock(conn, duo.connection)
         await connections.reset_guard(conn, duo.connection, duo.world.now())
     duo.world.clock.tick(-timedelta(minutes=30).total_seconds())
 

@@ -7,7 +7,7 @@ import pytest
 
 from app.core.config import Direction, Mode
 from app.sandbox import ManualClock
-from app.store.guard import held as plans_held
+from app.store.guard import held_plans as plans_held
 from app.sync.guard import held_plans
 from app.sync.twins import release
 from tests.support import mixed

@@ -5,7 +5,7 @@ from typing import Any
 
 from app.core.config import Mode
 from app.core.incidents import State
-from app.store.config import connections, revisions, running
+from app.store.config import active_connection, connections, revisions
 from app.sync.incidents import timeline as incidents_timeline
 from app.sync.incidents import watch as incidents_watch
 from tests.scenarios.conftest import Build, Duo
@@ -85,7 +85,7 @@ async def test_the_timeline_counts_and_names_what_came_before(build: Build) -> N
 
 async def revise(duo: Duo, *, rollout: str = "full") -> None:
     async with duo.world.database.transaction() as conn:
-        state = await running.lock(conn, duo.connection)
+        state = await active_connection.lock(conn, duo.connection)
         assert state is not None
         more: dict[str, Any] = {"author": "x", "note": "", "now": duo.world.now()}
         if rollout == "shadow":
@@ -155,7 +155,7 @@ async def test_what_is_new_later_is_an_entry_of_its_own(build: Build) -> None:
 
 async def rearm(duo: Duo) -> None:
     async with duo.world.database.transaction() as conn:
-        await running.lock(conn, duo.connection)
+        await active_connection.lock(conn, duo.connection)
         await connections.reset_guard(conn, duo.connection, duo.world.now())
 
 
@@ -208,8 +208,8 @@ async def test_what_a_person_resolved_is_not_opened_for_the_same_trip(build: Bui
     duo.ann.link("P-1", "Relates", "P-2")
     await duo.world.settle()
     async with duo.world.database.transaction() as conn:
-        await running.lock(conn, duo.connection)
-        await running.trip(conn, duo.connection, "day", duo.world.now())
+        await active_connection.lock(conn, duo.connection)
+        await active_connection.trip(conn, duo.connection, "day", duo.world.now())
     assert await watch(duo) == 1, "this is another one"
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from app.sandbox import Fault
-from app.store.writes import late
+from app.store.writes import late_writes as writes_late_writes
 from app.sync.monitor import verify
 from app.sync.writes import confirm, late_writes
 from tests.scenarios.conftest import Build, Duo
@@ -176,7 +176,7 @@ async def test_a_suspicion_that_jira_does_not_bear_out_is_asked_of_a_person(duo:
            AND connection_id = ANY($1::bigint[])"""
     )
     async with duo.world.database.transaction() as conn:
-        await late.suspect(conn, [intent["id"]], duo.world.now())
+        await writes_late_writes.suspect(conn, [intent["id"]], duo.world.now())
     assert await late_writes.run_once(duo.world.ctx) == 0
     assert [kind for kind, _ in await incidents(duo)] == ["removal_unclear"]
     assert await late_writes.run_once(duo.world.ctx) == 0
@@ -194,7 +194,7 @@ async def test_a_site_that_is_away_puts_it_off(duo: Duo) -> None:
     assert down.hits
     duo.right.jira.faults.clear()
     assert await late_writes.run_once(duo.world.ctx) == 0, "not at once"
-    duo.world.clock.tick(late.AGAIN.total_seconds() + 1)
+    duo.world.clock.tick(writes_late_writes.AGAIN.total_seconds() + 1)
     assert await late_writes.run_once(duo.world.ctx) == 1
 
 
@@ -205,10 +205,10 @@ async def test_two_workers_correct_once(duo: Duo) -> None:
     await duo.world.deliver()
     await duo.world.look()
     async with duo.world.database.transaction() as conn:
-        [intent] = await late.take(conn, now=duo.world.now())
+        [intent] = await writes_late_writes.take(conn, now=duo.world.now())
     await duo.world.execute("UPDATE intents SET suspected_at = to_timestamp(0)")
     assert await late_writes.run_once(duo.world.worker()) == 1
     async with duo.world.database.transaction() as conn:
         again = [(intent.id, "applied", "corrected_twice")]
-        assert await late.correct(conn, again, now=duo.world.now()) == set()
+        assert await writes_late_writes.correct(conn, again, now=duo.world.now()) == set()
     assert await incidents(duo) == CORRECTED

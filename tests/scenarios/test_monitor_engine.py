@@ -7,7 +7,7 @@ import pytest
 
 from app.core.errors import TransientError
 from app.sandbox import Fault, Link, ManualClock
-from app.store.monitor import monitor as stored
+from app.store.monitor import progress as stored
 from app.sync.monitor import verify
 from app.sync.resync import poll
 from tests.scenarios.conftest import TWINS, Build, Duo
@@ -458,7 +458,7 @@ async def test_reading_waits_for_the_database(duo: Duo, monkeypatch: pytest.Monk
         raise TransientError("database_unavailable")
 
     with monkeypatch.context() as patched:
-        patched.setattr("app.store.monitor.monitor_audit.removals", away)
+        patched.setattr("app.store.monitor.audited_removals.removals", away)
         with pytest.raises(TransientError):
             await verify.run_once(duo.world.ctx)
     await read_by(duo)

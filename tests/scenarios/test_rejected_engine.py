@@ -1,8 +1,8 @@
 """What a person kept by rejecting its removal stays, wherever its row was at that moment."""
 
 from app.core.config import Mode, OnIssueDeleted
-from app.store.config import connections, running
-from app.store.guard import held as plans_held
+from app.store.config import active_connection, connections
+from app.store.guard import held_plans as plans_held
 from app.sync.guard import held_plans
 from tests.scenarios.conftest import Build, Duo
 
@@ -26,7 +26,7 @@ async def _seal(duo: Duo) -> None:
 async def _live(duo: Duo) -> None:
     """Nothing but the rejection keeps the link."""
     async with duo.world.database.transaction() as conn:
-        await running.lock(conn, duo.connection)
+        await active_connection.lock(conn, duo.connection)
         await connections.set_mode(conn, duo.connection, Mode.LIVE)
 
 

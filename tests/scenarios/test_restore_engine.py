@@ -5,7 +5,7 @@ import pytest
 from app.core.config import Mode
 from app.core.errors import PermanentError
 from app.sandbox import Fault
-from app.store.config import connections, running
+from app.store.config import active_connection, connections
 from app.store.recovery.restore_select import Filters
 from app.sync.guard import held_plans
 from app.sync.recovery import restore
@@ -365,8 +365,8 @@ async def test_restores_go_on_in_every_mode_and_past_a_tripped_guard(
     await removed(duo)
     await _mode(duo, mode)
     async with duo.world.database.transaction() as conn:
-        await running.lock(conn, duo.connection)
-        await running.trip(conn, duo.connection, "hour", duo.world.now())
+        await active_connection.lock(conn, duo.connection)
+        await active_connection.trip(conn, duo.connection, "hour", duo.world.now())
     await apply(duo.world, await ask(duo.world))
     assert duo.right.jira.triples_of() == {MIRROR}
 
@@ -424,12 +424,12 @@ async def test_a_hub_is_written_no_faster_than_jira_takes(build: Build) -> None:
 
 async def _mode(duo: Duo, mode: Mode) -> None:
     async with duo.world.database.transaction() as conn:
-        await running.lock(conn, duo.connection)
+        await active_connection.lock(conn, duo.connection)
         await connections.set_mode(conn, duo.connection, mode)
 
 
 async def _pause(duo: Duo, *, paused: bool) -> None:
     async with duo.world.database.transaction() as conn:
-        await running.lock(conn, duo.connection)
+        await active_connection.lock(conn, duo.connection)
         at = duo.world.now() if paused else None
         await connections.set_paused(conn, duo.connection, at=at, by="test" if paused else None)

@@ -5,7 +5,7 @@ import pytest
 from app.core.config import ConnectionConfig, GuardLimits, Mode, WindowLimits
 from app.core.ledger import State
 from app.sandbox import Fault
-from app.store.config import connections, running
+from app.store.config import active_connection, connections
 from app.store.recovery.restore_select import Filters
 from app.sync.recovery import restore
 from tests.scenarios.conftest import Build, Duo
@@ -106,14 +106,14 @@ async def test_the_windows_hold_it_and_what_they_leave_over_is_decided_apart(bui
     rest = await plan_of(duo.world, left_over)
     assert (rest["kind"], rest["status"]) == ("undo", "held")
     async with duo.world.database.connection() as conn:
-        state = await running.load(conn, duo.connection)
+        state = await active_connection.load(conn, duo.connection)
     assert state is not None
     assert state.guard_tripped_at is not None
     await nothing_moves(duo)
     assert set((await apply(duo.world, left_over)).values()) == {"applied:deleted"}
     assert not duo.right.jira.links
     async with duo.world.database.connection() as conn:
-        state = await running.load(conn, duo.connection)
+        state = await active_connection.load(conn, duo.connection)
     assert state is not None
     assert state.guard_tripped_at is None, "the last held plan is decided: armed again"
     await nothing_moves(duo)
@@ -124,7 +124,7 @@ async def test_the_modes_that_remove_nothing(duo: Duo, mode: Mode) -> None:
     await duo.mirrored()
     plan = await ask(duo.world, "create")
     async with duo.world.database.transaction() as conn:
-        await running.lock(conn, duo.connection)
+        await active_connection.lock(conn, duo.connection)
         await connections.set_mode(conn, duo.connection, mode)
     assert await apply(duo.world, plan) == {"P-2 P-3": f"skipped:mode_{mode}"}
     assert len(duo.right.jira.links) == 1
@@ -156,7 +156,7 @@ async def test_another_connections_origin_keeps_the_link(duo: Duo) -> None:
 
 async def _config(duo: Duo) -> ConnectionConfig:
     async with duo.world.database.connection() as conn:
-        state = await running.load(conn, duo.connection)
+        state = await active_connection.load(conn, duo.connection)
     assert state is not None
     return state.config
 
@@ -164,7 +164,7 @@ async def _config(duo: Duo) -> ConnectionConfig:
 async def revise(duo: Duo) -> int:
     """The same again, as a revision of its own."""
     async with duo.world.database.transaction() as conn:
-        state = await running.lock(conn, duo.connection)
+        state = await active_connection.lock(conn, duo.connection)
         assert state is not None
         made: int = await connections.append_revision(
             conn, duo.connection, state.config, author="x", note="", now=duo.world.now()

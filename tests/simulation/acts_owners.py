@@ -9,7 +9,7 @@ from app.core.config import ConnectionConfig, Direction, Mode, OnMirrorRemoved
 from app.store.config import connections
 from app.store.links import twins
 from app.store.recovery.restore_select import Filters
-from app.store.views import plans_read
+from app.store.views import plans
 from app.sync.connections.admin import ConnectionAdmin
 from app.sync.connections.revisions import Revisions
 from app.sync.connections.spec import ConnectionSpec, TypeWish
@@ -100,7 +100,7 @@ class Owners:
 
         async def act() -> str:
             async with ctx.database.connection() as conn:
-                rows = await plans_read.page(
+                rows = await plans.page(
                     conn, names=None, connection=None, status="held", before=2**62, limit=1
                 )
             if not rows:

@@ -16,8 +16,8 @@ from app.core.ledger import State
 from app.core.links import Link
 from app.jira.client import JiraClient
 from app.jira.http import transport
-from app.store.config import running
-from app.store.guard import guard_counts
+from app.store.config import active_connection
+from app.store.guard import counts as guard_counts
 from app.store.queue import work
 from app.store.writes import intents
 from app.sync.ingest.group_commit import GroupCommit
@@ -131,14 +131,14 @@ def generation_not_compared() -> None:
 
 def guard_counted_in_the_inserting_statement() -> None:
     """One statement's snapshot is older than the lock it waits for."""
-    lock_sites, counts = running.lock_sites, guard_counts.of_windows
+    lock_sites, counts = active_connection.lock_sites, guard_counts.of_windows
     newest: ContextVar[int] = ContextVar("newest", default=2**62)
 
     async def look_first(conn: Any, site_ids: set[int]) -> None:
         newest.set(await conn.fetchval("SELECT coalesce(max(id), 0) FROM intents"))
         await lock_sites(conn, site_ids)
 
-    async def count(conn: Any, state: running.Running, now: Any) -> Any:
+    async def count(conn: Any, state: active_connection.Running, now: Any) -> Any:
         late = await conn.fetchval(
             """SELECT count(*) FROM intents WHERE connection_id = $1 AND operation = 'remove'
                AND guarded AND id > $2""",
@@ -147,7 +147,7 @@ def guard_counted_in_the_inserting_statement() -> None:
         )
         return [replace(it, used=max(0, it.used - late)) for it in await counts(conn, state, now)]
 
-    _put(running, lock_sites=look_first)
+    _put(active_connection, lock_sites=look_first)
     _put(guard_counts, of_windows=count)
 
 
@@ -159,7 +159,7 @@ def ledger_row_before_outcome() -> None:
         made = [it for it in outcomes if it.link_id and it.intent.wanted.operation == "create"]
         if any(it.intent.wanted.purpose == "sync" for it in made):
             async with ctx.database.transaction() as conn:
-                state = await running.lock_any(conn, connection_id)
+                state = await active_connection.lock_any(conn, connection_id)
                 for it in made:
                     if it.intent.wanted.purpose == "sync":
                         await outcome._after_create(conn, state, it, ctx.clock())

@@ -3,8 +3,8 @@
 import contextlib
 
 from app.core.errors import PermanentError
-from app.store.config import connections, running
-from app.store.guard import held as plans_held
+from app.store.config import active_connection, connections
+from app.store.guard import held_plans as plans_held
 from app.store.recovery.restore_select import Filters
 from app.sync.guard import held_plans
 from app.sync.recovery import restore
@@ -24,7 +24,7 @@ class Council(Town):
             await self._roll_back(connection)
         elif what == "reset":
             async with self.world.database.transaction() as conn:
-                await running.lock(conn, connection)
+                await active_connection.lock(conn, connection)
                 await held_plans.arm(conn, connection, self.world.now())
             await self._note_resets()
         else:
@@ -47,7 +47,7 @@ class Council(Town):
     async def _roll_back(self, connection: int) -> None:
         """To what was before the active revision, with an undo of what was done under it."""
         async with self.world.database.transaction() as conn:
-            state = await running.lock(conn, connection)
+            state = await active_connection.lock(conn, connection)
             assert state is not None
             now = self.world.now()
             await connections.append_revision(
@@ -87,7 +87,7 @@ class Council(Town):
             if not await self._undecided():
                 for connection in self.world.connections:
                     async with self.world.database.transaction() as conn:
-                        state = await running.lock(conn, connection)
+                        state = await active_connection.lock(conn, connection)
                         if state is not None and state.guard_tripped_at is not None:
                             await held_plans.arm(conn, connection, self.world.now())
                 await self._note_resets()

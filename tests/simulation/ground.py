@@ -15,7 +15,7 @@ from app.core.config import (
     WindowLimits,
 )
 from app.sandbox import JiraSite, ManualClock, Refusal
-from app.store.config import running
+from app.store.config import active_connection
 from app.store.links import twins
 from app.store.pool import Database
 from app.store.queue import work
@@ -144,7 +144,7 @@ class Ground:
             return
         ends = one.ref(keys[0]), other.ref(keys[1])
         async with database.transaction() as conn:
-            await running.lock(conn, connection)
+            await active_connection.lock(conn, connection)
             made = await twins.insert(
                 conn, connection, (one.id, other.id), *ends, source="api", now=self.world.now()
             )

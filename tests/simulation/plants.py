@@ -8,7 +8,7 @@ import pytest
 from app.core import evidence
 from app.core.evidence import Absent, Present, SideFacts
 from app.core.links import Side
-from app.store.config.running import Running
+from app.store.config.active_connection import Running
 from app.store.queue.work import Claimed
 from app.sync.look import read_sides
 from app.sync.look.snapshot import Look

@@ -7,8 +7,8 @@ from typing import Any
 
 from app.core.config import ConnectionConfig, TypePair
 from app.core.links import Side
-from app.store.config import running
-from app.store.config.running import Running
+from app.store.config import active_connection
+from app.store.config.active_connection import Running
 from app.store.links import twins
 from app.store.links.twins import Twin
 from tests.support.engine import Station, World
@@ -137,7 +137,7 @@ class Rest:
 
 async def resting(world: World, connection: int) -> Rest | None:
     async with world.database.connection() as conn:
-        state = await running.load(conn, connection)
+        state = await active_connection.load(conn, connection)
         ids = await twins.page(conn, connection, after=0, limit=1000)
         pairs = await twins.by_ids(conn, connection, ids)
         shown = await conn.fetch(

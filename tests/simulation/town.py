@@ -18,7 +18,7 @@ from app.core.config import (
 )
 from app.core.errors import PermanentError
 from app.sandbox import ManualClock, Refusal
-from app.store.config import connections, running
+from app.store.config import active_connection, connections
 from app.store.links import twins
 from app.sync.guard import held_plans
 from app.sync.recovery import restore
@@ -198,7 +198,7 @@ class Town(RuleBasedStateMachine):
     async def _set(self, connection: int, mode: Mode | None) -> None:
         """None pauses."""
         async with self.world.database.transaction() as conn:
-            await running.lock(conn, connection)
+            await active_connection.lock(conn, connection)
             at = self.world.now() if mode is None else None
             await connections.set_paused(conn, connection, at=at, by="test" if at else None)
             if mode is not None:

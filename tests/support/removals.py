@@ -6,7 +6,7 @@ import asyncpg
 
 from app.core.links import IssueId
 from app.sandbox import JiraSite
-from app.store.config import running
+from app.store.config import active_connection
 from app.store.pool import Database, open_pool
 from app.store.queue.work import Cause
 from app.store.writes import audit
@@ -24,7 +24,7 @@ async def record_removals(
     try:
         async with Database(pool).transaction() as conn:
             made = await conn.fetchval("SELECT id FROM connections WHERE name = $1", connection)
-            state = await running.lock(conn, made)
+            state = await active_connection.lock(conn, made)
             assert state is not None
             entries = [_entry(site, ends, at, state.revision) for at, ends in enumerate(links, 1)]
             now = await conn.fetchval("SELECT now()")

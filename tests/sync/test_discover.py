@@ -7,7 +7,7 @@ import pytest
 
 from app.core.links import ProjectKey
 from app.sandbox import Fault
-from app.store.config import connections, running
+from app.store.config import active_connection, connections
 from app.store.links import twins
 from app.sync.twins import discover
 from tests.support.crash import killed
@@ -365,7 +365,7 @@ async def test_an_older_reading_never_overtakes_a_newer_one(both: FieldWorld) ->
 async def test_a_configuration_that_changed_meanwhile_is_asked_again(fields: FieldWorld) -> None:
     async def meanwhile() -> None:
         async with fields.world.database.transaction() as conn:
-            state = await running.lock(conn, fields.connection)
+            state = await active_connection.lock(conn, fields.connection)
             assert state is not None
             elsewhere = replace(state.config.right, projects=(ProjectKey("X"),))
             await connections.append_revision(

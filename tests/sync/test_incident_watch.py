@@ -10,7 +10,7 @@ import pytest
 
 from app.core.incidents import KINDS
 from app.store.alerts import incidents as stored
-from app.store.queue import senders
+from app.store.queue import webhook_sources
 from app.store.views import verifications
 from app.sync.incidents import watch as incidents_watch
 from app.sync.incidents.timeline import open_or_note
@@ -62,7 +62,7 @@ async def unconfirmed(fields: FieldWorld) -> None:
 
 async def rejected(fields: FieldWorld) -> None:
     async with fields.world.database.transaction() as conn:
-        await senders.reject(conn, {fields.left.id: 5}, now=fields.world.now())
+        await webhook_sources.reject(conn, {fields.left.id: 5}, now=fields.world.now())
 
 
 async def another_jira(fields: FieldWorld) -> None:

@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
-from app.store.config import running
+from app.store.config import active_connection
 from app.store.queue.work import Cause
 from app.store.upkeep import verification_runs
 from app.store.views import verifications
@@ -55,7 +55,7 @@ async def write(fields: FieldWorld, rows: int, connection: int | None = None) ->
         for number in range(rows)
     ]
     async with fields.world.database.transaction() as conn:
-        state = await running.lock(conn, connection)
+        state = await active_connection.lock(conn, connection)
         assert state is not None
         await audit.append(
             conn, connection, state.name, entries, engine="test", now=fields.world.now()

@@ -11,7 +11,7 @@ from app.api.routing.route import api_router
 from app.api.schemas.adoption import AdoptionAnswer, AdoptionMade, AdoptionPost
 from app.api.schemas.base import Listed
 from app.core.config import Problem as FieldProblem
-from app.store.views import adoptions_read
+from app.store.views import adoptions
 from app.sync.recovery import adopt
 
 router = api_router("adoptions")
@@ -53,7 +53,7 @@ async def post_adoption(
 async def list_adoptions(connection: TheConnection, services: Svc, page: Paged) -> object:
     """Newest first."""
     async with services.database.connection() as conn:
-        rows = await adoptions_read.page(
+        rows = await adoptions.page(
             conn, connection.id, before=page.after(LARGEST), limit=page.fetch
         )
     return page.answer(rows, AdoptionAnswer.of, lambda row: row["id"])
@@ -65,7 +65,7 @@ async def list_adoptions(connection: TheConnection, services: Svc, page: Paged) 
 )
 async def get_adoption(connection: TheConnection, id: Id, services: Svc) -> AdoptionAnswer:
     async with services.database.connection() as conn:
-        row = await adoptions_read.by_id(conn, connection.id, number(id, "adoption_unknown"))
+        row = await adoptions.by_id(conn, connection.id, number(id, "adoption_unknown"))
     if row is None:
         raise Problem("adoption_unknown")
     return AdoptionAnswer.of(row)

@@ -15,8 +15,8 @@ from app.api.routing.route import api_router
 from app.api.schemas.audit import AuditQuery, AuditRow, Verification
 from app.api.schemas.base import Listed, Queued
 from app.store.pool import Database
-from app.store.views import audit_read, verifications
-from app.store.views.audit_read import Filters, Head
+from app.store.views import audit, verifications
+from app.store.views.audit import Filters, Head
 
 router = api_router("audit")
 Asked = Annotated[AuditQuery, Query()]
@@ -31,7 +31,7 @@ async def list_audit(services: Svc, caller: Who, page: Paged, asked: Asked) -> o
     """Oldest first. Intent and outcome are two rows with one `intent_id`; the last counts."""
     filters = asked.filters(caller.connections)
     async with services.database.connection() as conn:
-        rows = await audit_read.page(conn, filters, after=page.after(0), limit=page.fetch)
+        rows = await audit.page(conn, filters, after=page.after(0), limit=page.fetch)
     return page.answer(rows, AuditRow.model_validate, lambda row: int(row["id"]))
 
 
@@ -42,7 +42,7 @@ async def export_audit(services: Svc, caller: Who, asked: Asked) -> Ndjson:
     be checked against the heads where no filter but `connection` leaves any out."""
     filters = asked.filters(caller.connections)
     async with services.database.connection() as conn:
-        heads = await audit_read.heads(conn, filters)
+        heads = await audit.heads(conn, filters)
     return Ndjson(_lines(services.database, filters, heads))
 
 
@@ -75,7 +75,7 @@ async def get_verification(id: Id, services: Svc) -> Verification:
 
 async def _lines(database: Database, filters: Filters, heads: list[Head]) -> AsyncIterator[bytes]:
     for head in heads:
-        async for rows in audit_read.chain(database, filters, head):
+        async for rows in audit.chain(database, filters, head):
             yield b"".join(orjson.dumps(row) + b"\n" for row in rows)
     for head in heads:
         yield orjson.dumps({"head": head.plain()}) + b"\n"

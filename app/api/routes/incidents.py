@@ -12,7 +12,7 @@ from app.api.schemas.incident import IncidentAnswer, IncidentSummary, UpdatePost
 from app.core.incidents import Impact, State
 from app.store.alerts.incidents import Incident
 from app.store.pool import Connection
-from app.store.views import incidents_read
+from app.store.views import incidents
 from app.sync.incidents import timeline as incidents_timeline
 from app.wiring import Services
 
@@ -33,7 +33,7 @@ async def list_incidents(
     its sites, or everything."""
     states = None if state is None else _OPEN if state == "open" else (state,)
     async with services.database.connection() as conn:
-        found = await incidents_read.page(
+        found = await incidents.page(
             conn,
             names=caller.connections,
             connection=connection,
@@ -76,17 +76,17 @@ async def post_update(id: Id, body: UpdatePost, services: Svc, caller: Who) -> I
 async def _answer(services: Services, caller: Caller, id: str) -> IncidentAnswer:
     async with services.database.connection() as conn:
         it = await _visible(conn, caller, id)
-        timeline = await incidents_read.timeline(conn, it.id)
-        connections = await incidents_read.affected(conn, it, caller.connections)
+        timeline = await incidents.timeline(conn, it.id)
+        connections = await incidents.affected(conn, it, caller.connections)
         issues = None
         if caller.role.includes(Role.OPERATOR):
-            issues = await incidents_read.issues(conn, it)
+            issues = await incidents.issues(conn, it)
     return IncidentAnswer.whole(it, timeline, connections, issues)
 
 
 async def _visible(conn: Connection, caller: Caller, id: str) -> Incident:
     incident_id = number(id, "incident_unknown")
-    it = await incidents_read.by_id(conn, incident_id, caller.connections)
+    it = await incidents.by_id(conn, incident_id, caller.connections)
     if it is None:
         raise Problem("incident_unknown")
     return it

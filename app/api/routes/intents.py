@@ -6,7 +6,7 @@ from app.api.routing.context import ConnectionFilter, Paged, Svc, Who
 from app.api.routing.route import api_router
 from app.api.schemas.base import Listed
 from app.api.schemas.intent import IntentAnswer
-from app.store.views import intents_read
+from app.store.views import intents
 
 router = api_router("intents")
 
@@ -22,7 +22,7 @@ async def list_intents(
 ) -> object:
     """Oldest first. `open` holds those that are under way as well."""
     async with services.database.connection() as conn:
-        rows = await intents_read.page(
+        rows = await intents.page(
             conn,
             names=caller.connections,
             connection=connection,

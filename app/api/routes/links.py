@@ -10,7 +10,7 @@ from app.api.routing.route import api_router
 from app.api.schemas.base import Listed, storable_or_none
 from app.api.schemas.explain import ExplainedLink, Explanation
 from app.api.schemas.link import LinkAnswer, State
-from app.store.views import links_read
+from app.store.views import links
 from app.sync.reconcile.explain import explain
 
 router = api_router("links")
@@ -37,7 +37,7 @@ async def list_links(
 ) -> object:
     """In the order in which they were recorded."""
     async with services.database.connection() as conn:
-        rows = await links_read.page(
+        rows = await links.page(
             conn,
             connection.id,
             state=state,

@@ -15,9 +15,9 @@ from app.api.routing.route import api_router
 from app.api.schemas.base import Listed
 from app.api.schemas.plan import Change, Decision, PlanAnswer, PlanSummary, Status
 from app.core.plan import as_markdown, as_text
-from app.store.guard import held as stored
+from app.store.guard import held_plans as stored
 from app.store.pool import Row
-from app.store.views import plans_read
+from app.store.views import plans
 from app.sync.guard import held_plans
 from app.wiring import Services
 
@@ -46,7 +46,7 @@ async def list_plans(
 ) -> object:
     """Newest first, without their changes."""
     async with services.database.connection() as conn:
-        rows = await plans_read.page(
+        rows = await plans.page(
             conn,
             names=caller.connections,
             connection=connection,
@@ -125,7 +125,7 @@ async def reject_plan(id: Id, body: Decision, services: Svc, caller: Who) -> Pla
 async def _plan(services: Services, caller: Caller, id: str) -> Row:
     plan_id = number(id, "plan_unknown")
     async with services.database.connection() as conn:
-        row = await plans_read.by_id(conn, plan_id, caller.connections)
+        row = await plans.by_id(conn, plan_id, caller.connections)
     if row is None:
         raise Problem("plan_unknown")
     return row
@@ -145,6 +145,6 @@ async def _decided(services: Services, caller: Caller, id: str) -> PlanAnswer:
 
 async def _answer(services: Services, row: Row, page: Page) -> PlanAnswer:
     async with services.database.connection() as conn:
-        found = await plans_read.changes(conn, row["id"], after=page.after_name(), limit=page.fetch)
+        found = await plans.changes(conn, row["id"], after=page.after_name(), limit=page.fetch)
     shown = page.answer(found, Change.of, lambda change: change["position"])
     return PlanAnswer.of_plan(row, shown["items"], shown["next"])

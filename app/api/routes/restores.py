@@ -20,7 +20,7 @@ from app.api.schemas.restore import OVER, RescuePost, RestoreAnswer, RestoreMade
 from app.core.config import Problem as FieldProblem
 from app.store.config import connections, sites
 from app.store.recovery.restores import Kind
-from app.store.views import restores_read
+from app.store.views import restores
 from app.sync.recovery import rescue, restore
 from app.wiring import Services
 
@@ -148,7 +148,7 @@ async def _listed(
     services: Services, caller: Caller, page: Page, kinds: Sequence[str], connection: str | None
 ) -> dict[str, Any]:
     async with services.database.connection() as conn:
-        rows = await restores_read.page(
+        rows = await restores.page(
             conn,
             names=caller.connections,
             kinds=kinds,
@@ -162,7 +162,7 @@ async def _listed(
 async def _one(services: Services, caller: Caller, id: str, kinds: Sequence[str]) -> RestoreAnswer:
     restore_id = number(id, "restore_unknown")
     async with services.database.connection() as conn:
-        row = await restores_read.by_id(conn, restore_id, caller.connections, kinds)
+        row = await restores.by_id(conn, restore_id, caller.connections, kinds)
     if row is None:
         raise Problem("restore_unknown")
     return RestoreAnswer.of(row)

@@ -14,7 +14,7 @@ from app.api.routing.documents import problems
 from app.api.routing.route import api_router
 from app.api.schemas.base import Listed, Queued
 from app.api.schemas.resync import OVER, ResyncAnswer, ResyncPost, Status
-from app.store.views import resyncs_read
+from app.store.views import resyncs
 from app.sync.resync import walk
 from app.sync.resync.issues import twins_of
 from app.wiring import Services
@@ -72,7 +72,7 @@ async def list_resyncs(
 ) -> object:
     """Newest first."""
     async with services.database.connection() as conn:
-        rows = await resyncs_read.page(
+        rows = await resyncs.page(
             conn,
             names=caller.connections,
             connection=connection,
@@ -93,7 +93,7 @@ async def cancel_resync(id: Id, services: Svc, caller: Who) -> ResyncAnswer:
     """End it at its next step. What it did stays."""
     known = await _resync(services, caller, id)
     async with services.database.connection() as conn:
-        if not await resyncs_read.cancel(conn, int(known.id), services.clock()):
+        if not await resyncs.cancel(conn, int(known.id), services.clock()):
             raise Problem("resync_over")
     services.wake.soon()
     return await _resync(services, caller, id)
@@ -128,7 +128,7 @@ async def _events(
 
 async def _resync(services: Services, caller: Caller, id: str) -> ResyncAnswer:
     async with services.database.connection() as conn:
-        row = await resyncs_read.by_id(conn, number(id, "resync_unknown"), caller.connections)
+        row = await resyncs.by_id(conn, number(id, "resync_unknown"), caller.connections)
     if row is None:
         raise Problem("resync_unknown")
     return ResyncAnswer.of(row)

@@ -23,9 +23,9 @@ from app.api.schemas.revision import (
     TrialChange,
 )
 from app.core.config import Problem as FieldProblem
-from app.store.config import connections, revisions, running
+from app.store.config import active_connection, connections, revisions
 from app.store.config.connections import ConnectionRow
-from app.store.writes import trials
+from app.store.writes import shadow_revisions
 from app.sync.runtime.refusals import Refused
 from app.wiring import Services
 
@@ -129,7 +129,7 @@ async def roll_back(
     )
     etags.set_etag(response, done.connection.revision)
     async with services.database.connection() as conn:
-        state = await running.load(conn, done.connection.id)
+        state = await active_connection.load(conn, done.connection.id)
     return RollbackAnswer(
         revision=done.connection.revision,
         rolled_back_to=body.revision,
@@ -152,8 +152,8 @@ async def _whole(
     async with services.database.connection() as conn:
         active = await connections.by_id(conn, connection.id)
         found = await revisions.by_number(conn, connection.id, revision)
-        trial = await trials.of(conn, connection.id, revision)
-        changes = await trials.changes(
+        trial = await shadow_revisions.of(conn, connection.id, revision)
+        changes = await shadow_revisions.changes(
             conn, connection.id, revision, after=page.after_name(), limit=page.fetch
         )
     if active is None or found is None:

@@ -8,7 +8,7 @@ from app.api.schemas.base import Listed
 from app.api.schemas.connection import Released
 from app.api.schemas.twin import Listable, Outcome, Outcomes, TwinAnswer, TwinsPost
 from app.store.links import twins
-from app.store.views import twins_read
+from app.store.views import twins as views_twins
 from app.sync.twins import release
 from app.sync.twins.pairing import pair
 
@@ -44,11 +44,11 @@ async def list_twins(
     async with services.database.connection() as conn:
         if status == "paired":
             after = page.after(0)
-            rows = await twins_read.page(
+            rows = await views_twins.page(
                 conn, connection.id, issue=issue, after=after, limit=page.fetch
             )
         else:
-            rows = await twins_read.claims(
+            rows = await views_twins.claims(
                 conn, connection.id, status=status, issue=issue, after=page.after_name(),
                 limit=page.fetch,
             )  # fmt: skip

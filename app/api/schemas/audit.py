@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from app.api.schemas.base import Answer, Issue, JsonObject, storable_or_none
 from app.store.pool import Row
-from app.store.views.audit_read import Filters
+from app.store.views.audit import Filters
 
 Kind = Literal[
     "webhook", "poll", "resync", "twin", "plan", "restore", "rollback", "rescue", "confirm"

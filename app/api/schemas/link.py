@@ -7,7 +7,7 @@ from pydantic import Field
 
 from app.api.schemas.base import Answer, Issue
 from app.core.links import Side
-from app.store.views.links_read import LinkShown
+from app.store.views.links import LinkShown
 
 State = Literal[
     "managed", "preexisting", "detached", "suspended", "released", "orphaned", "unconfirmed"

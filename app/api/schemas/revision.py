@@ -10,7 +10,7 @@ from app.api.schemas.connection import ConfigAnswer, ModeName
 from app.api.schemas.connection_put import ConnectionPut
 from app.store.config.revisions import Revision
 from app.store.pool import Row
-from app.store.writes.trials import Trial
+from app.store.writes.shadow_revisions import Trial
 
 Rollout = Literal["shadow", "full"]
 

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from app.api.schemas.base import Answer, Body, Storable
 from app.core.links import IssueKey
-from app.store.views.twins_read import TwinShown
+from app.store.views.twins import TwinShown
 from app.sync.twins.pairing import Claim, Paired
 
 Status = Literal[

@@ -11,7 +11,7 @@ from typing import Literal
 
 from app.core.ledger import LinkKey
 from app.core.links import IssueId, IssueKey, IssueRef, LinkId, PhysicalKey, Side, TypeId
-from app.store.config.running import Running
+from app.store.config.active_connection import Running
 from app.store.links.ledger import Place
 from app.store.pool import Connection, Row
 from app.store.queue.work import Cause

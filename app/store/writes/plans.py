@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from app.core.ledger import LinkKey
 from app.core.links import IssueRef, LinkId, TypeId
-from app.store.config.running import Running
+from app.store.config.active_connection import Running
 from app.store.pool import Connection
 
 EXPIRES = timedelta(days=7)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from app.core.links import Side
-from app.store.config.running import Running
+from app.store.config.active_connection import Running
 from app.store.links.ledger import place_of
 from app.store.pool import Connection, Row
 from app.store.queue.work import Cause

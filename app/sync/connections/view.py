@@ -7,11 +7,11 @@ from typing import assert_never
 
 from app.core.config import Mode
 from app.core.guard import Window
-from app.store.config import running
+from app.store.config import active_connection
 from app.store.config.connections import ConnectionRow
 from app.store.pool import Connection
-from app.store.views import outlook
-from app.store.views.outlook import Outlook
+from app.store.views import pending_work
+from app.store.views.pending_work import Outlook
 from app.sync.guard import judge
 
 
@@ -22,7 +22,7 @@ class View:
     row: ConnectionRow
     paused: bool
     windows: tuple[Window, ...]
-    outlook: Outlook
+    pending_work: Outlook
 
     @property
     def next_step(self) -> str:
@@ -36,8 +36,8 @@ class View:
 
 async def view(conn: Connection, row: ConnectionRow, now: datetime) -> View:
     """With the guard's numbers as they are now; a look at them reserves nothing."""
-    seen = await outlook.of_connection(conn, row.id)
-    found = await running.load(conn, row.id)
+    seen = await pending_work.of_connection(conn, row.id)
+    found = await active_connection.load(conn, row.id)
     if found is None:  # deleted since
         return View(row, row.paused, (), seen)
     return View(row, found.paused, tuple(await judge.shown(conn, found, now)), seen)

@@ -11,9 +11,9 @@ import structlog
 
 from app.core.errors import PermanentError
 from app.core.ledger import State
-from app.store.config import connections, running
-from app.store.guard import held
-from app.store.guard.held import HeldPlan
+from app.store.config import active_connection, connections
+from app.store.guard import held_plans
+from app.store.guard.held_plans import HeldPlan
 from app.store.links import ledger
 from app.store.pool import Connection, Database
 from app.store.queue.work import Cause, raise_pairs
@@ -36,9 +36,9 @@ async def run_once(ctx: Context) -> int:
     """Seal what has gathered, expire what nobody decided, finish what is applied, and plan to
     put back what vanished."""
     async with ctx.database.connection() as conn:
-        ripe = await held.ripe(conn, ctx.clock())
-        overdue = await held.overdue(conn, ctx.clock())
-        applying = await held.applying(conn)
+        ripe = await held_plans.ripe(conn, ctx.clock())
+        overdue = await held_plans.overdue(conn, ctx.clock())
+        applying = await held_plans.applying(conn)
     for connection_id, plan_id in ripe:
         await _seal(ctx, connection_id, plan_id)
     for connection_id, plan_id in overdue:
@@ -50,36 +50,38 @@ async def run_once(ctx: Context) -> int:
 
 async def _seal(ctx: Context, connection_id: int, plan_id: int) -> None:
     async with ctx.database.transaction() as conn:
-        await running.lock_any(conn, connection_id)
-        found = await held.lock(conn, plan_id)
+        await active_connection.lock_any(conn, connection_id)
+        found = await held_plans.lock(conn, plan_id)
         if found is None or found.status != "gathering":
             return
-        plan = await held.value(conn, plan_id)
+        plan = await held_plans.value(conn, plan_id)
         now = ctx.clock()
         if plan.changes:
-            await held.seal(conn, plan_id, plan.digest, now)
+            await held_plans.seal(conn, plan_id, plan.digest, now)
             _LOG.warning("plan_held", connection=plan.connection, plan=plan.id, **plan.counts)
         else:
             note = "nothing of it holds any more"
             # Nobody decided anything, so the guard stays as it is.
-            await held.decide(conn, plan_id, "expired", by="twinlink", note=note, now=now)
+            await held_plans.decide(conn, plan_id, "expired", by="twinlink", note=note, now=now)
 
 
 async def _expire(ctx: Context, connection_id: int, plan_id: int) -> None:
     """Nobody decided within a week: planned anew from what both sites show then. What is held
     whatever room the windows have goes on waiting meanwhile: time is no approval."""
     async with ctx.database.transaction() as conn:
-        state = await running.lock_any(conn, connection_id)
-        found = await held.lock(conn, plan_id)
+        state = await active_connection.lock_any(conn, connection_id)
+        found = await held_plans.lock(conn, plan_id)
         if found is None or found.status not in WAITING:
             return
         now = ctx.clock()
         twins = await _twins_of(conn, found)
-        if await held.holds_on(conn, plan_id):
+        if await held_plans.holds_on(conn, plan_id):
             anew = await plans.gathering(conn, state, "removals", reason=found.reason, now=now)
-            await held.carry_over(conn, plan_id, anew)
-        await held.decide(conn, plan_id, "expired", by="twinlink", note="not decided", now=now)
-        await held.reject_changes(conn, plan_id, "expired")
+            await held_plans.carry_over(conn, plan_id, anew)
+        await held_plans.decide(
+            conn, plan_id, "expired", by="twinlink", note="not decided", now=now
+        )
+        await held_plans.reject_changes(conn, plan_id, "expired")
         cause = Cause("plan", str(plan_id))
         await raise_pairs(conn, connection_id, twins, cause=cause, now=now, bulk=True)
         # The guard stays latched: what comes of the new look is held again.
@@ -87,9 +89,9 @@ async def _expire(ctx: Context, connection_id: int, plan_id: int) -> None:
 
 async def _finish(ctx: Context, connection_id: int, plan_id: int) -> None:
     async with ctx.database.transaction() as conn:
-        await running.lock_any(conn, connection_id)
-        await held.skip_lost(conn, plan_id)
-        if await held.finish(conn, plan_id):
+        await active_connection.lock_any(conn, connection_id)
+        await held_plans.skip_lost(conn, plan_id)
+        if await held_plans.finish(conn, plan_id):
             await arm_when_decided(conn, connection_id, ctx.clock())
 
 
@@ -103,14 +105,14 @@ async def approve(
     """
     async with database.transaction() as conn:
         plan = await _undecided(conn, plan_id, digest, now)
-        if await held.approvals(conn, plan_id) > 1:
+        if await held_plans.approvals(conn, plan_id) > 1:
             if plan.approved_by is None:
-                await held.approve_first(conn, plan_id, by=by, note=note, now=now)
+                await held_plans.approve_first(conn, plan_id, by=by, note=note, now=now)
                 _LOG.warning("plan_approved_first", plan=str(plan_id), by=by)
                 return plan
             if _same_owner(plan.approved_by, by):
                 raise PermanentError("second_owner")
-        await held.decide(conn, plan_id, "applying", by=by, note=note, now=now)
+        await held_plans.decide(conn, plan_id, "applying", by=by, note=note, now=now)
         # Removals are carried out by looks; what is put back or undone, by ``restore``.
         twins = await _twins_of(conn, plan)
         cause = Cause("plan", str(plan_id))
@@ -131,7 +133,7 @@ async def reject(
     managed; so nothing removes them again. Raises as ``approve`` does."""
     async with database.transaction() as conn:
         plan = await _undecided(conn, plan_id, digest, now)
-        named = dict(await held.keys(conn, plan_id)) if plan.kind == "removals" else {}
+        named = dict(await held_plans.keys(conn, plan_id)) if plan.kind == "removals" else {}
         twins = {twin for key in named for twin in key.twins}
         for row in sorted(
             await ledger.touching(conn, plan.connection_id, twins), key=lambda it: it.id
@@ -139,8 +141,8 @@ async def reject(
             if State.MANAGED in (row.state, row.former) and named.get(row.key) == row.mirror_id:
                 await ledger.change(conn, moved(row, State.DETACHED, "rejected"), now=now)
         await vanished.keep_gone(conn, plan.connection_id, plan_id, now)
-        await held.reject_changes(conn, plan_id, "rejected")
-        await held.decide(conn, plan_id, "rejected", by=by, note=note, now=now)
+        await held_plans.reject_changes(conn, plan_id, "rejected")
+        await held_plans.decide(conn, plan_id, "rejected", by=by, note=note, now=now)
         if plan.of_guard:
             await arm_when_decided(conn, plan.connection_id, now)
     _LOG.warning("plan_rejected", plan=str(plan_id), by=by)
@@ -149,11 +151,11 @@ async def reject(
 
 async def _undecided(conn: Connection, plan_id: int, digest: str, now: datetime) -> HeldPlan:
     """The plan, locked after its connection, if it can be decided with this digest."""
-    connection_id = await held.connection_of(conn, plan_id)
+    connection_id = await held_plans.connection_of(conn, plan_id)
     if connection_id is None:
         raise PermanentError("plan_unknown")
-    await running.lock_any(conn, connection_id)
-    plan = await held.lock(conn, plan_id)
+    await active_connection.lock_any(conn, connection_id)
+    plan = await held_plans.lock(conn, plan_id)
     if plan is None or plan.kind not in DECIDABLE:
         raise PermanentError("plan_unknown")
     if plan.status == "gathering":
@@ -171,16 +173,16 @@ async def _twins_of(conn: Connection, plan: HeldPlan) -> list[int]:
     """The twins that a plan of removals names; other plans wait for no look."""
     if plan.kind != "removals":
         return []
-    return sorted({twin for key, _ in await held.keys(conn, plan.id) for twin in key.twins})
+    return sorted({twin for key, _ in await held_plans.keys(conn, plan.id) for twin in key.twins})
 
 
 async def arm_when_decided(conn: Connection, connection_id: int, now: datetime) -> None:
     """After a person's decision on the last plan of a trip: fresh windows. Without a trip the
     windows go on as they are; a plan that merely emptied arms nothing."""
-    state = await running.load(conn, connection_id)
+    state = await active_connection.load(conn, connection_id)
     if state is None or state.guard_tripped_at is None:
         return
-    if await held.undecided(conn, connection_id) == 0:
+    if await held_plans.undecided(conn, connection_id) == 0:
         await arm(conn, connection_id, now)
 
 

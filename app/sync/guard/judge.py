@@ -20,9 +20,9 @@ from app.core.guard import (
     windows,
 )
 from app.core.links import Side
-from app.store.config import running
-from app.store.config.running import Running
-from app.store.guard import guard_counts
+from app.store.config import active_connection
+from app.store.config.active_connection import Running
+from app.store.guard import counts as guard_counts
 from app.store.pool import Connection
 from app.store.writes.intents import Wanted
 from app.sync.incidents import timeline
@@ -97,7 +97,7 @@ def _rows(removals: Iterable[Removal]) -> list[int]:
 
 async def trip(conn: Connection, state: Running, reason: str, now: datetime) -> None:
     """Latched, and known to people, in one transaction."""
-    if await running.trip(conn, state.id, reason, now):
+    if await active_connection.trip(conn, state.id, reason, now):
         await timeline.open_or_note(
             conn,
             "guard_tripped",

@@ -25,8 +25,8 @@ from app.core.guard import DAY, HOUR
 from app.core.incidents import SERVICE
 from app.core.ledger import Row, State
 from app.core.links import Side
-from app.store.config import connections, running
-from app.store.config.running import Running
+from app.store.config import active_connection, connections
+from app.store.config.active_connection import Running
 from app.store.guard import vanished
 from app.store.guard.vanished import REASON, Gone
 from app.store.links import ledger
@@ -100,7 +100,7 @@ async def run_once(ctx: Context) -> int:
 
 async def _plan(ctx: Context, connection_id: int) -> int:
     async with ctx.database.transaction() as conn:
-        state, now = await running.lock(conn, connection_id), ctx.clock()
+        state, now = await active_connection.lock(conn, connection_id), ctx.clock()
         if state is None or connection_id not in await vanished.ripe(conn, now):
             return 0
         row = await connections.by_id(conn, connection_id)

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 
 from app.core.incident_words import plan_message, second_message
 from app.core.incidents import QUIET, SERVICE, Detail, Impact, State, correlated, kind_of
-from app.store.alerts import conditions, incidents, notifications
-from app.store.alerts.conditions import Condition
+from app.store.alerts import incident_conditions, incidents, notifications
+from app.store.alerts.incident_conditions import Condition
 from app.store.alerts.incidents import Incident, Place
-from app.store.guard import guard_facts
-from app.store.guard.guard_facts import Facts
+from app.store.guard import facts as guard_facts
+from app.store.guard.facts import Facts
 from app.store.pool import Connection
 from app.sync.incidents.timeline import note, open_or_note, quieten, resolve
 from app.sync.runtime.context import Context
@@ -25,7 +25,7 @@ async def run_once(ctx: Context) -> int:
     """One look; answers how many incidents are open."""
     async with ctx.database.connection() as conn:
         looked_at = ctx.clock()
-        found = [it for query in conditions.ALL for it in await query(conn, looked_at)]
+        found = [it for query in incident_conditions.ALL for it in await query(conn, looked_at)]
     found.sort(key=lambda it: it.kind)
     for it in found:
         await _follow(ctx, it)
@@ -117,8 +117,8 @@ async def _let_go(ctx: Context, lasting: set[tuple[str, Place]], looked_at: date
 
 
 def _is_gone(it: Incident, lasting: set[tuple[str, Place]], looked_at: datetime) -> bool:
-    if it.kind in conditions.SAID:
-        return it.last_seen_at <= looked_at - conditions.SAID[it.kind]
+    if it.kind in incident_conditions.SAID:
+        return it.last_seen_at <= looked_at - incident_conditions.SAID[it.kind]
     # What was noted after the look may be younger than its answer.
     seen = (it.kind, it.place) in lasting or it.last_seen_at >= looked_at
     return kind_of(it.kind).lasting and not seen
@@ -133,7 +133,7 @@ async def _tell_held(ctx: Context) -> None:
     """Each held plan once, and once more when it waits for its second owner: holding is safe,
     but somebody has to decide."""
     async with ctx.database.transaction() as conn:
-        for plan in await conditions.untold_plans(conn):
+        for plan in await incident_conditions.untold_plans(conn):
             say = second_message if plan.second else plan_message
             said = say(plan.id, plan.connection, plan.changes, plan.expires_at)
             await notifications.put(

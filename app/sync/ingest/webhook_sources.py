@@ -11,7 +11,7 @@ from typing import Protocol
 
 from app.core.errors import TransientError, TwinlinkError
 from app.store.pool import Database
-from app.store.queue import senders as stored
+from app.store.queue import webhook_sources as stored
 
 FRESH_SECONDS = 5.0
 """How long a replaced secret may go unseen where nothing asks for it."""

@@ -10,11 +10,11 @@ Only if all events of a pair are such is Jira not asked.
 from collections.abc import Iterable
 
 from app.core.links import LinkId, Side
-from app.store.config.running import Running
+from app.store.config.active_connection import Running
 from app.store.links import ledger, twins
 from app.store.pool import Connection
-from app.store.queue import inbox_read
-from app.store.queue.inbox_read import LinkEvent
+from app.store.queue import inbox_events
+from app.store.queue.inbox_events import LinkEvent
 from app.store.queue.work import Claimed
 from app.store.writes import intents
 from app.sync.runtime.context import Context
@@ -27,7 +27,7 @@ async def known(ctx: Context, running: Running, claimed: Iterable[Claimed]) -> s
     if not ids:
         return {it.twin_id for it in asked}
     async with ctx.database.connection() as conn:
-        events = {event.id: event for event in await inbox_read.link_events(conn, ids)}
+        events = {event.id: event for event in await inbox_events.link_events(conn, ids)}
         fresh = await _news(conn, running, list(events.values()))
     return {
         it.twin_id

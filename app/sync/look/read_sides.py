@@ -8,10 +8,10 @@ from app.core.evidence import Lookup, Observed, Present, Reading, Unknown, glanc
 from app.core.ledger import LinkKey
 from app.core.links import Ends, IssueId, LinkId, Side
 from app.jira.client import JiraClient
-from app.store.config.running import Running
+from app.store.config.active_connection import Running
 from app.store.links import ledger, twins
-from app.store.queue import inbox_read
-from app.store.queue.inbox_read import LinkEvent
+from app.store.queue import inbox_events
+from app.store.queue.inbox_events import LinkEvent
 from app.store.queue.work import Claimed
 from app.store.writes import intents
 from app.sync.look.snapshot import Look
@@ -104,7 +104,7 @@ async def _follow_events(ctx: Context, look: Look) -> None:
     listed = {side: {link.id for link in look.listed(side)} for side in Side}
     async with ctx.database.connection() as conn:
         if causes:
-            events = await inbox_read.link_events(conn, causes)
+            events = await inbox_events.link_events(conn, causes)
         for side in Side:
             site = look.running.site(side)
             look.ended[side] = await intents.removed_links(conn, site, listed[side])

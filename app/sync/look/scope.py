@@ -11,11 +11,11 @@ from dataclasses import replace
 from app.core.config import ConnectionConfig
 from app.core.ledger import LinkKey, Row, State
 from app.core.links import Side
-from app.store.config import running
+from app.store.config import active_connection
 from app.store.links import ledger, twins
 from app.store.links.ledger import Change
 from app.store.links.twins import Twin
-from app.store.queue import inbox_read
+from app.store.queue import inbox_events
 from app.sync.look.ownership_transfer import tell_managers
 from app.sync.look.snapshot import Look
 from app.sync.runtime.context import Context
@@ -81,7 +81,7 @@ async def rest_and_resume(ctx: Context, look: Look) -> None:
     if not changes:
         return
     async with ctx.database.transaction() as conn:
-        await running.lock(conn, look.running.id)
+        await active_connection.lock(conn, look.running.id)
         for change in sorted(changes, key=lambda it: it.row.id):
             await ledger.change(conn, change, now=ctx.clock())
         back = [it.row for it in changes if it.state is State.PREEXISTING]
@@ -186,7 +186,7 @@ async def orphan(ctx: Context, look: Look, keys: Iterable[LinkKey], reason: str)
     rows = [look.rows[key] for key in keys if key in look.rows]
     resting = (State.ORPHANED, State.SUSPENDED)
     async with ctx.database.transaction() as conn:
-        await running.lock(conn, look.running.id)
+        await active_connection.lock(conn, look.running.id)
         for row in sorted(rows, key=lambda it: it.id):
             if row.state not in resting:
                 change = moved(row, State.ORPHANED, reason, former=row.state)
@@ -201,5 +201,5 @@ async def deleted_ends(ctx: Context, look: Look, key: LinkKey, side: Side) -> st
     if not unseen:
         return None
     async with ctx.database.connection() as conn:
-        found = await inbox_read.deleted_issues(conn, look.running.site(side), unseen)
+        found = await inbox_events.deleted_issues(conn, look.running.site(side), unseen)
     return next((delivery for delivery, _ in found.values()), None)

@@ -21,7 +21,7 @@ from app.core.links import (
     TypeId,
     physical_key,
 )
-from app.store.config.running import Running
+from app.store.config.active_connection import Running
 from app.store.links.ledger import Place
 from app.store.links.twins import Twin
 from app.store.queue.work import Cause, Claimed

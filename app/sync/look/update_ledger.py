@@ -18,7 +18,7 @@ from app.core.diff import (
 )
 from app.core.ledger import LinkKey, Row, State
 from app.core.links import LinkId, Side
-from app.store.config import running
+from app.store.config import active_connection
 from app.store.guard.vanished import Gone
 from app.store.links import ledger
 from app.store.links.ledger import Change, NewRow
@@ -44,8 +44,8 @@ async def record(
     async with ctx.database.transaction() as conn:
         if vanished:
             mirrors = {look.running.site(look.rows[key].mirror) for key in vanished}
-            await running.lock_sites(conn, mirrors)
-        state = await running.lock(conn, look.running.id)
+            await active_connection.lock_sites(conn, mirrors)
+        state = await active_connection.lock(conn, look.running.id)
         if state is None or state.revision != look.running.revision:
             return dict.fromkeys(writing, "stale")
         standing = await standing_claims(conn, look, ctx)

@@ -6,7 +6,7 @@ from datetime import datetime
 import structlog
 
 from app.core.monitor import Judged
-from app.store.config import connections, running
+from app.store.config import active_connection, connections
 from app.store.pool import Connection
 from app.sync.incidents import timeline
 
@@ -26,7 +26,7 @@ async def _pause(conn: Connection, site: int, now: datetime) -> None:
         site,
     )
     for row in rows:
-        if await running.lock(conn, row["id"]) is not None:
+        if await active_connection.lock(conn, row["id"]) is not None:
             await connections.set_paused(conn, row["id"], at=now, by=BY)
 
 

@@ -14,7 +14,7 @@ from app.core.monitor import judge as judged
 from app.core.monitor_history import History
 from app.jira.client import JiraClient
 from app.store.config import sites
-from app.store.monitor import monitor_audit
+from app.store.monitor import audited_removals
 from app.sync.runtime.context import Context
 
 # Read again by the next look: a changelog may show an entry late. Findings are kept once.
@@ -105,7 +105,7 @@ async def _by_audit(
     assert ours is not None
     earliest = min(since[issue] for issue in histories) - SLACK - MARGIN
     async with ctx.database.connection() as conn:
-        written = await monitor_audit.removals(conn, client.site.name, histories, earliest)
+        written = await audited_removals.removals(conn, client.site.name, histories, earliest)
     return {
         issue: judged(history, written, types, ours, since[issue])
         for issue, history in histories.items()

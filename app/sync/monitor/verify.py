@@ -15,9 +15,9 @@ import structlog
 from app.core.errors import PermanentError, TransientError
 from app.core.links import IssueId
 from app.core.monitor import Judged, Verdict
-from app.store.config import running
-from app.store.monitor import monitor, monitor_audit, monitor_candidates
-from app.store.monitor.monitor import Candidate
+from app.store.config import active_connection
+from app.store.monitor import audited_removals, candidates, progress
+from app.store.monitor.progress import Candidate
 from app.store.pool import Connection
 from app.sync.monitor import alarm
 from app.sync.monitor import read as monitor_read
@@ -48,26 +48,26 @@ async def run_once(ctx: Context) -> int:
     """Take in what was delivered, then read every candidate that is due; answers how many
     removals were not accounted for."""
     async with ctx.database.transaction() as conn:
-        await monitor_candidates.know_sites(conn, ctx.clock())
-    while await _take(ctx) == monitor_candidates.TAKEN:
+        await candidates.know_sites(conn, ctx.clock())
+    while await _take(ctx) == candidates.TAKEN:
         continue
     alarms = 0
     while claimed := await _claim(ctx):
         for site, group in groupby(claimed, key=lambda it: it.site):
             alarms += await _look(ctx, site, list(group))
     async with ctx.database.connection() as conn:
-        ctx.metrics.monitor_waiting.set(await monitor.waiting(conn))
+        ctx.metrics.monitor_waiting.set(await progress.waiting(conn))
     return alarms
 
 
 async def _take(ctx: Context) -> int:
     async with ctx.database.transaction() as conn:
-        return await monitor_candidates.take_deliveries(conn, ctx.clock())
+        return await candidates.take_deliveries(conn, ctx.clock())
 
 
 async def _claim(ctx: Context) -> list[Candidate]:
     async with ctx.database.transaction() as conn:
-        return await monitor.claim(conn, now=ctx.clock(), size=BATCH, lease=LEASE)
+        return await progress.claim(conn, now=ctx.clock(), size=BATCH, lease=LEASE)
 
 
 async def _look(ctx: Context, site: int, claimed: Sequence[Candidate]) -> int:
@@ -111,12 +111,12 @@ async def _settle(ctx: Context, site: int, claimed: Sequence[Candidate], result:
             await alarm.stop(conn, site, alarms, ctx.clock())
         elif fresh:
             await alarm.ask(conn, site, fresh, ctx.clock())
-        await monitor_audit.suspect(conn, _late(result.judged), ctx.clock())
-        await monitor.lock(conn, claimed)
-        await monitor.settle(conn, read, result.until, ctx.clock())
+        await audited_removals.suspect(conn, _late(result.judged), ctx.clock())
+        await progress.lock(conn, claimed)
+        await progress.settle(conn, read, result.until, ctx.clock())
         # What could not be seen stays unjudged: who sees it later begins where this began.
-        await monitor.settle(conn, lost, None, ctx.clock())
-        await monitor.put_off(conn, again, ctx.clock() + AWAY[1])
+        await progress.settle(conn, lost, None, ctx.clock())
+        await progress.put_off(conn, again, ctx.clock() + AWAY[1])
     _count(ctx, result.judged, fresh, lost)
     return len(alarms)
 
@@ -138,10 +138,10 @@ def _worth_another_try(it: Candidate, unread: Mapping[IssueId, str]) -> bool:
 
 async def _put_off(ctx: Context, claimed: Sequence[Candidate]) -> None:
     async with ctx.database.transaction() as conn:
-        await monitor.lock(conn, claimed)
+        await progress.lock(conn, claimed)
         for it in claimed:
             delay = AWAY[min(it.tries, len(AWAY) - 1)]
-            await monitor.put_off(conn, [it], ctx.clock() + delay)
+            await progress.put_off(conn, [it], ctx.clock() + delay)
 
 
 async def _note(
@@ -157,8 +157,8 @@ async def _note(
     ]
     if not found:
         return []
-    await running.lock_sites(conn, {site})
-    return [it for issue, it in found if await monitor.note(conn, site, issue, it, now)]
+    await active_connection.lock_sites(conn, {site})
+    return [it for issue, it in found if await progress.note(conn, site, issue, it, now)]
 
 
 def _count(

@@ -23,10 +23,10 @@ from app.core.errors import PermanentError, TransientError
 from app.core.evidence import Absent, Observed, Present, Unknown, Unlisted
 from app.core.ledger import LinkKey
 from app.core.links import IssueRef, Link, LinkId, LinkType, Side
-from app.store.config import running
+from app.store.config import active_connection
 from app.store.pool import Connection
 from app.store.queue.work import Cause, Claimed
-from app.store.views import audit_read, twins_read
+from app.store.views import audit, twins
 from app.sync.look.read_sides import judge
 from app.sync.look.snapshot import Look
 from app.sync.reconcile.loop import decisions_for
@@ -83,8 +83,8 @@ async def explain(ctx: Context, connection_id: int, issue: str) -> list[Explaine
     here, ``TransientError`` where a site cannot be asked."""
     now = ctx.clock()
     async with ctx.database.connection() as conn:
-        state = await running.load(conn, connection_id)
-        found = await twins_read.by_keys(conn, connection_id, [issue])
+        state = await active_connection.load(conn, connection_id)
+        found = await twins.by_keys(conn, connection_id, [issue])
     if state is None:
         raise Refused("connection_unknown")
     if not found:
@@ -113,7 +113,7 @@ async def _known(conn: Connection, look: Look, key: LinkKey, decision: Decision)
     ends = {
         side: EndShown(pair.on(side), *look.ends(key, side), _link_id(seen[side])) for side in Side
     }
-    history = await audit_read.of_link(
+    history = await audit.of_link(
         conn,
         look.running.id,
         [

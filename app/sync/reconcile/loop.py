@@ -17,9 +17,9 @@ from app.core.errors import PermanentError, TransientError
 from app.core.evidence import Present
 from app.core.ledger import LinkKey, State
 from app.core.links import LinkId, Side
-from app.store.config import running
-from app.store.config.running import Running
-from app.store.guard import held
+from app.store.config import active_connection
+from app.store.config.active_connection import Running
+from app.store.guard import held_plans
 from app.store.queue import work
 from app.store.queue.work import Claimed, Settlement
 from app.store.writes import intents, plans
@@ -83,7 +83,7 @@ async def _settle(ctx: Context, ended: list[Settlement]) -> int:
 
 async def _look(ctx: Context, connection_id: int, claimed: list[Claimed]) -> list[Settlement]:
     async with ctx.database.connection() as conn:
-        state = await running.load(conn, connection_id)
+        state = await active_connection.load(conn, connection_id)
         busy = await intents.open_for_twins(conn, connection_id, [it.twin_id for it in claimed])
     if state is None:
         return [Settlement(it) for it in claimed]
@@ -306,11 +306,13 @@ async def _refresh_plans(
     if not (shadow and proposals) and not (gone and look.running.open_plans):
         return
     async with ctx.database.transaction() as conn:
-        state = await running.lock(conn, look.running.id)
+        state = await active_connection.lock(conn, look.running.id)
         if state is None:
             return
         await plans.drop(conn, look.running.id, gone)
-        await held.skip(conn, look.running.id, {key: f"row_{_row(decisions[key])}" for key in gone})
+        await held_plans.skip(
+            conn, look.running.id, {key: f"row_{_row(decisions[key])}" for key in gone}
+        )
         if shadow and proposals:
             plan_id = await plans.gathering(conn, state, "shadow", reason="shadow", now=ctx.clock())
             changes = [planned(it, it.reason) for it in proposals]
@@ -328,7 +330,7 @@ async def _skip_refused(
     over = {it.key: word for it in removals if (word := results.get(it.key, "")) in _NOT_REMOVABLE}
     if over and look.running.open_plans:
         async with ctx.database.transaction() as conn:
-            await held.skip(conn, look.running.id, over)
+            await held_plans.skip(conn, look.running.id, over)
 
 
 async def _remove(

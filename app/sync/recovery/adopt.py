@@ -13,8 +13,8 @@ import structlog
 from app.core.accounts import keyed
 from app.core.adoption import Skip, Window
 from app.core.errors import PermanentError, TransientError
-from app.store.config import accounts, running
-from app.store.guard import held
+from app.store.config import account_salt, active_connection
+from app.store.guard import held_plans
 from app.store.pool import Database
 from app.store.recovery import adoptions, restore_changes, restores
 from app.store.recovery.adoptions import Adoption
@@ -49,9 +49,9 @@ async def request(
     """Plan to take over what *account* wrote between *since* and *until*; the ids of the adoption
     and of its plan. Raises ``PermanentError("connection_unknown")``."""
     async with database.transaction() as conn:
-        if await running.lock(conn, connection_id) is None:
+        if await active_connection.lock(conn, connection_id) is None:
             raise PermanentError("connection_unknown")
-        window = Window(keyed(account, await accounts.salt(conn)), since, until)
+        window = Window(keyed(account, await account_salt.salt(conn)), since, until)
         return await adoptions.insert(
             conn, connection_id, window, requested_by=requested_by, now=now
         )
@@ -90,9 +90,9 @@ async def _further(ctx: Context, it: Adoption) -> bool:
 async def _plan(ctx: Context, it: Adoption, *, patient: bool) -> datetime | None:
     """One page of rows into the plan; after the last one the plan is sealed."""
     async with ctx.database.connection() as conn:
-        state = await running.load(conn, it.connection_id)
+        state = await active_connection.load(conn, it.connection_id)
         rows = await adoptions.candidates(conn, it.connection_id, after=it.cursor, limit=PAGE)
-        salt = await accounts.salt(conn)
+        salt = await account_salt.salt(conn)
     if state is None:
         raise PermanentError("connection_unknown")
     if not rows:
@@ -100,8 +100,8 @@ async def _plan(ctx: Context, it: Adoption, *, patient: bool) -> datetime | None
         return None
     look, pairs = await examine(ctx, state, rows, it.window, salt, patient=patient)
     async with ctx.database.transaction() as conn:
-        await running.lock_any(conn, it.connection_id)
-        plan = await held.lock(conn, it.plan_id)
+        await active_connection.lock_any(conn, it.connection_id)
+        plan = await held_plans.lock(conn, it.plan_id)
         if await adoptions.holds(conn, it) and plan is not None and plan.status == "gathering":
             now = ctx.clock()
             await plans.put(conn, it.plan_id, [planned(look, pair) for pair in pairs], now=now)
@@ -133,14 +133,14 @@ async def _seal(ctx: Context, it: Adoption) -> None:
     """With the digest of what was planned; a plan with nothing to take over is over at once."""
     async with ctx.database.transaction() as conn:
         now = ctx.clock()
-        await running.lock_any(conn, it.connection_id)
-        plan = await held.lock(conn, it.plan_id)
+        await active_connection.lock_any(conn, it.connection_id)
+        plan = await held_plans.lock(conn, it.plan_id)
         if plan is None or plan.status != "gathering" or not await adoptions.holds(conn, it):
             return
-        value = await held.value(conn, it.plan_id)
-        await held.seal(conn, it.plan_id, value.digest, now)
+        value = await held_plans.value(conn, it.plan_id)
+        await held_plans.seal(conn, it.plan_id, value.digest, now)
         await adoptions.sealed(conn, it, now)
         if await restores.nothing_open(conn, it.plan_id):
             note = "nothing to do"
-            await held.decide(conn, it.plan_id, "applied", by="twinlink", note=note, now=now)
+            await held_plans.decide(conn, it.plan_id, "applied", by="twinlink", note=note, now=now)
     _LOG.warning("adoption_planned", adoption=it.id, plan=it.plan_id, **value.counts)

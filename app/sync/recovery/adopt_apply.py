@@ -14,9 +14,9 @@ from datetime import datetime, timedelta
 from app.core.adoption import Skip
 from app.core.ledger import Authorship, State
 from app.core.links import Ends, Side
-from app.store.config import accounts, running
-from app.store.config.running import Running
-from app.store.guard import held
+from app.store.config import account_salt, active_connection
+from app.store.config.active_connection import Running
+from app.store.guard import held_plans
 from app.store.links import ledger, twins
 from app.store.links.ledger import NewRow
 from app.store.pool import Connection
@@ -46,7 +46,7 @@ async def apply(ctx: Context, it: Adoption, *, page: int, patient: bool) -> date
     """Adopt a page of pairs, or end the plan where none is open; answers until when nobody needs
     to come back, None for at once."""
     async with ctx.database.connection() as conn:
-        state = await running.load(conn, it.connection_id)
+        state = await active_connection.load(conn, it.connection_id)
         pairs = await adoptions.agreed(conn, it.plan_id, limit=page)
     if state is None or not pairs:
         await _end(ctx, it, pairs)
@@ -63,7 +63,7 @@ async def _read(
     async with ctx.database.connection() as conn:
         ends = {twin for pair in pairs for twin in pair.key.twins}
         rows = {row.key: row for row in await ledger.touching(conn, state.id, ends)}
-        salt = await accounts.salt(conn)
+        salt = await account_salt.salt(conn)
     open_rows = [
         row
         for pair in pairs
@@ -115,8 +115,8 @@ async def _ask_by_id(ctx: Context, page: _Page) -> None:
 async def _commit(ctx: Context, it: Adoption, page: _Page) -> datetime | None:
     async with ctx.database.transaction() as conn:
         now = ctx.clock()
-        state = await running.lock(conn, it.connection_id)
-        plan = await held.lock(conn, it.plan_id)
+        state = await active_connection.lock(conn, it.connection_id)
+        plan = await held_plans.lock(conn, it.plan_id)
         if plan is None or plan.status != "applying" or not await adoptions.holds(conn, it):
             return None
         if state is None or state.paused or state.revision != page.look.running.revision:
@@ -238,7 +238,7 @@ def _entry(it: Adoption, look: Look, state: Running, pair: Pair) -> audit.Entry:
 async def _end(ctx: Context, it: Adoption, pairs: Iterable[Agreed]) -> None:
     """Nothing is open any more, or the connection was deleted."""
     async with ctx.database.transaction() as conn:
-        await running.lock_any(conn, it.connection_id)
+        await active_connection.lock_any(conn, it.connection_id)
         over = {pair.place: "skipped:connection_deleted" for pair in pairs}
         await restore_changes.close(conn, over)
-        await held.finish(conn, it.plan_id)
+        await held_plans.finish(conn, it.plan_id)

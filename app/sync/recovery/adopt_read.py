@@ -11,7 +11,7 @@ from app.core.errors import TransientError
 from app.core.evidence import IssueView, Reading
 from app.core.ledger import LinkKey, Row
 from app.core.links import Ends, IssueId, Link, LinkType, Side, equal_links
-from app.store.config.running import Running
+from app.store.config.active_connection import Running
 from app.store.links import ledger, twins
 from app.store.writes.plans import Planned
 from app.sync.look.snapshot import Look

@@ -18,8 +18,8 @@ from app.core.evidence import IssueView, LinkChange
 from app.core.links import AccountId, IssueId, IssueKey, ProjectKey
 from app.core.rescue import Culprit, Found, named_keys, removed_links
 from app.jira.client import JiraClient
-from app.store.config import accounts, running
-from app.store.config.running import Running
+from app.store.config import account_salt, active_connection
+from app.store.config.active_connection import Running
 from app.store.pool import Database
 from app.store.recovery import rescues, restores
 from app.store.recovery.restores import NewRestore, Restore
@@ -57,7 +57,7 @@ async def request(
         plan_id = await restores.begin_plan(conn, "rescue", found[0], reason="rescue", now=now)
         told = {
             **asked,
-            "account": keyed(culprit.account, await accounts.salt(conn)),
+            "account": keyed(culprit.account, await account_salt.salt(conn)),
             "since": instant(culprit.since),
             "until": instant(culprit.until),
             "connection_ids": [str(it) for it in found],
@@ -73,7 +73,7 @@ async def scan(ctx: Context, it: Restore, *, lease: float) -> None:
     await client.assure()
     culprit = _culprit(it)
     async with ctx.database.connection() as conn:
-        salt = await accounts.salt(conn)
+        salt = await account_salt.salt(conn)
     states = await _connections(ctx, it)
     scanner = _Scanner(ctx, it, client, culprit, salt, lease)
     for state in states:
@@ -104,7 +104,7 @@ def _culprit(it: Restore) -> Culprit:
 
 async def _connections(ctx: Context, it: Restore) -> list[Running]:
     async with ctx.database.connection() as conn:
-        found = [await running.load(conn, int(one)) for one in it.asked["connection_ids"]]
+        found = [await active_connection.load(conn, int(one)) for one in it.asked["connection_ids"]]
     states = [state for state in found if state is not None]
     if not states:
         raise PermanentError("connection_deleted")

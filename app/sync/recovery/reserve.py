@@ -22,8 +22,8 @@ from app.core.links import (
     physical_key,
 )
 from app.core.restore import crowded
-from app.store.config import running
-from app.store.config.running import Running
+from app.store.config import active_connection
+from app.store.config.active_connection import Running
 from app.store.links import twins
 from app.store.links.twins import Twin
 from app.store.pool import Connection
@@ -66,7 +66,7 @@ async def reserve(
         return []
     async with ctx.database.transaction() as conn:
         now = ctx.clock()
-        state = await running.lock_any(conn, connection_id)
+        state = await active_connection.lock_any(conn, connection_id)
         stopped = state.paused or not ctx.permit.granted
         standing = [] if stopped else await _standing(conn, returning, started_at)
         # Other lanes have opened intents since we asked; under the lock none can.

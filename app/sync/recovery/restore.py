@@ -12,8 +12,8 @@ from typing import Any
 import structlog
 
 from app.core.errors import PermanentError, TransientError
-from app.store.config import running
-from app.store.guard import held
+from app.store.config import active_connection
+from app.store.guard import held_plans
 from app.store.pool import Connection, Database
 from app.store.recovery import restore_select, restores
 from app.store.recovery.restore_select import Filters
@@ -119,17 +119,17 @@ async def _seal(ctx: Context, it: Restore) -> None:
     """With the digest of what was planned; a plan with nothing to do is over at once."""
     async with ctx.database.transaction() as conn:
         now = ctx.clock()
-        connection_id = await held.connection_of(conn, it.plan_id)
+        connection_id = await held_plans.connection_of(conn, it.plan_id)
         assert connection_id is not None
-        await running.lock_any(conn, connection_id)
-        plan = await held.lock(conn, it.plan_id)
+        await active_connection.lock_any(conn, connection_id)
+        plan = await held_plans.lock(conn, it.plan_id)
         if plan is None or plan.status != "gathering" or not await restores.seal(conn, it, now):
             return
-        value = await held.value(conn, it.plan_id)
-        await held.seal(conn, it.plan_id, value.digest, now)
+        value = await held_plans.value(conn, it.plan_id)
+        await held_plans.seal(conn, it.plan_id, value.digest, now)
         if await restores.nothing_open(conn, it.plan_id):
             note = "nothing to do"
-            await held.decide(conn, it.plan_id, "applied", by="twinlink", note=note, now=now)
+            await held_plans.decide(conn, it.plan_id, "applied", by="twinlink", note=note, now=now)
     _LOG.warning("restore_planned", restore=it.id, plan=it.plan_id, **value.counts)
 
 
@@ -140,15 +140,15 @@ async def _finish(ctx: Context) -> None:
     for connection_id, plan_id in over:
         async with ctx.database.transaction() as conn:
             now = ctx.clock()
-            await running.lock_any(conn, connection_id)
-            if not await held.finish(conn, plan_id):
+            await active_connection.lock_any(conn, connection_id)
+            if not await held_plans.finish(conn, plan_id):
                 continue
-            plan = await held.lock(conn, plan_id)
+            plan = await held_plans.lock(conn, plan_id)
             if plan is not None and plan.of_guard:
                 await arm_when_decided(conn, connection_id, now)
             for left_over in await restores.left_over(conn, plan_id):
-                value = await held.value(conn, left_over)
-                await held.seal(conn, left_over, value.digest, now)
+                value = await held_plans.value(conn, left_over)
+                await held_plans.seal(conn, left_over, value.digest, now)
                 _LOG.warning(
                     "plan_held", connection=value.connection, plan=value.id, **value.counts
                 )

@@ -16,7 +16,7 @@ from app.core.links import IssueId, LinkType
 from app.core.restore import LINKS_PER_ISSUE, Obstacle, Ready, Sought, Unread, judge
 from app.jira.client import JiraClient
 from app.store.config import sites
-from app.store.queue import inbox_read
+from app.store.queue import inbox_events
 from app.store.recovery import restore_changes, restores
 from app.store.recovery.restore_changes import PlanLink
 from app.store.recovery.restores import Restore
@@ -96,7 +96,7 @@ async def judged(
     deleted: set[IssueId] = set()
     if missing:
         async with ctx.database.connection() as conn:
-            deleted = set(await inbox_read.deleted_issues(conn, client.site.id, missing))
+            deleted = set(await inbox_events.deleted_issues(conn, client.site.id, missing))
     return [
         (
             link,

@@ -14,8 +14,8 @@ from datetime import datetime
 from app.core.evidence import Reading
 from app.core.ledger import Authorship, Row, State
 from app.core.links import Ends, LinkType, physical_key
-from app.store.config import running
-from app.store.config.running import Running
+from app.store.config import active_connection
+from app.store.config.active_connection import Running
 from app.store.links import ledger
 from app.store.pool import Connection
 from app.store.queue.work import Cause
@@ -61,7 +61,7 @@ async def take_back(ctx: Context, connection_id: int, site: int, links: Sequence
     types = {kind.id: kind for kind in await site_types(ctx, site)}
     reading = await read_ends(client, links)
     async with ctx.database.connection() as conn:
-        state = await running.load(conn, connection_id)
+        state = await active_connection.load(conn, connection_id)
         rows = await ledger.by_mirrors(conn, connection_id, site, [it.link_id for it in links])
     removing: list[Removing] = []
     over = {}
@@ -152,8 +152,8 @@ async def _reserve(
         return []
     async with ctx.database.transaction() as conn:
         now = ctx.clock()
-        await running.lock_sites(conn, {it.link.place.site for it in removing})
-        state = await running.lock(conn, connection_id)
+        await active_connection.lock_sites(conn, {it.link.place.site for it in removing})
+        state = await active_connection.lock(conn, connection_id)
         going: list[Removing] = []
         if state is not None and not state.paused and ctx.permit.granted:
             sound = await _standing(conn, removing, started_at)

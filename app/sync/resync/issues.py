@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from app.core.config import Problem
 from app.store.pool import Connection
-from app.store.views import twins_read
+from app.store.views import twins
 from app.sync.runtime.refusals import invalid
 
 
 async def twins_of(conn: Connection, connection_id: int, keys: Sequence[str]) -> list[int]:
     """Each twin once. Raises ``Refused`` naming every key that belongs to none."""
-    found = await twins_read.by_keys(conn, connection_id, list(dict.fromkeys(keys)))
+    found = await twins.by_keys(conn, connection_id, list(dict.fromkeys(keys)))
     unknown = [
         Problem(f"/issues/{at}", "belongs to no twin of this connection")
         for at, key in enumerate(keys)

@@ -14,10 +14,10 @@ import structlog
 from app.core.errors import PermanentError, TransientError
 from app.core.evidence import IssueView
 from app.core.links import ProjectKey, Side
-from app.store.config import running
-from app.store.config.running import Running
+from app.store.config import active_connection
+from app.store.config.active_connection import Running
 from app.store.links import claims, discoveries, twins
-from app.store.monitor import monitor_candidates
+from app.store.monitor import candidates
 from app.store.pool import Connection
 from app.store.queue import polls
 from app.store.queue.polls import Due
@@ -104,7 +104,7 @@ async def _read(ctx: Context, due: Due, since: datetime) -> None:
     """One search per twin field; the first also covers all connections without one."""
     async with ctx.database.connection() as conn:
         at = await polls.connections_at(conn, due.site_id)
-        loaded = [(await running.load(conn, connection), side) for connection, side in at]
+        loaded = [(await active_connection.load(conn, connection), side) for connection, side in at]
     here = [_Here(state, side) for state, side in loaded if state is not None]
     client = await ctx.sites.client(due.site_id)
     # Nobody sees nothing: without this, an empty answer would count as polled.
@@ -132,9 +132,7 @@ async def _take(
 ) -> None:
     """Raise the pairs of these issues, and the issues whose twin field says something new."""
     those = list(here)
-    await monitor_candidates.raise_updated(
-        conn, due.site_id, {it.ref.id: it.updated for it in page}, now
-    )
+    await candidates.raise_updated(conn, due.site_id, {it.ref.id: it.updated for it in page}, now)
     paired = {
         it.state.id: await twins.by_issues(
             conn, it.state.id, it.side, [view.ref.id for view in page]

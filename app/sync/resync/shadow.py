@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from app.core.config import ConnectionConfig
 from app.core.diff import Wait
-from app.store.config.running import Running
+from app.store.config.active_connection import Running
 from app.store.queue.work import Claimed
 from app.sync.reconcile.loop import decisions_for, decisions_under, proposals_for
 from app.sync.runtime.context import Context

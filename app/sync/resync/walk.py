@@ -12,14 +12,14 @@ import structlog
 
 from app.core.diff import Wait
 from app.core.errors import PermanentError, TransientError
-from app.store.config import revisions, running
-from app.store.config.running import Running
+from app.store.config import active_connection, revisions
+from app.store.config.active_connection import Running
 from app.store.links import twins
 from app.store.pool import Connection, Database
 from app.store.queue import resyncs
 from app.store.queue.resyncs import Resync
 from app.store.queue.work import Cause, Claimed, raise_pairs
-from app.store.writes import plans, trials
+from app.store.writes import plans, shadow_revisions
 from app.sync.reconcile.loop import decisions_for, proposals_for
 from app.sync.resync import shadow
 from app.sync.runtime.context import Context
@@ -95,7 +95,7 @@ async def run_once(ctx: Context, *, lease: float = 60.0) -> bool:
         resync = await resyncs.claim(conn, now=ctx.clock(), lease=lease)
         if resync is None:
             return False
-        state = await running.load(conn, resync.connection_id)
+        state = await active_connection.load(conn, resync.connection_id)
     if state is None:
         await _finish(ctx, resync, "cancelled", "connection_deleted")
     elif resync.cancel_requested:
@@ -224,7 +224,7 @@ async def _trial_page(ctx: Context, state: Running, resync: Resync, revision: in
     async with ctx.database.transaction() as conn:
         for effect, proposals in (("more", found.more), ("less", found.less)):
             changes = [planned(it, it.reason) for it in proposals]
-            await trials.put(conn, state.id, revision, effect, changes)
+            await shadow_revisions.put(conn, state.id, revision, effect, changes)
         await resyncs.count(
             conn, resync, done=len(page), created=0, removed=0, skipped=found.skipped
         )

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.core.errors import PermanentError
-from app.store.config import secrets
-from app.store.config.secrets import SealedSite
+from app.store.config import sealed_secrets
+from app.store.config.sealed_secrets import SealedSite
 from app.store.config.vault import Vault
 from app.store.pool import Connection, Database
 
@@ -46,17 +46,17 @@ async def rotate(database: Database, vault: Vault, clock: Callable[[], datetime]
     """A transaction per site: what an interrupted run did is done, and the next one goes on
     from there. Running it again changes nothing."""
     async with database.transaction() as conn:
-        forgotten = await secrets.forget_replaced(conn, clock())
-        ids = await secrets.site_ids(conn)
+        forgotten = await sealed_secrets.forget_replaced(conn, clock())
+        ids = await sealed_secrets.site_ids(conn)
     rotated, current, unreadable = 0, 0, list[Unreadable]()
     for site_id in ids:
         async with database.transaction() as conn:
-            site = await secrets.lock(conn, site_id)
+            site = await sealed_secrets.lock(conn, site_id)
             if site is None:
                 continue
             anew, lost = _anew(site, vault)
             if anew:
-                await secrets.store(conn, site_id, anew)
+                await sealed_secrets.store(conn, site_id, anew)
         rotated += len(anew)
         current += len(site.sealed) - len(anew) - len(lost)
         unreadable += lost
@@ -66,7 +66,7 @@ async def rotate(database: Database, vault: Vault, clock: Callable[[], datetime]
 async def survey(conn: Connection, vault: Vault) -> Survey:
     """The same count, and nothing is changed."""
     current, former, unreadable = 0, 0, list[Unreadable]()
-    for site in await secrets.every(conn):
+    for site in await sealed_secrets.every(conn):
         anew, lost = _anew(site, vault)
         former += len(anew)
         current += len(site.sealed) - len(anew) - len(lost)

@@ -12,11 +12,11 @@ import structlog
 
 from app.core.errors import PermanentError, TransientError
 from app.core.links import IssueId
-from app.store.config import running
-from app.store.config.running import Running
+from app.store.config import active_connection
+from app.store.config.active_connection import Running
 from app.store.links import discoveries
 from app.store.links.discoveries import Discovery
-from app.store.queue import inbox_read
+from app.store.queue import inbox_events
 from app.sync.runtime.context import Context
 from app.sync.twins import field_pair, field_read, release
 from app.sync.twins.field_read import Findings
@@ -49,7 +49,7 @@ async def run_once(ctx: Context, *, connection_id: int | None = None) -> int:
 async def _handle(ctx: Context, claimed: list[Discovery]) -> None:
     """One connection's and side's share of a claim; what fails is put off, never lost."""
     async with ctx.database.connection() as conn:
-        state = await running.load(conn, claimed[0].connection_id)
+        state = await active_connection.load(conn, claimed[0].connection_id)
     if state is None or state.config.twins.side is not claimed[0].side:
         async with ctx.database.transaction() as conn:  # nobody asks this side any more
             await discoveries.end(conn, claimed)
@@ -80,7 +80,9 @@ async def _look(ctx: Context, state: Running, claimed: list[Discovery]) -> None:
         del found.claims[issue]
     unseen = [it for it in claimed if found.unread.get(it.issue) == "not_returned"]
     async with ctx.database.connection() as conn:
-        gone = await inbox_read.deleted_issues(conn, state.site(side), [it.issue for it in unseen])
+        gone = await inbox_events.deleted_issues(
+            conn, state.site(side), [it.issue for it in unseen]
+        )
     if not await field_pair.commit(ctx, state, claimed, found, gone):
         await _put_off(ctx, claimed)
         return

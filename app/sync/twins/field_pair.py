@@ -6,8 +6,8 @@ from typing import cast
 
 from app.core.links import IssueId, IssueRef, Side
 from app.core.twinclaims import AMBIGUOUS, Pair, Verdict, judge
-from app.store.config import running
-from app.store.config.running import Running
+from app.store.config import active_connection
+from app.store.config.active_connection import Running
 from app.store.links import claims, discoveries, twins
 from app.store.links.claims import Claim, Status
 from app.store.links.discoveries import Discovery
@@ -38,7 +38,7 @@ async def commit(
     deleted. False if the configuration changed since the reading: then nothing was done."""
     side, now = claimed[0].side, ctx.clock()
     async with ctx.database.transaction() as conn:
-        locked = await running.lock(conn, state.id)
+        locked = await active_connection.lock(conn, state.id)
         if locked is None or locked.config != state.config:
             return False
         standing = await discoveries.standing(conn, claimed)

@@ -17,7 +17,7 @@ from app.core.links import IssueId, IssueKey, IssueRef, ProjectKey, Side
 from app.core.twinfield import leads_to, twin_key
 from app.jira.client import JiraClient
 from app.store.config import sites
-from app.store.config.running import Running
+from app.store.config.active_connection import Running
 from app.store.links import claims, twins
 from app.store.links.claims import Claim, Status
 from app.store.links.twins import Twin

@@ -12,8 +12,8 @@ from datetime import datetime
 from app.core.errors import PermanentError
 from app.core.ledger import Authorship, State
 from app.core.links import LinkId, Side
-from app.store.config import running
-from app.store.config.running import Running
+from app.store.config import active_connection
+from app.store.config.active_connection import Running
 from app.store.links import ledger, twins
 from app.store.pool import Connection, Database, Row
 from app.store.queue.work import Cause, raise_pairs
@@ -64,8 +64,8 @@ async def _lock(conn: Connection, connection_id: int, twin_ids: Sequence[int] | 
     """Lock the connection and all that may inherit from it, in id order as every hand-over."""
     heirs = await ledger.heirs_of_connection(conn, connection_id, twin_ids)
     for each in sorted({connection_id, *heirs}):
-        await running.lock(conn, each)
-    state = await running.load(conn, connection_id)
+        await active_connection.lock(conn, each)
+    state = await active_connection.load(conn, connection_id)
     if state is None:
         raise PermanentError("connection_unknown")
     return state
@@ -108,7 +108,7 @@ async def _bequeath(
     """Hand one released mirror to the first connection that records it as preexisting. If that
     one's origin is gone as well, its own look finds out, under its own guard."""
     heirs = await ledger.heirs(conn, giving.id, ledger.mirror_of(row))
-    taking = await running.load(conn, heirs[0]["connection_id"]) if heirs else None
+    taking = await active_connection.load(conn, heirs[0]["connection_id"]) if heirs else None
     if taking is None or row["authorship"] is None:
         return
     theirs = ledger.row_value(heirs[0])

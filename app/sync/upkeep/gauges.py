@@ -1,6 +1,6 @@
 """The gauges that only the database knows, for whoever scrapes this process."""
 
-from app.store.config import running
+from app.store.config import active_connection
 from app.store.views import status
 from app.sync.guard import judge
 from app.sync.runtime.context import Context
@@ -15,7 +15,7 @@ async def run_once(ctx: Context) -> int:
         ctx.metrics.intents_unconfirmed.set(unconfirmed)
         names = await conn.fetch("SELECT id, name FROM connections WHERE deleted_at IS NULL")
         for row in names:
-            state = await running.load(conn, row["id"])
+            state = await active_connection.load(conn, row["id"])
             if state is None:
                 continue
             now = ctx.clock()

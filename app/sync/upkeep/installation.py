@@ -10,7 +10,7 @@ live, so that every removal is held until that incident is resolved.
 import structlog
 
 from app.store.config import connections, pauses
-from app.store.guard import guard_facts
+from app.store.guard import facts
 from app.store.pool import Connection
 from app.store.upkeep import database_identity, installation
 from app.store.upkeep.database_identity import Identity
@@ -43,7 +43,7 @@ class InstallationWatch:
             beat = self._beat
             if ours:
                 beat = await self._compare(conn)
-                await guard_facts.started(conn, ctx.engine, ctx.clock())
+                await facts.started(conn, ctx.engine, ctx.clock())
             else:
                 await self._refuse(conn, stored or "nobody yet")
         if ours:

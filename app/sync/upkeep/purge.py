@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from app.store.config import idempotency
-from app.store.monitor import monitor
+from app.store.monitor import progress
 from app.store.pool import Connection
 from app.store.upkeep import purging
 from app.sync.runtime.context import Context
@@ -26,7 +26,7 @@ _PURGES: tuple[Purge, ...] = (
     purging.resyncs,
     purging.marks,
     purging.discoveries,
-    monitor.purge,
+    progress.purge,
     _answers,
 )
 

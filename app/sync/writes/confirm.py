@@ -16,7 +16,7 @@ from app.core.evidence import Reading
 from app.core.links import IssueId, IssueRef, Link, LinkType
 from app.core.removal import removed_by_another
 from app.jira.client import JiraClient
-from app.store.queue import inbox_read
+from app.store.queue import inbox_events
 from app.store.writes import intents
 from app.store.writes.intents import Intent
 from app.sync.runtime.context import Context
@@ -173,4 +173,4 @@ async def _deleted(ctx: Context, client: JiraClient, reading: Reading) -> set[Is
     if not missing or not client.assured():
         return set()
     async with ctx.database.connection() as conn:
-        return set(await inbox_read.deleted_issues(conn, client.site.id, missing))
+        return set(await inbox_events.deleted_issues(conn, client.site.id, missing))

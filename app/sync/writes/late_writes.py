@@ -19,9 +19,9 @@ from app.core.ledger import Authorship, LinkKey
 from app.core.links import Link, LinkType, PhysicalKey, Side
 from app.core.removal import removers
 from app.jira.client import JiraClient
-from app.store.config import running
+from app.store.config import active_connection
 from app.store.queue.work import Cause, raise_pairs
-from app.store.writes import intents, late
+from app.store.writes import intents, late_writes
 from app.store.writes.intents import Intent
 from app.sync.incidents import timeline
 from app.sync.look.snapshot import Look
@@ -41,10 +41,12 @@ async def suspect(ctx: Context, look: Look) -> set[LinkKey]:
     if not strange:
         return set()
     async with ctx.database.connection() as conn:
-        found = await late.creates_at(conn, sorted(strange))
+        found = await late_writes.creates_at(conn, sorted(strange))
     if found:
         async with ctx.database.transaction() as conn:
-            await late.suspect(conn, {it for ids in found.values() for it in ids}, ctx.clock())
+            await late_writes.suspect(
+                conn, {it for ids in found.values() for it in ids}, ctx.clock()
+            )
     return {strange[physical] for physical in found}
 
 
@@ -72,7 +74,7 @@ class _Judged:
 async def run_once(ctx: Context) -> int:
     """Ask about what is suspected; answers how many outcomes were corrected."""
     async with ctx.database.transaction() as conn:
-        due = await late.take(conn, now=ctx.clock())
+        due = await late_writes.take(conn, now=ctx.clock())
     corrected = 0
     due.sort(key=lambda it: (it.connection_id, it.wanted.site))
     for (connection_id, site), group in groupby(
@@ -96,11 +98,11 @@ async def _clear(ctx: Context, connection_id: int, site: int, judged: _Judged) -
     twins = sorted({twin for it in judged.cleared for twin in it.wanted.key.twins})
     async with ctx.database.transaction() as conn:
         now = ctx.clock()
-        await running.lock_any(conn, connection_id)
+        await active_connection.lock_any(conn, connection_id)
         await raise_pairs(
             conn, connection_id, twins, cause=Cause("confirm", str(judged.cleared[0].id)), now=now
         )
-        await late.clear(conn, [it.id for it in judged.cleared], now)
+        await late_writes.clear(conn, [it.id for it in judged.cleared], now)
         if judged.unclear:
             detail: Detail = {"links": len(judged.unclear), "verdicts": "late"}
             await timeline.open_or_note(
@@ -137,7 +139,7 @@ async def _judge_create(
     and no outcome knows it."""
     if found is not None and found.link_id and found.authorship is Authorship.OURS:
         async with ctx.database.connection() as conn:
-            known = await late.accounted(conn, intent.wanted.site, [found.link_id])
+            known = await late_writes.accounted(conn, intent.wanted.site, [found.link_id])
         if not known:
             judged.acted.append(replace(found, code=f"corrected_{found.code}"))
             return

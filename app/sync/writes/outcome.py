@@ -9,14 +9,14 @@ from datetime import datetime
 
 from app.core.ledger import Authorship, LinkKey, Row, State
 from app.core.links import LinkId, Side
-from app.store.config import running
-from app.store.config.running import Running
-from app.store.guard import held
+from app.store.config import active_connection
+from app.store.config.active_connection import Running
+from app.store.guard import held_plans
 from app.store.links import ledger
 from app.store.links.ledger import Change, NewRow
 from app.store.pool import Connection
 from app.store.queue.work import Cause, raise_pairs
-from app.store.writes import audit, intents, late, release
+from app.store.writes import audit, intents, late_writes, release
 from app.store.writes.intents import Intent
 from app.sync.incidents import timeline
 from app.sync.runtime.context import Context
@@ -62,9 +62,9 @@ async def settle(
         return
     async with ctx.database.transaction() as conn:
         now = ctx.clock()
-        state = await running.lock_any(conn, connection_id)
+        state = await active_connection.lock_any(conn, connection_id)
         named = [(it.intent.id, it.state, it.code) for it in outcomes]
-        end = late.correct if corrects else intents.close
+        end = late_writes.correct if corrects else intents.close
         closed = await end(conn, named, now=now)
         ours = sorted(
             (it for it in outcomes if it.intent.id in closed), key=lambda out: out.intent.id
@@ -145,7 +145,7 @@ async def _note_in_plan(conn: Connection, it: Outcome) -> None:
     wanted = it.intent.wanted
     if it.final and wanted.plan_id is not None and wanted.mirror is not None:
         result = f"{it.state}:{it.code}"
-        await held.note_result(conn, wanted.plan_id, wanted.mirror, result)
+        await held_plans.note_result(conn, wanted.plan_id, wanted.mirror, result)
 
 
 async def _after_remove(conn: Connection, it: Outcome) -> None:

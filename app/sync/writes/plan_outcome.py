@@ -23,7 +23,7 @@ from typing import Protocol
 from app.core.ledger import UNTWINNED, Authorship, Row, State
 from app.core.links import LinkId, Side
 from app.core.restore import Again, verdict
-from app.store.config.running import Running
+from app.store.config.active_connection import Running
 from app.store.links import ledger
 from app.store.links.ledger import Change, NewRow
 from app.store.pool import Connection

@@ -15,8 +15,8 @@ from app.core.evidence import Reading
 from app.core.ledger import Authorship, LinkKey, Row, State
 from app.core.links import AccountId, Ends, Link, LinkType
 from app.jira.client import JiraClient
-from app.store.config import running
-from app.store.guard import held as plans_held
+from app.store.config import active_connection
+from app.store.guard import held_plans as plans_held
 from app.store.links import ledger
 from app.store.links.ledger import Change
 from app.store.queue.work import Cause, raise_pairs
@@ -80,7 +80,7 @@ async def _hold_unknown(ctx: Context, look: Look, unknown: Sequence[Proposal]) -
     """Held, and its row stays; an approval cannot make it ours, so there it is skipped."""
     mirrors = [mirror for it in unknown if (mirror := it.wanted.mirror) is not None]
     async with ctx.database.transaction() as conn:
-        await running.lock(conn, look.running.id)
+        await active_connection.lock(conn, look.running.id)
         approved = await plans_held.approved(conn, look.running.id, mirrors)
         waiting = await plans_held.held_mirrors(conn, look.running.id, mirrors)
         skipped = {it.key: "authorship_unknown" for it in unknown if it.wanted.mirror in approved}
@@ -153,9 +153,9 @@ async def move_to_heir(ctx: Context, connection_id: int, it: Proposal) -> str | 
         heir = heirs[0]
         now = ctx.clock()
         for each in sorted((connection_id, heir["connection_id"])):
-            await running.lock(conn, each)
-        giving = await running.load(conn, connection_id)
-        taking = await running.load(conn, heir["connection_id"])
+            await active_connection.lock(conn, each)
+        giving = await active_connection.load(conn, connection_id)
+        taking = await active_connection.load(conn, heir["connection_id"])
         row = await ledger.by_id(conn, it.row.id)
         theirs = await ledger.by_id(conn, heir["id"])
         if giving is None or giving.paused or taking is None or row is None:
@@ -191,7 +191,7 @@ def _inherited(theirs: Row, it: Proposal) -> Change:
 
 
 def _handover(
-    state: running.Running, it: Proposal, operation: str, *, managed: bool
+    state: active_connection.Running, it: Proposal, operation: str, *, managed: bool
 ) -> audit.Entry:
     side = state.side_of(it.wanted.site)
     names = [pair.on(side) for pair in state.config.link_types]

@@ -14,9 +14,9 @@ from datetime import datetime
 from app.core.config import Mode
 from app.core.ledger import LinkKey, Row
 from app.core.links import PhysicalKey
-from app.store.config import running
-from app.store.config.running import Running
-from app.store.guard import held
+from app.store.config import active_connection
+from app.store.config.active_connection import Running
+from app.store.guard import held_plans
 from app.store.guard.vanished import Gone
 from app.store.links import ledger, twins
 from app.store.pool import Connection
@@ -52,7 +52,7 @@ class Reserved:
     ``failed:flapping`` are not."""
 
     granted: list[tuple[Intent, Proposal]] = field(default_factory=list)
-    held: set[LinkKey] = field(default_factory=set)
+    held_plans: set[LinkKey] = field(default_factory=set)
     refused: dict[LinkKey, str] = field(default_factory=dict)
 
 
@@ -63,8 +63,8 @@ async def reserve(ctx: Context, look: Look, proposals: Sequence[Proposal]) -> Re
     async with ctx.database.transaction() as conn:
         now = ctx.clock()
         if counting:
-            await running.lock_sites(conn, counting)
-        state = await running.lock(conn, look.running.id)
+            await active_connection.lock_sites(conn, counting)
+        state = await active_connection.lock(conn, look.running.id)
         stale = state is None or state.paused or state.revision != look.running.revision
         if state is None or stale or not ctx.permit.granted:
             out.refused = {it.key: "stale" for it in proposals}
@@ -79,7 +79,7 @@ async def reserve(ctx: Context, look: Look, proposals: Sequence[Proposal]) -> Re
 async def hold(ctx: Context, look: Look, proposals: Sequence[Proposal], reason: str) -> None:
     """Put removals into the plan that waits for a person, without asking the guard."""
     async with ctx.database.transaction() as conn:
-        state = await running.lock(conn, look.running.id)
+        state = await active_connection.lock(conn, look.running.id)
         if state is not None:
             await _hold(conn, ctx, state, proposals, reason, ctx.clock())
 
@@ -223,8 +223,8 @@ async def _decided(
     if not asked:
         return [], []
     mirrors = [mirror for it in asked if (mirror := it.wanted.mirror) is not None]
-    plan_of = await held.approved(conn, state.id, mirrors)
-    waiting = await held.held_mirrors(conn, state.id, mirrors)
+    plan_of = await held_plans.approved(conn, state.id, mirrors)
+    waiting = await held_plans.held_mirrors(conn, state.id, mirrors)
     approved, rest = [], []
     for it in sorted(asked, key=lambda each: each.wanted.physical):
         mirror = it.wanted.mirror

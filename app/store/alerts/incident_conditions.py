@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from app.core.incidents import Detail, Impact
 from app.store.alerts.incidents import Place
 from app.store.pool import Connection
-from app.store.queue.senders import REJECTIONS
+from app.store.queue.webhook_sources import REJECTIONS
 
 UNCONFIRMED = timedelta(minutes=15)
 REJECTED = timedelta(minutes=10)

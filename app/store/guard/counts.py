@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
 from app.core.guard import DAY, HOUR, Standing, WindowCount
-from app.store.config.running import Running
+from app.store.config.active_connection import Running
 from app.store.pool import Connection
 
 _SLOT = """i.operation = 'remove' AND i.guarded

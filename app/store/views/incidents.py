@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from app.store.alerts.incidents import SELECT, Incident, incident
-from app.store.guard import guard_facts
+from app.store.guard import facts
 from app.store.pool import Connection, Row
 
 # What an incident affects may have begun before it was noticed: by the longest window at most.
@@ -80,7 +80,7 @@ async def issues(conn: Connection, it: Incident) -> list[str]:
     if connection is None:
         return []
     if it.kind in {"guard_tripped", "mirrors_vanished"}:
-        return await guard_facts.issues(conn, connection, it.opened_at - _BEFORE)
+        return await facts.issues(conn, connection, it.opened_at - _BEFORE)
     if it.kind == "write_unconfirmed":
         rows = await conn.fetch(
             """SELECT DISTINCT unnest(ARRAY[source_key, destination_key]) AS key FROM intents

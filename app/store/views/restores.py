@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from app.store.pool import Connection, Row
-from app.store.views.plans_read import visible
+from app.store.views.plans import visible
 
 # Figures of what was decided later, beyond the guard, belong to the plan that holds it.
 _SELECT = f"""
