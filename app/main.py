@@ -6,8 +6,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from fastapi import FastAPI
 
 from app import __version__
-from app.api.auth.attempts import Attempts
-from app.api.http import handlers
+from app.api.auth.auth_throttle import Attempts
+from app.api.http import exception_handlers
 from app.api.http.bodies import Intake
 from app.api.http.middleware import Surroundings
 from app.api.routes.routers import ALWAYS, API, WEBHOOKS
@@ -35,7 +35,7 @@ def create_app(settings: Settings, *, only_webhooks: bool = False, served: bool 
     app.state.intake = Intake()
     app.state.attempts = Attempts()
     app.add_middleware(Surroundings)
-    handlers.install(app)
+    exception_handlers.install(app)
     for router in (*ALWAYS, *WEBHOOKS, *(() if only_webhooks else API)):
         app.include_router(router)
     openapi.install(app)

@@ -13,7 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from app.api.auth.attempts import BURST, SECONDS, Attempts, source_of
+from app.api.auth.auth_throttle import BURST, SECONDS, Attempts, source_of
 from app.api.auth.roles import V1
 from app.api.http import protocol
 from app.api.http.middleware import HEADERS, UNLESS_SET

@@ -6,7 +6,7 @@ import asyncpg
 import httpx
 import pytest
 
-from app.api.auth.attempts import Attempts
+from app.api.auth.auth_throttle import Attempts
 from app.api.auth.roles import RULES, V1, Role, rule_for
 from tests.api.conftest import Api, Jira
 

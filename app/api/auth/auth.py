@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from fastapi import Request
 
-from app.api.auth.attempts import Attempts, source_of
+from app.api.auth.auth_throttle import Attempts, source_of
 from app.api.auth.roles import Role, Rule
 from app.api.http.problems import Problem
 from app.store.config import tokens

@@ -3,10 +3,10 @@
 from fastapi import Response
 
 from app.api.auth.roles import V1
-from app.api.http.listing import LARGEST
+from app.api.http.pages import LARGEST
 from app.api.http.problems import Problem
-from app.api.routing.context import Id, Paged, Svc, TheConnection, Who, number
-from app.api.routing.documents import problems
+from app.api.routing.dependencies import Id, Paged, Svc, TheConnection, Who, number
+from app.api.routing.responses import problems
 from app.api.routing.route import api_router
 from app.api.schemas.adoption import AdoptionAnswer, AdoptionMade, AdoptionPost
 from app.api.schemas.base import Listed

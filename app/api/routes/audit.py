@@ -7,10 +7,10 @@ import orjson
 from fastapi import Query, Response
 from starlette.responses import StreamingResponse
 
-from app.api.http.listing import LARGEST
+from app.api.http.pages import LARGEST
 from app.api.http.problems import Problem
-from app.api.routing.context import Id, Paged, Svc, Who, number
-from app.api.routing.documents import problems
+from app.api.routing.dependencies import Id, Paged, Svc, Who, number
+from app.api.routing.responses import problems
 from app.api.routing.route import api_router
 from app.api.schemas.audit import AuditQuery, AuditRow, Verification
 from app.api.schemas.base import Listed, Queued

@@ -6,8 +6,8 @@ from fastapi import Response
 
 from app.api.http import etags
 from app.api.http.problems import Problem
-from app.api.routing.context import IfMatch, NewName, Paged, Svc, TheConnection, Who
-from app.api.routing.documents import problems
+from app.api.routing.dependencies import IfMatch, NewName, Paged, Svc, TheConnection, Who
+from app.api.routing.responses import problems
 from app.api.routing.route import api_router
 from app.api.schemas.base import Listed
 from app.api.schemas.connection import (

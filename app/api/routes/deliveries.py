@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import Query
 from pydantic import AwareDatetime
 
-from app.api.http.listing import LARGEST
-from app.api.routing.context import Paged, SiteFilter, Svc, Who
+from app.api.http.pages import LARGEST
+from app.api.routing.dependencies import Paged, SiteFilter, Svc, Who
 from app.api.routing.route import api_router
 from app.api.schemas.base import Listed
 from app.api.schemas.delivery import DeliveryAnswer, Kind

@@ -1,8 +1,8 @@
 """Pairs that were given up."""
 
 from app.api.http.problems import Problem
-from app.api.routing.context import ConnectionFilter, Id, Paged, Svc, Who, number
-from app.api.routing.documents import problems
+from app.api.routing.dependencies import ConnectionFilter, Id, Paged, Svc, Who, number
+from app.api.routing.responses import problems
 from app.api.routing.route import api_router
 from app.api.schemas.base import Listed, Queued
 from app.api.schemas.failure import FailureAnswer

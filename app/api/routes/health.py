@@ -9,7 +9,7 @@ from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
 from redis.exceptions import RedisError
 
-from app.api.routing.context import Svc
+from app.api.routing.dependencies import Svc
 from app.core.errors import TransientError
 from app.store.migrations.head import latest
 from app.store.schema import revision

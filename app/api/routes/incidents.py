@@ -2,10 +2,10 @@
 
 from app.api.auth.auth import Caller
 from app.api.auth.roles import Role
-from app.api.http.listing import LARGEST
+from app.api.http.pages import LARGEST
 from app.api.http.problems import Problem
-from app.api.routing.context import ConnectionFilter, Id, Paged, Svc, Who, number
-from app.api.routing.documents import problems
+from app.api.routing.dependencies import ConnectionFilter, Id, Paged, Svc, Who, number
+from app.api.routing.responses import problems
 from app.api.routing.route import api_router
 from app.api.schemas.base import Listed
 from app.api.schemas.incident import IncidentAnswer, IncidentSummary, UpdatePost, Wanted

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from app.api.routing.context import ConnectionFilter, Paged, Svc, Who
+from app.api.routing.dependencies import ConnectionFilter, Paged, Svc, Who
 from app.api.routing.route import api_router
 from app.api.schemas.base import Listed
 from app.api.schemas.intent import IntentAnswer

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from fastapi import Query
 
-from app.api.routing.context import ISSUE_KEY, IssueFilter, Paged, Svc, TheConnection
-from app.api.routing.documents import problems
+from app.api.routing.dependencies import ISSUE_KEY, IssueFilter, Paged, Svc, TheConnection
+from app.api.routing.responses import problems
 from app.api.routing.route import api_router
 from app.api.schemas.base import Listed, storable_or_none
 from app.api.schemas.explain import ExplainedLink, Explanation

@@ -6,11 +6,11 @@ from fastapi import Header, Query, Response
 
 from app.api.auth.auth import Caller
 from app.api.auth.roles import V1
-from app.api.http.listing import LARGEST, Page, first_page
 from app.api.http.media import preferred
+from app.api.http.pages import LARGEST, Page, first_page
 from app.api.http.problems import Problem
-from app.api.routing.context import ConnectionFilter, Id, Paged, PagedWhole, Svc, Who, number
-from app.api.routing.documents import problems
+from app.api.routing.dependencies import ConnectionFilter, Id, Paged, PagedWhole, Svc, Who, number
+from app.api.routing.responses import problems
 from app.api.routing.route import api_router
 from app.api.schemas.base import Listed
 from app.api.schemas.plan import Change, Decision, PlanAnswer, PlanSummary, Status

@@ -9,11 +9,11 @@ from sse_starlette import ServerSentEvent
 
 from app.api.auth.auth import Caller
 from app.api.auth.roles import V1
-from app.api.http.listing import LARGEST, Page
+from app.api.http.pages import LARGEST, Page
 from app.api.http.problems import Problem
 from app.api.routes.resyncs import Events
-from app.api.routing.context import ConnectionFilter, Id, Paged, Svc, Who, number
-from app.api.routing.documents import problems
+from app.api.routing.dependencies import ConnectionFilter, Id, Paged, Svc, Who, number
+from app.api.routing.responses import problems
 from app.api.routing.route import api_router
 from app.api.schemas.base import Listed
 from app.api.schemas.restore import OVER, RescuePost, RestoreAnswer, RestoreMade, RestorePost

@@ -7,10 +7,18 @@ from fastapi import Response
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from app.api.auth.auth import Caller
-from app.api.http.listing import LARGEST
+from app.api.http.pages import LARGEST
 from app.api.http.problems import Problem
-from app.api.routing.context import ConnectionFilter, Id, Paged, Svc, TheConnection, Who, number
-from app.api.routing.documents import problems
+from app.api.routing.dependencies import (
+    ConnectionFilter,
+    Id,
+    Paged,
+    Svc,
+    TheConnection,
+    Who,
+    number,
+)
+from app.api.routing.responses import problems
 from app.api.routing.route import api_router
 from app.api.schemas.base import Listed, Queued
 from app.api.schemas.resync import OVER, ResyncAnswer, ResyncPost, Status

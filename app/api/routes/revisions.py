@@ -8,10 +8,10 @@ from fastapi import Path, Response
 
 from app.api.auth.roles import V1
 from app.api.http import etags
-from app.api.http.listing import LARGEST, Page, first_page
+from app.api.http.pages import LARGEST, Page, first_page
 from app.api.http.problems import Problem
-from app.api.routing.context import Paged, PagedWhole, Svc, TheConnection, Who, number
-from app.api.routing.documents import problems
+from app.api.routing.dependencies import Paged, PagedWhole, Svc, TheConnection, Who, number
+from app.api.routing.responses import problems
 from app.api.routing.route import api_router
 from app.api.schemas.base import Listed
 from app.api.schemas.revision import (

@@ -3,8 +3,8 @@
 from fastapi import Response
 
 from app.api.http import etags
-from app.api.routing.context import Svc, TheConnection, Who
-from app.api.routing.documents import problems
+from app.api.routing.dependencies import Svc, TheConnection, Who
+from app.api.routing.responses import problems
 from app.api.routing.route import api_router
 from app.api.schemas.connection import ConnectionAnswer, PauseAnswer
 from app.api.schemas.connection_put import ModePut

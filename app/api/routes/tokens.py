@@ -4,8 +4,8 @@ from fastapi import Request, Response
 
 from app.api.http.idempotency import withhold
 from app.api.http.problems import Problem
-from app.api.routing.context import Id, Paged, Svc, Who, number
-from app.api.routing.documents import problems
+from app.api.routing.dependencies import Id, Paged, Svc, Who, number
+from app.api.routing.responses import problems
 from app.api.routing.route import api_router
 from app.api.schemas.base import Listed
 from app.api.schemas.token import TokenAnswer, TokenMade, TokenPost

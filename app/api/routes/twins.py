@@ -1,8 +1,8 @@
 """Twins: pair, list, unpair."""
 
 from app.api.http.problems import Problem
-from app.api.routing.context import Id, IssueFilter, Paged, Svc, TheConnection, Who, number
-from app.api.routing.documents import problems
+from app.api.routing.dependencies import Id, IssueFilter, Paged, Svc, TheConnection, Who, number
+from app.api.routing.responses import problems
 from app.api.routing.route import api_router
 from app.api.schemas.base import Listed
 from app.api.schemas.connection import Released

@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 from app.api.http import problems
 from app.api.http.bodies import Body, BodyRefused, BodyTooLarge, BodyTooSlow, ClientGone, Intake
 from app.api.http.problems import KINDS, Problem
-from app.api.routing import documents
+from app.api.routing import responses
 from app.core.errors import PermanentError, TransientError
 from app.sync.ingest.inbox import Inbox, Receipt, UnknownSite
 
@@ -114,7 +114,7 @@ router = APIRouter(route_class=_Undressed, tags=["webhooks"])
     "/webhooks/jira/{site}",
     status_code=202,
     response_model=Accepted,
-    responses=documents.problems(
+    responses=responses.problems(
         "malformed_delivery",
         "delivery_unstorable",
         "signature_invalid",

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Header, Path, Query, Request
 
 from app.api.auth.auth import Caller
-from app.api.http.listing import LARGEST, Page, page, whole_page
+from app.api.http.pages import LARGEST, Page, page, whole_page
 from app.api.http.problems import Problem
 from app.store.config import connections, sites
 from app.store.config.connections import ConnectionRow
