@@ -34,7 +34,7 @@ from app.cli.commands.rollback import rollback
 from app.cli.commands.status import status
 from app.cli.commands.up import up
 from app.cli.commands.worker import worker
-from app.cli.output.root import RootGroup
+from app.cli.output.error_mapping import RootGroup
 
 app = typer.Typer(
     name="twinlink",

@@ -20,7 +20,7 @@ ASK = ("adopt", "main", "--account", "sync", "--since", STATE["since"], "--until
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.cli.client.waiting.pause", lambda: None)
+    monkeypatch.setattr("app.cli.client.follow.pause", lambda: None)
 
 
 def planned(service: FakeService, *states: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.cli.checks.chain_check import ChainCheck, kept_heads
+from app.cli.checks.audit_export import ChainCheck, kept_heads
 from app.core.chain import GENESIS, link
 from tests.cli.conftest import FakeService, Line
 

@@ -5,7 +5,7 @@ import json
 import httpx
 import pytest
 
-from app.cli.client import waiting
+from app.cli.client import follow
 from tests.cli.conftest import FakeService, Line, problem
 from tests.cli.samples import RESYNC
 
@@ -39,7 +39,7 @@ def test_the_exit_code_says_how_it_ended(
 def test_a_broken_stream_is_taken_up_again(
     line: Line, service: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waiting, "_SECONDS", 0.0)
+    monkeypatch.setattr(follow, "_SECONDS", 0.0)
     breaks = iter(["connect", "cut", "end"])
 
     def events(request: httpx.Request) -> httpx.Response:
@@ -61,7 +61,7 @@ def test_a_broken_stream_is_taken_up_again(
 def test_giving_up_says_that_it_goes_on(
     line: Line, service: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waiting, "_SECONDS", 0.0)
+    monkeypatch.setattr(follow, "_SECONDS", 0.0)
 
     def gone(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("down", request=request)

@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli.checks.chain_check import ChainCheck, kept_heads
-from app.cli.client.service import Service, service
-from app.cli.client.waiting import looks
+from app.cli.checks.audit_export import ChainCheck, kept_heads
+from app.cli.client.api_client import Service, service
+from app.cli.client.follow import looks
 from app.cli.output import output
 from app.cli.output.errors import ExitCode, UsageError
 from app.cli.output.files import reading, text_of

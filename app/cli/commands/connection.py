@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
+from app.cli.client.api_client import service
 from app.cli.client.connection_config import Direction, MirrorRemoved, as_put, from_options
-from app.cli.client.service import service
 from app.cli.output import output
 from app.cli.output.errors import UsageError
 from app.cli.output.files import object_of

@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import typer
 
-from app.cli.client.local import client_settings
+from app.cli.client.data_dir import client_settings
 from app.cli.output import output
 from app.cli.output.errors import ExitCode
 from app.cli.output.options import Json
@@ -23,8 +23,8 @@ def doctor(ctx: typer.Context, json: Json = False) -> None:
 
     Runs where the service runs, with its environment. Ends with 1 if anything has to be put right.
     """
-    from app.cli.checks.checks import below  # noqa: PLC0415 - slow, and no other command needs them
-    from app.cli.checks.checks_api import above  # noqa: PLC0415
+    from app.cli.checks.installation import below  # noqa: PLC0415 - slow, and no other command needs them
+    from app.cli.checks.service import above  # noqa: PLC0415
 
     settings = client_settings()
     checks = [*asyncio.run(below(settings)), *above(settings, ctx.obj)]

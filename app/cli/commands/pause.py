@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli.client.service import service
+from app.cli.client.api_client import service
 from app.cli.output import output
 from app.cli.output.errors import UsageError
 from app.cli.output.options import AnyConnection, Json

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli.client.service import Service, service
-from app.cli.client.waiting import events
+from app.cli.client.api_client import Service, service
+from app.cli.client.follow import events
 from app.cli.output import output
 from app.cli.output.errors import CommandError, ExitCode, UsageError
 from app.cli.output.options import Json

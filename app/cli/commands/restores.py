@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.client.service import service
+from app.cli.client.api_client import service
 from app.cli.commands.restore import OVER, exit_code, follow
 from app.cli.commands.restore import show as show_state
 from app.cli.output import output

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from app.cli.client.local import client_settings
+from app.cli.client.data_dir import client_settings
 from app.cli.output import output
 from app.cli.output.errors import ExitCode
 from app.cli.output.options import Json

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli.client.service import Refused, Service, service
+from app.cli.client.api_client import Refused, Service, service
 from app.cli.output import output
 from app.cli.output.errors import ExitCode, UsageError
 from app.cli.output.files import STDIN, object_of, secret_of

@@ -4,7 +4,7 @@ from typing import Any
 
 import typer
 
-from app.cli.client.service import Service, service
+from app.cli.client.api_client import Service, service
 from app.cli.output import output
 from app.cli.output.options import AnyConnection, Json
 

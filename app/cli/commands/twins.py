@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from app.cli.client.service import service
-from app.cli.client.twins_import import Report, import_rows
+from app.cli.client.api_client import service
+from app.cli.client.twins_csv import Report, import_rows
 from app.cli.output import output
 from app.cli.output.errors import CommandError, ExitCode
 from app.cli.output.files import STDIN, reading, writing

@@ -44,11 +44,11 @@ def up(
     if "log_format" not in settings.model_fields_set and sys.stderr.isatty():
         chosen["log_format"] = "console"
     settings = settings.model_copy(update={k: v for k, v in chosen.items() if v is not None})
-    from app.cli.local import running  # noqa: PLC0415 - slow, and no other command needs it
+    from app.cli.local import up as local_up  # noqa: PLC0415 - slow, and no other command needs it
 
     if demo:
-        raise typer.Exit(asyncio.run(running.demo(settings, port, once=once, json=json)))
+        raise typer.Exit(asyncio.run(local_up.demo(settings, port, once=once, json=json)))
     if drill:
-        raise typer.Exit(asyncio.run(running.drill(settings, port, json=json)))
+        raise typer.Exit(asyncio.run(local_up.drill(settings, port, json=json)))
     at = settings.port if port is None else port
-    raise typer.Exit(asyncio.run(running.service(settings, at, json=json)))
+    raise typer.Exit(asyncio.run(local_up.service(settings, at, json=json)))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from app.cli.client.local import client_settings
+from app.cli.client.data_dir import client_settings
 from app.cli.output import output
 from app.cli.output.errors import CommandError
 from app.cli.output.options import Json, SiteName, Yes, confirm

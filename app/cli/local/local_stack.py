@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from app.cli.client import local
+from app.cli.client import data_dir
 from app.cli.commands.migrate import migrated
 from app.cli.local.children import Children
 from app.cli.local.listen import address
@@ -65,7 +65,7 @@ async def prepare(
     claim(settings.data_dir, stack)
     servers = await stop.unless(start_servers(settings, stack, durable=durable))
     await stop.unless(migrated(servers.migrate_url))
-    settings = local.with_kept_secrets(servers.settings)
+    settings = data_dir.with_kept_secrets(servers.settings)
     await stop.unless(_belongs_here(settings))
     settings = settings.model_copy(update={"port": bound.getsockname()[1]})
     return Ground(settings, bound, servers.embedded)
@@ -82,7 +82,7 @@ async def start(
     children = Children()
     stop.at_once = children.kill
     ground = await prepare(settings, bound, stop=stop, stack=stack)
-    told = local.environment(ground.settings)
+    told = data_dir.environment(ground.settings)
     stack.push_async_callback(children.end)
     await children.start("api", f"--fd={bound.fileno()}", environment=told, fds=[bound.fileno()])
     await children.start("worker", environment=told)
@@ -95,7 +95,7 @@ async def start(
 def claim(directory: Path, stack: AsyncExitStack) -> None:
     """One `up` per data directory, even where all of its servers are elsewhere."""
     try:
-        local.make_directory(directory)
+        data_dir.make_directory(directory)
         stack.callback(DirectoryLock(directory / "up.lock").release)
     except (EmbeddedError, OSError) as error:
         raise CommandError(str(error)) from None
@@ -103,7 +103,7 @@ def claim(directory: Path, stack: AsyncExitStack) -> None:
 
 def announce(home: Household | Ground, directory: Path, stack: AsyncExitStack) -> None:
     """Let the other commands that look into this directory find the service while it runs."""
-    running = local.announce(directory, home.settings, home.api_url)
+    running = data_dir.announce(directory, home.settings, home.api_url)
     stack.callback(running.unlink, missing_ok=True)
 
 

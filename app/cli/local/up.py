@@ -15,10 +15,10 @@ from time import monotonic
 from typing import Any
 
 from app import __version__
-from app.cli.client import local
-from app.cli.local import household
-from app.cli.local.household import Household
+from app.cli.client import data_dir
+from app.cli.local import local_stack
 from app.cli.local.listen import listener
+from app.cli.local.local_stack import Household
 from app.cli.output import output
 from app.cli.output.errors import CommandError, ExitCode
 from app.cli.stop import Stop, Stopped
@@ -32,9 +32,9 @@ async def service(settings: Settings, port: int, *, json: bool) -> int:
     async with AsyncExitStack() as stack:
         with suppress(Stopped):
             bound = stack.enter_context(listener(settings.host, port))
-            home = await household.start(settings, bound, stop=stop, stack=stack)
+            home = await local_stack.start(settings, bound, stop=stop, stack=stack)
             _say_ready(home, json=json)
-            return await household.first(_asked(stop), home.children.first_end())
+            return await local_stack.first(_asked(stop), home.children.first_end())
     return ExitCode.DONE
 
 
@@ -69,16 +69,18 @@ async def _played(
             with suppress(Stopped):
                 own = _of_its_own(settings, directory)
                 bound = stack.enter_context(_listener_somewhere(settings, port))
-                ground = await household.prepare(own, bound, stop=stop, stack=stack, durable=False)
+                ground = await local_stack.prepare(
+                    own, bound, stop=stop, stack=stack, durable=False
+                )
                 # Found without a variable too, unless a real service runs on this machine.
                 with suppress(CommandError):
-                    household.claim(settings.data_dir, stack)
-                    household.announce(ground, settings.data_dir, stack)
+                    local_stack.claim(settings.data_dir, stack)
+                    local_stack.announce(ground, settings.data_dir, stack)
                 versions = {server.name: server.version for server in ground.embedded}
                 playing = play(
                     ground.settings, bound, address=ground.api_url, versions=versions, began=began
                 )
-                return await household.first(_asked(stop, stopped), playing)
+                return await local_stack.first(_asked(stop, stopped), playing)
     return stopped
 
 
@@ -109,7 +111,7 @@ async def _asked(stop: Stop, code: ExitCode = ExitCode.DONE) -> int:
 
 
 def _say_ready(home: Household, *, json: bool) -> None:
-    kept = home.settings.data_dir / local.ADMIN_TOKEN
+    kept = home.settings.data_dir / data_dir.ADMIN_TOKEN
     token = str(kept) if kept.exists() else "TWINLINK_ADMIN_TOKEN"
     pids = {"up": os.getpid()} | home.children.pids
     pids |= {server.name.lower(): server.pid for server in home.embedded}

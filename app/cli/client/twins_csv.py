@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, NamedTuple
 
-from app.cli.client.service import Service
+from app.cli.client.api_client import Service
 from app.cli.output.errors import CommandError
 
 _CHUNK = 1000

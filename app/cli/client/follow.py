@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from app.cli.client.service import Service, Unreachable
+from app.cli.client.api_client import Service, Unreachable
 
 _SECONDS = 0.5
 """Between two looks where nothing tells."""

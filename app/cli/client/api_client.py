@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import httpx
 import typer
 
-from app.cli.client.local import client_settings
+from app.cli.client.data_dir import client_settings
 from app.cli.output.errors import CommandError, UsageError
 from app.settings import Settings
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import httpx
 
-from app.cli.checks.checks import Check
-from app.cli.client.service import Service
+from app.cli.checks.installation import Check
+from app.cli.client.api_client import Service
 from app.cli.output.errors import CommandError
 from app.settings import Settings
 
