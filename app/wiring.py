@@ -13,7 +13,7 @@ from app import __version__
 from app.core.errors import PermanentError
 from app.jira.client import JiraClient
 from app.jira.http.access import SiteAccess
-from app.jira.http.answers import CallRecord
+from app.jira.http.response import CallRecord
 from app.jira.rates.budget import Budget
 from app.jira.rates.budget_local import LocalBudget
 from app.jira.rates.budget_shared import SharedBudget

@@ -22,24 +22,24 @@ from app.core.links import (
     ProjectKey,
     TypeId,
 )
-from app.jira.assurance import Assurance
+from app.jira.bulk_read import parsed, read_by_id, resolve
 from app.jira.changelog import parse_histories
 from app.jira.cloud import Cloud
 from app.jira.datacenter import DataCenter
-from app.jira.flavour import Flavour
+from app.jira.deployment import Flavour
 from app.jira.http.access import BasicAuth, BearerAuth, SiteAccess
-from app.jira.http.answers import CallRecord
-from app.jira.http.calls import Call
 from app.jira.http.errors import facts, unexpected
 from app.jira.http.malformed import MalformedError
 from app.jira.http.network import guarded_transport
+from app.jira.http.request import Call
+from app.jira.http.response import CallRecord
 from app.jira.http.transport import Observer, Transport, utc_now
+from app.jira.identity_check import Assurance
 from app.jira.payloads import ISSUE_KEY, Wanted, parse_link, parse_link_types
 from app.jira.rates.budget import Budget
 from app.jira.rates.circuit import Circuit
-from app.jira.readings import parsed, read_by_id, resolve
 from app.jira.search import project_search
-from app.jira.webhooks.webhook_admin import Webhook, WebhookAdmin, WebhookRequest
+from app.jira.webhooks.admin import Webhook, WebhookAdmin, WebhookRequest
 from app.jira.writes import WriteAnswer, created, creation, decimal, deleted, deletion
 
 __all__ = [

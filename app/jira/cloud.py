@@ -7,13 +7,13 @@ from urllib.parse import urlsplit
 from app.core.errors import PermanentError, TransientError
 from app.core.links import AccountId
 from app.jira.changelog import CLOUD_SHAPE
-from app.jira.flavour import CHUNK, Batch, date_of, issues_of
-from app.jira.http.answers import JsonObject
-from app.jira.http.calls import Call
+from app.jira.deployment import CHUNK, Batch, date_of, issues_of
 from app.jira.http.errors import unexpected
+from app.jira.http.request import Call
+from app.jira.http.response import JsonObject
 from app.jira.http.transport import Transport
 from app.jira.payloads import Wanted, account_id
-from app.jira.singles import single, stated_base_url, visible
+from app.jira.single_read import single, stated_base_url, visible
 
 _GATEWAY = re.compile(r"/ex/jira/([0-9A-Za-z-]{1,64})/?")
 """``https://api.atlassian.com/ex/jira/{cloudId}``: where scoped tokens work (facts section 6)."""

@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator, Sequence
 from app.core.errors import PermanentError, TransientError
 from app.core.links import AccountId
 from app.jira.changelog import DATA_CENTER_SHAPE
-from app.jira.flavour import CHUNK, Batch, date_of, issues_of
-from app.jira.http.answers import Answer, JsonObject
-from app.jira.http.calls import Call
+from app.jira.deployment import CHUNK, Batch, date_of, issues_of
 from app.jira.http.errors import unexpected
+from app.jira.http.request import Call
+from app.jira.http.response import Answer, JsonObject
 from app.jira.http.transport import Transport
 from app.jira.payloads import Wanted, account_id
-from app.jira.singles import single, stated_base_url, visible
+from app.jira.single_read import single, stated_base_url, visible
 
 
 class DataCenter:

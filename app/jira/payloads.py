@@ -25,8 +25,8 @@ from app.core.links import (
     TypeId,
 )
 from app.jira.changelog import Shape, parse_changelog
-from app.jira.http.answers import JsonObject
 from app.jira.http.malformed import MalformedError
+from app.jira.http.response import JsonObject
 
 ISSUE_KEY = re.compile(r"[A-Z][A-Z0-9_]{0,254}-[0-9]{1,18}")
 PROJECT_KEY = re.compile(r"[A-Z][A-Z0-9_]{0,254}")

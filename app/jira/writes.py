@@ -6,9 +6,9 @@ from datetime import datetime
 
 from app.core.errors import PermanentError
 from app.core.links import Ends, IssueId, LinkId, TypeId
-from app.jira.http.answers import Answer
-from app.jira.http.calls import Call
 from app.jira.http.errors import facts, unexpected
+from app.jira.http.request import Call
+from app.jira.http.response import Answer
 
 _LOCATION = re.compile(r".*/issueLink/([0-9]{1,19})/?")
 

@@ -246,7 +246,7 @@ async def test_the_assurance_ends_after_a_minute(
     site: JiraSite, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     passed = 100.0
-    monkeypatch.setattr("app.jira.assurance.monotonic", lambda: passed)
+    monkeypatch.setattr("app.jira.identity_check.monotonic", lambda: passed)
     client = connect(site)
     first = await client.assure()
     passed += 59.9

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from app.core.authorship import NO_DATE
 from app.core.links import IssueId, Link
+from app.jira.bulk_read import merged, reading
 from app.jira.changelog import CLOUD_SHAPE, DATA_CENTER_SHAPE, parse_changelog
-from app.jira.flavour import Batch
+from app.jira.deployment import Batch
 from app.jira.http.malformed import MalformedError
 from app.jira.payloads import Wanted, parse_issue, parse_link, parse_link_types
-from app.jira.readings import merged, reading
 
 PAYLOADS = Path(__file__).parents[3] / "shared" / "jira" / "payloads"
 captured = pytest.mark.skipif(not PAYLOADS.is_dir(), reason="captured payloads are not here")

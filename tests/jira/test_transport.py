@@ -11,8 +11,8 @@ from app.core.errors import NotSent, OutcomeUnknown, PermanentError, TransientEr
 from app.core.links import Ends, IssueId, LinkId, ProjectKey, TypeId
 from app.jira.client import BasicAuth, CallRecord, JiraClient, SiteAccess
 from app.jira.http import transport as transport_module
-from app.jira.http.answers import Answer
 from app.jira.http.errors import LONGEST_RETRY_AFTER, retry_after
+from app.jira.http.response import Answer
 from app.jira.rates.budget import Grant, Scope
 
 Handler = Callable[[httpx.Request], httpx.Response]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.jira.webhooks.webhooks import (
+from app.jira.webhooks.parse import (
     Delivery,
     Ignored,
     MalformedDelivery,

@@ -34,8 +34,8 @@ from app.core.errors import (
     TransientError,
     TwinlinkError,
 )
-from app.jira.http.answers import Answer
-from app.jira.http.calls import Call
+from app.jira.http.request import Call
+from app.jira.http.response import Answer
 
 Facts = dict[str, str | int | float | None]
 

@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.jira.http.access import SiteAccess
-from app.jira.http.answers import Answer
-from app.jira.http.calls import Call
 from app.jira.http.errors import retry_after
+from app.jira.http.request import Call
+from app.jira.http.response import Answer
 from app.jira.rates.budget import Budget, Scope, endpoint_scope, issue_scope, site_scope
 
 FIRST_PAUSE = 2.0

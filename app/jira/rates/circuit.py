@@ -18,7 +18,7 @@ from time import monotonic
 from typing import Literal, Protocol
 
 from app.core.errors import TwinlinkError
-from app.jira.http.answers import Answer
+from app.jira.http.response import Answer
 
 State = Literal["closed", "open", "half_open"]
 Heard = Literal["failed", "answered", "nothing"]

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Literal, Protocol, Self, TypeVar
 
 from app.core.errors import PermanentError, TransientError
-from app.jira.webhooks.webhooks import Delivery, Ignored, parse_delivery, verify_signature
+from app.jira.webhooks.parse import Delivery, Ignored, parse_delivery, verify_signature
 from app.store.pool import Database
 from app.store.queue.inbox import Arrival
 from app.sync.ingest.group_commit import GroupCommit, Status, lanes_of

@@ -3,10 +3,10 @@
 from urllib.parse import quote
 
 from app.core.errors import PermanentError
-from app.jira.flavour import Batch, date_of
-from app.jira.http.answers import Answer
-from app.jira.http.calls import Call
+from app.jira.deployment import Batch, date_of
 from app.jira.http.errors import unexpected
+from app.jira.http.request import Call
+from app.jira.http.response import Answer
 from app.jira.http.transport import Transport
 from app.jira.payloads import Wanted
 

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from app.core.errors import TransientError
-from app.jira.http.calls import Call
+from app.jira.http.request import Call
 
 JsonObject = dict[str, Any]
 

@@ -9,7 +9,7 @@ from app.core.authorship import NO_DATE
 from app.core.errors import TransientError
 from app.core.links import AccountId
 from app.jira.changelog import Shape
-from app.jira.http.answers import Answer, JsonObject
+from app.jira.http.response import Answer, JsonObject
 from app.jira.payloads import Wanted
 
 CHUNK = 100

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from app.core.evidence import IssueView, Reading
 from app.core.links import IssueId, IssueKey
 from app.jira.changelog import Shape
-from app.jira.flavour import CHUNK, Batch, Flavour
+from app.jira.deployment import CHUNK, Batch, Flavour
 from app.jira.http.malformed import MalformedError
 from app.jira.payloads import Wanted, parse_issue
 

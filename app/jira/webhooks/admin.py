@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 
 from app.core.errors import PermanentError, TransientError
-from app.jira.http.answers import JsonObject
-from app.jira.http.calls import Call
 from app.jira.http.errors import facts, unexpected
+from app.jira.http.request import Call
+from app.jira.http.response import JsonObject
 from app.jira.http.transport import Transport
 
 _PATH = "/rest/webhooks/1.0/webhook"

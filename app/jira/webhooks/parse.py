@@ -26,7 +26,7 @@ import orjson
 
 from app.core.errors import PermanentError
 from app.jira.payloads import ISSUE_KEY
-from app.jira.webhooks.signatures import verify_signature
+from app.jira.webhooks.signature import verify_signature
 
 __all__ = ["Delivery", "Ignored", "MalformedDelivery", "parse_delivery", "verify_signature"]
 
