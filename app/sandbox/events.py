@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from app.sandbox import render
-from app.sandbox.jql import jql
+from app.sandbox.jql import query
 from app.sandbox.model import Comment, History, Issue, Link, LinkType, User
 from app.sandbox.outbox import Flow, Webhook
 from app.sandbox.site import JiraSite
@@ -59,7 +59,7 @@ def issue(
     receivers = [
         hook
         for hook in _receivers(site, event)
-        if not hook.jql or jql.parse(hook.jql).takes(site, made)
+        if not hook.jql or query.parse(hook.jql).takes(site, made)
     ]
     if not receivers:
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.sandbox import JiraSite, Lag, ManualClock, Refusal
-from app.sandbox.jql.jql import parse
+from app.sandbox.jql.query import parse
 from tests.sandbox.conftest import Connect
 
 V3 = "/rest/api/3"

@@ -7,11 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from app.sandbox.model import Flavour
-from app.sandbox.routes import routes_extras as extras
-from app.sandbox.routes import routes_issues as issues
-from app.sandbox.routes import routes_links as links
-from app.sandbox.routes import routes_search as search
-from app.sandbox.routes import routes_site as site
+from app.sandbox.routes import extras, issues, links, search, site
 from app.sandbox.wire import Call, Reply
 
 Handler = Callable[[Call], Reply]

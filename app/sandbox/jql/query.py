@@ -12,8 +12,8 @@ from dataclasses import field as dataclass_field
 from functools import lru_cache
 from typing import Any
 
-from app.sandbox.jql.jql_syntax import Clause, Condition, Group, Parser
-from app.sandbox.jql.jql_values import instant, matches_value, missing_value
+from app.sandbox.jql.syntax import Clause, Condition, Group, Parser
+from app.sandbox.jql.values import instant, matches_value, missing_value
 from app.sandbox.model import Issue, User
 from app.sandbox.site import JiraSite
 

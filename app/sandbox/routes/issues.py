@@ -11,7 +11,7 @@ import orjson
 from app.sandbox import issues
 from app.sandbox.model import Issue, Refusal
 from app.sandbox.render import Json, View
-from app.sandbox.routes import routes_links
+from app.sandbox.routes import links
 from app.sandbox.wire import Call, Reply, chosen, empty, listed, ok, plain
 
 BULK_ISSUES = 100
@@ -162,7 +162,7 @@ def edit(call: Call) -> Reply:
     values = _values(call, body.get("fields") or {})
     call.site.limits.write((issue.id,))
     for operation in (body.get("update") or {}).get("issuelinks") or ():
-        routes_links.from_update(call, issue, operation)
+        links.from_update(call, issue, operation)
     issues.edit(call.site, user, issue, values)
     if call.text("returnIssue") == "true":
         return ok(call.view().issue(issue, None, frozenset()))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.sandbox.jql import jql
+from app.sandbox.jql import query as jql_query
 from app.sandbox.model import Issue, Refusal
 from app.sandbox.render import Json, View
-from app.sandbox.routes.routes_issues import changelog, page_key, page_start, page_token
+from app.sandbox.routes.issues import changelog, page_key, page_start, page_token
 from app.sandbox.wire import Call, Reply, chosen, listed, ok
 
 IDS_PAGE = 5000
@@ -31,7 +31,7 @@ REMOVED = (
 def by_token(call: Call) -> Reply:
     """Bounded JQL only; ``fields`` defaults to id; no total; big pages only for ids and keys."""
     given = _parameters(call, TOKEN_BODY)
-    query = jql.parse(str(given.get("jql") or ""))
+    query = jql_query.parse(str(given.get("jql") or ""))
     if query.where is None:
         raise Refusal(400, UNBOUNDED)
     _complain(call, query)
@@ -60,7 +60,7 @@ def by_offset(call: Call) -> Reply:
     if call.site.flavour == "cloud" and call.site.quirks.old_search_gone:
         raise Refusal(410, REMOVED)
     given = _parameters(call, OFFSET_BODY)
-    query = jql.parse(str(given.get("jql") or ""))
+    query = jql_query.parse(str(given.get("jql") or ""))
     validate = str(given.get("validateQuery", "strict")).lower()
     warnings = []
     if validate in ("warn", "none", "false"):
@@ -85,13 +85,13 @@ def by_offset(call: Call) -> Reply:
 
 
 def count(call: Call) -> Reply:
-    query = jql.parse(str(call.json().get("jql") or ""))
+    query = jql_query.parse(str(call.json().get("jql") or ""))
     if query.where is None:
         raise Refusal(400, UNBOUNDED)
     return ok({"count": len(query.run(call.site, call.user))})
 
 
-def _complain(call: Call, query: jql.Query) -> None:
+def _complain(call: Call, query: jql_query.Query) -> None:
     """Anonymous callers are told nothing: they get an empty 200, which is the trap."""
     if call.user is None or not call.site.quirks.strict_ids_in_jql:
         return
