@@ -3,7 +3,7 @@
 import pytest
 
 from app.core.links import IssueId
-from app.core.twinclaims import AMBIGUOUS, Pair, Verdict, judge
+from app.core.twin_claims import AMBIGUOUS, Pair, Verdict, judge
 
 ONE, TWO, SIX = IssueId("1"), IssueId("2"), IssueId("6")
 

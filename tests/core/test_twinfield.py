@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.twinfield import leads_to, twin_key
+from app.core.twin_field import leads_to, twin_key
 
 LONG = "A" * 255
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import cast
 
 from app.core.links import IssueId, IssueRef, Side
-from app.core.twinclaims import AMBIGUOUS, Pair, Verdict, judge
+from app.core.twin_claims import AMBIGUOUS, Pair, Verdict, judge
 from app.store.config import active_connection
 from app.store.config.active_connection import Running
 from app.store.links import claims, discoveries, twins

@@ -14,7 +14,7 @@ import structlog
 from app.core.config import ConnectionConfig
 from app.core.evidence import IssueView
 from app.core.links import IssueId, IssueKey, IssueRef, ProjectKey, Side
-from app.core.twinfield import leads_to, twin_key
+from app.core.twin_field import leads_to, twin_key
 from app.jira.client import JiraClient
 from app.store.config import sites
 from app.store.config.active_connection import Running

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from app.core.evidence import IssueView
 from app.core.links import IssueId
-from app.core.twinfield import twin_key
+from app.core.twin_field import twin_key
 from app.store.config.active_connection import Running
 from app.store.links import claims, discoveries, twins
 from app.store.pool import Connection

@@ -14,7 +14,7 @@ import structlog
 from app.core.errors import PermanentError, TransientError
 from app.core.evidence import Reading
 from app.core.links import IssueId, IssueRef, Link, LinkType
-from app.core.removal import removed_by_another
+from app.core.removed_by import removed_by_another
 from app.jira.client import JiraClient
 from app.store.queue import inbox_events
 from app.store.writes import intents

@@ -17,7 +17,7 @@ from app.core.evidence import Reading
 from app.core.incidents import Detail
 from app.core.ledger import Authorship, LinkKey
 from app.core.links import Link, LinkType, PhysicalKey, Side
-from app.core.removal import removers
+from app.core.removed_by import removers
 from app.jira.client import JiraClient
 from app.store.config import active_connection
 from app.store.queue.work import Cause, raise_pairs
