@@ -1,6 +1,7 @@
-"""Writes that were closed as not having acted, and of which something shows that they have.
+"""Writes recorded as failed that later evidence shows did take effect in Jira.
 
-Whoever sees such a sign suspects them; ``app.sync.writes.late_writes`` asks Jira, and corrects or clears.
+Code that sees such evidence marks the write as suspected; ``app.sync.writes.late_writes`` reads
+Jira, and corrects the outcome or clears the suspicion.
 """
 
 from collections.abc import Iterable, Sequence

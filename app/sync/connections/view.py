@@ -22,7 +22,7 @@ class View:
     row: ConnectionRow
     paused: bool
     windows: tuple[Window, ...]
-    pending_work: Outlook
+    outlook: Outlook
 
     @property
     def next_step(self) -> str:

@@ -52,7 +52,7 @@ class Reserved:
     ``failed:flapping`` are not."""
 
     granted: list[tuple[Intent, Proposal]] = field(default_factory=list)
-    held_plans: set[LinkKey] = field(default_factory=set)
+    held: set[LinkKey] = field(default_factory=set)
     refused: dict[LinkKey, str] = field(default_factory=dict)
 
 
