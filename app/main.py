@@ -12,7 +12,7 @@ from app.api.http.bodies import Intake
 from app.api.http.middleware import Surroundings
 from app.api.routes.routers import ALWAYS, API, WEBHOOKS
 from app.api.routing import openapi
-from app.heap import settle_heap
+from app.process.gc_tuning import settle_heap
 from app.settings import Settings
 from app.wiring import build_inbox, open_services
 

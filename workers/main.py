@@ -8,9 +8,9 @@ from typing import Any
 
 import structlog
 
-from app.cli.stop import leave_within
 from app.core.errors import TransientError
-from app.heap import settle_heap
+from app.process.gc_tuning import settle_heap
+from app.process.stop import leave_within
 from app.settings import Settings
 from app.sync.incidents import notify
 from app.sync.reconcile.loop import Pass, run_once

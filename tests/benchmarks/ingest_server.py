@@ -16,8 +16,8 @@ from pydantic import SecretStr
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from app.heap import settle_heap
 from app.main import create_app
+from app.process.gc_tuning import settle_heap
 from app.settings import Settings
 from app.store.queue.inbox import Arrival, ingest
 from app.sync.ingest.group_commit import Status

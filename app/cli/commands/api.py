@@ -10,8 +10,9 @@ from typing import Annotated
 import typer
 
 from app.cli.local.listen import end_with_parent, listener
-from app.cli.output.errors import ExitCode, UsageError
-from app.cli.stop import leave_within
+from app.cli.output.errors import UsageError
+from app.process.exit_code import ExitCode
+from app.process.stop import leave_within
 from app.settings import Settings, load_settings
 from app.telemetry import configure_logging
 

@@ -9,9 +9,10 @@ from app.cli.checks.audit_export import ChainCheck, kept_heads
 from app.cli.client.api_client import Service, service
 from app.cli.client.follow import looks
 from app.cli.output import output
-from app.cli.output.errors import ExitCode, UsageError
+from app.cli.output.errors import UsageError
 from app.cli.output.files import reading, text_of
 from app.cli.output.options import Json
+from app.process.exit_code import ExitCode
 
 _STEP = 10_000
 _FAULTS = {

@@ -2,8 +2,9 @@
 
 import asyncio
 
+from app.cli.local.schema import migrated
 from app.cli.output import output
-from app.cli.output.errors import CommandError, UsageError
+from app.cli.output.errors import UsageError
 from app.cli.output.options import Json
 from app.settings import load_settings
 
@@ -24,24 +25,3 @@ def migrate(json: Json = False) -> None:
         output.document({"version": version})
     else:
         output.line(f"the schema is at {version}")
-
-
-async def migrated(url: str) -> str:
-    """The version that the database is at now."""
-    import asyncpg  # noqa: PLC0415 - slow, and most commands have no database
-    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
-
-    from app.store.migrations.head import latest  # noqa: PLC0415
-    from app.store.migrations.run import migrate as upgrade  # noqa: PLC0415
-
-    try:
-        await upgrade(url)
-    except (SQLAlchemyError, asyncpg.PostgresError, OSError) as error:
-        # Class names only: a driver's message may quote the URL and what it was given.
-        cause = getattr(error, "orig", None) or error
-        reason = type(getattr(cause, "__cause__", None) or cause).__name__
-        raise CommandError(
-            f"the database could not be migrated: {reason}",
-            details=["nothing was changed; `twinlink doctor` looks closer"],
-        ) from None
-    return latest()

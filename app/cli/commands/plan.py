@@ -7,8 +7,9 @@ import typer
 
 from app.cli.client.api_client import Service, service
 from app.cli.output import output
-from app.cli.output.errors import CommandError, ExitCode, UsageError
+from app.cli.output.errors import CommandError, UsageError
 from app.cli.output.options import Json, Limit, RowId, can_ask
+from app.process.exit_code import ExitCode
 
 app = typer.Typer(help="Plans: what would be written.", no_args_is_help=True)
 

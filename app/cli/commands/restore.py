@@ -8,8 +8,9 @@ import typer
 from app.cli.client.api_client import Service, service
 from app.cli.client.follow import events
 from app.cli.output import output
-from app.cli.output.errors import CommandError, ExitCode, UsageError
+from app.cli.output.errors import CommandError, UsageError
 from app.cli.output.options import Json
+from app.process.exit_code import ExitCode
 
 FIELDS: output.Columns = (
     ("restore", "id"),

@@ -8,8 +8,8 @@ import typer
 
 from app.cli.client.data_dir import client_settings
 from app.cli.output import output
-from app.cli.output.errors import ExitCode
 from app.cli.output.options import Json
+from app.process.exit_code import ExitCode
 
 if TYPE_CHECKING:
     from app.sync.sites.rotation import Rotation

@@ -7,9 +7,10 @@ import typer
 
 from app.cli.client.api_client import Refused, Service, service
 from app.cli.output import output
-from app.cli.output.errors import ExitCode, UsageError
+from app.cli.output.errors import UsageError
 from app.cli.output.files import STDIN, object_of, secret_of
 from app.cli.output.options import Json, Limit, SiteName, Yes, confirm
+from app.process.exit_code import ExitCode
 
 app = typer.Typer(help="The Jira sites.", no_args_is_help=True)
 

@@ -9,9 +9,10 @@ import typer
 from app.cli.client.api_client import service
 from app.cli.client.twins_csv import Report, import_rows
 from app.cli.output import output
-from app.cli.output.errors import CommandError, ExitCode
+from app.cli.output.errors import CommandError
 from app.cli.output.files import STDIN, reading, writing
 from app.cli.output.options import ConnectionName, Json, Limit, Yes, confirm
+from app.process.exit_code import ExitCode
 
 app = typer.Typer(help="Twins: which issues stand for the same work.", no_args_is_help=True)
 

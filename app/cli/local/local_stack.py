@@ -11,14 +11,14 @@ from typing import Any
 import httpx
 
 from app.cli.client import data_dir
-from app.cli.commands.migrate import migrated
 from app.cli.local.children import Children
 from app.cli.local.listen import address
+from app.cli.local.schema import migrated
 from app.cli.local.servers import Embedded, start_servers
 from app.cli.output.errors import CommandError
-from app.cli.stop import Stop
 from app.embedded import EmbeddedError
 from app.embedded.process import DirectoryLock
+from app.process.stop import Stop
 from app.settings import Settings
 from app.store.pool import open_pool
 from app.store.upkeep import installation

@@ -20,9 +20,10 @@ from app.cli.local import local_stack
 from app.cli.local.listen import listener
 from app.cli.local.local_stack import Household
 from app.cli.output import output
-from app.cli.output.errors import CommandError, ExitCode
-from app.cli.stop import Stop, Stopped
+from app.cli.output.errors import CommandError
 from app.embedded import throwaway_directory
+from app.process.exit_code import ExitCode
+from app.process.stop import Stop, Stopped
 from app.settings import Settings
 
 

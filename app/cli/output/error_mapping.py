@@ -6,8 +6,9 @@ import typer
 from typer.core import TyperGroup
 
 from app.cli.output import output
-from app.cli.output.errors import CommandError, ExitCode, UsageError
+from app.cli.output.errors import CommandError, UsageError
 from app.core.errors import TwinlinkError
+from app.process.exit_code import ExitCode
 from app.settings import SettingsError
 
 

@@ -1,17 +1,8 @@
 """How a command ends when it does not end well."""
 
 from collections.abc import Sequence
-from enum import IntEnum
 
-
-class ExitCode(IntEnum):
-    """What scripts may rely on."""
-
-    DONE = 0
-    FAILED = 1
-    USAGE = 2
-    HELD = 3
-    """It waits for a person's decision."""
+from app.process.exit_code import ExitCode
 
 
 class CommandError(Exception):

@@ -28,7 +28,7 @@ class Place:
         return self.left_destination if side is Side.LEFT else self.right_destination
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewRow:
     """A row to be inserted, with the ids that were seen or made."""
 
@@ -44,9 +44,9 @@ class NewRow:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What a row becomes: every field but its key, origin and ends is written anew."""
+    """The next version of a row: every field but its key, origin and ends is written."""
 
     row: Row
     state: State
@@ -56,6 +56,22 @@ class Change:
     left_link: LinkId | None = None
     right_link: LinkId | None = None
     reason: str = ""
+
+    @classmethod
+    def keeping(
+        cls, row: Row, state: State, reason: str, *, former: State | None = None
+    ) -> "Change":
+        """The row in another state, with all that is known of its links."""
+        return cls(
+            row=row,
+            state=state,
+            former=former,
+            authorship=row.authorship,
+            authored_after=row.authored_after,
+            left_link=row.left_link,
+            right_link=row.right_link,
+            reason=reason,
+        )
 
 
 async def touching(conn: Connection, connection_id: int, twins: Iterable[int]) -> list[Row]:

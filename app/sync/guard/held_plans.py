@@ -20,7 +20,6 @@ from app.store.queue.work import Cause, raise_pairs
 from app.store.recovery import restores
 from app.store.writes import plans
 from app.sync.guard import vanished
-from app.sync.look.scope import moved
 from app.sync.runtime.context import Context
 
 _LOG = structlog.get_logger(__name__)
@@ -139,7 +138,9 @@ async def reject(
             await ledger.touching(conn, plan.connection_id, twins), key=lambda it: it.id
         ):
             if State.MANAGED in (row.state, row.former) and named.get(row.key) == row.mirror_id:
-                await ledger.change(conn, moved(row, State.DETACHED, "rejected"), now=now)
+                await ledger.change(
+                    conn, ledger.Change.keeping(row, State.DETACHED, "rejected"), now=now
+                )
         await vanished.keep_gone(conn, plan.connection_id, plan_id, now)
         await held_plans.reject_changes(conn, plan_id, "rejected")
         await held_plans.decide(conn, plan_id, "rejected", by=by, note=note, now=now)

@@ -130,7 +130,13 @@ async def keep_gone(conn: Connection, connection_id: int, plan_id: int, now: dat
 def _without_mirror(row: Row) -> Change:
     origin = row.link_on(row.origin)
     left, right = (origin, None) if row.origin is Side.LEFT else (None, origin)
-    return Change(row, State.DETACHED, left_link=left, right_link=right, reason="rejected")
+    return Change(
+        row=row,
+        state=State.DETACHED,
+        left_link=left,
+        right_link=right,
+        reason="rejected",
+    )
 
 
 async def look_again(conn: Connection, connection_id: int, now: datetime) -> None:

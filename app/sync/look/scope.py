@@ -114,27 +114,13 @@ def _project(look: Look, twin: Twin, side: Side) -> str:
 def _next_state(look: Look, row: Row) -> Change | None:
     resting = not _in_scope(look, row)
     if row.state is State.SUSPENDED:
-        return None if resting else moved(row, row.former or State.DETACHED, "resumed")
+        return None if resting else Change.keeping(row, row.former or State.DETACHED, "resumed")
     if resting:
         former = row.former if row.state is State.ORPHANED else row.state
-        return moved(row, State.SUSPENDED, "out_of_scope", former=former)
+        return Change.keeping(row, State.SUSPENDED, "out_of_scope", former=former)
     if row.state is State.ORPHANED and _all_ends_seen(look, row.key):
-        return moved(row, row.former or State.DETACHED, "seen_again")
+        return Change.keeping(row, row.former or State.DETACHED, "seen_again")
     return None
-
-
-def moved(row: Row, state: State, reason: str, *, former: State | None = None) -> Change:
-    """The row in another state, with all that is known of its links."""
-    return Change(
-        row,
-        state,
-        former,
-        row.authorship,
-        row.authored_after,
-        row.left_link,
-        row.right_link,
-        reason,
-    )
 
 
 def _in_scope(look: Look, row: Row) -> bool:
@@ -189,7 +175,7 @@ async def orphan(ctx: Context, look: Look, keys: Iterable[LinkKey], reason: str)
         await active_connection.lock(conn, look.running.id)
         for row in sorted(rows, key=lambda it: it.id):
             if row.state not in resting:
-                change = moved(row, State.ORPHANED, reason, former=row.state)
+                change = Change.keeping(row, State.ORPHANED, reason, former=row.state)
                 await ledger.change(conn, change, now=ctx.clock())
 
 

@@ -143,13 +143,13 @@ def _preexisting(look: Look, key: LinkKey, it: RecordPreexisting) -> NewRow:
     assert types is not None
     left, right = _by_side(it.origin, it.origin_id, it.mirror_id)
     return NewRow(
-        key,
-        types.right.id,
-        look.place(key, it.origin.other),
-        it.origin,
-        State.PREEXISTING,
-        left,
-        right,
+        key=key,
+        right_type=types.right.id,
+        place=look.place(key, it.origin.other),
+        origin=it.origin,
+        state=State.PREEXISTING,
+        left_link=left,
+        right_link=right,
         reason=f"row_{it.row}",
     )
 
@@ -159,23 +159,43 @@ def _change(row: Row, decision: Decision) -> Change:
         case InStep(origin_id=origin_id) | ManageAgain(origin_id=origin_id):
             left, right = _by_side(row.origin, origin_id, row.mirror_id)
             return Change(
-                row, State.MANAGED, None, row.authorship, row.authored_after, left, right,
-                f"row_{decision.row}",
-            )  # fmt: skip
+                row=row,
+                state=State.MANAGED,
+                authorship=row.authorship,
+                authored_after=row.authored_after,
+                left_link=left,
+                right_link=right,
+                reason=f"row_{decision.row}",
+            )
         case RecordPreexisting():
             left, right = _by_side(row.origin, decision.origin_id, decision.mirror_id)
-            return Change(row, State.PREEXISTING, left_link=left, right_link=right,
-                          reason=f"row_{decision.row}")  # fmt: skip
+            return Change(
+                row=row,
+                state=State.PREEXISTING,
+                left_link=left,
+                right_link=right,
+                reason=f"row_{decision.row}",
+            )
         case Detach(keep_mirror_id=True):
             return Change(
-                row, State.DETACHED, None, row.authorship, row.authored_after,
-                row.left_link, row.right_link, f"row_{decision.row}",
-            )  # fmt: skip
+                row=row,
+                state=State.DETACHED,
+                authorship=row.authorship,
+                authored_after=row.authored_after,
+                left_link=row.left_link,
+                right_link=row.right_link,
+                reason=f"row_{decision.row}",
+            )
         case Detach():
             # The id that we made is gone: a link that stands there is nobody's of ours.
             left, right = _by_side(row.origin, row.link_on(row.origin), None)
-            return Change(row, State.DETACHED, left_link=left, right_link=right,
-                          reason=f"row_{decision.row}")  # fmt: skip
+            return Change(
+                row=row,
+                state=State.DETACHED,
+                left_link=left,
+                right_link=right,
+                reason=f"row_{decision.row}",
+            )
         case _:
             raise AssertionError(decision)
 

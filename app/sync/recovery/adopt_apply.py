@@ -166,14 +166,14 @@ async def _take_over(conn: Connection, look: Look, pair: Pair, now: datetime) ->
     the mirror has a manager, and nothing was written."""
     mirror = pair.mirror
     new = NewRow(
-        pair.row.key,
-        pair.row.right_type,
-        look.place(pair.row.key, mirror),
-        mirror.other,
-        State.MANAGED,
-        pair.links[Side.LEFT].id,
-        pair.links[Side.RIGHT].id,
-        Authorship.OURS,
+        key=pair.row.key,
+        right_type=pair.row.right_type,
+        place=look.place(pair.row.key, mirror),
+        origin=mirror.other,
+        state=State.MANAGED,
+        left_link=pair.links[Side.LEFT].id,
+        right_link=pair.links[Side.RIGHT].id,
+        authorship=Authorship.OURS,
         reason="adopted",
     )
     try:

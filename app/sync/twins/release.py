@@ -117,9 +117,14 @@ async def _bequeath(
     if theirs.origin is Side.RIGHT:
         left, right = right, left
     change = ledger.Change(
-        theirs, State.MANAGED, None, Authorship(row["authorship"]), row["authored_after"],
-        left, right, "inherited",
-    )  # fmt: skip
+        row=theirs,
+        state=State.MANAGED,
+        authorship=Authorship(row["authorship"]),
+        authored_after=row["authored_after"],
+        left_link=left,
+        right_link=right,
+        reason="inherited",
+    )
     if await ledger.change(conn, change, now=now):
         adopted = replace(
             released, operation="adopt", managed=True, revision=taking.revision,

@@ -172,15 +172,29 @@ async def _after_create(conn: Connection, state: Running, it: Outcome, now: date
     if row is not None:
         resting = row.state in (State.SUSPENDED, State.ORPHANED)
         change = Change(
-            row, row.state if resting else target, target if resting else None,
-            authorship, it.authored_after, left, right, it.code,
-        )  # fmt: skip
+            row=row,
+            state=row.state if resting else target,
+            former=target if resting else None,
+            authorship=authorship,
+            authored_after=it.authored_after,
+            left_link=left,
+            right_link=right,
+            reason=it.code,
+        )
         await ledger.change(conn, change, now=now)
         return
     new = NewRow(
-        wanted.key, wanted.right_type, wanted.place, wanted.origin, target, left, right,
-        authorship, it.authored_after, it.code,
-    )  # fmt: skip
+        key=wanted.key,
+        right_type=wanted.right_type,
+        place=wanted.place,
+        origin=wanted.origin,
+        state=target,
+        left_link=left,
+        right_link=right,
+        authorship=authorship,
+        authored_after=it.authored_after,
+        reason=it.code,
+    )
     if await ledger.insert(conn, state.id, new, now=now) is None:
         # The physical link found a manager in this very moment: to us it is preexisting.
         late = replace(new, state=State.PREEXISTING, authorship=None)

@@ -93,23 +93,31 @@ async def _came_back(
 def _detached(wanted: Wanted, it: Ended) -> NewRow:
     left, right = _by_side(wanted.origin, wanted.origin_link, it.link_id)
     return NewRow(
-        wanted.key, wanted.right_type, wanted.place, wanted.origin, State.DETACHED, left, right,
-        it.authorship, it.authored_after, it.code,
-    )  # fmt: skip
+        key=wanted.key,
+        right_type=wanted.right_type,
+        place=wanted.place,
+        origin=wanted.origin,
+        state=State.DETACHED,
+        left_link=left,
+        right_link=right,
+        authorship=it.authorship,
+        authored_after=it.authored_after,
+        reason=it.code,
+    )
 
 
 def _with_mirror(row: Row, it: Ended) -> Change:
     left, right = _by_side(row.origin, row.link_on(row.origin), it.link_id)
     resting = row.state in _RESTING
     return Change(
-        row,
-        row.state if resting else State.DETACHED,
-        State.DETACHED if resting else None,
-        it.authorship,
-        it.authored_after,
-        left,
-        right,
-        it.code,
+        row=row,
+        state=row.state if resting else State.DETACHED,
+        former=State.DETACHED if resting else None,
+        authorship=it.authorship,
+        authored_after=it.authored_after,
+        left_link=left,
+        right_link=right,
+        reason=it.code,
     )
 
 
@@ -121,7 +129,13 @@ async def _taken_back(conn: Connection, it: Ended, now: datetime) -> None:
     if it.state != "applied" or row is None or row.mirror_id != it.intent.wanted.link_id:
         return
     left, right = _by_side(row.origin, row.link_on(row.origin), None)
-    change = Change(row, State.DETACHED, left_link=left, right_link=right, reason="undone")
+    change = Change(
+        row=row,
+        state=State.DETACHED,
+        left_link=left,
+        right_link=right,
+        reason="undone",
+    )
     await ledger.change(conn, change, now=now)
 
 

@@ -123,9 +123,14 @@ async def _note_author(ctx: Context, row: Row, verdict: Authorship) -> Row | Non
     state = State.MANAGED if verdict is Authorship.OURS else State.PREEXISTING
     author = Authorship.OURS if verdict is Authorship.OURS else None
     change = Change(
-        row, state, None, author, row.authored_after, row.left_link, row.right_link,
-        f"authorship_{verdict}",
-    )  # fmt: skip
+        row=row,
+        state=state,
+        authorship=author,
+        authored_after=row.authored_after,
+        left_link=row.left_link,
+        right_link=row.right_link,
+        reason=f"authorship_{verdict}",
+    )
     async with ctx.database.transaction() as conn:
         if not await ledger.change(conn, change, now=ctx.clock()):
             return None
@@ -185,9 +190,14 @@ def _inherited(theirs: Row, it: Proposal) -> Change:
     if theirs.origin.value == "right":
         left, right = right, left
     return Change(
-        theirs, State.MANAGED, None, it.row.authorship, it.row.authored_after, left, right,
-        "inherited",
-    )  # fmt: skip
+        row=theirs,
+        state=State.MANAGED,
+        authorship=it.row.authorship,
+        authored_after=it.row.authored_after,
+        left_link=left,
+        right_link=right,
+        reason="inherited",
+    )
 
 
 def _handover(

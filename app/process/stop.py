@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TypeVar
 
-from app.cli.output.errors import ExitCode
+from app.process.exit_code import ExitCode
 
 T = TypeVar("T")
 
