@@ -19,7 +19,7 @@ from app.api.routing.openapi import build
 from app.main import create_app
 from app.settings import Settings
 from tests.api.conftest import Api, Jira
-from tests.api.test_limits import on_air
+from tests.api.http.test_limits import on_air
 
 KNOWN = {"name": "ab", "site": "left", "id": "1", "number": "1"}
 EXAMPLES = {Role.VIEWER: 2, Role.OPERATOR: 2, Role.APPROVER: 2, Role.ADMIN: 4}

@@ -20,7 +20,7 @@ from app.jira.client import CallRecord, JiraClient, WebhookRequest
 from app.jira.rates.budget import Grant
 from app.sandbox import Fault, JiraSite, ManualClock, serve
 from tests.jira.conftest import Connect, access
-from tests.jira.test_transport import RecordingBudget
+from tests.jira.http.test_transport import RecordingBudget
 
 
 def id_of(site: JiraSite, key: str) -> IssueId:
