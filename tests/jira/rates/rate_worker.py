@@ -1,7 +1,7 @@
 """One worker of `test_rates`: asks a site as fast as its share of the budget allows.
 
-``python -m tests.jira.rates.rate_worker SITE TOKEN REDIS RATE``: says ``ready``, begins with the first
-line of its standard input and ends with the next.
+``python -m tests.jira.rates.rate_worker SITE TOKEN REDIS RATE``: says ``ready``, begins with the
+first line of its standard input and ends with the next.
 """
 
 import asyncio
