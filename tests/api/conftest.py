@@ -14,6 +14,7 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 from fastapi import FastAPI
 
+from app.api.auth.auth_throttle import Attempts
 from app.api.http.bodies import Intake
 from app.main import create_app
 from app.sandbox import JiraSite, Served, serve, token_of
@@ -119,6 +120,7 @@ async def running(settings: Settings) -> AsyncIterator[Api]:
         app = create_app(settings)  # one runs already
     app.state.settings = settings
     app.state.intake = Intake()
+    app.state.attempts = Attempts()
     api = Api(app, contract())
     async with app.router.lifespan_context(app):
         try:
