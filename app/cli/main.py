@@ -9,7 +9,6 @@ from app.cli.commands import (
     guard,
     incident,
     plan,
-    restores,
     resyncs,
     secrets,
     site,
@@ -17,23 +16,24 @@ from app.cli.commands import (
     twins,
     webhooks,
 )
-from app.cli.commands.adopt import adopt
-from app.cli.commands.api import api
 from app.cli.commands.deliveries import deliveries
-from app.cli.commands.doctor import doctor
 from app.cli.commands.explain import explain
 from app.cli.commands.links import links
-from app.cli.commands.migrate import migrate
 from app.cli.commands.mode import mode
-from app.cli.commands.openapi import openapi
 from app.cli.commands.pause import pause, resume
-from app.cli.commands.rescue import rescue
-from app.cli.commands.restore import restore
+from app.cli.commands.repair import restores
+from app.cli.commands.repair.adopt import adopt
+from app.cli.commands.repair.rescue import rescue
+from app.cli.commands.repair.restore import restore
+from app.cli.commands.repair.rollback import rollback
 from app.cli.commands.resync import resync
-from app.cli.commands.rollback import rollback
+from app.cli.commands.run.api import api
+from app.cli.commands.run.doctor import doctor
+from app.cli.commands.run.migrate import migrate
+from app.cli.commands.run.openapi import openapi
+from app.cli.commands.run.up import up
+from app.cli.commands.run.worker import worker
 from app.cli.commands.status import status
-from app.cli.commands.up import up
-from app.cli.commands.worker import worker
 from app.cli.output.error_mapping import RootGroup
 
 app = typer.Typer(

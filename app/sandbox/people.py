@@ -10,6 +10,11 @@ from app.sandbox.model import Comment, Issue, Link, Refusal, User
 from app.sandbox.site import JiraSite
 
 
+def person_on(site: JiraSite, name: str) -> Person:
+    """The user *name* of *site* in the browser."""
+    return Person(site, site.users[name])
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """Acts at once and under Jira's rules: Refusal where REST would refuse."""

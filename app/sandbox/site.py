@@ -12,7 +12,7 @@ import random
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from app.sandbox.clock import Clock, WallClock
 from app.sandbox.faults import FaultPlan
@@ -31,9 +31,6 @@ from app.sandbox.model import (
     User,
 )
 from app.sandbox.outbox import Outbox, Webhook
-
-if TYPE_CHECKING:
-    from app.sandbox.people import Person
 
 GONE = "Issue does not exist or you do not have permission to see it."
 
@@ -190,12 +187,6 @@ class JiraSite:
         kind: Any = "scoped" if scoped else "api_token" if self.flavour == "cloud" else "pat"
         self.credentials[secret] = Credential(secret, user, kind, frozenset(scopes))
         return secret
-
-    def person(self, name: str) -> Person:
-        """Somebody in the browser: acts at once, under the same permissions as REST."""
-        from app.sandbox.people import Person  # noqa: PLC0415 - people know sites, too
-
-        return Person(self, self.users[name])
 
     # -- configuration
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.commands.api import require_database
+from app.cli.commands.run.api import require_database
 from app.cli.local.listen import end_with_parent
 from app.settings import load_settings
 from app.telemetry import configure_logging

@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from app.cli.client.api_client import service
-from app.cli.commands.restore import OVER, exit_code, follow
-from app.cli.commands.restore import show as show_state
+from app.cli.commands.repair.restore import OVER, exit_code, follow
+from app.cli.commands.repair.restore import show as show_state
 from app.cli.output import output
 from app.cli.output.options import Json, Limit, RowId
 

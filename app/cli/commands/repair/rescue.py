@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from app.cli.client.api_client import service
-from app.cli.commands.restore import Apply, Wait, carry_out
+from app.cli.commands.repair.restore import Apply, Wait, carry_out
 from app.cli.output.options import Json, SiteName
 
 

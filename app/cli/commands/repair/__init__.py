@@ -1,0 +1,1 @@
+"""Commands that put back, take back or take over what was written."""
