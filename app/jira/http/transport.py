@@ -12,11 +12,12 @@ import httpx
 from app.core.errors import NotSent, TransientError, TwinlinkError
 from app.jira.http.access import SiteAccess
 from app.jira.http.errors import connection_failure, facts, lost, refusal
+from app.jira.http.heard import heard_of
 from app.jira.http.request import Call
 from app.jira.http.response import Answer, CallRecord
 from app.jira.http.throttle import Throttle
 from app.jira.rates.budget import Budget, Grant
-from app.jira.rates.circuit import GO, Admission, Circuit, heard_of
+from app.jira.rates.circuit import GO, Admission, Circuit
 
 BODY_LIMIT = 64 * 1024 * 1024
 """Bytes after decompression. 100 issues with 2,000 links each stay below it."""

@@ -17,17 +17,12 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Literal, Protocol
 
-from app.core.errors import TwinlinkError
-from app.jira.http.response import Answer
-
 State = Literal["closed", "open", "half_open"]
 Heard = Literal["failed", "answered", "nothing"]
 """What a call has shown of its site; *nothing*, where it did not get that far."""
 
 PROBING = 1.0
 """Seconds after which whoever finds another one's probe under way asks again."""
-
-_FAILURES = frozenset({"unreachable", "timeout", "dropped"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +82,6 @@ class Circuit(Protocol):
     async def view(self, site: int) -> View: ...
 
 
-def heard_of(answer: Answer | None, error: TwinlinkError | None) -> Heard:
-    """What a call's answer, or the error that stands for its absence, shows of the site."""
-    if answer is not None:
-        return "failed" if answer.status >= 500 else "answered"
-    return "failed" if error is not None and error.code in _FAILURES else "nothing"
-
-
 @dataclass(slots=True)
 class _Record:
     """What is known of one site. All times by the process's clock."""
@@ -121,11 +109,6 @@ class LocalCircuit:
 
     def left(self, site: int) -> float:
         return max(0.0, self._record(site).until - self._clock())
-
-    def troubled(self, site: int) -> bool:
-        """Whether anything failed lately, so that answers count too."""
-        record = self._record(site)
-        return record.opened > 0 or self._clock() - record.since <= self._rule.window
 
     async def admit(self, site: int, *, write: bool) -> Admission:
         return self.judge(site, write=write)
