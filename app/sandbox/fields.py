@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from app.sandbox.model import Issue
+from app.sandbox.view import Json, View
 
-if TYPE_CHECKING:
-    from app.sandbox.render import View
-
-Json = dict[str, Any]
 NAVIGABLE_NOT = frozenset({"comment", "worklog", "attachment", "issuerestriction"})
-Getter = Callable[["View", Issue], Any]
+Getter = Callable[[View, Issue], Any]
 
 
 def _nothing(_view: View, _issue: Issue) -> None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from app.sandbox import events
 from app.sandbox.logbook import Mutation, MutationKind
 from app.sandbox.model import ChangeItem, History, Issue, Link, LinkType, Refusal, User
-from app.sandbox.site import GONE, JiraSite
+from app.sandbox.site import JiraSite
+from app.sandbox.visibility import NO_LINK
 
-NO_LINK = "No issue link with id '{}' exists."
 NO_PERMISSION = "No Link Issue Permission for issue '{}'"
 ARCHIVED = "The issue '{}' is archived and cannot be edited."
 
@@ -94,17 +94,6 @@ def check_limit(site: JiraSite, type_: LinkType, source: Issue, destination: Iss
         raise Refusal(413, text)
 
 
-def visible(site: JiraSite, user: User | None, link_id: str) -> Link:
-    """The link if it exists and both ends can be browsed, else 404 with the same words."""
-    link = site.links.get(int(link_id)) if link_id.isdigit() else None
-    if link is None or site.types[link.type_id].system:
-        raise Refusal(404, NO_LINK.format(link_id))
-    for end in (link.source, link.destination):
-        if not site.can_browse(user, site.issues[end]):
-            raise Refusal(404, NO_LINK.format(link_id) if site.flavour == "cloud" else GONE)
-    return link
-
-
 def check_remove(site: JiraSite, user: User, link: Link) -> None:
     """Link issues on at least one end."""
     ends = site.issues[link.source], site.issues[link.destination]
@@ -113,32 +102,6 @@ def check_remove(site: JiraSite, user: User, link: Link) -> None:
             raise Refusal(404, NO_LINK.format(link.id))
         raise Refusal(401, NO_PERMISSION.format(ends[0].key))
     _check_archived(*ends)
-
-
-def shown(site: JiraSite, user: User | None, issue: Issue) -> list[Link]:
-    """The links that ``fields.issuelinks`` shows this caller, read lag included, by id."""
-    lag = int(site.lag.links * 1000)
-    now = site.now() if lag or site.ghosts else 0
-    found = [site.links[number] for number in issue.links]
-    if lag:
-        found = [link for link in found if link.created + lag <= now]
-    if site.ghosts:
-        found += [link for until, link in site.ghosts.get(issue.id, ()) if until > now]
-    result = []
-    for link in found:
-        if site.types[link.type_id].system:
-            continue
-        other = site.issues.get(link.destination if link.source == issue.id else link.source)
-        if other is not None and site.can_browse(user, other):
-            result.append(link)
-    result.sort(key=lambda link: link.id)
-    return result
-
-
-def unfiltered(site: JiraSite, issue: Issue) -> list[Link]:
-    """Every ordinary link of the issue, whoever looks: webhook bodies know no reader."""
-    found = (site.links[number] for number in issue.links)
-    return [link for link in found if not site.types[link.type_id].system]
 
 
 def touch(issue: Issue, at: int) -> None:

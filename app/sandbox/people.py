@@ -8,6 +8,7 @@ from typing import Any
 from app.sandbox import issues, links
 from app.sandbox.model import Comment, Issue, Link, Refusal, User
 from app.sandbox.site import JiraSite
+from app.sandbox.visibility import NO_LINK
 
 
 def person_on(site: JiraSite, name: str) -> Person:
@@ -43,7 +44,7 @@ class Person:
         else:
             number = link.id if isinstance(link, Link) else int(link)
         if number not in self.site.links:
-            raise Refusal(404, links.NO_LINK.format(number))
+            raise Refusal(404, NO_LINK.format(number))
         found = self.site.links[number]
         links.check_remove(self.site, self.user, found)
         links.remove(self.site, self.user, found)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from app.sandbox import links
+from app.sandbox import visibility
 from app.sandbox.fields import FIELD, HIDDEN_FIELD
 from app.sandbox.model import ChangeItem, History, Issue, Link, LinkType, Project, User
 from app.sandbox.site import JiraSite
@@ -118,9 +118,9 @@ class View:
     def issuelinks(self, issue: Issue) -> list[Json]:
         """``fields.issuelinks``: each entry has the other end only."""
         shown = (
-            links.unfiltered(self.site, issue)
+            visibility.unfiltered(self.site, issue)
             if self.everything
-            else links.shown(self.site, self.user, issue)
+            else visibility.shown(self.site, self.user, issue)
         )
         return [self._entry(made, issue) for made in shown]
 

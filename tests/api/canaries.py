@@ -16,6 +16,7 @@ import structlog
 
 from app.sandbox import Flavour, JiraSite
 from app.sandbox.model import CustomField
+from app.sandbox.people import person_on
 from app.telemetry import configure_logging
 
 WORD = "zqcanary"
@@ -58,7 +59,7 @@ def world(name: str, flavour: Flavour, project: str) -> tuple[JiraSite, CustomFi
     site.add_link_type("Relates", "relates to")
     twin = site.add_custom_field("Twin")
     notes = site.add_custom_field(canary("field"))
-    ann = site.person("ann")
+    ann = person_on(site, "ann")
     for number in range(1, 6):
         issue = ann.create(project, canary("summary"), canary("description"))
         issue.labels, issue.assignee = (canary("label").replace(" ", "-"),), "ann"

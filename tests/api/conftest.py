@@ -18,6 +18,7 @@ from app.api.auth.auth_throttle import Attempts
 from app.api.http.bodies import Intake
 from app.main import create_app
 from app.sandbox import JiraSite, Served, serve, token_of
+from app.sandbox.people import person_on
 from app.settings import Settings
 from app.wiring import Services
 from tests.api.flow import PAIRS, Flow
@@ -181,7 +182,7 @@ def _site(name: str, flavour: Any, project: str) -> JiraSite:
     site.add_project(f"{project}X")
     site.add_link_type("Blocks", "blocks", "is blocked by")
     site.add_link_type("Relates", "relates to")
-    ann = site.person("ann")
+    ann = person_on(site, "ann")
     for number in range(5):
         ann.create(project, f"Summary {number}")
     ann.create(f"{project}X", "Elsewhere")

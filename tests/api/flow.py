@@ -11,6 +11,7 @@ import httpx
 
 from app.api.auth.roles import V1
 from app.sandbox import Link, Person
+from app.sandbox.people import person_on
 from app.sync.guard import held_plans
 from app.sync.reconcile import loop
 from app.sync.recovery import restore
@@ -41,7 +42,7 @@ class Flow:
 
     @property
     def ann(self) -> Person:
-        return self.jira.left.site.person("ann")
+        return person_on(self.jira.left.site, "ann")
 
     @property
     def mirrors(self) -> list[Link]:

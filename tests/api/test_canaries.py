@@ -13,6 +13,7 @@ import stamina
 from app.api.auth.roles import V1
 from app.sandbox import DeliveryFault, Fault, listen, serve
 from app.sandbox.outbox import signature
+from app.sandbox.people import person_on
 from app.store.pool import Database
 from app.sync.incidents import watch
 from app.sync.monitor import verify as monitor_verify
@@ -158,22 +159,22 @@ async def test_when_all_goes_well(told: Flow, evidence: Evidence, migrate_url: s
     await settled(told)
     assert len(right.links) == 3
     told.ann.unlink(made[0])
-    right.person("ann").unlink("B-2", "Blocks", "B-3")
+    person_on(right, "ann").unlink("B-2", "Blocks", "B-3")
     await settled(told)
     assert len(right.links) == 1, "one removal was mirrored, one was a person's"
 
     ours = await told.call("POST", f"{V1}/restores", {"connection": "ab"})
     await told.run()
     await plan_decided(told, ours)
-    left.person("ann").link("A-3", "Blocks", "A-4")
-    theirs = right.person("bot").link("B-3", "Relates", "B-4")
-    left.person("ann").link("A-3", "Relates", "A-4")
+    person_on(left, "ann").link("A-3", "Blocks", "A-4")
+    theirs = person_on(right, "bot").link("B-3", "Relates", "B-4")
+    person_on(left, "ann").link("A-3", "Relates", "A-4")
     await settled(told)
     key = right.user("bot").key
     taken = await told.call("POST", f"{AB}/adoptions", {"account_id": key, **EVER})
     await adopt.run_once(told.ctx)
     await plan_decided(told, taken)
-    right.person("bot").unlink(theirs)
+    person_on(right, "bot").unlink(theirs)
     asked = {"site": "right", "account_id": key, **EVER}
     rescued = await told.client.post(f"{V1}/rescues", json=asked)
     assert rescued.status_code == 202, rescued.text

@@ -12,6 +12,7 @@ from app.demo.failed import DemoFailed
 from app.demo.stage import Stage
 from app.demo.steps import STEPS, Step, connect, going_live, ground, intact, person
 from app.demo.teller import Teller
+from app.sandbox.people import person_on
 from app.sandbox.worlds import ACCOUNT
 from app.settings import Settings
 
@@ -37,17 +38,17 @@ async def test_a_link_is_followed_from_the_click_to_the_audit_row(
 
 async def test_a_touched_link_of_somebody_is_noticed(stage: Stage, tell: Teller) -> None:
     foreign = min(stage.baselines["right"].ids)
-    stage.right.site.person(ACCOUNT).unlink(foreign)
+    person_on(stage.right.site, ACCOUNT).unlink(foreign)
     with pytest.raises(DemoFailed, match="unmanaged links of right"):
         await intact.act(stage, tell)
 
 
 async def test_what_people_remove_themselves_is_no_harm_done(stage: Stage) -> None:
     site, baseline = stage.right.site, stage.baselines["right"]
-    site.person("carla").unlink(min(baseline.ids))
+    person_on(site, "carla").unlink(min(baseline.ids))
     assert baseline.now(site).count == baseline.fingerprint.count - 1
     assert not truth.trespasses(site)
-    site.person("carla").link("B-1", "Blockade", "B-3")
+    person_on(site, "carla").link("B-1", "Blockade", "B-3")
     assert len(truth.unmanaged(site)) == baseline.fingerprint.count
 
 
@@ -59,7 +60,7 @@ async def test_a_false_claim_ends_the_demo_with_1_and_says_why(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     async def one_more(stage: Stage, tell: Teller) -> str:
-        stage.right.site.person("bob").link("B-1", "Blockade", "B-3")
+        person_on(stage.right.site, "bob").link("B-1", "Blockade", "B-3")
         return "planted"
 
     steps = (Step("Plant", one_more), Step("Two sites", ground.act), Step("Never", _unreached))
@@ -93,7 +94,7 @@ async def test_steps_that_come_true_end_with_0_and_a_summary(
 async def test_who_answers_nothing_is_waited_for_with_an_end(stage: Stage, tell: Teller) -> None:
     await connect.act(stage, tell)
     await stage.service.post("connections/demo/pause")
-    stage.left.site.person("ann").link("A-1", "Blocks", "A-2")
+    person_on(stage.left.site, "ann").link("A-1", "Blocks", "A-2")
     with pytest.raises(
         DemoFailed, match=r"a link while paused: .* not within 1 seconds; .*backlog"
     ):

@@ -15,6 +15,7 @@ from app.demo.drill.truth import mirrors, origins, standing
 from app.demo.drill.worlds import ALPHA, BETA, SIZES, WIDER, build_worlds
 from app.demo.teller import Teller
 from app.demo.waiting import until
+from app.sandbox.people import person_on
 from app.sandbox.worlds import ACCOUNT, Sizes, World, build
 from app.settings import Settings
 from app.sync.incidents.apprise_sender import carry
@@ -32,7 +33,7 @@ def mirror(world: World) -> list[int]:
         link = world.left.links[number]
         ends = [world.left.issues[end].key for end in (link.source, link.destination)]
         name = types[world.left.types[link.type_id].name]
-        made.append(world.right.person(ACCOUNT).link(twins[ends[0]], name, twins[ends[1]]).id)
+        made.append(person_on(world.right, ACCOUNT).link(twins[ends[0]], name, twins[ends[1]]).id)
     return made
 
 
@@ -41,9 +42,9 @@ def test_mirrors_are_those_of_the_origins_or_it_shows() -> None:
     assert (len(origins(world)), mirrors(world).total()) == (5, 0)
     made = mirror(world)
     assert mirrors(world).keys() == origins(world).keys()
-    world.right.person("bob").unlink(made[0])
+    person_on(world.right, "bob").unlink(made[0])
     assert len(origins(world).keys() - mirrors(world).keys()) == 1
-    world.left.person("ann").unlink(max(origins(world).values()))
+    person_on(world.left, "ann").unlink(max(origins(world).values()))
     assert len(mirrors(world).keys() - origins(world).keys()) == 1
 
 
@@ -52,7 +53,7 @@ def test_what_people_linked_on_both_sides_wants_no_mirror() -> None:
     assert len(world.left.links) == 5 + 6
     before = standing(world.left)
     copy = world.copy()
-    copy.left.person("ann").unlink(min(copy.left.links))
+    person_on(copy.left, "ann").unlink(min(copy.left.links))
     assert (before - standing(copy.left)).total() == 1
 
 
@@ -87,7 +88,7 @@ async def test_a_link_of_others_that_went_ends_it_with_1(
 ) -> None:
     async def plant(scene: Scene, _: Teller) -> str:
         right = scene.stage.right.site
-        right.person(ACCOUNT).unlink(min(scene.stage.baselines["right"].ids))
+        person_on(right, ACCOUNT).unlink(min(scene.stage.baselines["right"].ids))
         return "planted"
 
     async def look(scene: Scene, _: Teller) -> str:

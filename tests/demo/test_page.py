@@ -7,6 +7,7 @@ from app.demo import truth
 from app.demo.page.feed import Feed
 from app.demo.stage import Stage
 from app.demo.teller import Teller
+from app.sandbox.people import person_on
 from app.sandbox.worlds import CANARY
 from tests.demo.test_demo import play_until_live
 
@@ -105,7 +106,7 @@ async def test_another_page_or_another_name_cannot_play(
 
 async def test_the_feed_keeps_a_bounded_number(stage: Stage) -> None:
     feed = Feed(stage)
-    ann = stage.left.site.person("ann")
+    ann = person_on(stage.left.site, "ann")
     for _ in range(200):
         ann.unlink(ann.link("A-1", "Blocks", "A-2"))
     await feed.refresh(None)

@@ -8,6 +8,7 @@ import pytest
 
 from app.jira.client import BasicAuth, BearerAuth, JiraClient, SiteAccess
 from app.sandbox import Flavour, JiraSite, ManualClock, SiteApp, serve, token_of
+from app.sandbox.people import person_on
 
 Connect = Callable[..., JiraClient]
 
@@ -23,7 +24,7 @@ def small_site(flavour: Flavour) -> JiraSite:
     site.add_link_type("Blocks", "blocks", "is blocked by")
     site.add_link_type("Relates", "relates to")
     site.add_custom_field("Twin")
-    ann = site.person("ann")
+    ann = person_on(site, "ann")
     for number in range(5):
         ann.create("A", f"Summary {number}")
     ann.create("X", "Elsewhere")

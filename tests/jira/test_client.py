@@ -19,6 +19,7 @@ from app.core.links import AccountId, IssueId, IssueKey, Link, LinkId, ProjectKe
 from app.jira.client import CallRecord, JiraClient, WebhookRequest
 from app.jira.rates.budget import Grant
 from app.sandbox import Fault, JiraSite, ManualClock, serve
+from app.sandbox.people import person_on
 from tests.jira.conftest import Connect, access
 from tests.jira.http.test_transport import RecordingBudget
 
@@ -32,7 +33,7 @@ def type_id(site: JiraSite, name: str = "Blocks") -> TypeId:
 
 
 async def test_links_read_the_same_from_both_ends(site: JiraSite, connect: Connect) -> None:
-    made = site.person("ann").link("A-1", "Blocks", "A-2")
+    made = person_on(site, "ann").link("A-1", "Blocks", "A-2")
     reading = await connect(site).read_issues([id_of(site, "A-1"), id_of(site, "A-2")])
     (from_source,) = reading.issues[id_of(site, "A-1")].links or ()
     (from_destination,) = reading.issues[id_of(site, "A-2")].links or ()
@@ -60,7 +61,7 @@ async def test_a_location_is_taken_as_a_hint(datacenter: JiraSite, connect: Conn
 
 
 async def test_a_link_is_deleted_once(site: JiraSite, connect: Connect) -> None:
-    link = LinkId(str(site.person("ann").link("A-1", "Blocks", "A-2").id))
+    link = LinkId(str(person_on(site, "ann").link("A-1", "Blocks", "A-2").id))
     client = connect(site)
     assert (await client.delete_link(link)).status in {200, 204}
     assert site.triples_of() == set()
@@ -78,7 +79,7 @@ async def test_link_types(site: JiraSite, connect: Connect) -> None:
 async def test_what_cannot_be_seen_is_unread_and_blinds_nobody(
     site: JiraSite, connect: Connect
 ) -> None:
-    ann = site.person("ann")
+    ann = person_on(site, "ann")
     hidden, deleted, archived = (id_of(site, key) for key in ("A-2", "A-3", "A-4"))
     ann.hide("A-2", "twinlink")
     ann.delete("A-3")
@@ -96,7 +97,7 @@ async def test_a_refused_search_is_split_until_the_culprit_is_alone(
 ) -> None:
     """A Data Center that ignores ``validateQuery`` answers 400 as long as A-2 is named."""
     hidden = id_of(datacenter, "A-2")
-    datacenter.person("ann").hide("A-2", "twinlink")
+    person_on(datacenter, "ann").hide("A-2", "twinlink")
     ids = [id_of(datacenter, f"A-{number}") for number in range(1, 6)]
     refusing = datacenter.faults.add(Fault("error_before", path="^/search$", status=400, times=2))
     reading = await connect(datacenter).read_issues(ids)
@@ -114,7 +115,7 @@ async def test_issue_errors_are_told_from_silence(cloud: JiraSite, connect: Conn
 
 
 async def test_any_number_of_issues_is_read_in_hundreds(site: JiraSite, connect: Connect) -> None:
-    ann = site.person("ann")
+    ann = person_on(site, "ann")
     for number in range(205):
         ann.create("A", f"More {number}")
     calls: list[CallRecord] = []
@@ -126,7 +127,7 @@ async def test_any_number_of_issues_is_read_in_hundreds(site: JiraSite, connect:
 
 async def test_the_twin_field_is_read_as_text(site: JiraSite, connect: Connect) -> None:
     field = next(iter(site.custom_fields))
-    site.person("ann").edit("A-1", **{field: "B-7"})
+    person_on(site, "ann").edit("A-1", **{field: "B-7"})
     one, other = id_of(site, "A-1"), id_of(site, "A-2")
     reading = await connect(site).read_issues([one, other], field=field)
     assert reading.issues[one].field_text == "B-7"
@@ -134,7 +135,7 @@ async def test_the_twin_field_is_read_as_text(site: JiraSite, connect: Connect) 
 
 
 async def test_an_old_key_resolves_to_the_moved_issue(site: JiraSite, connect: Connect) -> None:
-    site.person("ann").move("A-2", "X")
+    person_on(site, "ann").move("A-2", "X")
     keys = [IssueKey(key) for key in ("A-1", "A-2", "A-99", "not a key", "X-1")]
     found = await connect(site).resolve_keys(keys)
     assert set(found) == {"A-1", "A-2", "X-1"}
@@ -143,7 +144,7 @@ async def test_an_old_key_resolves_to_the_moved_issue(site: JiraSite, connect: C
 
 
 async def test_a_search_yields_every_issue_with_its_links(site: JiraSite, connect: Connect) -> None:
-    ann = site.person("ann")
+    ann = person_on(site, "ann")
     for number in range(240):
         ann.create("A", f"More {number}")
     ann.link("A-1", "Blocks", "A-2")
@@ -157,7 +158,7 @@ async def test_a_search_yields_every_issue_with_its_links(site: JiraSite, connec
 async def test_a_search_for_recent_changes(site: JiraSite, connect: Connect) -> None:
     assert isinstance(site.clock, ManualClock)
     site.clock.tick(3600)
-    site.person("ann").edit("A-3", summary="changed")
+    person_on(site, "ann").edit("A-3", summary="changed")
     now = datetime.fromtimestamp(site.clock.now(), UTC)
     client = connect(site, now=lambda: now)
     since = now - timedelta(minutes=10)
@@ -170,7 +171,7 @@ async def test_authorship_from_both_changelogs(site: JiraSite, connect: Connect)
     ends = [id_of(site, "A-1"), id_of(site, "A-2")]
     before = await client.read_issues(ends)
     await client.create_link(type_id(site), *ends)
-    site.person("ann").link("A-1", "Relates", "A-2")
+    person_on(site, "ann").link("A-1", "Relates", "A-2")
     after = await client.read_issues(ends, changelog=True)
     types, us = await client.link_types(), await client.myself()
     links = {link.type_id: link for link in after.issues[ends[0]].links or ()}
@@ -184,7 +185,7 @@ async def test_authorship_from_both_changelogs(site: JiraSite, connect: Connect)
 
 
 async def test_a_long_changelog_is_known_to_be_cut(cloud: JiraSite, connect: Connect) -> None:
-    ann = cloud.person("ann")
+    ann = person_on(cloud, "ann")
     for number in range(45):
         ann.edit("A-1", summary=f"Version {number}")
     one = id_of(cloud, "A-1")
@@ -196,7 +197,7 @@ async def test_a_long_changelog_is_known_to_be_cut(cloud: JiraSite, connect: Con
 async def test_a_whole_changelog_comes_in_as_many_pages_as_it_has(
     site: JiraSite, connect: Connect
 ) -> None:
-    ann, one = site.person("ann"), id_of(site, "A-1")
+    ann, one = person_on(site, "ann"), id_of(site, "A-1")
     first = ann.link("A-1", "Blocks", "A-2")
     for number in range(230):
         ann.edit("A-1", summary=f"Version {number}")
@@ -211,7 +212,7 @@ async def test_a_whole_changelog_comes_in_as_many_pages_as_it_has(
 async def test_the_changelog_of_an_issue_that_cannot_be_seen(
     site: JiraSite, connect: Connect
 ) -> None:
-    site.person("ann").hide("A-1", "twinlink")
+    person_on(site, "ann").hide("A-1", "twinlink")
     assert await connect(site).changelog(id_of(site, "A-1")) is None
     assert await connect(site).changelog(IssueId("999999")) is None
 
@@ -224,7 +225,7 @@ async def test_a_search_says_when_issues_were_updated(site: JiraSite, connect: C
     before = await updated()
     assert isinstance(site.clock, ManualClock)
     site.clock.tick(5)
-    site.person("ann").edit("A-3", summary="changed")
+    person_on(site, "ann").edit("A-3", summary="changed")
     after = await updated()
     assert None not in after.values()
     assert {key for key in after if after[key] != before[key]} == {"A-3"}

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from app.sandbox import Flavour, JiraSite, ManualClock, SiteApp, signed_in, token_of
+from app.sandbox.people import person_on
 from tests.sandbox.contract import DOCUMENT, Contract
 
 Connect = Callable[..., httpx.AsyncClient]
@@ -25,7 +26,7 @@ def small_site(flavour: Flavour = "cloud", clock: ManualClock | None = None) -> 
     site.add_link_type("Relates", "relates to")
     site.add_link_type("Epic-Story Link", "has Epic", "is Epic of", system=True)
     site.add_custom_field("Twin")
-    ann = site.person("ann")
+    ann = person_on(site, "ann")
     for number in range(5):
         ann.create("A", f"Summary {number}", f"Description {number}")
     ann.create("X", "Elsewhere")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx
 
 from app.sandbox import Fault, JiraSite, SiteApp, token_of
+from app.sandbox.people import person_on
 from tests.sandbox.conftest import Connect, body_of
 
 V3 = "/rest/api/3"
@@ -58,7 +59,7 @@ async def test_an_expired_token_answers_200_as_nobody(site: JiraSite, connect: C
 
 
 async def test_anonymous_fault_hits_one_call(site: JiraSite, connect: Connect) -> None:
-    link = site.person("ann").link("A-1", "Blocks", "A-2")
+    link = person_on(site, "ann").link("A-1", "Blocks", "A-2")
     fault = site.faults.add(Fault("anonymous", path="^/issueLink/", times=1))
     client = connect(site)
     assert (await client.get(f"{V3}/issueLink/{link.id}")).status_code == 404

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from app.sandbox import Fault, JiraSite, ManualClock, SiteApp
+from app.sandbox.people import person_on
 from tests.sandbox.conftest import Connect, body_of
 
 V3 = "/rest/api/3"
@@ -116,7 +117,7 @@ async def test_slow_answers_and_latency(
 
 async def test_races_through_actions(site: JiraSite, connect: Connect) -> None:
     """A person makes the very same link between our read and our write."""
-    ann = site.person("ann")
+    ann = person_on(site, "ann")
     site.faults.add(
         Fault(
             "before",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.sandbox import Fault, JiraSite, ManualClock
+from app.sandbox.people import person_on
 from tests.sandbox.conftest import Connect
 
 V3 = "/rest/api/3"
@@ -16,7 +17,7 @@ DOCUMENT = {
 async def test_bulkfetch_ascends_and_leaves_out_what_is_not_seen(
     site: JiraSite, connect: Connect
 ) -> None:
-    ann = site.person("ann")
+    ann = person_on(site, "ann")
     ann.hide("A-3", "twinlink")
     refs = ["A-5", "a-1", "A-3", "A-99", "10001", "A-2"]
     body = {"issueIdsOrKeys": refs, "fields": ["issuelinks", "updated"]}
@@ -47,7 +48,7 @@ async def test_bulkfetch_retriable_errors(site: JiraSite, connect: Connect) -> N
 async def test_bulk_changelog_is_cut_at_forty_newest_first(
     site: JiraSite, clock: ManualClock, connect: Connect
 ) -> None:
-    ann = site.person("ann")
+    ann = person_on(site, "ann")
     for number in range(45):
         clock.tick(1)
         ann.edit("A-1", summary=f"Take {number}")
@@ -68,7 +69,7 @@ async def test_bulk_changelog_is_cut_at_forty_newest_first(
 async def test_changelog_bulkfetch_pages(
     site: JiraSite, clock: ManualClock, connect: Connect
 ) -> None:
-    ann = site.person("ann")
+    ann = person_on(site, "ann")
     for key in ("A-1", "A-2", "A-1"):
         clock.tick(1)
         ann.edit(key, summary=f"{key} {clock.now()}")
@@ -83,7 +84,7 @@ async def test_changelog_bulkfetch_pages(
 
 
 async def test_move_keeps_the_id_and_old_keys_resolve(site: JiraSite, connect: Connect) -> None:
-    ann = site.person("ann")
+    ann = person_on(site, "ann")
     link = ann.link("A-1", "Blocks", "A-2")
     assert ann.move("A-1", "X") == "X-2"
     client = connect(site)
@@ -100,7 +101,7 @@ async def test_move_keeps_the_id_and_old_keys_resolve(site: JiraSite, connect: C
 
 
 async def test_delete_takes_the_links_without_a_trace(site: JiraSite, connect: Connect) -> None:
-    site.person("ann").link("A-1", "Blocks", "A-2")
+    person_on(site, "ann").link("A-1", "Blocks", "A-2")
     history = len(site.issue("A-2").history)
     client = connect(site)
     assert (await client.delete(f"{V3}/issue/A-1")).status_code == 204

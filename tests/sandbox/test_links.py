@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.sandbox import JiraSite, Lag, ManualClock, Refusal
+from app.sandbox.people import person_on
 from tests.sandbox.conftest import Connect, body_of
 
 V3 = "/rest/api/3"
@@ -95,7 +96,7 @@ async def test_limit_per_issue(site: JiraSite, connect: Connect) -> None:
 
 
 async def test_remove_is_logged_and_traced(site: JiraSite, connect: Connect) -> None:
-    link = site.person("ann").link("A-1", "Blocks", "A-2")
+    link = person_on(site, "ann").link("A-1", "Blocks", "A-2")
     client = connect(site)
     assert (await client.delete(f"{V3}/issueLink/{link.id}")).status_code == 204
     assert (await client.delete(f"{V3}/issueLink/{link.id}")).status_code == 404
@@ -109,7 +110,7 @@ async def test_remove_is_logged_and_traced(site: JiraSite, connect: Connect) -> 
 
 
 async def test_hidden_end_takes_the_link_out_of_sight(site: JiraSite, connect: Connect) -> None:
-    ann = site.person("ann")
+    ann = person_on(site, "ann")
     link = ann.link("A-1", "Blocks", "A-2")
     ann.hide("A-2", "twinlink")
     client = connect(site)
@@ -147,7 +148,7 @@ async def test_system_links_do_not_show(site: JiraSite, connect: Connect) -> Non
     before = site.issue("A-1").updated
     assert isinstance(site.clock, ManualClock)
     site.clock.tick(5)
-    link = site.person("ann").link("A-1", "Epic-Story Link", "A-2")
+    link = person_on(site, "ann").link("A-1", "Epic-Story Link", "A-2")
     client = connect(site)
     shown = (await client.get(f"{V3}/issue/A-1?fields=issuelinks")).json()
     assert shown["fields"]["issuelinks"] == []
@@ -177,11 +178,11 @@ async def test_read_lag_hides_fresh_links_and_shows_removed_ones(
         made = (await client.get(f"{V3}/issue/A-1?fields=issuelinks")).json()
         return len(made["fields"]["issuelinks"])
 
-    link = site.person("ann").link("A-1", "Blocks", "A-2")
+    link = person_on(site, "ann").link("A-1", "Blocks", "A-2")
     assert await seen() == 0
     clock.tick(11)
     assert await seen() == 1
-    site.person("ann").unlink(link)
+    person_on(site, "ann").unlink(link)
     assert await seen() == 1
     clock.tick(11)
     assert await seen() == 0
@@ -190,7 +191,7 @@ async def test_read_lag_hides_fresh_links_and_shows_removed_ones(
 async def test_archived_issues_keep_links_and_refuse_writes(
     site: JiraSite, connect: Connect
 ) -> None:
-    ann = site.person("ann")
+    ann = person_on(site, "ann")
     link = ann.link("A-1", "Blocks", "A-2")
     ann.archive("A-2")
     client = connect(site)
@@ -201,7 +202,7 @@ async def test_archived_issues_keep_links_and_refuse_writes(
 
 
 async def test_archived_project_is_out_of_sight(site: JiraSite, connect: Connect) -> None:
-    site.person("ann").link("A-1", "Blocks", "X-1")
+    person_on(site, "ann").link("A-1", "Blocks", "X-1")
     site.projects[site.project_keys["X"]].archived = True
     client = connect(site)
     assert (await client.get(f"{V3}/issue/X-1")).status_code == 404
@@ -211,12 +212,12 @@ async def test_archived_project_is_out_of_sight(site: JiraSite, connect: Connect
 
 
 def test_fingerprint_and_copy(site: JiraSite) -> None:
-    ann = site.person("ann")
+    ann = person_on(site, "ann")
     kept = ann.link("A-1", "Blocks", "A-2")
     gone = ann.link("A-1", "Blocks", "A-3")
     before, chosen = site.fingerprint(), site.fingerprint([kept.id])
     other = site.copy()
-    other.person("bob").unlink(gone.id)
+    person_on(other, "bob").unlink(gone.id)
     assert site.fingerprint() == before
     assert other.fingerprint() != before
     assert other.fingerprint([kept.id]) == chosen

@@ -6,6 +6,7 @@ import pytest
 
 from app.sandbox import JiraSite, Lag, ManualClock, Refusal
 from app.sandbox.jql.query import parse
+from app.sandbox.people import person_on
 from tests.sandbox.conftest import Connect
 
 V3 = "/rest/api/3"
@@ -33,7 +34,7 @@ async def test_search_jql_pages_by_token(site: JiraSite, connect: Connect) -> No
 
 
 async def test_search_jql_with_fields(site: JiraSite, connect: Connect) -> None:
-    site.person("ann").link("A-1", "Blocks", "A-2")
+    person_on(site, "ann").link("A-1", "Blocks", "A-2")
     query = {"jql": "key = A-1", "fields": "issuelinks,updated", "expand": "changelog"}
     made = (await connect(site).get(f"{V3}/search/jql", params=query)).json()["issues"][0]
     assert made["fields"]["issuelinks"][0]["outwardIssue"]["key"] == "A-2"
@@ -63,7 +64,7 @@ async def test_unbounded_and_broken_queries(site: JiraSite, connect: Connect) ->
 async def test_one_hidden_issue_blinds_a_data_center_search(
     dc: JiraSite, connect: Connect, validate: object
 ) -> None:
-    dc.person("ann").hide("A-2", "twinlink")
+    person_on(dc, "ann").hide("A-2", "twinlink")
     body: dict[str, object] = {"jql": "id in (10000, 10001)", "fields": ["issuelinks"]}
     if validate is not None:
         body["validateQuery"] = validate
@@ -76,7 +77,7 @@ async def test_one_hidden_issue_blinds_a_data_center_search(
 async def test_unless_it_is_told_not_to_validate(
     dc: JiraSite, connect: Connect, validate: object
 ) -> None:
-    dc.person("ann").hide("A-2", "twinlink")
+    person_on(dc, "ann").hide("A-2", "twinlink")
     body = {"jql": "id in (10000, 10001)", "validateQuery": validate, "expand": ["changelog"]}
     made = (await connect(dc).post("/rest/api/2/search", json=body)).json()
     assert [issue["key"] for issue in made["issues"]] == ["A-1"]
@@ -100,7 +101,7 @@ def test_dates_are_read_in_the_callers_zone_to_the_minute(
     clock.set(1_767_225_600 + 3600)  # 2026-01-01 01:00:00 UTC
     site.user("bob").time_zone = "Asia/Kolkata"
     clock.tick(30)
-    site.person("ann").edit("A-2", summary="Later")
+    person_on(site, "ann").edit("A-2", summary="Later")
     assert keys(site, 'updated >= "2026/01/01 01:00"') == ["A-2"]
     assert keys(site, 'updated >= "2026/01/01 01:01"') == []
     assert keys(site, 'updated >= "2026-01-01 06:30"', "bob") == ["A-2"]
@@ -112,7 +113,7 @@ def test_dates_are_read_in_the_callers_zone_to_the_minute(
 def test_search_lag_knows_the_former_time(site: JiraSite, clock: ManualClock) -> None:
     site.lag = Lag(search=30)
     clock.tick(600)
-    site.person("ann").edit("A-2", summary="Later")
+    person_on(site, "ann").edit("A-2", summary="Later")
     assert keys(site, "updated >= -5m") == []
     fresh = frozenset({site.issue("A-2").id})
     found = parse("updated >= -5m").run(site, site.user("ann"), fresh)
@@ -123,14 +124,14 @@ def test_search_lag_knows_the_former_time(site: JiraSite, clock: ManualClock) ->
 
 def test_clauses(site: JiraSite) -> None:
     field = next(iter(site.custom_fields.values()))
-    site.person("ann").edit("A-3", **{field.id: "B-9"})
+    person_on(site, "ann").edit("A-3", **{field.id: "B-9"})
     assert keys(site, f"cf[{field.number}] is not EMPTY") == ["A-3"]
     assert keys(site, '"Twin" = "B-9" AND project = A') == ["A-3"]
     assert keys(site, "project = A AND Twin is EMPTY AND NOT key in (A-1, A-2)") == ["A-5", "A-4"]
     assert keys(site, "(key = A-1 OR issuekey = 10001) ORDER BY id") == ["A-1", "A-2"]
     assert keys(site, "project != A") == ["X-1"]
     assert keys(site, "summary ~ elsewhere") == ["X-1"]
-    site.person("ann").archive("A-1")
+    person_on(site, "ann").archive("A-1")
     assert "A-1" not in keys(site, "project = A")
     with pytest.raises(Refusal):
         parse("project = A extra")

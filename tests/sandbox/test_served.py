@@ -16,6 +16,7 @@ from jira import JIRA
 from app.sandbox import Fault, Flavour, JiraSite, Served, WallClock, listen, serve, token_of
 from app.sandbox.courier import Courier
 from app.sandbox.outbox import signature
+from app.sandbox.people import person_on
 from tests.sandbox.conftest import body_of, small_site
 
 SECRET = "made-up"
@@ -82,7 +83,7 @@ async def test_connect_failures_are_retried_five_times() -> None:
     site.outbox.scale = 0.00001
     async with serve(site):
         listen(site, "http://127.0.0.1:9/hook", SECRET)
-        site.person("ann").link("A-1", "Blocks", "A-2")
+        person_on(site, "ann").link("A-1", "Blocks", "A-2")
         await site.outbox.wait_idle()
     assert [attempt.status for attempt in site.outbox.log] == [None] * len(site.outbox.log)
     assert site.outbox.log[-1].outcome == "gave_up"

@@ -10,6 +10,7 @@ import pytest
 
 from app.sandbox import DeliveryFault, JiraSite, ManualClock, listen
 from app.sandbox.outbox import Delivery, signature
+from app.sandbox.people import person_on
 from app.sandbox.render import View
 from tests.sandbox.conftest import Connect
 from tests.sandbox.contract import PAYLOADS, needs_payloads
@@ -69,7 +70,7 @@ def test_signature_vector() -> None:
 
 @needs_payloads
 def test_link_events_look_as_captured(hooked: JiraSite) -> None:
-    ann = hooked.person("ann")
+    ann = person_on(hooked, "ann")
     ann.unlink(ann.link("A-1", "Blocks", "A-2"))
     created, deleted = bodies(hooked)
     assert shape(created) == shape(captured("pinpoint-issuelink_created-blocks"))
@@ -82,7 +83,7 @@ def test_link_events_look_as_captured(hooked: JiraSite) -> None:
 
 @needs_payloads
 def test_rest_link_looks_as_captured(hooked: JiraSite) -> None:
-    link = hooked.person("ann").link("A-1", "Blocks", "A-2")
+    link = person_on(hooked, "ann").link("A-1", "Blocks", "A-2")
     assert shape(View(hooked, hooked.user("ann")).link(link)) == shape(
         captured("jira-to-matrix-REST-issueLink")
     )
@@ -90,7 +91,7 @@ def test_rest_link_looks_as_captured(hooked: JiraSite) -> None:
 
 @needs_payloads
 def test_updated_issue_looks_as_captured(hooked: JiraSite) -> None:
-    ann = hooked.person("ann")
+    ann = person_on(hooked, "ann")
     ann.link("A-1", "Relates", "A-2")
     ann.edit("A-1", summary="Changed")
     made = bodies(hooked)[-1]
@@ -108,7 +109,7 @@ def test_updated_issue_looks_as_captured(hooked: JiraSite) -> None:
 
 @needs_payloads
 def test_deleted_issue_looks_as_captured(hooked: JiraSite) -> None:
-    hooked.person("ann").delete("A-1")
+    person_on(hooked, "ann").delete("A-1")
     made = bodies(hooked)[0]
     model = captured("pinpoint-issue_deleted")
     assert set(made) == set(model)
@@ -117,26 +118,26 @@ def test_deleted_issue_looks_as_captured(hooked: JiraSite) -> None:
 
 def test_link_items_in_exports(hooked: JiraSite) -> None:
     hooked.quirks.issue_event_on_link = True
-    hooked.person("ann").link("A-1", "Blocks", "A-2")
+    person_on(hooked, "ann").link("A-1", "Blocks", "A-2")
     made = [body for body in bodies(hooked) if body["webhookEvent"] == "jira:issue_updated"]
     assert [body["changelog"]["items"][0]["to"] for body in made] == ["A-2", "A-1"]
     assert "fieldId" not in made[0]["changelog"]["items"][0]
 
 
 def test_ordinary_links_send_no_issue_event(hooked: JiraSite) -> None:
-    hooked.person("ann").link("A-1", "Blocks", "A-2")
+    person_on(hooked, "ann").link("A-1", "Blocks", "A-2")
     assert [body["webhookEvent"] for body in bodies(hooked)] == ["issuelink_created"]
 
 
 def test_system_links_fire(hooked: JiraSite) -> None:
-    hooked.person("ann").link("A-1", "Epic-Story Link", "A-2")
+    person_on(hooked, "ann").link("A-1", "Epic-Story Link", "A-2")
     made = bodies(hooked)[0]["issueLink"]
     assert made["systemLink"] is True
     assert made["issueLinkType"]["isSystemLinkType"] is True
 
 
 async def test_deleted_issues_links_follow_late(hooked: JiraSite, clock: ManualClock) -> None:
-    ann = hooked.person("ann")
+    ann = person_on(hooked, "ann")
     ann.link("A-1", "Blocks", "A-2")
     due(hooked)
     ann.delete("A-1")
@@ -148,14 +149,14 @@ async def test_deleted_issues_links_follow_late(hooked: JiraSite, clock: ManualC
 
 
 def test_comments_carry_no_links(hooked: JiraSite) -> None:
-    hooked.person("ann").comment("A-1", "Hello")
+    person_on(hooked, "ann").comment("A-1", "Hello")
     first, second = bodies(hooked)
     assert "issuelinks" not in first["issue"]["fields"]
     assert "changelog" not in second
 
 
 def test_retries_keep_the_identifier(hooked: JiraSite, clock: ManualClock) -> None:
-    hooked.person("ann").link("A-1", "Blocks", "A-2")
+    person_on(hooked, "ann").link("A-1", "Blocks", "A-2")
     seen = []
     for status in (None, 503, 429, 408, 500):
         (delivery,) = hooked.outbox.pop_due()
@@ -178,14 +179,14 @@ def test_retries_keep_the_identifier(hooked: JiraSite, clock: ManualClock) -> No
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 422])
 def test_other_refusals_are_final(hooked: JiraSite, status: int) -> None:
-    hooked.person("ann").link("A-1", "Blocks", "A-2")
+    person_on(hooked, "ann").link("A-1", "Blocks", "A-2")
     (delivery,) = hooked.outbox.pop_due()
     assert hooked.outbox.settle(delivery, status) == "refused"
     assert hooked.outbox.idle
 
 
 def test_after_half_an_hour_one_attempt_each(hooked: JiraSite, clock: ManualClock) -> None:
-    ann = hooked.person("ann")
+    ann = person_on(hooked, "ann")
     ann.link("A-1", "Blocks", "A-2")
     (delivery,) = hooked.outbox.pop_due()
     assert hooked.outbox.settle(delivery, 500) == "retry"
@@ -202,7 +203,7 @@ def test_after_half_an_hour_one_attempt_each(hooked: JiraSite, clock: ManualCloc
 
 def test_data_center_never_retries(dc: JiraSite) -> None:
     listen(dc, "http://receiver.invalid/hook", SECRET)
-    dc.person("ann").link("A-1", "Blocks", "A-2")
+    person_on(dc, "ann").link("A-1", "Blocks", "A-2")
     (delivery,) = dc.outbox.pop_due()
     headers = dc.outbox.headers(delivery)
     assert "X-Atlassian-Webhook-Identifier" not in headers
@@ -212,7 +213,7 @@ def test_data_center_never_retries(dc: JiraSite) -> None:
 
 
 def test_duplicate_lose_delay_shuffle(hooked: JiraSite, clock: ManualClock) -> None:
-    ann = hooked.person("ann")
+    ann = person_on(hooked, "ann")
     hooked.outbox.faults.append(DeliveryFault("duplicate", times=1))
     ann.link("A-1", "Blocks", "A-2")
     twice = due(hooked)
@@ -250,7 +251,7 @@ async def test_admin_resource(site: JiraSite, connect: Connect) -> None:
     assert made["isSigned"] is True
     assert SECRET not in json.dumps(made)
     assert [one["name"] for one in (await root.get(where)).json()] == ["Twinlink"]
-    ann = site.person("ann")
+    ann = person_on(site, "ann")
     ann.edit("X-1", summary="Out of the filter")
     ann.edit("A-1", summary="In the filter")
     ann.link("X-1", "Blocks", "A-1")  # link events know no filter

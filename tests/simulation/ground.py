@@ -15,6 +15,7 @@ from app.core.config import (
     WindowLimits,
 )
 from app.sandbox import JiraSite, ManualClock, Refusal
+from app.sandbox.people import person_on
 from app.store.config import active_connection
 from app.store.links import twins
 from app.store.pool import Database
@@ -205,7 +206,7 @@ class Ground:
         ends = [jira.issues[end].key for end in (link.source, link.destination)]
         self.world.clock.tick(0.002)
         try:
-            jira.person(who).unlink(link)
+            person_on(jira, who).unlink(link)
         except Refusal:
             return None
         return ends[0], jira.types[link.type_id].name, ends[1]

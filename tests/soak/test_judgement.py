@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from app.sandbox import JiraSite
+from app.sandbox.people import person_on
 from tests.soak.judgement import judge
 from tests.soak.town import OTHER, People, Standing, town, unmanaged
 from tests.support.twinsites import ACCOUNT, TwinSites
@@ -35,7 +36,7 @@ def _row(status: str, link: int) -> dict[str, Any]:
 
 
 def _ours(site: JiraSite) -> int:
-    return site.person(ACCOUNT).link(*ENDS).id
+    return person_on(site, ACCOUNT).link(*ENDS).id
 
 
 async def test_each_fault_shows() -> None:
@@ -63,11 +64,11 @@ async def test_each_fault_shows() -> None:
         # An unmanaged link that people remove is theirs to remove; by us it is the incident.
         foreign = sorted(unmanaged(right))
         people.removed.add((right.name, foreign[0]))
-        right.person(OTHER).unlink(foreign[0])
+        person_on(right, OTHER).unlink(foreign[0])
         assert "unmanaged_changed" not in _figures(sites, before, people, rows=whole)
-        right.person(ACCOUNT).unlink(foreign[1])
+        person_on(right, ACCOUNT).unlink(foreign[1])
         assert _figures(sites, before, people, rows=whole)["unmanaged_changed"] == 2
-        right.person(OTHER).unlink(foreign[2])
+        person_on(right, OTHER).unlink(foreign[2])
         assert _figures(sites, before, people, rows=whole)["unmanaged_changed"] == 3
 
 
@@ -79,6 +80,6 @@ async def test_a_link_beside_its_like_shows() -> None:
         people = People(sites, TWINS, 1)
         sites.link(1, ("Relates", 1, 2))
         at_first = _figures(sites, before, people)
-        right.person(ACCOUNT).link("B-2", "Relates", "B-1")
+        person_on(right, ACCOUNT).link("B-2", "Relates", "B-1")
         # One as such, one as a link without a request.
         assert _figures(sites, before, people)["doubled"] - at_first.get("doubled", 0) == 2

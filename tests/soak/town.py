@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from app.sandbox import JiraSite, Link
+from app.sandbox.people import person_on
 from tests.support.twinsites import PERSON, PROJECTS, Triple, TwinSites, on_air
 
 OTHER = "bob"
@@ -47,7 +48,7 @@ def _links(both: list[JiraSite], kind: str, numbers: range, dice: random.Random)
         wishes.add(frozenset(dice.sample(numbers, 2)))
     for source, destination in (sorted(ends) for ends in sorted(wishes, key=sorted)):
         for site, project in zip(both, PROJECTS, strict=True):
-            site.person(OTHER).link(f"{project}-{source}", kind, f"{project}-{destination}")
+            person_on(site, OTHER).link(f"{project}-{source}", kind, f"{project}-{destination}")
 
 
 def unmanaged(site: JiraSite) -> Standing:
@@ -117,5 +118,5 @@ class People:
     def _remove_unmanaged(self, side: int) -> None:
         site = self.sites.both[side].site
         link = self._dice.choice(sorted(unmanaged(site)))
-        site.person(PERSON).unlink(site.links[link])
+        person_on(site, PERSON).unlink(site.links[link])
         self.removed.add((site.name, link))

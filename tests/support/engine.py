@@ -19,6 +19,7 @@ from app.jira.client import JiraClient
 from app.jira.http.access import BasicAuth, BearerAuth, SiteAccess
 from app.jira.rates.circuit import Circuit
 from app.sandbox import JiraSite, ManualClock, Person, SiteApp, listen, token_of
+from app.sandbox.people import person_on
 from app.store.config import connections, sites
 from app.store.config.sites import Pins, SiteValues
 from app.store.links import twins
@@ -69,7 +70,7 @@ class Station:
         return self.access.id
 
     def person(self, name: str = "ann") -> Person:
-        return self.jira.person(name)
+        return person_on(self.jira, name)
 
     def type(self, name: str) -> LinkType:
         made = self.jira.link_type(name)

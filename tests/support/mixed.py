@@ -16,6 +16,7 @@ from app.core.config import (
 )
 from app.core.links import ProjectKey
 from app.sandbox import Flavour, JiraSite, ManualClock
+from app.sandbox.people import person_on
 from tests.support.engine import ACCOUNT, Station
 
 PROJECT, ELSEWHERE = "P", "X"
@@ -33,7 +34,7 @@ def site(name: str, clock: ManualClock, *, flavour: Flavour = "cloud", issues: i
     made.add_link_type("Blocks", "blocks", "is blocked by")
     made.add_link_type("Relates", "relates to")
     made.add_link_type("Tests", "tests", "is tested by")
-    ann = made.person("ann")
+    ann = person_on(made, "ann")
     for number in range(issues):
         ann.create(PROJECT, f"Summary {number}")
     return made

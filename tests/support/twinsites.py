@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from app.sandbox import Flavour, JiraSite, Link, ManualClock, Person, Served, listen, serve
 from app.sandbox.logbook import Mutation
+from app.sandbox.people import person_on
 
 ACCOUNT = "twinlink"
 PERSON = "ann"
@@ -34,7 +35,7 @@ def _site(name: str, flavour: Flavour, project: str, issues: int, first_id: int)
     site.add_link_type("Relates", "relates to")
     clock = site.clock
     site.use_clock(ManualClock(clock.now() - LONG_AGO))
-    person = site.person(PERSON)
+    person = person_on(site, PERSON)
     for _ in range(issues):
         person.create(project, "")
     site.use_clock(clock)
@@ -58,7 +59,7 @@ class TwinSites:
         return [(f"A-{number}", f"B-{number}") for number in range(1, self.pairs + 1)]
 
     def people(self, side: int = 0) -> Person:
-        return self.both[side].site.person(PERSON)
+        return person_on(self.both[side].site, PERSON)
 
     def link(self, side: int, triple: Triple) -> Link:
         kind, source, destination = triple

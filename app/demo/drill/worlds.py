@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from app.demo.people import free_pairs
+from app.sandbox.people import person_on
 from app.sandbox.worlds import UNMAPPED, Places, Sizes, World, build, build_beside
 
 ALPHA, BETA = "alpha", "beta"
@@ -22,7 +23,7 @@ def build_worlds() -> Mapping[str, World]:
     """By connection."""
     alpha = build(SIZES, right_flavour="datacenter")
     beta = build_beside(alpha, Places("C", "D", "Q", "R"), SIZES, seed=1)
-    bob = alpha.left.person("bob")
+    bob = person_on(alpha.left, "bob")
     for source, destination in free_pairs(alpha, WIDER):
         bob.link(source, UNMAPPED[0], destination)
     return {ALPHA: alpha, BETA: beta}

@@ -13,6 +13,7 @@ from app.api.http.problems import Problem
 from app.demo.page.state import View
 from app.demo.stage import SideName
 from app.sandbox import Refusal
+from app.sandbox.people import person_on
 
 _HERE = Path(__file__).parent
 _PERSON = "ann"
@@ -57,7 +58,7 @@ def _add_actions(router: APIRouter, view: View) -> None:
 
     @router.post("/demo/links/{site}", dependencies=asked)
     async def link(site: SideName, source: Text, type: Text, destination: Text) -> Response:
-        person = view.stage.sites[site].site.person(_PERSON)
+        person = person_on(view.stage.sites[site].site, _PERSON)
         try:
             made = person.link(source.strip().upper(), type, destination.strip().upper())
         except Refusal as refusal:
@@ -69,7 +70,7 @@ def _add_actions(router: APIRouter, view: View) -> None:
     @router.delete("/demo/links/{site}/{number}", dependencies=asked)
     async def unlink(site: SideName, number: int) -> Response:
         try:
-            view.stage.sites[site].site.person(_PERSON).unlink(number)
+            person_on(view.stage.sites[site].site, _PERSON).unlink(number)
         except Refusal as refusal:
             return _refused(refusal)
         return Response(status_code=204)

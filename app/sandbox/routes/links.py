@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.sandbox import issues, links
+from app.sandbox import issues, links, visibility
 from app.sandbox.model import Issue, LinkType, Refusal
 from app.sandbox.wire import Call, Reply, empty, ok, plain
 
@@ -32,12 +32,12 @@ def create(call: Call) -> Reply:
 
 
 def read(call: Call) -> Reply:
-    return ok(call.view().link(links.visible(call.site, call.user, call.args[0])))
+    return ok(call.view().link(visibility.visible(call.site, call.user, call.args[0])))
 
 
 def remove(call: Call) -> Reply:
     user = call.signed_in()
-    link = links.visible(call.site, user, call.args[0])
+    link = visibility.visible(call.site, user, call.args[0])
     links.check_remove(call.site, user, link)
     call.site.limits.write((link.source, link.destination))
     links.remove(call.site, user, link, request=call.request)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from app.api.auth.roles import V1
+from app.sandbox.people import person_on
 from app.sync.recovery import adopt
 from tests.api.conftest import Api
 from tests.api.flow import AB, Flow
@@ -18,10 +19,10 @@ async def former(flow: Flow) -> Flow:
     left, right = flow.jira.left.site, flow.jira.right.site
     right.add_user("othersync")
     right.user("othersync").key = "othersync"
-    left.person("ann").link("A-1", "Blocks", "A-2")
-    right.person("othersync").link("B-1", "Blocks", "B-2")
-    left.person("ann").link("A-3", "Blocks", "A-4")
-    right.person("ann").link("B-3", "Blocks", "B-4")
+    person_on(left, "ann").link("A-1", "Blocks", "A-2")
+    person_on(right, "othersync").link("B-1", "Blocks", "B-2")
+    person_on(left, "ann").link("A-3", "Blocks", "A-4")
+    person_on(right, "ann").link("B-3", "Blocks", "B-4")
     await flow.compare()
     return flow
 

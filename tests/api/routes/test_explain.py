@@ -7,6 +7,7 @@ import httpx
 
 from app.api.auth.roles import V1
 from app.sandbox import Fault
+from app.sandbox.people import person_on
 from app.sync.reconcile import loop
 from tests.api.conftest import Api, Jira
 
@@ -32,7 +33,7 @@ async def test_each_link_has_its_row_of_the_table(
     client: httpx.AsyncClient, connected: Jira, db: asyncpg.Pool
 ) -> None:
     await client.post(f"{AB}/twins", json=PAIRS)
-    left, right = connected.left.site.person("ann"), connected.right.site.person("ann")
+    left, right = person_on(connected.left.site, "ann"), person_on(connected.right.site, "ann")
     left.link("A-1", "Blocks", "A-2")
     for person, project in ((left, "A"), (right, "B")):
         person.link(f"{project}-1", "Blocks", f"{project}-3")
@@ -61,7 +62,7 @@ async def test_a_managed_link_has_its_history(
     api: Api, client: httpx.AsyncClient, connected: Jira
 ) -> None:
     await client.put(f"{AB}/mode", json={"mode": "live"})
-    connected.left.site.person("ann").link("A-1", "Blocks", "A-2")
+    person_on(connected.left.site, "ann").link("A-1", "Blocks", "A-2")
     await client.post(f"{AB}/twins", json=PAIRS)
     await work(api)
     [it] = await explain(client, "A-2")

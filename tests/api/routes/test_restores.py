@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from app.api.auth.roles import V1
+from app.sandbox.people import person_on
 from tests.api.conftest import Api
 from tests.api.flow import Flow
 
@@ -52,7 +53,7 @@ def figures(shown: dict[str, Any]) -> dict[str, Any]:
 
 async def test_put_back(flow: Flow) -> None:
     await removed(flow, BLOCKS, ("A-2", "Blocks", "A-3"))
-    flow.jira.right.site.person("ann").link("B-2", "Blocks", "B-3")
+    person_on(flow.jira.right.site, "ann").link("B-2", "Blocks", "B-3")
     shown = await ask(flow, {"connection": "ab"})
     assert figures(shown) == {
         "status": "held", "links": 2, "restorable": 1, "restored": 0, "skipped": 1, "failed": 0,
@@ -88,7 +89,7 @@ async def test_rescue(flow: Flow) -> None:
     user = site.add_user("bot")
     link = flow.ann.link("A-1", "Relates", "A-2")
     await flow.run()
-    site.person("bot").unlink(link)
+    person_on(site, "bot").unlink(link)
     body = {"site": "left", "account_id": user.account_id, **EVER}
     shown = await ask(flow, body, RESCUES)
     assert (shown["kind"], shown["restorable"], shown["unread"]) == ("rescue", 1, {})

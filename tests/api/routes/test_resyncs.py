@@ -9,6 +9,7 @@ import httpx
 import uvicorn
 
 from app.api.auth.roles import V1
+from app.sandbox.people import person_on
 from app.sync.resync import walk
 from tests.api.conftest import Api, Jira
 
@@ -97,7 +98,7 @@ async def test_a_dry_run_that_a_worker_carries_out(
 ) -> None:
     """Its plan says what would be made, and nothing is."""
     await client.post(f"{V1}/connections/ab/twins", json=PAIRS)
-    connected.left.site.person("ann").link("A-1", "Blocks", "A-2")
+    person_on(connected.left.site, "ann").link("A-1", "Blocks", "A-2")
     made = await ask(client, {"dry_run": True})
     while await walk.run_once(api.services.context):
         pass

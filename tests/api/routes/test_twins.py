@@ -8,6 +8,7 @@ import httpx
 
 from app.api.auth.roles import V1
 from app.sandbox import Fault
+from app.sandbox.people import person_on
 from tests.api.conftest import Jira, connection_body
 
 TWINS = f"{V1}/connections/ab/twins"
@@ -82,7 +83,7 @@ async def test_a_key_from_before_a_move_still_pairs(
     client: httpx.AsyncClient, connected: Jira
 ) -> None:
     site = connected.left.site
-    site.person("ann").move("A-1", "AX")
+    person_on(site, "ann").move("A-1", "AX")
     now = site.issue("A-1").key
     body = connection_body(left={"site": "left", "projects": ["A", "AX"]})
     assert (await client.put(f"{V1}/connections/ab", json=body)).status_code == 200
@@ -127,7 +128,7 @@ async def test_a_thousand_pairs_take_few_calls(
 ) -> None:
     """As many as one body holds, read a hundred at a time; their first look is bulk work."""
     for site in (connected.left.site, connected.right.site):
-        ann = site.person("ann")
+        ann = person_on(site, "ann")
         project = "A" if site is connected.left.site else "B"
         for _ in range(995):
             ann.create(project, "More")

@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 from app.cli.main import app
 from app.embedded import throwaway_directory
 from app.sandbox import Flavour, JiraSite, Served, serve, token_of
+from app.sandbox.people import person_on
 from tests.cli.processes import Up, up
 from tests.support.servers import Database
 
@@ -51,7 +52,7 @@ def _site(name: str, flavour: Flavour) -> JiraSite:
     site.add_project("P")
     site.add_link_type("Blocks", "blocks", "is blocked by")
     for number in range(3):
-        site.person("ann").create("P", f"Summary {number}")
+        person_on(site, "ann").create("P", f"Summary {number}")
     return site
 
 
@@ -98,7 +99,7 @@ async def _connect(bench: Bench, directory: Path) -> None:
 
 
 async def test_from_nothing_to_a_mirrored_link(bench: Bench, tmp_path: Path) -> None:
-    bench.left.site.person("ann").link("P-1", "Blocks", "P-2")
+    person_on(bench.left.site, "ann").link("P-1", "Blocks", "P-2")
     await _connect(bench, tmp_path)
     dry = await bench.json("resync", "main", "--dry-run")
     assert (dry["status"], dry["issues_total"] > 0) == ("succeeded", True)
@@ -123,7 +124,7 @@ async def test_from_nothing_to_a_mirrored_link(bench: Bench, tmp_path: Path) -> 
 
 
 async def test_every_list_and_the_record(bench: Bench, tmp_path: Path) -> None:
-    bench.left.site.person("ann").link("P-1", "Blocks", "P-2")
+    person_on(bench.left.site, "ann").link("P-1", "Blocks", "P-2")
     await _connect(bench, tmp_path)
     await bench.done("mode", "main", "live")
     await bench.done("resync", "main")

@@ -21,6 +21,7 @@ from app.core.links import IssueId, IssueKey, LinkId, ProjectKey, TypeId
 from app.jira.client import JiraClient
 from app.jira.http import transport as transport_module
 from app.sandbox import Flavour, JiraSite, SiteApp
+from app.sandbox.people import person_on
 from tests.jira.conftest import access, small_site
 
 Spoil = Callable[[bytes], bytes]
@@ -59,7 +60,7 @@ class Spoilt(httpx.AsyncBaseTransport):
 
 
 SITES = {flavour: small_site(flavour) for flavour in FLAVOURS}
-LINKS = {name: site.person("ann").link("A-1", "Blocks", "A-2") for name, site in SITES.items()}
+LINKS = {name: person_on(site, "ann").link("A-1", "Blocks", "A-2") for name, site in SITES.items()}
 
 
 class Questions:

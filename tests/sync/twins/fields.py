@@ -8,6 +8,7 @@ from typing import Any
 from app.core.config import Mode, TwinSource
 from app.core.links import Side
 from app.sandbox import Flavour, ManualClock
+from app.sandbox.people import person_on
 from app.sync.resync import poll
 from app.sync.twins import discover
 from tests.support import mixed
@@ -68,9 +69,9 @@ async def open_fields(db_url: str, flavour: Flavour = "cloud") -> AsyncIterator[
     clock = ManualClock()
     left = mixed.site("left", clock, flavour=flavour, issues=6)
     right = mixed.site("right", clock, flavour=flavour, issues=1)
-    right.person("ann").delete("P-1")  # so that no issue has its twin's id
+    person_on(right, "ann").delete("P-1")  # so that no issue has its twin's id
     for number in range(6):
-        right.person("ann").create(mixed.PROJECT, f"Twin {number}")
+        person_on(right, "ann").create(mixed.PROJECT, f"Twin {number}")
     field = left.add_custom_field("Twin").id
     async with open_lab(db_url) as lab:
         world = lab.world(clock)
