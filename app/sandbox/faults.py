@@ -30,7 +30,13 @@ FaultKind = Literal[
     "after",  # run ``action`` after it was handled, before the answer leaves
 ]
 DeliveryFaultKind = Literal["duplicate", "delay", "lose", "shuffle"]
-RateHeaders = Literal["full", "retry_after", "none"]
+RateHeaders = Literal[
+    "full",
+    "retry_after",  # and on every 5xx, of which 503 alone has it else
+    "reset",  # a reset in whole minutes only: ``retry_after`` may lie in the past
+    "beta",  # all of them, under the names of a trial period
+    "none",
+]
 
 
 @dataclass(slots=True)

@@ -19,7 +19,7 @@ def dressed(site: JiraSite, fault: Fault, reply: Reply) -> Reply:
         return _too_many(site, fault)
     if fault.kind in ("error_before", "error_after"):
         broken = Reply(fault.status, fault.words.encode(), [(b"content-type", b"text/plain")])
-        if fault.status == 503 and fault.headers != "none":
+        if fault.headers == "retry_after" or (fault.status == 503 and fault.headers != "none"):
             broken.headers.append((b"retry-after", str(fault.retry_after).encode()))
         return broken
     if fault.kind == "html":
@@ -40,10 +40,15 @@ def limited_reply(site: JiraSite, limited: Limited) -> Reply:
 
 
 def _too_many(site: JiraSite, fault: Fault, limit: int = 100) -> Reply:
-    """With all headers, with Retry-After only, or (a gateway's 429) with none and no JSON."""
+    """With the headers that the fault wants; (a gateway's 429) with none and no JSON."""
     if fault.headers == "none":
         return Reply(429, b"Too Many Requests", [(b"content-type", b"text/plain")])
     reply = ok({"errorMessages": ["Rate limit exceeded."], "errors": {}}, 429)
+    reset = datetime.fromtimestamp(site.clock.now() + fault.retry_after, UTC)
+    resets = (b"x-ratelimit-reset", f"{reset:%Y-%m-%dT%H:%MZ}".encode())
+    if fault.headers == "reset":
+        reply.headers = [JSON, resets]
+        return reply
     reply.headers = [JSON, (b"retry-after", str(fault.retry_after).encode())]
     if fault.headers == "retry_after":
         return reply
@@ -57,8 +62,15 @@ def _too_many(site: JiraSite, fault: Fault, limit: int = 100) -> Reply:
             (b"x-ratelimit-fillrate", str(limit).encode()),
         ]
         return reply
-    reset = datetime.fromtimestamp(site.clock.now() + fault.retry_after, UTC)
-    reply.headers.append((b"x-ratelimit-reset", f"{reset:%Y-%m-%dT%H:%MZ}".encode()))
+    reply.headers.append(resets)
     if fault.reason is not None:
         reply.headers.append((b"ratelimit-reason", fault.reason.encode()))
+    if fault.headers == "beta":
+        reply.headers = [(_on_trial(name), value) for name, value in reply.headers]
     return reply
+
+
+def _on_trial(name: bytes) -> bytes:
+    if name.startswith(b"x-"):
+        return b"x-beta-" + name.removeprefix(b"x-")
+    return b"beta-" + name if name.startswith(b"ratelimit") else name

@@ -37,6 +37,31 @@ async def test_429_of_a_gateway_without_headers(site: JiraSite, connect: Connect
     assert "ratelimit-reason" not in answer.headers
 
 
+@pytest.mark.parametrize(("ahead", "reset"), [(130, "00:02"), (0, "00:00"), (-60, "23:59")])
+async def test_429_with_a_reset_in_whole_minutes_only(
+    site: JiraSite, connect: Connect, ahead: int, reset: str
+) -> None:
+    site.faults.add(Fault("rate_limited", headers="reset", retry_after=ahead))
+    answer = await connect(site).get(f"{V3}/myself")
+    assert "retry-after" not in answer.headers
+    assert answer.headers["x-ratelimit-reset"].endswith(f"T{reset}Z")
+
+
+async def test_429_with_the_names_of_a_trial_period(site: JiraSite, connect: Connect) -> None:
+    site.faults.add(Fault("rate_limited", headers="beta", retry_after=0))
+    answer = await connect(site).get(f"{V3}/myself")
+    assert answer.headers["x-beta-ratelimit-reset"] == "2026-01-01T00:00Z"
+    assert answer.headers["beta-ratelimit-reason"] == "jira-burst-based"
+    assert answer.headers["retry-after"] == "0"
+    assert "x-ratelimit-reset" not in answer.headers
+
+
+async def test_5xx_may_say_when_to_come_back(site: JiraSite, connect: Connect) -> None:
+    site.faults.add(Fault("error_before", status=500, headers="retry_after", retry_after=9))
+    answer = await connect(site).get(f"{V3}/myself")
+    assert (answer.status_code, answer.headers["retry-after"]) == (500, "9")
+
+
 async def test_data_center_rate_headers(dc: JiraSite, connect: Connect) -> None:
     dc.faults.add(Fault("rate_limited"))
     answer = await connect(dc).get("/rest/api/2/myself")

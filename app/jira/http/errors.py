@@ -45,6 +45,10 @@ DEFAULT_RETRY_AFTER = 5.0
 LONGEST_RETRY_AFTER = 3600.0
 """Seconds. Hourly quotas end at the next hour; a longer pause would be a broken header."""
 
+LONGEST_5XX = 300.0
+"""Seconds. A failing server's ``Retry-After`` is a guess (a proxy's page says an hour for a
+restart of minutes), so the site is asked again sooner than an hourly quota would be."""
+
 _REASON_LENGTH = 64
 
 
@@ -91,7 +95,9 @@ def refusal(answer: Answer, call: Call, at: datetime) -> TwinlinkError | None:
     if status in {409, 423, 425}:
         return NotSent("conflict", facts=found)
     if status == 408 or status >= 500:
-        return _server_failed(call, at, found, "timeout" if status == 408 else "server_error")
+        failed = _server_failed(call, at, found, "timeout" if status == 408 else "server_error")
+        failed.retry_after = retry_after(answer, at)
+        return failed
     return None
 
 
@@ -101,15 +107,19 @@ def unexpected(answer: Answer, call: Call) -> PermanentError:
 
 
 def retry_after(answer: Answer, now: datetime) -> float | None:
-    """Seconds from ``Retry-After`` (number or HTTP date) or ``X-RateLimit-Reset`` (ISO 8601)."""
-    text = answer.headers.get("retry-after", "").strip()
-    seconds = _number(text)
-    if seconds is None:
-        until = _http_date(text) or _iso_date(answer.headers.get("x-ratelimit-reset", ""))
-        seconds = (until - now).total_seconds() if until else None
-    if seconds is None:
+    """Seconds from ``Retry-After`` (number or HTTP date) or ``X-RateLimit-Reset`` (ISO 8601);
+    None where neither names a time ahead.
+
+    Jira sends ``Retry-After: 0``, and a reset in whole minutes of which the minute is over
+    (jira-facts section 11). Neither says for how long to wait, and least of all not to wait.
+    """
+    text = answer.limit_header("retry-after")
+    resets = _http_date(text), _iso_date(answer.limit_header("x-ratelimit-reset"))
+    named = [_number(text), *((until - now).total_seconds() for until in resets if until)]
+    ahead = next((seconds for seconds in named if seconds is not None and seconds > 0), None)
+    if ahead is None:
         return None
-    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
+    return min(ahead, LONGEST_5XX if answer.status >= 500 else LONGEST_RETRY_AFTER)
 
 
 def _as_nobody(answer: Answer, call: Call, at: datetime, found: Facts) -> TwinlinkError:
@@ -132,7 +142,7 @@ def _server_failed(call: Call, at: datetime, found: Facts, code: str) -> Transie
 
 
 def _rate_limited(answer: Answer, found: Facts, now: datetime) -> NotSent:
-    reason = answer.headers.get("ratelimit-reason", "").strip()[:_REASON_LENGTH]
+    reason = answer.limit_header("ratelimit-reason")[:_REASON_LENGTH]
     seconds = retry_after(answer, now)
     found["reason"] = reason or None
     return NotSent(

@@ -16,6 +16,9 @@ JsonObject = dict[str, Any]
 
 ANONYMOUS_REASONS = ("AUTHENTICATED_FAILED", "AUTHENTICATION_DENIED")
 
+TRIAL_PREFIXES = ("x-beta-", "beta-")
+"""Of the names that Atlassian gives headers about limits before it enforces the limits."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -36,6 +39,16 @@ class Answer:
         except ValueError:
             return None
         return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+
+    def limit_header(self, name: str) -> str:
+        """A header about limits under its plain name, or under one of a trial period."""
+        for prefix in ("", *TRIAL_PREFIXES):
+            value = self.headers.get(prefix + name)
+            if value is None and name.startswith("x-"):
+                value = self.headers.get(prefix + name.removeprefix("x-"))
+            if value is not None:
+                return value.strip()
+        return ""
 
     @property
     def anonymous(self) -> bool:

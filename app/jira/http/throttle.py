@@ -11,7 +11,8 @@ none or unknown             Cloud: this endpoint and method;
 ==========================  =============================================
 
 After it the endpoint's pace is lower for a while, unless only issues are paused. A 429
-that does not say for how long (a gateway's) pauses longer each time, with chance.
+that does not say for how long (a gateway's, ``Retry-After: 0``, a reset that is over) pauses
+longer each time, with chance. A 5xx pauses only where it says for how long.
 
 Source: jira-facts section 3; undocumented reasons were seen, so unknown ones are expected.
 """
@@ -47,23 +48,32 @@ class Throttle:
         self._site = site
         self._unsaid: dict[tuple[str, str], _Unsaid] = {}
 
-    async def heed(self, call: Call, answer: Answer, now: datetime, ago: float) -> None:
-        """Pause after a 429, slow down when Jira says that a limit is near. The call left so many
-        seconds *ago*."""
+    async def heed(self, call: Call, answer: Answer, now: datetime, ago: float) -> float | None:
+        """Pause after a refusal, slow down when Jira says that a limit is near. The call left so
+        many seconds *ago*. Returns the seconds of the pause."""
+        asked = retry_after(answer, now)
+        if answer.status >= 500:
+            if asked is not None:
+                await self._pause(call, answer, asked)
+            return asked
         if answer.status != 429:
             self._unsaid.pop((call.endpoint, call.method), None)
-            if answer.headers.get("x-ratelimit-nearlimit", "").strip().lower() == "true":
+            if answer.limit_header("x-ratelimit-nearlimit").lower() == "true":
                 await self._budget.slow(self._site.id, call.endpoint, call.method, ago=ago)
-            return
-        asked = retry_after(answer, now)
+            return None
         seconds = self._chosen(call, now) if asked is None else asked
-        scopes = paused_scopes(self._site, call, answer)
-        for scope in scopes:
-            await self._budget.pause(self._site.id, scope, seconds)
+        scopes = await self._pause(call, answer, seconds)
         if not set(scopes) <= set(map(issue_scope, call.issues)):
             await self._budget.slow(
                 self._site.id, call.endpoint, call.method, ago=ago, paused=seconds
             )
+        return seconds
+
+    async def _pause(self, call: Call, answer: Answer, seconds: float) -> tuple[Scope, ...]:
+        scopes = paused_scopes(self._site, call, answer)
+        for scope in scopes:
+            await self._budget.pause(self._site.id, scope, seconds)
+        return scopes
 
     def _chosen(self, call: Call, now: datetime) -> float:
         """Seconds: what is left of the pause that an earlier answer began, or a longer one."""
@@ -78,7 +88,7 @@ class Throttle:
 
 
 def paused_scopes(site: SiteAccess, call: Call, answer: Answer) -> tuple[Scope, ...]:
-    reason = answer.headers.get("ratelimit-reason", "").strip().lower()
+    reason = answer.limit_header("ratelimit-reason").lower()
     if reason.startswith("jira-quota"):
         return (site_scope(),)
     if reason == "jira-per-issue-on-write" and call.issues:

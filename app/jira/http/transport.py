@@ -101,9 +101,7 @@ class Transport:
         try:
             leaving = _Leaving(grant, started)
             answer = await self._send(call, leaving)
-            if self._throttle is not None:
-                await self._throttle.heed(call, answer, self._now(), monotonic() - leaving.at)
-            failure = refusal(answer, call, self._now())
+            failure = await self._judge(answer, call, monotonic() - leaving.at)
             if failure is not None:
                 raise failure
         except TwinlinkError as error:
@@ -121,6 +119,16 @@ class Transport:
             if self._circuit is not None:
                 heard = heard_of(answer, failure)
                 await self._circuit.report(self._site.id, admission, heard)
+
+    async def _judge(self, answer: Answer, call: Call, ago: float) -> TwinlinkError | None:
+        """What the answer means on every call, after the budget has heard of it. An error names
+        the pause that the budget keeps."""
+        now = self._now()
+        paused = await self._throttle.heed(call, answer, now, ago) if self._throttle else None
+        failure = refusal(answer, call, now)
+        if paused is not None and isinstance(failure, TransientError):
+            failure.retry_after = paused
+        return failure
 
     async def aclose(self) -> None:
         await self._client.aclose()

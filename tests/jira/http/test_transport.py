@@ -273,7 +273,72 @@ async def test_429_that_says_nothing_pauses_longer_each_time(make: Make) -> None
     status = 429
     with pytest.raises(NotSent):
         await client.link_types()
-    assert budget.paused[-1][1] <= 2.5, "an answer begins anew"
+    assert budget.paused[-1][1] <= 2.5, "an answer ends the growth"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Retry-After": "0"},
+        {"Retry-After": "0", "X-RateLimit-Reset": "2025-08-29T16:00Z"},
+        {"X-Beta-RateLimit-Reset": "2025-08-29T15:59Z"},
+    ],
+)
+async def test_429_that_names_no_time_ahead_does_not_say_for_how_long(
+    make: Make, headers: dict[str, str]
+) -> None:
+    """Cloud sends whole minutes, often of a minute that is over."""
+    budget = RecordingBudget()
+    client = make(always(httpx.Response(429, headers=headers)), budget=budget, now=lambda: NOW)
+    with pytest.raises(NotSent) as caught:
+        await client.link_types()
+    ((_, seconds),) = budget.paused
+    assert 1.5 <= seconds <= 2.5
+    assert caught.value.retry_after == seconds
+
+
+@pytest.mark.parametrize("prefix", ["", "Beta-", "X-Beta-"])
+async def test_names_of_a_trial_period_are_read(make: Make, prefix: str) -> None:
+    budget = RecordingBudget()
+    headers = {"Retry-After": "7", f"{prefix}RateLimit-Reason": "jira-quota-tenant-based"}
+    with pytest.raises(NotSent):
+        await make(always(httpx.Response(429, headers=headers)), budget=budget).link_types()
+    assert budget.paused == [("site", 7.0)]
+    near = {f"{prefix or 'X-'}RateLimit-NearLimit": "true"}
+    page = httpx.Response(200, json={"issueLinkTypes": []}, headers=near)
+    await make(always(page), budget=budget).link_types()
+    assert budget.slowed == [("link_types", "GET")]
+
+
+@pytest.mark.parametrize(
+    ("deployment", "scope"), [("cloud", "endpoint:link_types:GET"), ("datacenter", "site")]
+)
+async def test_5xx_that_says_when_to_come_back_is_believed(
+    make: Make, deployment: str, scope: str
+) -> None:
+    budget = RecordingBudget()
+    page = httpx.Response(503, headers={"Retry-After": "40"})
+    with pytest.raises(TransientError) as caught:
+        await make(always(page), deployment, budget=budget).link_types()
+    assert budget.paused == [(scope, 40.0)]
+    assert caught.value.retry_after == 40
+    assert budget.halved == [], "a failing server is no limit that was reached"
+
+
+async def test_5xx_does_not_keep_a_site_away_for_an_hour(make: Make) -> None:
+    budget = RecordingBudget()
+    page = httpx.Response(503, headers={"Retry-After": "86400"})
+    with pytest.raises(OutcomeUnknown) as caught:
+        await make(always(page), budget=budget).delete_link(LinkId("1"), ends=ENDS)
+    assert budget.paused == [("endpoint:issue_link:DELETE", 300.0)]
+    assert caught.value.retry_after == 300
+
+
+async def test_5xx_without_a_time_pauses_nothing(make: Make) -> None:
+    budget = RecordingBudget()
+    with pytest.raises(TransientError):
+        await make(always(httpx.Response(502)), budget=budget).link_types()
+    assert budget.paused == []
 
 
 async def test_the_rate_of_a_site_is_asked_for(make: Make) -> None:
@@ -299,7 +364,13 @@ async def test_near_a_limit_the_budget_is_told(make: Make) -> None:
         ({"retry-after": "3"}, 3.0),
         ({"retry-after": "0.5"}, 0.5),
         ({"retry-after": "Fri, 29 Aug 2025 16:00:30 GMT"}, 30.0),
-        ({"retry-after": "Fri, 29 Aug 2025 15:00:00 GMT"}, 0.0),
+        ({"retry-after": "Fri, 29 Aug 2025 15:00:00 GMT"}, None),
+        ({"retry-after": "0"}, None),
+        ({"retry-after": "0", "x-ratelimit-reset": "2025-08-29T16:01Z"}, 60.0),
+        ({"retry-after": "0", "x-ratelimit-reset": "2025-08-29T16:00Z"}, None),
+        ({"x-ratelimit-reset": "2025-08-29T15:59Z"}, None),
+        ({"x-beta-ratelimit-reset": "2025-08-29T16:01Z"}, 60.0),
+        ({"beta-retry-after": "7"}, 7.0),
         ({"retry-after": "99999999"}, LONGEST_RETRY_AFTER),
         ({"retry-after": "-1", "x-ratelimit-reset": "2025-08-29T16:01Z"}, 60.0),
         ({"x-ratelimit-reset": "2025-08-29T16:00:10"}, 10.0),
