@@ -29,9 +29,9 @@ class Filters:
     since: datetime | None = None
     until: datetime | None = None
 
-    def where(self) -> tuple[str, list[Any]]:
+    def where(self, issue: str = "$ IN (source_key, destination_key)") -> tuple[str, list[Any]]:
         """Conditions with their parameters, from ``$1`` on. Only what is set is asked for, so
-        that an index can serve it."""
+        that an index can serve it. *issue* is how an issue's key is compared."""
         kind, _, cause_id = (self.cause or "").partition(":")
         asked: list[tuple[str, Any]] = [
             ("connection = ANY($)", self.names),
@@ -39,7 +39,7 @@ class Filters:
             ("site = $", self.site),
             ("operation = $", self.operation),
             ("status = $", self.status),
-            ("$ IN (source_key, destination_key)", self.issue),
+            (issue, self.issue),
             ("link_id = $", self.link_id),
             ("cause_kind = $", kind or None),
             ("cause_id = $", cause_id or None),
@@ -75,10 +75,17 @@ async def page(
     conn: Connection, filters: Filters, *, after: int, limit: int
 ) -> list[dict[str, Any]]:
     """In the order of their ids: within a connection that is the order of its chain."""
-    where, values = filters.where()
+    # An issue is at one end or the other: each has an index, and none serves both.
+    ends = ["source_key = $", "destination_key = $"] if filters.issue is not None else ["true"]
+    values = filters.where()[1]
     at = len(values)
+    branches = (
+        f"(SELECT * FROM audit WHERE {filters.where(end)[0]} AND id > ${at + 1}"  # noqa: S608
+        f" ORDER BY id LIMIT ${at + 2})"
+        for end in ends
+    )
     rows = await conn.fetch(
-        f"SELECT * FROM audit WHERE {where} AND id > ${at + 1} ORDER BY id LIMIT ${at + 2}",  # noqa: S608 - conditions of ours, values bound
+        f"SELECT * FROM ({' UNION '.join(branches)}) page ORDER BY id LIMIT ${at + 2}",  # noqa: S608 - conditions of ours, values bound
         *values,
         after,
         limit,

@@ -1,0 +1,74 @@
+"""A database with a long history, filled by `generate_series`, and what a call reads of it.
+
+Counts are the evidence: how many rows the statements of one transaction touched, as PostgreSQL
+itself counts them. A plan that is fast on a small table and reads all of a large one shows here
+at once, whatever the machine.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import asyncpg
+
+TWINS = 20_000
+AUDIT = 60_000
+"""Rows of history: far beyond what any of these calls may read."""
+
+_FILL = f"""
+INSERT INTO sites (name, base_url, deployment, auth_kind, auth_sealed, webhook_secret_sealed)
+    SELECT n, 'https://' || n || '.example.net', 'cloud', 'bearer', '', '' FROM
+    unnest(ARRAY['left', 'right']) n;
+INSERT INTO connections (name, left_site_id, right_site_id, revision)
+    VALUES ('ab', 1, 2, 1), ('cd', 1, 2, 1);
+INSERT INTO revisions (connection_id, revision, config, author)
+    VALUES (1, 1, '{{}}', 'test'), (2, 1, '{{}}', 'test');
+INSERT INTO twins (connection_id, left_site_id, left_issue_id, left_key,
+                   right_site_id, right_issue_id, right_key, source)
+    SELECT 1 + i % 2, 1, 10000 + i, 'A-' || i, 2, 10000 + i, 'B-' || i, 'api'
+    FROM generate_series(1, {TWINS}) i;
+INSERT INTO audit (connection_id, seq, at, connection, site, operation, status, link_id, type_id,
+        type, source_id, source_key, destination_id, destination_key, managed, cause_kind,
+        cause_id, intent_id, revision, engine, evidence, actor, prev_hash, hash)
+    SELECT 1 + i % 2, i, now() - i * interval '1 minute', (ARRAY['ab', 'cd'])[1 + i % 2],
+        (ARRAY['left', 'right'])[1 + i % 2], (ARRAY['create', 'remove'])[1 + i / 2 % 2],
+        CASE WHEN i % 1000 = 0 THEN 'failed' ELSE 'applied' END, i, 1, 'Blocks',
+        10000 + i % {TWINS}, (ARRAY['A-', 'B-'])[1 + i % 2] || i % {TWINS},
+        10001 + i % {TWINS}, (ARRAY['A-', 'B-'])[1 + i % 2] || (i % {TWINS} + 1), true,
+        'webhook', (i % 5000)::text, i, 1, 'twinlink/test', '{{}}', 'test', '', ''
+    FROM generate_series(1, {AUDIT}) i;
+ANALYZE;
+"""  # noqa: S608 - numbers of ours
+
+
+@dataclass
+class Reads:
+    """Rows that the statements of one transaction read, over all tables of history."""
+
+    rows: int = 0
+
+
+async def fill(owner_url: str) -> None:
+    conn = await asyncpg.connect(owner_url)
+    try:
+        await conn.execute(_FILL)
+    finally:
+        await conn.close()
+
+
+@asynccontextmanager
+async def counted(conn: asyncpg.pool.PoolConnectionProxy) -> AsyncIterator[Reads]:
+    """What is done inside, counted; nothing of it is kept."""
+    reads = Reads()
+    transaction = conn.transaction()
+    await transaction.start()
+    try:
+        await conn.execute("SET LOCAL max_parallel_workers_per_gather = 0")
+        yield reads
+        reads.rows = await conn.fetchval(
+            """SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint
+               FROM pg_stat_xact_user_tables
+               WHERE relname IN ('audit', 'twins', 'inbox', 'work', 'ledger')"""
+        )
+    finally:
+        await transaction.rollback()
