@@ -28,6 +28,11 @@ _TRIPPED_BY: Final[Mapping[str, str]] = {
 def _guard(detail: Detail) -> Iterator[str]:
     if "window" in detail:
         yield f"The guard tripped: {_TRIPPED_BY.get(str(detail['window']), detail['window'])}."
+    if "rejected_plan" in detail:
+        yield (
+            f"Plan {detail['rejected_plan']} was rejected. The guard stays tripped, and its windows"
+            " slide on: a later approval of all that is held arms it, or a reset."
+        )
     if "removed" in detail:
         yield f"{detail['removed']} removals went through, {detail.get('held', 0)} are held."
     yield from _between(detail)

@@ -1,8 +1,9 @@
 """Held plans: sealed after half a minute, decided by a person, applied change by change.
 
-An approval applies exactly the plan that was reviewed, outside the guard's windows; each change
-is judged anew by an ordinary look, so what no longer holds is skipped and said. A rejection
-detaches. When the last held plan of a connection is decided, its guard is armed again.
+An approval applies exactly the plan that was reviewed, outside the guard's windows; an ordinary
+look judges each change again, and what no longer holds is skipped with its reason. A rejection
+detaches. An approval of all that is held arms the guard with fresh windows once it is applied; a
+rejection never does: after it the guard stays tripped, until a later approval or a reset.
 """
 
 from datetime import datetime
@@ -12,7 +13,7 @@ import structlog
 from app.core.errors import PermanentError
 from app.core.ledger import State
 from app.store.config import active_connection, connections
-from app.store.guard import held_plans
+from app.store.guard import approvals, held_plans
 from app.store.guard.held_plans import HeldPlan
 from app.store.links import ledger
 from app.store.pool import Connection, Database
@@ -20,6 +21,7 @@ from app.store.queue.work import Cause, raise_pairs
 from app.store.recovery import restores
 from app.store.writes import plans
 from app.sync.guard import vanished
+from app.sync.incidents import timeline
 from app.sync.runtime.context import Context
 
 _LOG = structlog.get_logger(__name__)
@@ -91,7 +93,7 @@ async def _finish(ctx: Context, connection_id: int, plan_id: int) -> None:
         await active_connection.lock_any(conn, connection_id)
         await held_plans.skip_lost(conn, plan_id)
         if await held_plans.finish(conn, plan_id):
-            await arm_when_decided(conn, connection_id, ctx.clock())
+            await arm_when_approved(conn, connection_id, plan_id, ctx.clock())
 
 
 async def approve(
@@ -145,7 +147,8 @@ async def reject(
         await held_plans.reject_changes(conn, plan_id, "rejected")
         await held_plans.decide(conn, plan_id, "rejected", by=by, note=note, now=now)
         if plan.of_guard:
-            await arm_when_decided(conn, plan.connection_id, now)
+            detail = {"rejected_plan": plan_id}
+            await timeline.note_open(conn, "guard_tripped", plan.connection_id, detail, now)
     _LOG.warning("plan_rejected", plan=str(plan_id), by=by)
     return plan
 
@@ -177,13 +180,18 @@ async def _twins_of(conn: Connection, plan: HeldPlan) -> list[int]:
     return sorted({twin for key, _ in await held_plans.keys(conn, plan.id) for twin in key.twins})
 
 
-async def arm_when_decided(conn: Connection, connection_id: int, now: datetime) -> None:
-    """After a person's decision on the last plan of a trip: fresh windows. Without a trip the
-    windows go on as they are; a plan that merely emptied arms nothing."""
+async def arm_when_approved(
+    conn: Connection, connection_id: int, plan_id: int, now: datetime
+) -> None:
+    """After the last change of an approved plan: fresh windows, where it was all that was held.
+    What was rejected since its approval was held beside it. Without a trip the windows go on as
+    they are; a plan that merely emptied arms nothing."""
     state = await active_connection.load(conn, connection_id)
     if state is None or state.guard_tripped_at is None:
         return
-    if await held_plans.undecided(conn, connection_id) == 0:
+    if await held_plans.undecided(conn, connection_id):
+        return
+    if not await approvals.rejected_since_approval(conn, connection_id, plan_id):
         await arm(conn, connection_id, now)
 
 

@@ -69,6 +69,15 @@ async def note(
         await _tell(conn, after, "worse", sentences(it.kind, detail), now)
 
 
+async def note_open(
+    conn: Connection, kind: str, connection_id: int, detail: Detail, now: datetime
+) -> None:
+    """Write into the timeline of the open incident of this kind, where there is one."""
+    it = await incidents.lock_open(conn, kind, Place(connection_id))
+    if it is not None:
+        await note(conn, it, detail, it.impact, now)
+
+
 async def quieten(conn: Connection, it: Incident, now: datetime) -> None:
     """Its condition is gone. *it* is locked by this transaction."""
     after = replace(it, state=State.MONITORING, quiet_since=now)

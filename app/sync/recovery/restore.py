@@ -18,7 +18,7 @@ from app.store.pool import Connection, Database
 from app.store.recovery import restore_select, restores
 from app.store.recovery.restore_select import Filters
 from app.store.recovery.restores import Kind, NewRestore, Restore
-from app.sync.guard.held_plans import arm_when_decided
+from app.sync.guard.held_plans import arm_when_approved
 from app.sync.recovery import apply, rescue, survey
 from app.sync.runtime.context import Context
 
@@ -145,7 +145,7 @@ async def _finish(ctx: Context) -> None:
                 continue
             plan = await held_plans.lock(conn, plan_id)
             if plan is not None and plan.of_guard:
-                await arm_when_decided(conn, connection_id, now)
+                await arm_when_approved(conn, connection_id, plan_id, now)
             for left_over in await restores.left_over(conn, plan_id):
                 value = await held_plans.value(conn, left_over)
                 await held_plans.seal(conn, left_over, value.digest, now)

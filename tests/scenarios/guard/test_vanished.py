@@ -113,8 +113,8 @@ async def test_a_rejection_lets_them_stay_gone(build: Build) -> None:
     duo, _ = await fifteen(build)
     await decide(duo, "reject")
     assert await states(duo) == {"managed": 5, "detached": 15}
-    assert (await state_of(duo)).guard_tripped_at is None
-    assert await used(duo) == {"hour": 0, "day": 0, "left_site_hour": 0, "right_site_hour": 10}
+    assert (await state_of(duo)).guard_tripped_at is not None
+    assert await used(duo) == {"hour": 10, "day": 10, "left_site_hour": 0, "right_site_hour": 10}
     await duo.world.resync()
     await duo.world.settle()
     await planned(duo)

@@ -20,7 +20,9 @@ async def act(scene: Scene, tell: Teller) -> str:
     mark = len(stage.right.site.mutations)
     kept = sum([await rejected(stage, name) for name in scene.worlds])
     await _nothing_held(scene)
-    tell.proven(f"what was held is rejected: {kept} mirrors stay, and the guards are armed again")
+    tell.proven(f"what was held is rejected: {kept} mirrors stay, and no guard is armed by that")
+    await _armed(scene)
+    tell.proven("an approver arms each guard again")
     made = await stage.service.post("rescues", _rescue(scene))
     await approved(stage, made["plan_id"])
     await applied(stage, made["plan_id"])
@@ -59,6 +61,13 @@ async def _managed(scene: Scene) -> None:
 async def _nothing_held(scene: Scene) -> None:
     for name in scene.worlds:
         guard = (await scene.stage.service.connection(name))["guard"]
-        check(f"the guard of {name}", expected="armed", found=guard["state"])
+        check(f"the guard of {name}", expected="tripped", found=guard["state"])
         held = (await scene.stage.service.status(name))["held"]
         check(f"removals of {name} held", expected=0, found=held)
+
+
+async def _armed(scene: Scene) -> None:
+    for name in scene.worlds:
+        await scene.stage.service.post(f"connections/{name}/guard/reset")
+        guard = (await scene.stage.service.connection(name))["guard"]
+        check(f"the guard of {name}", expected="armed", found=guard["state"])

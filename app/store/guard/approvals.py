@@ -1,0 +1,20 @@
+"""What an approval of a held plan needs, and when it ends before its plan does."""
+
+from app.store.guard import vanished
+from app.store.pool import Connection
+
+# Plans that the guard waits for: see `held_plans.HeldPlan.of_guard`.
+_OF_GUARD = "(p.kind = 'removals' OR p.left_over_of IS NOT NULL OR p.reason = $3)"
+
+
+async def rejected_since_approval(conn: Connection, connection_id: int, plan_id: int) -> bool:
+    """Whether a person rejected another plan of the guard after this one was approved."""
+    found: bool = await conn.fetchval(
+        f"""SELECT EXISTS (SELECT 1 FROM plans p JOIN plans a ON a.id = $2
+            WHERE p.connection_id = $1 AND p.status = 'rejected' AND {_OF_GUARD}
+              AND p.decided_at >= a.decided_at)""",  # noqa: S608 - texts of ours
+        connection_id,
+        plan_id,
+        vanished.REASON,
+    )
+    return found
