@@ -3,15 +3,12 @@
 from typing import Any
 
 import httpx
-import pytest
 
 from app.core.links import IssueId, IssueKey, LinkId, ProjectKey, TypeId
 from app.jira.client import JiraClient
 from app.sandbox import JiraSite, SiteApp
 from tests.jira.conftest import access
-from tests.sandbox.contract import DOCUMENT, Contract
-
-pytestmark = pytest.mark.skipif(not DOCUMENT.is_file(), reason="the document is not here")
+from tests.sandbox.contract import Contract
 
 
 class Checked(httpx.AsyncBaseTransport):

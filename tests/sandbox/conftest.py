@@ -1,4 +1,4 @@
-"""Small sites under a manual clock; every Cloud exchange is held against the document."""
+"""Small sites under a manual clock; every Cloud exchange is held against the contract."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from app.sandbox import Flavour, JiraSite, ManualClock, SiteApp, signed_in, token_of
 from app.sandbox.people import person_on
-from tests.sandbox.contract import DOCUMENT, Contract
+from tests.sandbox.contract import Contract
 
 Connect = Callable[..., httpx.AsyncClient]
 
@@ -34,8 +34,8 @@ def small_site(flavour: Flavour = "cloud", clock: ManualClock | None = None) -> 
 
 
 @pytest.fixture(scope="session")
-def contract() -> Contract | None:
-    return Contract() if DOCUMENT.exists() else None
+def contract() -> Contract:
+    return Contract()
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def dc(clock: ManualClock) -> JiraSite:
 
 
 @pytest.fixture
-async def connect(contract: Contract | None) -> AsyncIterator[Connect]:
+async def connect(contract: Contract) -> AsyncIterator[Connect]:
     """``connect(site, "ann")``: a client in process, its exchanges checked."""
     opened: list[httpx.AsyncClient] = []
 
@@ -63,7 +63,7 @@ async def connect(contract: Contract | None) -> AsyncIterator[Connect]:
     ) -> httpx.AsyncClient:
         token_of(site, user)
         client = signed_in(site, user, app=app or SiteApp(site))
-        if contract is not None and site.flavour == "cloud":
+        if site.flavour == "cloud":
 
             async def check(response: httpx.Response) -> None:
                 await response.aread()

@@ -1,9 +1,8 @@
-"""Webhook bodies against captured ones, signatures, registration, retries and delivery faults."""
+"""Webhook bodies against real ones, signatures, registration, retries and delivery faults."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from app.sandbox.outbox import Delivery, signature
 from app.sandbox.people import person_on
 from app.sandbox.render import View
 from tests.sandbox.conftest import Connect
-from tests.sandbox.contract import PAYLOADS, needs_payloads
+from tests.sandbox.contract import body_like
 
 SECRET = "It's a Secret to Everybody"
 ALL = (
@@ -44,8 +43,8 @@ def bodies(site: JiraSite) -> list[dict[str, Any]]:
     return [json.loads(delivery.body) for delivery in due(site)]
 
 
-def captured(name: str) -> dict[str, Any]:
-    made: dict[str, Any] = json.loads(Path(PAYLOADS / f"{name}.json").read_text())
+def model_of(name: str) -> dict[str, Any]:
+    made: dict[str, Any] = json.loads(body_like(name))
     return made
 
 
@@ -68,34 +67,29 @@ def test_signature_vector() -> None:
     )
 
 
-@needs_payloads
-def test_link_events_look_as_captured(hooked: JiraSite) -> None:
+def test_link_events_look_as_model_of(hooked: JiraSite) -> None:
     ann = person_on(hooked, "ann")
     ann.unlink(ann.link("A-1", "Blocks", "A-2"))
     created, deleted = bodies(hooked)
-    assert shape(created) == shape(captured("pinpoint-issuelink_created-blocks"))
-    assert shape(deleted) == shape(captured("pinpoint-issuelink_deleted-blocks"))
+    assert shape(created) == shape(model_of("issuelink_created"))
+    assert shape(deleted) == shape(model_of("issuelink_deleted"))
     assert created["issueLink"]["sourceIssueId"] == hooked.issue("A-1").id
     assert created["issueLink"]["destinationIssueId"] == hooked.issue("A-2").id
-    relates = captured("jira-to-matrix-issuelink_created-relates")
+    relates = model_of("issuelink_created-through-a-logger")
     assert set(created["issueLink"]) == set(relates["issueLink"])
 
 
-@needs_payloads
-def test_rest_link_looks_as_captured(hooked: JiraSite) -> None:
+def test_rest_link_looks_as_model_of(hooked: JiraSite) -> None:
     link = person_on(hooked, "ann").link("A-1", "Blocks", "A-2")
-    assert shape(View(hooked, hooked.user("ann")).link(link)) == shape(
-        captured("jira-to-matrix-REST-issueLink")
-    )
+    assert shape(View(hooked, hooked.user("ann")).link(link)) == shape(model_of("rest-issue-link"))
 
 
-@needs_payloads
-def test_updated_issue_looks_as_captured(hooked: JiraSite) -> None:
+def test_updated_issue_looks_as_model_of(hooked: JiraSite) -> None:
     ann = person_on(hooked, "ann")
     ann.link("A-1", "Relates", "A-2")
     ann.edit("A-1", summary="Changed")
     made = bodies(hooked)[-1]
-    model = captured("mattermost-issue_updated-with-nonempty-issuelinks")
+    model = model_of("issue_updated")
     assert list(made) == list(model)
     assert set(made["user"]) == set(model["user"])
     assert set(made["issue"]) == set(model["issue"])
@@ -107,11 +101,10 @@ def test_updated_issue_looks_as_captured(hooked: JiraSite) -> None:
     assert set(made["changelog"]["items"][0]) == set(model["changelog"]["items"][0])
 
 
-@needs_payloads
-def test_deleted_issue_looks_as_captured(hooked: JiraSite) -> None:
+def test_deleted_issue_looks_as_model_of(hooked: JiraSite) -> None:
     person_on(hooked, "ann").delete("A-1")
     made = bodies(hooked)[0]
-    model = captured("pinpoint-issue_deleted")
+    model = model_of("issue_deleted")
     assert set(made) == set(model)
     assert system_fields(made["issue"]) == system_fields(model["issue"])
 

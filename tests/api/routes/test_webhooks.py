@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import asyncpg
 import httpx
@@ -20,6 +19,7 @@ from app.settings import Settings
 from app.store.config.vault import Vault
 from app.store.migrations.run import migrate
 from tests.api.conftest import Api, running
+from tests.sandbox.contract import BODIES
 from tests.support.deliveries import (
     KEY,
     SECRET,
@@ -30,7 +30,6 @@ from tests.support.deliveries import (
     signature,
 )
 
-PAYLOADS = Path(__file__).parents[4] / "shared" / "jira" / "payloads"
 ROUTE = "/webhooks/jira/left"
 
 
@@ -390,13 +389,10 @@ async def test_issue_texts_of_a_stored_delivery_are_nowhere(
     assert "Confidential" not in found
 
 
-@pytest.mark.skipif(not PAYLOADS.is_dir(), reason="the captured bodies are not here")
-async def test_captured_bodies_leave_metadata_only(
-    jira: httpx.AsyncClient, db: asyncpg.Pool
-) -> None:
+async def test_whole_bodies_leave_metadata_only(jira: httpx.AsyncClient, db: asyncpg.Pool) -> None:
     texts: set[str] = set()
     before = await dump(db)
-    for path in sorted(PAYLOADS.glob("*.json")):
+    for path in sorted(BODIES.glob("*.json")):
         answer = await post(jira, path.read_bytes(), path.name)
         assert answer.status_code in {202, 400}, path.name
         if "issuelink_" in path.name or "issue_deleted" in path.name:
