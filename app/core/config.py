@@ -76,7 +76,7 @@ class TypePair:
     reversed: bool = False
 
     def on(self, side: Side) -> LinkType:
-        return self.left if side is Side.LEFT else self.right
+        return side.pick(self.left, self.right)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class ConnectionConfig:
     approvals: int = 1
 
     def end(self, side: Side) -> End:
-        return self.left if side is Side.LEFT else self.right
+        return side.pick(self.left, self.right)
 
     def pair_of(self, side: Side, type_id: TypeId) -> TypePair | None:
         """The map entry of a type as *side* names it; None where the type is not mapped."""

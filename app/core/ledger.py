@@ -66,7 +66,7 @@ class Row:
     """The source on the right as the row was written: tells whether the map was reversed."""
 
     def link_on(self, side: Side) -> LinkId | None:
-        return self.left_link if side is Side.LEFT else self.right_link
+        return side.pick(self.left_link, self.right_link)
 
     @property
     def mirror(self) -> Side:

@@ -8,7 +8,7 @@ issue that the REST call names ``inwardIssue``, the *destination* is its ``outwa
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NewType
+from typing import NewType, TypeVar
 
 IssueId = NewType("IssueId", str)
 """Decimal text, as REST gives it. Stable across moves."""
@@ -20,8 +20,11 @@ AccountId = NewType("AccountId", str)
 ProjectKey = NewType("ProjectKey", str)
 
 
+T = TypeVar("T")
+
+
 class Side(StrEnum):
-    """One of the two sites of a connection."""
+    """One of the two sites of a connection. Left and right are told apart here alone."""
 
     LEFT = "left"
     RIGHT = "right"
@@ -29,6 +32,14 @@ class Side(StrEnum):
     @property
     def other(self) -> "Side":
         return Side.RIGHT if self is Side.LEFT else Side.LEFT
+
+    def order(self, here: T, there: T) -> tuple[T, T]:
+        """What belongs to this side and to the other one, as (left, right)."""
+        return (here, there) if self is Side.LEFT else (there, here)
+
+    def pick(self, left: T, right: T) -> T:
+        """The one of two values that belongs to this side."""
+        return left if self is Side.LEFT else right
 
 
 @dataclass(frozen=True, slots=True, order=True)

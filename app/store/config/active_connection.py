@@ -34,10 +34,10 @@ class Running:
     config: ConnectionConfig
 
     def site(self, side: Side) -> int:
-        return self.left_site if side is Side.LEFT else self.right_site
+        return side.pick(self.left_site, self.right_site)
 
     def site_name(self, side: Side) -> str:
-        return self.left_name if side is Side.LEFT else self.right_name
+        return side.pick(self.left_name, self.right_name)
 
     def side_of(self, site: int) -> Side:
         return Side.LEFT if site == self.left_site else Side.RIGHT

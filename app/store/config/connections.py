@@ -32,7 +32,7 @@ class ConnectionRow:
     config: ConnectionConfig
 
     def site_id(self, side: Side) -> int:
-        return self.left_site_id if side is Side.LEFT else self.right_site_id
+        return side.pick(self.left_site_id, self.right_site_id)
 
     @property
     def paused(self) -> bool:

@@ -22,10 +22,10 @@ class Place:
     mirror: PhysicalKey
 
     def source(self, side: Side) -> IssueRef:
-        return self.left_source if side is Side.LEFT else self.right_source
+        return side.pick(self.left_source, self.right_source)
 
     def destination(self, side: Side) -> IssueRef:
-        return self.left_destination if side is Side.LEFT else self.right_destination
+        return side.pick(self.left_destination, self.right_destination)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

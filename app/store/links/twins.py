@@ -21,7 +21,7 @@ class Twin:
     version: int
 
     def on(self, side: Side) -> IssueRef:
-        return self.left if side is Side.LEFT else self.right
+        return side.pick(self.left, self.right)
 
 
 async def by_ids(conn: Connection, connection_id: int, ids: Iterable[int]) -> dict[int, Twin]:

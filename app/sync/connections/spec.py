@@ -26,7 +26,7 @@ class TypeWish:
     reversed: bool
 
     def on(self, side: Side) -> str:
-        return self.left if side is Side.LEFT else self.right
+        return side.pick(self.left, self.right)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class ConnectionSpec:
     approvals: int = 1
 
     def end(self, side: Side) -> End:
-        return self.left if side is Side.LEFT else self.right
+        return side.pick(self.left, self.right)
 
     def config(self, pairs: Sequence[TypePair]) -> ConnectionConfig:
         return ConnectionConfig(

@@ -24,7 +24,6 @@ import structlog
 from app.core.guard import DAY, HOUR
 from app.core.incidents import SERVICE
 from app.core.ledger import Row, State
-from app.core.links import Side
 from app.store.config import active_connection, connections
 from app.store.config.active_connection import Running
 from app.store.guard import vanished
@@ -129,7 +128,7 @@ async def keep_gone(conn: Connection, connection_id: int, plan_id: int, now: dat
 
 def _without_mirror(row: Row) -> Change:
     origin = row.link_on(row.origin)
-    left, right = (origin, None) if row.origin is Side.LEFT else (None, origin)
+    left, right = row.origin.order(origin, None)
     return Change(
         row=row,
         state=State.DETACHED,

@@ -130,7 +130,7 @@ async def _make(
     own: dict[IssueId, Twin],
     effects: _Effects,
 ) -> None:
-    left, right = (issue, target) if side is Side.LEFT else (target, issue)
+    left, right = side.order(issue, target)
     pair = (state.left_site, state.right_site)
     made = await twins.insert(conn, state.id, pair, left, right, source="field", now=ctx.clock())
     assert made is not None, "both issues were free, and we hold the lock"

@@ -40,7 +40,7 @@ class Claim:
     right: IssueKey
 
     def on(self, side: Side) -> IssueKey:
-        return self.left if side is Side.LEFT else self.right
+        return side.pick(self.left, self.right)
 
 
 @dataclass(frozen=True, slots=True)
