@@ -16,6 +16,7 @@ from app.store.queue.work import Claimed
 from app.store.writes import intents
 from app.sync.look.snapshot import Look
 from app.sync.runtime.context import Context
+from app.sync.runtime.side_by_side import side_by_side
 
 # Single lookups run side by side, but a burst of proofs must not crowd out everything else.
 LOOKUPS_AT_ONCE = 8
@@ -109,7 +110,6 @@ async def _follow_events(ctx: Context, look: Look) -> None:
             site = look.running.site(side)
             look.ended[side] = await intents.removed_links(conn, site, listed[side])
     removed = {(event.site, event.link) for event in events if event.kind == "link_deleted"}
-    gate = asyncio.Semaphore(LOOKUPS_AT_ONCE)
     questions: dict[tuple[Side, LinkId], LinkKey] = {}
     for event in events:
         side = look.running.side_of(event.site)
@@ -118,17 +118,17 @@ async def _follow_events(ctx: Context, look: Look) -> None:
         if key is not None and gone == (event.link in listed[side]):
             questions[side, event.link] = key
 
-    async def ask(side: Side, link_id: LinkId, key: LinkKey) -> None:
+    async def ask(question: tuple[tuple[Side, LinkId], LinkKey]) -> None:
+        (side, link_id), key = question
         client = await ctx.sites.client(look.running.site(side))
-        async with gate:
-            found = await _lookup(client, look, side, key, link_id)
+        found = await _lookup(client, look, side, key, link_id)
         look.lookups[side, link_id] = found
         if link_id in listed[side] and found is Lookup.GONE:
             look.ended[side].add(link_id)
         elif link_id not in listed[side] and found is Lookup.SAME:
             look.unlisted.setdefault((side, key), set()).add(link_id)
 
-    await asyncio.gather(*(ask(*at, key) for at, key in questions.items()))
+    await side_by_side(LOOKUPS_AT_ONCE, ask, questions.items())
 
 
 async def _know_foreign(ctx: Context, look: Look) -> None:
@@ -188,15 +188,12 @@ async def _read_missing(
 
 
 async def _look_up(client: JiraClient, look: Look, side: Side, keys: Iterable[LinkKey]) -> None:
-    gate = asyncio.Semaphore(LOOKUPS_AT_ONCE)
+    async def one(each: tuple[LinkKey, LinkId]) -> None:
+        key, link_id = each
+        look.lookups[side, link_id] = await _lookup(client, look, side, key, link_id)
 
-    async def one(key: LinkKey, link_id: LinkId) -> None:
-        async with gate:
-            look.lookups[side, link_id] = await _lookup(client, look, side, key, link_id)
-
-    await asyncio.gather(
-        *(one(key, known) for key in keys if (known := look.known_id(key, side)) is not None)
-    )
+    known = [(key, it) for key in keys if (it := look.known_id(key, side)) is not None]
+    await side_by_side(LOOKUPS_AT_ONCE, one, known)
 
 
 async def _lookup(

@@ -4,7 +4,6 @@ Reads both ends of every link that is to come back, in bulk. It errs towards try
 not be read stays in the plan, and is judged again right before it is made.
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -21,6 +20,7 @@ from app.store.recovery import restore_changes, restores
 from app.store.recovery.restore_changes import PlanLink
 from app.store.recovery.restores import Restore
 from app.sync.runtime.context import Context
+from app.sync.runtime.side_by_side import side_by_side
 
 PAGE = 400
 # Bulk reads of one page side by side: a plan of thousands should not wait for each round trip.
@@ -61,14 +61,12 @@ async def _survey(
     ctx: Context, site: int, links: Sequence[PlanLink], types: Sequence[LinkType]
 ) -> None:
     client = await ctx.sites.client(site)
-    gate = asyncio.Semaphore(READS_AT_ONCE)
 
     async def read(some: Sequence[PlanLink]) -> Reading:
-        async with gate:
-            return await read_ends(client, some)
+        return await read_ends(client, some)
 
     parts = [links[at : at + _LINKS_PER_READ] for at in range(0, len(links), _LINKS_PER_READ)]
-    readings = await asyncio.gather(*map(read, parts))
+    readings = await side_by_side(READS_AT_ONCE, read, parts)
     found = []
     for part, reading in zip(parts, readings, strict=True):
         verdicts = await judged(ctx, client, part, reading, types)
