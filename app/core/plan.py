@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.core.chain import digest
+from app.core.operations import Operation
 
 # A plan gathers this long, or until it holds this many changes; then it is sealed.
 GATHER_SECONDS = 30
@@ -20,7 +21,7 @@ class PlanChange:
     """
 
     site: str
-    operation: str
+    operation: Operation
     type_id: str
     source_id: str
     destination_id: str
@@ -33,7 +34,7 @@ class PlanChange:
     def canonical(self) -> dict[str, Any]:
         return {
             "site": self.site,
-            "operation": self.operation,
+            "operation": self.operation.value,
             "type_id": self.type_id,
             "source_id": self.source_id,
             "destination_id": self.destination_id,
@@ -55,7 +56,7 @@ class Plan:
     @property
     def counts(self) -> dict[str, int]:
         found = Counter(change.operation for change in self.changes)
-        return {name: found[name] for name in ("create", "remove", "adopt")}
+        return {name: found[name] for name in (Operation.CREATE, Operation.REMOVE, Operation.ADOPT)}
 
     @property
     def digest(self) -> str:
@@ -99,7 +100,7 @@ def as_text(plan: Plan) -> str:
         f"Plan {plan.id} of {plan.connection}, revision {plan.revision}: {_counted(counts)}",
         f"digest {plan.digest}",
     ]
-    signs = {"create": "+", "remove": "-", "adopt": "="}
+    signs = {Operation.CREATE: "+", Operation.REMOVE: "-", Operation.ADOPT: "="}
     lines += [
         f"{signs[it.operation]} {it.site}: {it.source_key} {it.type} {it.destination_key}"
         f"{f' (link {it.link_id})' if it.link_id else ''}: {it.reason}"

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 from app.core.evidence import IssueView, Reading
 from app.core.links import Ends, IssueId, LinkType, TypeId, equal_links
+from app.core.operations import Ended, Status
 
 # Jira Cloud: "2000 issuelinks per issue" (jira-facts section 1). Data Center has no such limit.
 LINKS_PER_ISSUE = 2000
@@ -122,15 +123,15 @@ class Again:
     counted: bool
 
 
-def verdict(state: str, code: str, *, final: bool, tries: int) -> str | Again:
+def verdict(state: Ended, code: str, *, final: bool, tries: int) -> str | Again:
     """What one attempt comes to in its plan: a result, or another try.
 
     ``state`` and ``code`` are those of the intent's outcome; ``tries`` of the change before.
     """
-    if state == "applied":
+    if state is Status.APPLIED:
         return f"applied:{code}"
     reason = code.removeprefix("confirmed_")
-    if state == "noop" or reason in _SKIPPED:
+    if state is Status.NOOP or reason in _SKIPPED:
         return f"skipped:{reason}"
     if code in _SITE_REFUSES:
         return Again(code, counted=False)

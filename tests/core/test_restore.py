@@ -18,6 +18,7 @@ from app.core.links import (
     ProjectKey,
     TypeId,
 )
+from app.core.operations import Ended, Status
 from app.core.restore import Again, Obstacle, Ready, Sought, Unread, crowded, judge, verdict
 
 BLOCKS = LinkType(TypeId("1"), "Blocks", "is blocked by", "blocks")
@@ -82,28 +83,30 @@ def test_a_type_that_is_gone_and_a_site_without_a_limit() -> None:
 @pytest.mark.parametrize(
     ("state", "code", "final", "expected"),
     [
-        ("applied", "read_back_ours", True, "applied:read_back_ours"),
-        ("applied", "confirmed_gone", True, "applied:confirmed_gone"),
-        ("noop", "made_by_another", True, "skipped:made_by_another"),
-        ("noop", "confirmed_made_by_another", True, "skipped:made_by_another"),
-        ("noop", "not_found", True, "skipped:not_found"),
-        ("failed", "link_limit", True, "skipped:link_limit"),
-        ("failed", "not_found_or_not_permitted", True, "failed:not_found_or_not_permitted"),
-        ("failed", "read_only", True, Again("read_only", counted=False)),
-        ("failed", "rate_limited", False, Again("rate_limited", counted=False)),
-        ("failed", "unauthorized", True, Again("unauthorized", counted=True)),
-        ("failed", "conflict", False, Again("conflict", counted=True)),
-        ("failed", "confirmed_not_made", True, Again("confirmed_not_made", counted=True)),
+        (Status.APPLIED, "read_back_ours", True, "applied:read_back_ours"),
+        (Status.APPLIED, "confirmed_gone", True, "applied:confirmed_gone"),
+        (Status.NOOP, "made_by_another", True, "skipped:made_by_another"),
+        (Status.NOOP, "confirmed_made_by_another", True, "skipped:made_by_another"),
+        (Status.NOOP, "not_found", True, "skipped:not_found"),
+        (Status.FAILED, "link_limit", True, "skipped:link_limit"),
+        (Status.FAILED, "not_found_or_not_permitted", True, "failed:not_found_or_not_permitted"),
+        (Status.FAILED, "read_only", True, Again("read_only", counted=False)),
+        (Status.FAILED, "rate_limited", False, Again("rate_limited", counted=False)),
+        (Status.FAILED, "unauthorized", True, Again("unauthorized", counted=True)),
+        (Status.FAILED, "conflict", False, Again("conflict", counted=True)),
+        (Status.FAILED, "confirmed_not_made", True, Again("confirmed_not_made", counted=True)),
     ],
 )
-def test_what_an_attempt_came_to(state: str, code: str, final: bool, expected: str | Again) -> None:
+def test_what_an_attempt_came_to(
+    state: Ended, code: str, final: bool, expected: str | Again
+) -> None:
     assert verdict(state, code, final=final, tries=0) == expected
 
 
 def test_what_is_counted_is_given_up() -> None:
     for code in ("conflict", "unauthorized", "confirmed_not_made"):
-        assert verdict("failed", code, final=False, tries=99) == f"failed:{code}"
-    assert isinstance(verdict("failed", "unreachable", final=False, tries=99), Again)
+        assert verdict(Status.FAILED, code, final=False, tries=99) == f"failed:{code}"
+    assert isinstance(verdict(Status.FAILED, "unreachable", final=False, tries=99), Again)
 
 
 WINDOWS = ((3.0, 2), (30.0, 4))

@@ -14,6 +14,7 @@ from app.core.errors import OutcomeUnknown
 from app.core.evidence import Absent, Observed, Presence, Reading, SideFacts, Unknown
 from app.core.ledger import State
 from app.core.links import Link
+from app.core.operations import Operation
 from app.jira.client import JiraClient
 from app.jira.http import transport
 from app.store.config import active_connection
@@ -23,7 +24,7 @@ from app.store.writes import intents
 from app.sync.ingest.group_commit import GroupCommit
 from app.sync.look import read_sides
 from app.sync.reconcile import loop
-from app.sync.writes import confirm, create, outcome, plan_outcome, remove
+from app.sync.writes import confirm, create, outcome, plan_outcome, read_back, remove
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def removal_without_the_re_read() -> None:
 
 def management_claimed_on_201() -> None:
     """Whose link it is that shows, nobody asks."""
-    _put(create, authorship=lambda *_: "ours")
+    _put(read_back, authorship=lambda *_: "ours")
 
 
 def retry_of_an_ambiguous_create() -> None:
@@ -156,7 +157,9 @@ def ledger_row_before_outcome() -> None:
     settle = outcome.settle
 
     async def hasty(ctx: Any, connection_id: int, outcomes: Any, **more: Any) -> None:
-        made = [it for it in outcomes if it.link_id and it.intent.wanted.operation == "create"]
+        made = [
+            it for it in outcomes if it.link_id and it.intent.wanted.operation is Operation.CREATE
+        ]
         if any(it.intent.wanted.purpose == "sync" for it in made):
             async with ctx.database.transaction() as conn:
                 state = await active_connection.lock_any(conn, connection_id)

@@ -7,14 +7,16 @@ import pytest
 
 from app.core import evidence
 from app.core.evidence import Absent, Present, SideFacts
+from app.core.ledger import LinkKey
 from app.core.links import Side
+from app.core.results import Result
 from app.store.config.active_connection import Running
 from app.store.queue.work import Claimed
 from app.sync.look import read_sides
 from app.sync.look.snapshot import Look
 from app.sync.reconcile import loop
 from app.sync.runtime.context import Context
-from app.sync.writes import create, remove
+from app.sync.writes import read_back, remove
 
 
 def remove_what_the_source_lacks(patch: pytest.MonkeyPatch) -> None:
@@ -51,7 +53,7 @@ def take_not_seen_for_gone(patch: pytest.MonkeyPatch) -> None:
 
 def take_every_new_link_for_ours(patch: pytest.MonkeyPatch) -> None:
     """A 201 is proof enough."""
-    patch.setattr(create, "authorship", lambda *_: "ours")
+    patch.setattr(read_back, "authorship", lambda *_: "ours")
     patch.setattr(remove, "authorship", lambda *_: "ours")
 
 
@@ -74,8 +76,8 @@ def match_by_pair_and_type(patch: pytest.MonkeyPatch) -> None:
 def leave_mirrors_behind(patch: pytest.MonkeyPatch) -> None:
     """Harmless to others, and still not in step."""
 
-    async def nothing(*_: Any) -> None:
-        return None
+    async def nothing(*_: Any) -> dict[LinkKey, Result]:
+        return {}
 
     patch.setattr(loop, "remove_all", nothing)
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import asyncpg
 
 from app.core.links import IssueId
+from app.core.operations import Operation, Status
 from app.sandbox import JiraSite
 from app.store.config import active_connection
 from app.store.pool import Database, open_pool
@@ -39,8 +40,8 @@ def _entry(site: JiraSite, ends: Ends, number: int, revision: int) -> Entry:
     source, destination = (site.issue(f"{project}-{end}") for end in ends)
     return Entry(
         site=site.name,
-        operation="remove",
-        status="applied",
+        operation=Operation.REMOVE,
+        status=Status.APPLIED,
         link_id=str(number),
         type_id=str(kind.id),
         type=kind.name,

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from app.core.ledger import LinkKey
 from app.core.links import LinkId, TypeId
+from app.core.operations import Operation
 from app.core.plan import GATHER_SECONDS, LARGEST, Plan, PlanChange
 from app.store.guard import vanished
 from app.store.pool import Connection, Row
@@ -344,7 +345,7 @@ def _held(row: Row) -> HeldPlan:
 def _change(row: Row) -> PlanChange:
     return PlanChange(
         site=row["site"],
-        operation=row["operation"],
+        operation=Operation(row["operation"]),
         type_id=str(row["type_id"]),
         source_id=str(row["source_id"]),
         destination_id=str(row["destination_id"]),

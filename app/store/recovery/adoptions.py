@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from app.core.adoption import Window
 from app.core.ledger import LinkKey, Row, State
 from app.core.links import AccountId, IssueId, LinkId, TypeId
+from app.core.operations import Operation
 from app.store.links.ledger import row_value
 from app.store.pool import Connection
 from app.store.pool import Row as Record
@@ -152,7 +153,7 @@ async def agreed(conn: Connection, plan_id: int, *, limit: int) -> list[Agreed]:
                 TypeId(str(it["type_id"])),
                 IssueId(str(it["source_id"])),
                 IssueId(str(it["destination_id"])),
-                it["operation"],
+                Operation(it["operation"]),
             ),
             LinkKey(
                 TypeId(str(it["left_type_id"])), it["source_twin_id"], it["destination_twin_id"]

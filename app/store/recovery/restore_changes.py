@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from app.core.links import Ends, IssueId, IssueKey, IssueRef, LinkId, TypeId
+from app.core.operations import Operation
 from app.store.pool import Connection, Row
 from app.store.recovery.restores import KINDS
 
@@ -23,7 +24,7 @@ class Place:
     type_id: TypeId
     source: IssueId
     destination: IssueId
-    operation: str
+    operation: Operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +262,7 @@ def _place(row: Row) -> Place:
         TypeId(str(row["type_id"])),
         IssueId(str(row["source_id"])),
         IssueId(str(row["destination_id"])),
-        row["operation"],
+        Operation(row["operation"]),
     )
 
 

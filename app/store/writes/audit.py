@@ -6,20 +6,21 @@ from datetime import datetime
 from typing import Any
 
 from app.core.chain import GENESIS, instant, link
+from app.core.operations import Operation, Status
 from app.store.pool import Connection, Row
 from app.store.queue.work import Cause
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One row to be. ``status`` ``intended`` comes before the request, any other after it.
+    """A row that is not appended yet.
 
     ``evidence`` holds words, identifiers and times as text; never issue content.
     """
 
     site: str
-    operation: str
-    status: str
+    operation: Operation
+    status: Status
     link_id: str | None
     type_id: str
     type: str
@@ -147,8 +148,8 @@ def _fields(
         "at": instant(now),
         "connection": connection,
         "site": entry.site,
-        "operation": entry.operation,
-        "status": entry.status,
+        "operation": entry.operation.value,
+        "status": entry.status.value,
         "link_id": entry.link_id,
         "type_id": entry.type_id,
         "type": entry.type,

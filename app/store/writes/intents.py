@@ -11,6 +11,7 @@ from typing import Literal
 
 from app.core.ledger import LinkKey
 from app.core.links import IssueId, IssueKey, IssueRef, LinkId, PhysicalKey, Side, TypeId
+from app.core.operations import Ended, Write, as_write
 from app.store.config.active_connection import Running
 from app.store.links.ledger import Place
 from app.store.pool import Connection, Row
@@ -43,7 +44,7 @@ class Wanted:
     for a link that is put back where it belongs to no twins; its origin then says nothing.
     """
 
-    operation: str
+    operation: Write
     site: int
     type_id: TypeId
     source: IssueRef
@@ -73,7 +74,7 @@ class Wanted:
         """Where the ledger row of this link lies."""
         mirror = (self.source, self.destination)
         origin = (self.origin_source, self.origin_destination)
-        left, right = (origin, mirror) if self.origin is Side.LEFT else (mirror, origin)
+        left, right = self.origin.order(origin, mirror)
         return Place(*left, *right, self.physical)
 
 
@@ -173,7 +174,7 @@ def _counted_at(running: Running, it: Wanted, now: datetime) -> datetime:
 
 
 async def close(
-    conn: Connection, ended: Sequence[tuple[int, str, str]], *, now: datetime
+    conn: Connection, ended: Sequence[tuple[int, Ended, str]], *, now: datetime
 ) -> set[int]:
     """End open intents, each given with its state (``applied``, ``noop``, ``failed``) and code.
     Answers the ids of those that nobody else had ended."""
@@ -313,7 +314,7 @@ async def removed_links(
 def read(row: Row) -> Intent:
     """An intent as its row has it."""
     wanted = Wanted(
-        operation=row["operation"],
+        operation=as_write(row["operation"]),
         site=row["site_id"],
         type_id=TypeId(str(row["type_id"])),
         source=_ref(row, "source"),

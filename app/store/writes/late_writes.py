@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from app.core.links import LinkId, PhysicalKey
+from app.core.operations import Ended
 from app.store.pool import Connection
 from app.store.writes.intents import Intent, read
 
@@ -70,7 +71,7 @@ async def clear(conn: Connection, intent_ids: Iterable[int], now: datetime) -> N
 
 
 async def correct(
-    conn: Connection, ended: Sequence[tuple[int, str, str]], *, now: datetime
+    conn: Connection, ended: Sequence[tuple[int, Ended, str]], *, now: datetime
 ) -> set[int]:
     """As ``intents.close``, for those that were closed as not having acted. Answers the ids of
     those that nobody else had corrected or cleared."""

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from app.core.ledger import LinkKey
 from app.core.links import IssueRef, LinkId, TypeId
+from app.core.operations import Operation
 from app.store.config.active_connection import Running
 from app.store.pool import Connection
 
@@ -16,7 +17,7 @@ EXPIRES = timedelta(days=7)
 class Planned:
     """One create or remove, with why it is proposed and what was seen."""
 
-    operation: str
+    operation: Operation
     site: int
     type_id: TypeId
     source: IssueRef

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 
-from app.core.links import Side
+from app.core.links import LinkId, Side
+from app.core.operations import Operation, Status
 from app.store.config.active_connection import Running
 from app.store.links.ledger import place_of
 from app.store.pool import Connection, Row
 from app.store.queue.work import Cause
+from app.store.writes import audit_entry
 from app.store.writes.audit import Entry
 
 
@@ -58,23 +60,22 @@ def entry(state: Running, row: Row, names: dict[int, str], actor: str) -> Entry:
     """The audit row of one released link."""
     place = place_of(row)
     mirror = Side(row["origin"]).other
-    return Entry(
-        site=state.site_name(mirror),
-        operation="release",
-        status="applied",
-        link_id=_text(row[f"{mirror.value}_link_id"]),
+    return audit_entry.entry(
+        state,
+        mirror,
+        Operation.RELEASE,
+        Status.APPLIED,
+        link_id=_link(row[f"{mirror.value}_link_id"]),
         type_id=place.mirror.type_id,
-        type=names.get(int(place.mirror.type_id), ""),
-        source_id=place.source(mirror).id,
-        source_key=place.source(mirror).key,
-        destination_id=place.destination(mirror).id,
-        destination_key=place.destination(mirror).key,
+        type_name=names.get(int(place.mirror.type_id), ""),
+        source=place.source(mirror),
+        destination=place.destination(mirror),
         managed=False,
         cause=Cause("twin", str(row["source_twin_id"])),
-        revision=state.revision,
+        evidence={},
         actor=actor,
     )
 
 
-def _text(value: int | None) -> str | None:
-    return None if value is None else str(value)
+def _link(value: int | None) -> LinkId | None:
+    return None if value is None else LinkId(str(value))

@@ -17,7 +17,8 @@ from app.core.diff import (
     Wait,
 )
 from app.core.ledger import LinkKey, Row, State
-from app.core.links import LinkId, Side
+from app.core.links import Side
+from app.core.results import Held, Stale
 from app.store.config import active_connection
 from app.store.guard.vanished import Gone
 from app.store.links import ledger
@@ -33,10 +34,10 @@ from app.sync.runtime.context import Context
 
 async def record(
     ctx: Context, look: Look, decisions: Mapping[LinkKey, Decision]
-) -> dict[LinkKey, str]:
+) -> dict[LinkKey, Held | Stale]:
     """Write them all in one transaction under the connection's lock, each against the version
-    that the decision rests on and only while our claim stands. Answers those that were not
-    written: ``stale``, or ``held`` where more mirrors vanish than the guard has room for."""
+    that the decision rests on and only while our claim lasts. Answers those that were not
+    written: ``Held`` where more mirrors vanish than the guard has room for."""
     writing = {key: it for key, it in decisions.items() if _changes(look, key, it)}
     if not writing:
         return {}
@@ -47,23 +48,25 @@ async def record(
             await active_connection.lock_sites(conn, mirrors)
         state = await active_connection.lock(conn, look.running.id)
         if state is None or state.revision != look.running.revision:
-            return dict.fromkeys(writing, "stale")
+            return dict.fromkeys(writing, Stale())
         standing = await standing_claims(conn, look, ctx)
         moving = await _being_written(conn, look, writing)
-        words = {key: "stale" for key in writing if key in moving or standing.isdisjoint(key.twins)}
-        gone = {key: _gone(look, key) for key in vanished if key not in words}
+        left: dict[LinkKey, Held | Stale] = {
+            key: Stale() for key in writing if key in moving or standing.isdisjoint(key.twins)
+        }
+        gone = {key: _gone(look, key) for key in vanished if key not in left}
         withheld = await admit(conn, ctx, state, list(gone.values()), ctx.clock())
-        words |= {key: "held" for key, it in gone.items() if it.mirror in withheld}
+        left |= {key: Held() for key, it in gone.items() if it.mirror in withheld}
         for key, decision in sorted(writing.items()):
-            if key not in words and not await _write(conn, ctx, look, key, decision):
-                words[key] = "stale"
+            if key not in left and not await _write(conn, ctx, look, key, decision):
+                left[key] = Stale()
         heirs = [
             (key, it.origin.other)
             for key, it in writing.items()
-            if isinstance(it, RecordPreexisting) and key not in words
+            if isinstance(it, RecordPreexisting) and key not in left
         ]
         await tell_managers(conn, look, heirs, ctx.clock())
-    return words
+    return left
 
 
 def _gone(look: Look, key: LinkKey) -> Gone:
@@ -141,7 +144,7 @@ async def _managed_by_another(conn: Connection, look: Look, key: LinkKey) -> boo
 def _preexisting(look: Look, key: LinkKey, it: RecordPreexisting) -> NewRow:
     types = look.pair_types(key)
     assert types is not None
-    left, right = _by_side(it.origin, it.origin_id, it.mirror_id)
+    left, right = it.origin.order(it.origin_id, it.mirror_id)
     return NewRow(
         key=key,
         right_type=types.right.id,
@@ -157,7 +160,7 @@ def _preexisting(look: Look, key: LinkKey, it: RecordPreexisting) -> NewRow:
 def _change(row: Row, decision: Decision) -> Change:
     match decision:
         case InStep(origin_id=origin_id) | ManageAgain(origin_id=origin_id):
-            left, right = _by_side(row.origin, origin_id, row.mirror_id)
+            left, right = row.origin.order(origin_id, row.mirror_id)
             return Change(
                 row=row,
                 state=State.MANAGED,
@@ -168,7 +171,7 @@ def _change(row: Row, decision: Decision) -> Change:
                 reason=f"row_{decision.row}",
             )
         case RecordPreexisting():
-            left, right = _by_side(row.origin, decision.origin_id, decision.mirror_id)
+            left, right = row.origin.order(decision.origin_id, decision.mirror_id)
             return Change(
                 row=row,
                 state=State.PREEXISTING,
@@ -188,7 +191,7 @@ def _change(row: Row, decision: Decision) -> Change:
             )
         case Detach():
             # The id that we made is gone: a link that stands there is nobody's of ours.
-            left, right = _by_side(row.origin, row.link_on(row.origin), None)
+            left, right = row.origin.order(row.link_on(row.origin), None)
             return Change(
                 row=row,
                 state=State.DETACHED,
@@ -198,9 +201,3 @@ def _change(row: Row, decision: Decision) -> Change:
             )
         case _:
             raise AssertionError(decision)
-
-
-def _by_side(
-    origin: Side, origin_id: LinkId | None, mirror_id: LinkId | None
-) -> tuple[LinkId | None, LinkId | None]:
-    return (origin_id, mirror_id) if origin is Side.LEFT else (mirror_id, origin_id)

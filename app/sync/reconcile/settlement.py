@@ -3,11 +3,29 @@
 import random
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import assert_never
 
 from app.core.config import OnIssueDeleted
 from app.core.diff import Decision, Prove, Wait
 from app.core.ledger import LinkKey
 from app.core.links import Side
+from app.core.results import (
+    Busy,
+    Created,
+    Elsewhere,
+    Failed,
+    Held,
+    Kept,
+    ModeForbids,
+    Moved,
+    Preexisting,
+    Removed,
+    Result,
+    Retry,
+    SiteRefused,
+    Stale,
+    StillOpen,
+)
 from app.store.queue.work import Claimed, Settlement, Tally
 from app.sync.look import scope
 from app.sync.look.snapshot import Look
@@ -35,23 +53,22 @@ def broken(claimed: Claimed) -> Settlement:
     return Settlement(claimed, failure="internal")
 
 
-_TALLIED = {"created": "created", "removed": "removed", "held": "held"}
-_SOON = frozenset({"stale", "busy"})
-
-
 async def settlements(
     ctx: Context,
     look: Look,
     decisions: Mapping[LinkKey, Decision],
-    results: Mapping[LinkKey, str],
+    results: Mapping[LinkKey, Result],
 ) -> list[Settlement]:
-    """One settlement a claimed pair, from all of its links; the worst word counts."""
+    """One settlement a claimed pair, from all of its links; the worst result counts."""
     ended = {twin_id: Settlement(it) for twin_id, it in look.pairs.items()}
-    for key, word in results.items():
+    refused: dict[int, str] = {}
+    for key, result in results.items():
         mine = [ended[twin] for twin in key.twins if twin in ended]
-        _tally(mine[0].tally, word)
+        _tally(mine[0].tally, result)
         for it in mine:
-            _apply_word(it, word, ctx.clock())
+            _apply(it, result, ctx.clock())
+            if isinstance(result, SiteRefused):
+                refused[it.claimed.twin_id] = _site_waits(result.code)
     unknown = _unknown(look, decisions)
     orphaned = await _orphan_unseen(ctx, look, _waiting_keys(decisions))
     for twin_id, reason in unknown.items():
@@ -64,33 +81,59 @@ async def settlements(
         if it.again is not None:
             # Something of the pair is tried again; what has failed shows when that is over.
             it.failure = None
-            if not (it.waiting or "").startswith("site:"):
-                it.waiting = None
+            it.waiting = refused.get(it.claimed.twin_id)
     return list(ended.values())
 
 
-def _tally(tally: Tally, word: str) -> None:
-    field = _TALLIED.get(word, "failed" if word.startswith("failed:") else "skipped")
-    setattr(tally, field, getattr(tally, field) + 1)
+def _tally(tally: Tally, result: Result) -> None:
+    match result:
+        case Created():
+            tally.created += 1
+        case Removed():
+            tally.removed += 1
+        case Held():
+            tally.held += 1
+        case Failed():
+            tally.failed += 1
+        case (
+            Preexisting() | Stale() | Busy() | Elsewhere() | ModeForbids() | Kept() | Moved()
+            | StillOpen() | Retry() | SiteRefused()
+        ):  # fmt: skip
+            tally.skipped += 1
+        case other:
+            assert_never(other)
 
 
-def _apply_word(it: Settlement, word: str, now: datetime) -> None:
+def _apply(it: Settlement, result: Result, now: datetime) -> None:
     """A failure shows; a retry comes back with back-off; a race comes back at once. A site that is
     not the one that was pinned is said, and asked again in a minute."""
-    kind, _, code = word.partition(":")
-    if kind == "failed":
-        it.failure = code
-    elif kind == "retry":
-        it.again = max(it.again or 0.0, back_off(it.claimed, now))
-        it.count_try = False
-    elif kind == "site":
-        it.again, it.waiting, it.count_try = SITE_AGAIN, word, False
-    elif word in _SOON:
-        it.again = max(it.again or 0.0, SOON)
-    elif word == "elsewhere":
-        _apply_unknown(it, "managed_elsewhere")
-    elif word == "mode":
-        it.waiting = "mode"
+    match result:
+        case Failed(code):
+            it.failure = code
+        case Retry():
+            it.again = max(it.again or 0.0, back_off(it.claimed, now))
+            it.count_try = False
+        case SiteRefused(code):
+            it.again, it.waiting, it.count_try = SITE_AGAIN, _site_waits(code), False
+        case Stale() | Busy():
+            it.again = max(it.again or 0.0, SOON)
+        case Elsewhere():
+            _apply_unknown(it, "managed_elsewhere")
+        case ModeForbids():
+            it.waiting = "mode"
+        case Created() | Preexisting() | Removed() | Held() | Kept() | Moved() | StillOpen():
+            pass
+        case other:
+            assert_never(other)
+
+
+def site_refused(claimed: Claimed, code: str) -> Settlement:
+    """Credentials, another Jira: nothing is wrong with this pair. Once a minute."""
+    return Settlement(claimed, again=SITE_AGAIN, waiting=_site_waits(code), count_try=False)
+
+
+def _site_waits(code: str) -> str:
+    return f"site:{code}"
 
 
 def _waiting_keys(decisions: Mapping[LinkKey, Decision]) -> dict[LinkKey, str]:

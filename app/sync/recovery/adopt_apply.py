@@ -6,7 +6,6 @@ twins are those that were read, nobody writes to either link, and no other row m
 mirror. What makes an adopted link removable later is this approval: its authorship is ours.
 """
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,6 +13,7 @@ from datetime import datetime, timedelta
 from app.core.adoption import Skip
 from app.core.ledger import Authorship, State
 from app.core.links import Ends, Side
+from app.core.operations import Operation, Status
 from app.store.config import account_salt, active_connection
 from app.store.config.active_connection import Running
 from app.store.guard import held_plans
@@ -25,9 +25,11 @@ from app.store.recovery import adoptions, restore_changes
 from app.store.recovery.adoptions import Adoption, Agreed
 from app.store.recovery.restore_changes import Place
 from app.store.writes import audit, intents
+from app.store.writes.audit_entry import entry
 from app.sync.look.snapshot import Look
 from app.sync.recovery.adopt_read import READS_AT_ONCE, Pair, examine, planned
 from app.sync.runtime.context import Context
+from app.sync.runtime.side_by_side import side_by_side
 
 # What is being written, or was looked at meanwhile, is judged again in a moment.
 SOON = timedelta(seconds=2)
@@ -95,20 +97,19 @@ def _as_agreed(look: Look, found: Pair, agreed: Agreed) -> bool:
 
 async def _ask_by_id(ctx: Context, page: _Page) -> None:
     """A listing may lag: each mirror has to answer by its id, with the same type and ends."""
-    gate = asyncio.Semaphore(READS_AT_ONCE)
 
-    async def ask(place: Place, pair: Pair) -> None:
+    async def ask(each: tuple[Place, Pair]) -> None:
+        place, pair = each
         kinds = page.look.pair_types(pair.row.key)
         assert kinds is not None
         client = await ctx.sites.client(place.site)
-        async with gate:
-            seen = await client.get_link(pair.links[pair.mirror].id)
+        seen = await client.get_link(pair.links[pair.mirror].id)
         ends = Ends(place.source, place.destination)
         symmetric = kinds.left.symmetric
         if seen is None or not seen.equals(place.type_id, ends, symmetric=symmetric):
             page.ended[place] = "skipped:link_changed"
 
-    await asyncio.gather(*(ask(place, pair) for place, pair in page.sound.items()))
+    await side_by_side(READS_AT_ONCE, ask, list(page.sound.items()))
     page.sound = {place: it for place, it in page.sound.items() if place not in page.ended}
 
 
@@ -209,20 +210,18 @@ def _entry(it: Adoption, look: Look, state: Running, pair: Pair) -> audit.Entry:
     change = planned(look, pair)
     kinds = look.pair_types(pair.row.key)
     assert kinds is not None
-    return audit.Entry(
-        site=state.site_name(pair.mirror),
-        operation="adopt",
-        status="applied",
+    return entry(
+        state,
+        pair.mirror,
+        Operation.ADOPT,
+        Status.APPLIED,
         link_id=change.link_id,
         type_id=change.type_id,
-        type=kinds.on(pair.mirror).name,
-        source_id=change.source.id,
-        source_key=change.source.key,
-        destination_id=change.destination.id,
-        destination_key=change.destination.key,
+        type_name=kinds.on(pair.mirror).name,
+        source=change.source,
+        destination=change.destination,
         managed=True,
         cause=Cause("plan", str(it.plan_id)),
-        revision=state.revision,
         plan_id=it.plan_id,
         evidence={
             **change.evidence,

@@ -1,6 +1,5 @@
 """What both sites show of links that are there without being managed, judged for an adoption."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -11,12 +10,14 @@ from app.core.errors import TransientError
 from app.core.evidence import IssueView, Reading
 from app.core.ledger import LinkKey, Row
 from app.core.links import Ends, IssueId, Link, LinkType, Side, equal_links
+from app.core.operations import Operation
 from app.store.config.active_connection import Running
 from app.store.links import ledger, twins
 from app.store.writes.plans import Planned
 from app.sync.look.snapshot import Look
 from app.sync.recovery.survey import refreshed_types
 from app.sync.runtime.context import Context
+from app.sync.runtime.side_by_side import side_by_side
 
 READS_AT_ONCE = 4
 """Whole changelogs side by side: a read each, where a bulk answer cuts them off."""
@@ -81,7 +82,7 @@ def planned(look: Look, pair: Pair) -> Planned:
     if origin is not None:
         evidence["origin_link"] = origin.id
     return Planned(
-        operation="adopt",
+        operation=Operation.ADOPT,
         site=look.running.site(mirror),
         type_id=kinds.on(mirror).id,
         source=source,
@@ -165,14 +166,12 @@ async def _read(
     reading = await client.read_issues(sorted(issues, key=int), changelog=True, bulk=True)
     if patient and any(why != "not_returned" for why in reading.unread.values()):
         raise TransientError("issue_unread")
-    gate = asyncio.Semaphore(READS_AT_ONCE)
 
     async def whole(view: IssueView) -> IssueView:
         if not view.changes_complete:
-            async with gate:
-                changes = await client.changelog(view.ref.id)
+            changes = await client.changelog(view.ref.id)
             view = replace(view, changes=changes, changes_complete=changes is not None)
         return disguised(view, salt)
 
-    views = await asyncio.gather(*map(whole, reading.issues.values()))
+    views = await side_by_side(READS_AT_ONCE, whole, reading.issues.values())
     return replace(reading, issues=MappingProxyType({view.ref.id: view for view in views}))

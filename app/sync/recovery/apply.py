@@ -12,11 +12,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from itertools import groupby
+from typing import assert_never
 
 import structlog
 
 from app.core.errors import PermanentError, TransientError
 from app.core.links import IssueRef
+from app.core.operations import Operation, as_write
 from app.core.restore import MOST_TRIES, Obstacle, Ready, Unread
 from app.store.recovery import restore_changes
 from app.store.recovery.restore_changes import Place, PlanLink
@@ -24,7 +26,8 @@ from app.sync.recovery import undo
 from app.sync.recovery.reserve import Returning, reserve, with_room
 from app.sync.recovery.survey import judged, read_ends
 from app.sync.runtime.context import Context
-from app.sync.writes.create import site_types, write_all
+from app.sync.writes.create import write_all
+from app.sync.writes.read_back import site_types
 
 _LOG = structlog.get_logger(__name__)
 
@@ -81,14 +84,17 @@ class _Run:
         return total
 
     async def _apply(
-        self, connection_id: int, site: int, operation: str, links: list[PlanLink]
+        self, connection_id: int, site: int, operation: Operation, links: list[PlanLink]
     ) -> None:
         try:
             free = await _with_room(self._ctx, links)
-            if operation == "create":
-                await _put_back(self._ctx, connection_id, site, free, self._sending[site])
-            else:
-                await undo.take_back(self._ctx, connection_id, site, free)
+            match as_write(operation):
+                case Operation.CREATE:
+                    await _put_back(self._ctx, connection_id, site, free, self._sending[site])
+                case Operation.REMOVE:
+                    await undo.take_back(self._ctx, connection_id, site, free)
+                case other:
+                    assert_never(other)
         except (TransientError, PermanentError) as error:
             # What was being written is confirmed; the rest is claimed again.
             _LOG.warning("restore_put_off", site=site, code=error.code, links=len(links))

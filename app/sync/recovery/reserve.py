@@ -21,6 +21,7 @@ from app.core.links import (
     Side,
     physical_key,
 )
+from app.core.operations import Operation, Status
 from app.core.restore import crowded
 from app.store.config import active_connection
 from app.store.config.active_connection import Running
@@ -31,10 +32,10 @@ from app.store.queue.work import Cause
 from app.store.recovery import restore_changes
 from app.store.recovery.restore_changes import PlanLink
 from app.store.writes import audit, intents
+from app.store.writes.audit_entry import of_intent
 from app.store.writes.intents import Intent, Purpose, Wanted
 from app.sync.runtime.context import Context
 from app.sync.writes.create import PER_ISSUE
-from app.sync.writes.reserve import entry
 
 # Somebody else moved first, or is writing this link right now.
 SOON = timedelta(seconds=1)
@@ -130,7 +131,7 @@ def _placed(state: Running, side: Side, paired: dict[IssueId, Twin], it: Returni
     types = state.config.pair_of(side, it.kind.id)
     source, destination = paired.get(link.source.id), paired.get(link.destination.id)
     untwinned = Wanted(
-        operation="create",
+        operation=Operation.CREATE,
         site=link.place.site,
         type_id=it.kind.id,
         source=link.source,
@@ -178,11 +179,12 @@ def _purpose(link: PlanLink) -> Purpose:
 
 def _entry(state: Running, intent: Intent, it: Returning) -> audit.Entry:
     """With what the link was before, so that the audit alone says what has come back."""
-    row = entry(state, intent, "intended")
     evidence = {
         **it.link.evidence,
         "mirror_read_at": it.read_at.isoformat(),
         "reason": it.link.kind,
     }
     managed = intent.wanted.purpose == "restore"
-    return replace(row, type=it.kind.name, managed=managed, evidence=evidence)
+    return of_intent(
+        state, intent, Status.INTENDED, evidence, managed=managed, type_name=it.kind.name
+    )

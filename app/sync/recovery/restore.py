@@ -7,11 +7,12 @@ it together (``restore_apply``, ``undo``); whatever dies in between is confirmed
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, assert_never
 
 import structlog
 
 from app.core.errors import PermanentError, TransientError
+from app.core.operations import Operation, Write, as_write
 from app.store.config import active_connection
 from app.store.guard import held_plans
 from app.store.pool import Connection, Database
@@ -43,7 +44,7 @@ async def request(
 
     Raises ``PermanentError("nothing_selected")``.
     """
-    kind: Kind = "restore" if operation == "remove" else "undo"
+    kind = _kind(as_write(operation))
     async with database.transaction() as conn:
         under = await restores.any_connection(conn)
         if under is None:
@@ -55,6 +56,15 @@ async def request(
             raise PermanentError("nothing_selected")
         new = NewRestore(kind, asked, "restore", requested_by)
         return await restores.insert(conn, plan_id, new, now=now), plan_id
+
+
+def _kind(operation: Write) -> Kind:
+    match operation:
+        case Operation.REMOVE:
+            return "restore"
+        case Operation.CREATE:
+            return "undo"
+    assert_never(operation)
 
 
 async def build_undo(

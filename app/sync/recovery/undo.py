@@ -6,14 +6,16 @@ plan of its own; once that is approved, it goes outside of them. The row stays, 
 origin must not make the link again.
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import assert_never
 
 from app.core.evidence import Reading
 from app.core.ledger import Authorship, Row, State
 from app.core.links import Ends, LinkType, physical_key
+from app.core.operations import Operation, Status
+from app.core.results import Moved, Stale
 from app.store.config import active_connection
 from app.store.config.active_connection import Running
 from app.store.links import ledger
@@ -22,15 +24,16 @@ from app.store.queue.work import Cause
 from app.store.recovery import restore_changes, restores
 from app.store.recovery.restore_changes import PlanLink
 from app.store.writes import audit, intents
+from app.store.writes.audit_entry import of_intent
 from app.store.writes.intents import Intent, Wanted
 from app.sync.guard.judge import judge
 from app.sync.recovery.reserve import SOON
 from app.sync.recovery.survey import read_ends
 from app.sync.runtime.context import Context
-from app.sync.writes.create import WRITES_AT_ONCE, site_types
-from app.sync.writes.outcome import Outcome, settle
-from app.sync.writes.remove import move_to_heir, remove_one
-from app.sync.writes.reserve import Proposal, entry, may_write
+from app.sync.writes.limits import may_write
+from app.sync.writes.proposal import Proposal
+from app.sync.writes.read_back import site_types
+from app.sync.writes.remove import carry_out, move_to_heir
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,9 @@ async def take_back(ctx: Context, connection_id: int, site: int, links: Sequence
         await restore_changes.close(conn, over)
     removing = [it for it in removing if not await _moved(ctx, connection_id, it)]
     granted = await _reserve(ctx, connection_id, removing, started_at)
-    await _carry_out(ctx, connection_id, granted)
+    if granted:
+        await carry_out(ctx, connection_id, [(intent, it.kind) for intent, it in granted])
+        await _verify(ctx, [it.link for _, it in granted])
 
 
 def _kept(link: PlanLink, row: Row | None, kind: LinkType | None, reading: Reading) -> str | None:
@@ -106,7 +111,7 @@ def _removing(
         reading.issues[end].ref for end in (link.ends.source, link.ends.destination)
     )
     wanted = Wanted(
-        operation="remove",
+        operation=Operation.REMOVE,
         site=link.place.site,
         type_id=kind.id,
         source=source,
@@ -133,14 +138,17 @@ def _removing(
 
 async def _moved(ctx: Context, connection_id: int, it: Removing) -> bool:
     """Another connection whose origin keeps this link takes it over, without a DELETE."""
-    word = await move_to_heir(ctx, connection_id, it.proposal)
-    if word is None:
+    moved = await move_to_heir(ctx, connection_id, it.proposal)
+    if moved is None:
         return False
     async with ctx.database.transaction() as conn:
-        if word == "moved":
-            await restore_changes.close(conn, {it.link.place: "skipped:moved"})
-        else:
-            await restore_changes.put_off(conn, {it.link.place: ctx.clock() + SOON})
+        match moved:
+            case Moved():
+                await restore_changes.close(conn, {it.link.place: "skipped:moved"})
+            case Stale():
+                await restore_changes.put_off(conn, {it.link.place: ctx.clock() + SOON})
+            case other:
+                assert_never(other)
     return True
 
 
@@ -157,7 +165,7 @@ async def _reserve(
         going: list[Removing] = []
         if state is not None and not state.paused and ctx.permit.granted:
             sound = await _standing(conn, removing, started_at)
-            if may_write(state.mode, "remove"):
+            if may_write(state.mode, Operation.REMOVE):
                 going = await _guarded(conn, state, sound, now)
             else:
                 await restore_changes.close(
@@ -169,7 +177,10 @@ async def _reserve(
             wanted = [it.proposal.wanted for it in by_link.values()]
             opened = await intents.insert(conn, state, wanted, now=now)
             granted = [(intent, by_link[intent.wanted.physical]) for intent in opened]
-            entries = [entry(state, intent, "intended", it.proposal) for intent, it in granted]
+            entries = [
+                of_intent(state, intent, Status.INTENDED, it.proposal.told)
+                for intent, it in granted
+            ]
             await audit.append(conn, state.id, state.name, entries, engine=ctx.engine, now=now)
         gone = {intent.wanted.physical for intent in opened}
         kept = [it.link.place for it in removing if it.proposal.wanted.physical not in gone]
@@ -211,31 +222,6 @@ async def _guarded(
         plan_id = await restores.leave_over(conn, decided, state.id, reason=reason, now=now)
         await restore_changes.leave_over(conn, [it.link.place for it in rest], plan_id)
     return outside + ruling.going
-
-
-async def _carry_out(
-    ctx: Context, connection_id: int, granted: Sequence[tuple[Intent, Removing]]
-) -> None:
-    if not granted:
-        return
-    gate = asyncio.Semaphore(WRITES_AT_ONCE)
-    outcomes: list[Outcome] = []
-    unknown: list[int] = []
-
-    async def one(intent: Intent, it: Removing) -> None:
-        async with gate:
-            outcome, _ = await remove_one(ctx, intent, it.kind)
-        if outcome is None:
-            unknown.append(intent.id)
-        else:
-            outcomes.append(outcome)
-
-    await asyncio.gather(*(one(intent, it) for intent, it in granted))
-    await settle(ctx, connection_id, outcomes)
-    if unknown:
-        async with ctx.database.connection() as conn:
-            await intents.mark_unconfirmed(conn, unknown, ctx.clock())
-    await _verify(ctx, [it.link for _, it in granted])
 
 
 async def _verify(ctx: Context, links: Sequence[PlanLink]) -> None:

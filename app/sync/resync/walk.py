@@ -20,12 +20,13 @@ from app.store.queue import resyncs
 from app.store.queue.resyncs import Resync
 from app.store.queue.work import Cause, Claimed, raise_pairs
 from app.store.writes import plans, shadow_revisions
-from app.sync.reconcile.loop import decisions_for, proposals_for
+from app.sync.reconcile.loop import decisions_for
+from app.sync.reconcile.proposals import proposals_for
 from app.sync.resync import shadow
 from app.sync.runtime.context import Context
 from app.sync.twins import discover
 from app.sync.twins.scan_fields import enlist
-from app.sync.writes.reserve import planned
+from app.sync.writes.proposal import planned
 
 _LOG = structlog.get_logger(__name__)
 
@@ -194,8 +195,8 @@ async def _dry_page(ctx: Context, state: Running, resync: Resync) -> None:
             conn,
             resync,
             done=len(page),
-            created=sum(it.wanted.operation == "create" for it in added),
-            removed=sum(it.wanted.operation == "remove" for it in added),
+            created=sum(not it.removes for it in added),
+            removed=sum(it.removes for it in added),
             skipped=sum(isinstance(it, Wait) for it in decisions.values()),
         )
         await resyncs.advance(conn, resync, page[-1], {})

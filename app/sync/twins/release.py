@@ -12,6 +12,7 @@ from datetime import datetime
 from app.core.errors import PermanentError
 from app.core.ledger import Authorship, State
 from app.core.links import LinkId, Side
+from app.core.operations import Operation
 from app.store.config import active_connection
 from app.store.config.active_connection import Running
 from app.store.links import ledger, twins
@@ -127,7 +128,7 @@ async def _bequeath(
     )
     if await ledger.change(conn, change, now=now):
         adopted = replace(
-            released, operation="adopt", managed=True, revision=taking.revision,
+            released, operation=Operation.ADOPT, managed=True, revision=taking.revision,
             site=taking.site_name(theirs.mirror),
         )  # fmt: skip
         await audit.append(conn, taking.id, taking.name, [adopted], engine=engine, now=now)

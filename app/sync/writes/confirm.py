@@ -8,20 +8,22 @@ that was deleted has taken the link with it: proven by its delivery, and by its 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from typing import assert_never
 
 import structlog
 
 from app.core.errors import PermanentError, TransientError
 from app.core.evidence import Reading
 from app.core.links import IssueId, IssueRef, Link, LinkType
+from app.core.operations import Operation, Status
 from app.core.removed_by import removed_by_another
 from app.jira.client import JiraClient
 from app.store.queue import inbox_events
 from app.store.writes import intents
 from app.store.writes.intents import Intent
 from app.sync.runtime.context import Context
-from app.sync.writes.create import find_created, listed_links, read_ends, site_types
 from app.sync.writes.outcome import Outcome, settle
+from app.sync.writes.read_back import find_created, listed_links, read_ends, site_types
 from app.sync.writes.remove import shows
 
 _LOG = structlog.get_logger(__name__)
@@ -76,10 +78,13 @@ async def _read(ctx: Context, site: int, those: Sequence[Intent]) -> list[Outcom
     outcomes = []
     for intent in those:
         try:
-            if intent.wanted.operation == "create":
-                outcome = _created(intent, reading, types, client, ends)
-            else:
-                outcome = await _removed(intent, reading, types, client, ends)
+            match intent.wanted.operation:
+                case Operation.CREATE:
+                    outcome = _created(intent, reading, types, client, ends)
+                case Operation.REMOVE:
+                    outcome = await _removed(intent, reading, types, client, ends)
+                case other:
+                    assert_never(other)
         except (TransientError, PermanentError) as error:
             # One link that cannot be read does not keep the others waiting.
             _LOG.warning("confirm_unread", code=error.code, intent=intent.id)
@@ -101,10 +106,10 @@ def _created(
         return replace(found, code=f"confirmed_{found.code}")
     if ends.gone(intent, reading):
         # Whatever was made went with its issue, and can never come back.
-        return Outcome(intent, "noop", "confirmed_issue_deleted")
+        return Outcome(intent, Status.NOOP, "confirmed_issue_deleted")
     if both_ends_read(intent, reading, ends.moved):
         # An equal link the other way round is somebody else's: the next look records it.
-        return Outcome(intent, "failed", "confirmed_not_made")
+        return Outcome(intent, Status.FAILED, "confirmed_not_made")
     return None
 
 
@@ -124,14 +129,14 @@ async def _removed(
         return None
     if seen is not None:
         code = "confirmed_still_there" if shows(intent, seen, kind) else "confirmed_changed"
-        return Outcome(intent, "failed", code)
+        return Outcome(intent, Status.FAILED, code)
     read = both_ends_read(intent, reading, ends.moved) or ends.gone(intent, reading)
     if not read or wanted.link_id in listed_links(intent, reading, types):
         return None
     link = Link(wanted.link_id, wanted.type_id, wanted.source, wanted.destination)
     if removed_by_another(reading.issues, link, types, client.site.account_id, wanted.read_at):
-        return Outcome(intent, "noop", "confirmed_removed_by_another")
-    return Outcome(intent, "applied", "confirmed_gone")
+        return Outcome(intent, Status.NOOP, "confirmed_removed_by_another")
+    return Outcome(intent, Status.APPLIED, "confirmed_gone")
 
 
 async def moved_ends(client: JiraClient, those: Sequence[Intent], reading: Reading) -> set[IssueId]:

@@ -9,6 +9,7 @@ What cannot be told stays as it is: such a link is nobody's that we may touch.
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
+from typing import assert_never
 
 import structlog
 
@@ -17,6 +18,7 @@ from app.core.evidence import Reading
 from app.core.incidents import Detail
 from app.core.ledger import Authorship, LinkKey
 from app.core.links import Link, LinkType, PhysicalKey, Side
+from app.core.operations import Operation, Status
 from app.core.removed_by import removers
 from app.jira.client import JiraClient
 from app.store.config import active_connection
@@ -27,8 +29,8 @@ from app.sync.incidents import timeline
 from app.sync.look.snapshot import Look
 from app.sync.runtime.context import Context
 from app.sync.writes.confirm import both_ends_read, moved_ends
-from app.sync.writes.create import find_created, listed_links, read_ends, site_types
 from app.sync.writes.outcome import Outcome, settle
+from app.sync.writes.read_back import find_created, listed_links, read_ends, site_types
 
 _LOG = structlog.get_logger(__name__)
 
@@ -124,10 +126,15 @@ async def _judge(ctx: Context, site: int, those: Sequence[Intent]) -> _Judged:
             continue
         if physical in acted:
             judged.cleared.append(intent)  # one of several tries made it, and only one
-        elif intent.wanted.operation == "create":
-            await _judge_create(ctx, judged, intent, find_created(intent, reading, types, client))
-        else:
-            await _judge_removal(ctx, judged, intent, reading, types, client)
+            continue
+        match intent.wanted.operation:
+            case Operation.CREATE:
+                found = find_created(intent, reading, types, client)
+                await _judge_create(ctx, judged, intent, found)
+            case Operation.REMOVE:
+                await _judge_removal(ctx, judged, intent, reading, types, client)
+            case other:
+                assert_never(other)
         acted.update(it.intent.wanted.physical for it in judged.acted)
     return judged
 
@@ -165,7 +172,7 @@ async def _judge_removal(
     link = Link(wanted.link_id, wanted.type_id, wanted.source, wanted.destination)
     by = removers(reading.issues, link, types, wanted.read_at)
     if gone and not known and client.site.account_id in by:
-        judged.acted.append(Outcome(intent, "applied", "corrected_gone"))
+        judged.acted.append(Outcome(intent, Status.APPLIED, "corrected_gone"))
         return
     judged.cleared.append(intent)
     if not known:

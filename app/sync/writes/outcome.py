@@ -6,9 +6,11 @@ Nothing here talks to Jira. What a caller could not find out it leaves open, for
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import assert_never
 
 from app.core.ledger import Authorship, LinkKey, Row, State
-from app.core.links import LinkId, Side
+from app.core.links import LinkId
+from app.core.operations import Ended, Operation, Status
 from app.store.config import active_connection
 from app.store.config.active_connection import Running
 from app.store.guard import held_plans
@@ -17,24 +19,24 @@ from app.store.links.ledger import Change, NewRow
 from app.store.pool import Connection
 from app.store.queue.work import Cause, raise_pairs
 from app.store.writes import audit, intents, late_writes, release
+from app.store.writes.audit_entry import of_intent
 from app.store.writes.intents import Intent
 from app.sync.incidents import timeline
 from app.sync.runtime.context import Context
 from app.sync.writes import plan_outcome
-from app.sync.writes.reserve import entry
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How one intent ended.
 
-    ``state`` is ``applied``, ``noop`` or ``failed``; ``code`` says which way, for people.
+    ``code`` says in which way it ended, for people.
     ``link_id`` and ``authorship`` are set where a link was found after a create. ``final`` is
     False where nothing was done that an approved plan may not try again.
     """
 
     intent: Intent
-    state: str
+    state: Ended
     code: str
     link_id: LinkId | None = None
     authorship: Authorship | None = None
@@ -90,7 +92,7 @@ async def _tell_corrected(
     conn: Connection, connection_id: int, ours: Sequence[Outcome], now: datetime
 ) -> None:
     """What people were told of these writes was wrong until now."""
-    made = sum(it.intent.wanted.operation == "create" for it in ours)
+    made = sum(it.intent.wanted.operation is Operation.CREATE for it in ours)
     detail = {"made": made, "removed": len(ours) - made}
     await timeline.open_or_note(
         conn, "outcome_corrected", connection_id=connection_id, now=now, detail=detail,
@@ -122,23 +124,28 @@ async def _look_again(
 
 
 async def _entry(conn: Connection, state: Running, it: Outcome) -> audit.Entry:
-    row = entry(state, it.intent, it.state, None, outcome=it.code)
     wanted = it.intent.wanted
-    made = it.state == "applied" and it.authorship is not Authorship.THEIRS
-    managed = wanted.operation == "remove" or (made and wanted.purpose != "rescue")
+    made = it.state is Status.APPLIED and it.authorship is not Authorship.THEIRS
+    managed = wanted.operation is Operation.REMOVE or (made and wanted.purpose != "rescue")
+    row = of_intent(
+        state, it.intent, it.state, {"outcome": it.code}, managed=managed, link_id=it.link_id
+    )
     if not row.type:
         # What was mapped once may be put back although it is not mapped any more.
         names = await release.type_names(conn, wanted.site)
         row = replace(row, type=names.get(int(wanted.type_id), ""))
-    link_id = it.link_id if it.link_id is not None else row.link_id
-    return replace(row, link_id=link_id, managed=managed)
+    return row
 
 
 async def _apply(conn: Connection, state: Running, it: Outcome, now: datetime) -> None:
-    if it.intent.wanted.operation == "remove":
-        await _after_remove(conn, it)
-    elif it.link_id is not None:
-        await _after_create(conn, state, it, now)
+    match it.intent.wanted.operation:
+        case Operation.REMOVE:
+            await _after_remove(conn, it)
+        case Operation.CREATE:
+            if it.link_id is not None:
+                await _after_create(conn, state, it, now)
+        case other:
+            assert_never(other)
 
 
 async def _note_in_plan(conn: Connection, it: Outcome) -> None:
@@ -150,7 +157,7 @@ async def _note_in_plan(conn: Connection, it: Outcome) -> None:
 
 async def _after_remove(conn: Connection, it: Outcome) -> None:
     """A mirror that is gone while its origin is proven absent is forgotten (row 14)."""
-    if it.state != "applied":
+    if it.state is not Status.APPLIED:
         return
     row = await _current(conn, it)
     if row is not None and row.mirror_id == it.intent.wanted.link_id:
@@ -166,9 +173,7 @@ async def _after_create(conn: Connection, state: Running, it: Outcome, now: date
     managed = ours and not await _managed_by_another_row(conn, it, row)
     target = State.MANAGED if managed else State.PREEXISTING
     authorship = it.authorship if managed else None
-    left, right = wanted.origin_link, it.link_id
-    if wanted.origin is Side.RIGHT:
-        left, right = right, left
+    left, right = wanted.origin.order(wanted.origin_link, it.link_id)
     if row is not None:
         resting = row.state in (State.SUSPENDED, State.ORPHANED)
         change = Change(

@@ -21,7 +21,8 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from app.core.ledger import UNTWINNED, Authorship, Row, State
-from app.core.links import LinkId, Side
+from app.core.links import LinkId
+from app.core.operations import Ended, Status
 from app.core.restore import Again, verdict
 from app.store.config.active_connection import Running
 from app.store.links import ledger
@@ -37,13 +38,13 @@ LONGEST_BACK_OFF = 60.0
 _RESTING = (State.SUSPENDED, State.ORPHANED)
 
 
-class Ended(Protocol):
+class Ending(Protocol):
     """The outcome of one intent, as ``outcome`` has it."""
 
     @property
     def intent(self) -> Intent: ...
     @property
-    def state(self) -> str: ...
+    def state(self) -> Ended: ...
     @property
     def code(self) -> str: ...
     @property
@@ -57,7 +58,7 @@ class Ended(Protocol):
 
 
 async def settle(
-    conn: Connection, state: Running, outcomes: Sequence[Ended], now: datetime
+    conn: Connection, state: Running, outcomes: Sequence[Ending], now: datetime
 ) -> None:
     """Ledger and plan after these outcomes, in a handful of statements: the connection is locked
     meanwhile, and others wait."""
@@ -71,10 +72,10 @@ async def settle(
 
 
 async def _came_back(
-    conn: Connection, state: Running, outcomes: Sequence[Ended], now: datetime
+    conn: Connection, state: Running, outcomes: Sequence[Ending], now: datetime
 ) -> None:
     """See the table. A link that a person made at the same moment is theirs, and no row's."""
-    made = [it for it in outcomes if it.state == "applied" and it.link_id is not None]
+    made = [it for it in outcomes if it.state is Status.APPLIED and it.link_id is not None]
     made = [it for it in made if it.intent.wanted.key != UNTWINNED]
     rows = await ledger.by_keys(conn, state.id, [it.intent.wanted.key for it in made])
     fresh = []
@@ -90,8 +91,8 @@ async def _came_back(
     await ledger.insert_all(conn, state.id, fresh, now=now)
 
 
-def _detached(wanted: Wanted, it: Ended) -> NewRow:
-    left, right = _by_side(wanted.origin, wanted.origin_link, it.link_id)
+def _detached(wanted: Wanted, it: Ending) -> NewRow:
+    left, right = wanted.origin.order(wanted.origin_link, it.link_id)
     return NewRow(
         key=wanted.key,
         right_type=wanted.right_type,
@@ -106,8 +107,8 @@ def _detached(wanted: Wanted, it: Ended) -> NewRow:
     )
 
 
-def _with_mirror(row: Row, it: Ended) -> Change:
-    left, right = _by_side(row.origin, row.link_on(row.origin), it.link_id)
+def _with_mirror(row: Row, it: Ending) -> Change:
+    left, right = row.origin.order(row.link_on(row.origin), it.link_id)
     resting = row.state in _RESTING
     return Change(
         row=row,
@@ -121,14 +122,14 @@ def _with_mirror(row: Row, it: Ended) -> Change:
     )
 
 
-async def _taken_back(conn: Connection, it: Ended, now: datetime) -> None:
+async def _taken_back(conn: Connection, it: Ending, now: datetime) -> None:
     """The mirror of an undone create is gone; its row rests without one, so that an origin
     that is there does not make it again."""
     row_id = it.intent.wanted.ledger_id
     row = await ledger.by_id(conn, row_id) if row_id is not None else None
-    if it.state != "applied" or row is None or row.mirror_id != it.intent.wanted.link_id:
+    if it.state is not Status.APPLIED or row is None or row.mirror_id != it.intent.wanted.link_id:
         return
-    left, right = _by_side(row.origin, row.link_on(row.origin), None)
+    left, right = row.origin.order(row.link_on(row.origin), None)
     change = Change(
         row=row,
         state=State.DETACHED,
@@ -139,7 +140,7 @@ async def _taken_back(conn: Connection, it: Ended, now: datetime) -> None:
     await ledger.change(conn, change, now=now)
 
 
-async def _note_in_plan(conn: Connection, outcomes: Sequence[Ended], now: datetime) -> None:
+async def _note_in_plan(conn: Connection, outcomes: Sequence[Ending], now: datetime) -> None:
     """Close the changes of these outcomes, or have them tried again."""
     placed = {place: it for it in outcomes if (place := place_of(it.intent.wanted)) is not None}
     tries = await restore_changes.tries(conn, list(placed))
@@ -170,9 +171,3 @@ def place_of(wanted: Wanted) -> Place | None:
         wanted.destination.id,
         wanted.operation,
     )
-
-
-def _by_side(
-    origin: Side, origin_id: LinkId | None, mirror_id: LinkId | None
-) -> tuple[LinkId | None, LinkId | None]:
-    return (origin_id, mirror_id) if origin is Side.LEFT else (mirror_id, origin_id)

@@ -1,11 +1,10 @@
-"""Remove mirrors. The only code that asks Jira to delete a link stands at the end of this file.
+"""Remove mirrors. The only code that asks Jira to delete a link is at the end of this file.
 
 On the way there: the decision (row 7: ledger id seen right now, origin proven absent), proven
 authorship, no other connection whose origin keeps the link, a guard slot in the intent's own
 transaction, and a read immediately before the DELETE that shows the same link.
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -14,66 +13,91 @@ from app.core.errors import NotSent, OutcomeUnknown, PermanentError, TransientEr
 from app.core.evidence import Reading
 from app.core.ledger import Authorship, LinkKey, Row, State
 from app.core.links import AccountId, Ends, Link, LinkType
+from app.core.operations import Operation, Status
+from app.core.results import (
+    Deleted,
+    Failed,
+    Held,
+    Kept,
+    Moved,
+    Removed,
+    Result,
+    Retry,
+    SiteRefused,
+    Stale,
+    StillOpen,
+)
 from app.jira.client import JiraClient
 from app.store.config import active_connection
+from app.store.config.active_connection import Running
 from app.store.guard import held_plans as plans_held
 from app.store.links import ledger
 from app.store.links.ledger import Change
 from app.store.queue.work import Cause, raise_pairs
 from app.store.writes import audit, intents
+from app.store.writes.audit_entry import entry
 from app.store.writes.intents import Intent
 from app.sync.look.snapshot import Look
 from app.sync.runtime.context import Context
-from app.sync.writes.create import WRITES_AT_ONCE, site_types
+from app.sync.runtime.side_by_side import side_by_side
+from app.sync.writes.create import WRITES_AT_ONCE
 from app.sync.writes.outcome import Outcome, settle
-from app.sync.writes.reserve import Proposal, hold, reserve
+from app.sync.writes.proposal import Proposal
+from app.sync.writes.read_back import site_types
+from app.sync.writes.reserve import hold, reserve
 
 # Fewer than creates: a removal costs a read and a DELETE, and haste is nobody's wish here.
 BATCH = 50
 
 
 async def remove_all(
-    ctx: Context, look: Look, proposals: Sequence[Proposal], results: dict[LinkKey, str]
-) -> None:
-    """Remove what may be removed; *results* gets ``removed``, ``held``, ``kept``, ``moved``,
-    ``open``, ``failed:<code>``, ``retry:<code>``, ``site:<code>``, or why a removal was not
-    granted."""
-    proven = await _authored(ctx, look, proposals, results)
-    ours = [it for it in proven if not await _moved_to_heir(ctx, look, it, results)]
+    ctx: Context, look: Look, proposals: Sequence[Proposal]
+) -> dict[LinkKey, Result]:
+    """Remove what may be removed; what each proposal came to."""
+    proven, results = await _authored(ctx, look, proposals)
+    ours = []
+    for it in proven:
+        moved = await move_to_heir(ctx, look.running.id, it)
+        if moved is None:
+            ours.append(it)
+        else:
+            results[it.key] = moved
     for start in range(0, len(ours), BATCH):
-        batch = ours[start : start + BATCH]
-        reserved = await reserve(ctx, look, batch)
+        reserved = await reserve(ctx, look, ours[start : start + BATCH])
         results.update(reserved.refused)
-        results.update(dict.fromkeys(reserved.held, "held"))
-        await _carry_out(ctx, look, reserved.granted, results)
+        granted = [(intent, _kind(look, proposal)) for intent, proposal in reserved.granted]
+        deleted = await carry_out(ctx, look.running.id, granted)
+        results.update({it.key: deleted[intent.id] for intent, it in reserved.granted})
+    return results
 
 
 async def _authored(
-    ctx: Context, look: Look, proposals: Sequence[Proposal], results: dict[LinkKey, str]
-) -> list[Proposal]:
-    """Only the proposals whose mirror is proven to be ours. Unknown is asked once more: theirs
-    becomes preexisting, still unknown is held and its row stays."""
+    ctx: Context, look: Look, proposals: Sequence[Proposal]
+) -> tuple[list[Proposal], dict[LinkKey, Result]]:
+    """The proposals whose mirror is proven to be ours, and what the others came to. Unknown is
+    asked once more: theirs becomes preexisting, still unknown is held and its row stays."""
     known = [it for it in proposals if it.row and it.row.authorship is Authorship.OURS]
     unsure = [it for it in proposals if it.row and it.row.authorship is not Authorship.OURS]
+    results: dict[LinkKey, Result] = {}
     if not unsure:
-        return known
+        return known, results
     unknown = []
     for it, verdict in await _ask(ctx, unsure):
         assert it.row is not None
         row = await _note_author(ctx, it.row, verdict)
         if row is None:
-            results[it.key] = "stale"
+            results[it.key] = Stale()
         elif verdict is Authorship.OURS:
             evidence = {**it.evidence, "authorship": "changelog"}
             known.append(replace(it, row=row, evidence=evidence))
         elif verdict is Authorship.THEIRS:
-            results[it.key] = "kept"
+            results[it.key] = Kept()
         else:
             unknown.append(replace(it, row=row, reason="authorship_unknown"))
     if unknown:
         await _hold_unknown(ctx, look, unknown)
-        results.update({it.key: "held" for it in unknown})
-    return known
+        results.update({it.key: Held() for it in unknown})
+    return known, results
 
 
 async def _hold_unknown(ctx: Context, look: Look, unknown: Sequence[Proposal]) -> None:
@@ -137,19 +161,10 @@ async def _note_author(ctx: Context, row: Row, verdict: Authorship) -> Row | Non
         return await ledger.by_id(conn, row.id)
 
 
-async def _moved_to_heir(
-    ctx: Context, look: Look, it: Proposal, results: dict[LinkKey, str]
-) -> bool:
-    word = await move_to_heir(ctx, look.running.id, it)
-    if word is not None:
-        results[it.key] = word
-    return word is not None
-
-
-async def move_to_heir(ctx: Context, connection_id: int, it: Proposal) -> str | None:
+async def move_to_heir(ctx: Context, connection_id: int, it: Proposal) -> Moved | Stale | None:
     """Where another connection records this mirror as preexisting, its origin may be there:
     management moves to it, audited, without a DELETE. If that origin is gone as well, its own
-    look finds out, under its own guard. ``moved``, ``stale``, or None where there is no heir."""
+    look finds out, under its own guard. None where there is no heir."""
     assert it.row is not None
     async with ctx.database.transaction() as conn:
         heirs = await ledger.heirs(conn, connection_id, it.wanted.physical)
@@ -164,14 +179,17 @@ async def move_to_heir(ctx: Context, connection_id: int, it: Proposal) -> str | 
         row = await ledger.by_id(conn, it.row.id)
         theirs = await ledger.by_id(conn, heir["id"])
         if giving is None or giving.paused or taking is None or row is None:
-            return "stale"
+            return Stale()
         if row.version != it.row.version:
-            return "stale"
+            return Stale()
         if theirs is None or theirs.version != heir["version"]:
-            return "stale"
+            return Stale()
         await ledger.forget(conn, row)
         await ledger.change(conn, _inherited(theirs, it), now=now)
-        for state, operation, managed in ((giving, "release", False), (taking, "adopt", True)):
+        for state, operation, managed in (
+            (giving, Operation.RELEASE, False),
+            (taking, Operation.ADOPT, True),
+        ):
             row_entry = _handover(state, it, operation, managed=managed)
             await audit.append(conn, state.id, state.name, [row_entry], engine=ctx.engine, now=now)
         twin_ids = list(theirs.key.twins)
@@ -179,16 +197,13 @@ async def move_to_heir(ctx: Context, connection_id: int, it: Proposal) -> str | 
         if it.wanted.purpose != "sync":
             cause = Cause("plan", str(it.wanted.plan_id))
         await raise_pairs(conn, taking.id, twin_ids, cause=cause, now=now)
-    return "moved"
+    return Moved()
 
 
 def _inherited(theirs: Row, it: Proposal) -> Change:
     """The heir's row as the manager of our mirror: its own origin id, our mirror id."""
     assert it.row is not None
-    origin = theirs.link_on(theirs.origin)
-    left, right = origin, it.wanted.link_id
-    if theirs.origin.value == "right":
-        left, right = right, left
+    left, right = theirs.origin.order(theirs.link_on(theirs.origin), it.wanted.link_id)
     return Change(
         row=theirs,
         state=State.MANAGED,
@@ -200,55 +215,20 @@ def _inherited(theirs: Row, it: Proposal) -> Change:
     )
 
 
-def _handover(
-    state: active_connection.Running, it: Proposal, operation: str, *, managed: bool
-) -> audit.Entry:
-    side = state.side_of(it.wanted.site)
-    names = [pair.on(side) for pair in state.config.link_types]
-    return audit.Entry(
-        site=state.site_name(side),
-        operation=operation,
-        status="applied",
+def _handover(state: Running, it: Proposal, operation: Operation, *, managed: bool) -> audit.Entry:
+    return entry(
+        state,
+        state.side_of(it.wanted.site),
+        operation,
+        Status.APPLIED,
         link_id=it.wanted.link_id,
         type_id=it.wanted.type_id,
-        type=next((kind.name for kind in names if kind.id == it.wanted.type_id), ""),
-        source_id=it.wanted.source.id,
-        source_key=it.wanted.source.key,
-        destination_id=it.wanted.destination.id,
-        destination_key=it.wanted.destination.key,
+        source=it.wanted.source,
+        destination=it.wanted.destination,
         managed=managed,
         cause=it.wanted.cause,
-        revision=state.revision,
         evidence={**it.evidence, "reason": "another connection's origin keeps it"},
     )
-
-
-async def _carry_out(
-    ctx: Context,
-    look: Look,
-    granted: Sequence[tuple[Intent, Proposal]],
-    results: dict[LinkKey, str],
-) -> None:
-    if not granted:
-        return
-    gate = asyncio.Semaphore(WRITES_AT_ONCE)
-    outcomes: list[Outcome] = []
-    unknown: list[int] = []
-
-    async def one(intent: Intent, proposal: Proposal) -> None:
-        async with gate:
-            outcome, word = await remove_one(ctx, intent, _kind(look, proposal))
-        results[proposal.key] = word
-        if outcome is None:
-            unknown.append(intent.id)
-        else:
-            outcomes.append(outcome)
-
-    await asyncio.gather(*(one(intent, proposal) for intent, proposal in granted))
-    await settle(ctx, look.running.id, outcomes)
-    if unknown:
-        async with ctx.database.connection() as conn:
-            await intents.mark_unconfirmed(conn, unknown, ctx.clock())
 
 
 def _kind(look: Look, proposal: Proposal) -> LinkType:
@@ -257,40 +237,66 @@ def _kind(look: Look, proposal: Proposal) -> LinkType:
     return types.on(proposal.wanted.origin.other)
 
 
-async def remove_one(ctx: Context, intent: Intent, kind: LinkType) -> tuple[Outcome | None, str]:
-    """Read the link once more, then delete it. No outcome where nobody knows what happened."""
+async def carry_out(
+    ctx: Context, connection_id: int, granted: Sequence[tuple[Intent, LinkType]]
+) -> dict[int, Deleted]:
+    """Read each link once more, delete it, commit what is known; what each came to, by its
+    intent's id."""
+
+    async def one(each: tuple[Intent, LinkType]) -> tuple[Outcome | None, Deleted]:
+        return await _remove_one(ctx, *each)
+
+    ended = await side_by_side(WRITES_AT_ONCE, one, granted)
+    await settle(ctx, connection_id, [outcome for outcome, _ in ended if outcome is not None])
+    intent_ids = [intent.id for intent, _ in granted]
+    unknown = [each for each, (it, _) in zip(intent_ids, ended, strict=True) if it is None]
+    if unknown:
+        async with ctx.database.connection() as conn:
+            await intents.mark_unconfirmed(conn, unknown, ctx.clock())
+    return {each: result for each, (_, result) in zip(intent_ids, ended, strict=True)}
+
+
+async def _remove_one(
+    ctx: Context, intent: Intent, kind: LinkType
+) -> tuple[Outcome | None, Deleted]:
+    """No outcome where nothing says what happened."""
     client = await ctx.sites.client(intent.wanted.site)
-    refused = await _not_assured(client, intent)
+    refused = await _not_assured(client)
     if refused is not None:
-        return refused
+        return _not_tried(intent, refused.code), refused
     try:
         seen = await _re_read(client, intent)
     except (TransientError, PermanentError) as error:
-        return Outcome(intent, "failed", error.code, final=False), f"retry:{error.code}"
+        return _not_tried(intent, error.code), Retry(error.code)
     if seen is None:
         # Gone, or hidden from us: the next look proves which, and forgets or waits.
-        return Outcome(intent, "noop", "not_found"), "stale"
+        return Outcome(intent, Status.NOOP, "not_found"), Stale()
     if not shows(intent, seen, kind):
-        return Outcome(intent, "failed", "link_changed"), "failed:link_changed"
+        return Outcome(intent, Status.FAILED, "link_changed"), Failed("link_changed")
     try:
         return await _delete(client, intent)
     except NotSent as error:
-        return Outcome(intent, "failed", error.code, final=False), f"retry:{error.code}"
+        return _not_tried(intent, error.code), Retry(error.code)
     except PermanentError as error:
-        return Outcome(intent, "failed", error.code), f"failed:{error.code}"
+        return Outcome(intent, Status.FAILED, error.code), Failed(error.code)
     except (OutcomeUnknown, TransientError):
-        return None, "open"
+        return None, StillOpen()
 
 
-async def _not_assured(client: JiraClient, intent: Intent) -> tuple[Outcome, str] | None:
+def _not_tried(intent: Intent, code: str) -> Outcome:
+    """Nothing was done that may not be tried again."""
+    return Outcome(intent, Status.FAILED, code, final=False)
+
+
+async def _not_assured(client: JiraClient) -> SiteRefused | Retry | None:
     """What was proven is that the origin is gone, on the other site. A copy of this one behind its
     address would show the very same link, so this one has to be the pinned one as well."""
     try:
         await client.assure()
     except PermanentError as error:
-        return Outcome(intent, "failed", error.code, final=False), f"site:{error.code}"
+        return SiteRefused(error.code)
     except TransientError as error:
-        return Outcome(intent, "failed", error.code, final=False), f"retry:{error.code}"
+        return Retry(error.code)
     return None
 
 
@@ -311,7 +317,7 @@ async def _re_read(client: JiraClient, intent: Intent) -> Link | None:
     return await client.get_link(intent.wanted.link_id)
 
 
-async def _delete(client: JiraClient, intent: Intent) -> tuple[Outcome | None, str]:
+async def _delete(client: JiraClient, intent: Intent) -> tuple[Outcome | None, Removed | StillOpen]:
     """The one DELETE of this service.
 
     A window remains. Between the re-read and the DELETE lies the wait for its turn at the site's
@@ -332,6 +338,6 @@ async def _delete(client: JiraClient, intent: Intent) -> tuple[Outcome | None, s
         send_before=intent.send_before,
     )
     if answer.status in (200, 204):
-        return Outcome(intent, "applied", "deleted"), "removed"
+        return Outcome(intent, Status.APPLIED, "deleted"), Removed()
     # 404: gone or not permitted; 400: refused. Which one it is, a confirmation finds out.
-    return None, "open"
+    return None, StillOpen()

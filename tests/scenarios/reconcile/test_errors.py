@@ -14,6 +14,7 @@ from app.store.queue import work
 from app.store.views import failures
 from app.sync.look.snapshot import Look
 from app.sync.reconcile import loop
+from app.sync.reconcile.proposals import proposals_for
 from app.sync.runtime.jira_clients import Sites
 from tests.scenarios.conftest import Duo
 
@@ -270,7 +271,7 @@ async def test_a_site_that_does_not_let_us_in_is_waited_for(duo: Duo) -> None:
 def poison(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Looks at these twins break our code."""
     twins: list[int] = []
-    sound = loop.proposals_for
+    sound = proposals_for
 
     async def breaks(ctx: Any, look: Look, decisions: Any) -> Any:
         if any(twin.id in twins for twin in look.claimed_twins()):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from app.core.operations import Ended, Status
 from app.sandbox import Fault
 from app.store.writes import late_writes as writes_late_writes
 from app.sync.monitor import verify
@@ -209,6 +210,6 @@ async def test_two_workers_correct_once(duo: Duo) -> None:
     await duo.world.execute("UPDATE intents SET suspected_at = to_timestamp(0)")
     assert await late_writes.run_once(duo.world.worker()) == 1
     async with duo.world.database.transaction() as conn:
-        again = [(intent.id, "applied", "corrected_twice")]
+        again: list[tuple[int, Ended, str]] = [(intent.id, Status.APPLIED, "corrected_twice")]
         assert await writes_late_writes.correct(conn, again, now=duo.world.now()) == set()
     assert await incidents(duo) == CORRECTED

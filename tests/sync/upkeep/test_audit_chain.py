@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
+from app.core.operations import Operation, Status
 from app.store.config import active_connection
 from app.store.queue.work import Cause
 from app.store.upkeep import verification_runs
@@ -38,8 +39,8 @@ async def write(fields: FieldWorld, rows: int, connection: int | None = None) ->
     entries = [
         Entry(
             site="left",
-            operation="create",
-            status="intended",
+            operation=Operation.CREATE,
+            status=Status.INTENDED,
             link_id=None,
             type_id="1",
             type="Blocks",
