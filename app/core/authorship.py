@@ -4,7 +4,8 @@ A link carries no author and its creation returns no id, so this is the only wit
 section 3). An entry names the other issue by key and the type by its wording inside a sentence
 in the account's language ("This issue blocks KEY-2"); hence the care below.
 
-One end's changelog, entries at or after ``since`` that name the other end:
+One end's changelog, entries in the order of Jira's history ids (nodes of one Data Center differ
+in their clocks by a second) at or after ``since`` that name the other end:
 
 ====================================================  ==================
 entries                                               that end says
@@ -12,10 +13,16 @@ entries                                               that end says
 none about this type and direction                    nothing
 any whose wording cannot be told                      unknown
 this wording also belongs to another type             unknown
-the last one removed the link                         unknown
-additions after the last removal: one author          ours or theirs
-the same, by several authors or by nobody             unknown
+as many removals as additions                         unknown
+standing additions: all by us, all by others          ours, theirs
+the same, one by an author that Jira does not name    unknown
+the same, some by us: as many equal links listed      that of this link's id
+the same, some by us: more or fewer listed            unknown
 ====================================================  ==================
+
+*Standing* additions are a set: equal links read the same (the very same link twice, a symmetric
+one the other way round), so a removal takes away one of them, nobody can say which. Where none was
+taken away, the oldest addition made the link with the lowest id.
 
 Both ends: what they agree on; the other where one says nothing; else unknown. Unknown is safe:
 a removal that needs it is held.
@@ -23,99 +30,217 @@ a removal that needs it is held.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from app.core.evidence import IssueView, LinkChange
-from app.core.links import AccountId, IssueId, IssueKey, Link, LinkType, TypeId
+from app.core.links import (
+    AccountId,
+    Ends,
+    IssueId,
+    IssueKey,
+    IssueRef,
+    Link,
+    LinkType,
+    TypeId,
+    equal_links,
+    id_order,
+)
+from app.core.own_accounts import OwnAccounts
 
 Authorship = Literal["ours", "theirs", "unknown"]
 
 NO_DATE = datetime.max.replace(microsecond=0, tzinfo=UTC)
-"""Stands for Jira's clock where an answer had no ``Date``. Nothing happens after it, so no
-entry counts and authorship is unknown; an earlier stand-in would let too many entries count."""
+"""Stands for Jira's clock where an answer had no ``Date``. Nothing happens after it."""
+SKEW = timedelta(minutes=1)
+"""More than the clocks of one Jira's nodes differ. A time only says from where on entries count,
+this much earlier: what then counts too much makes an author unknown, never ours."""
+FRAMES = ("this issue ", "this work item ")
+"""What Jira writes before a wording: in 2026 Cloud writes the second beside older first ones. A
+type may be worded like one ("work item"), so they are cut off before a wording is looked for."""
+
+
+def authorship_now(
+    views: Mapping[IssueId, IssueView],
+    link: Link,
+    types: Sequence[LinkType],
+    ours: OwnAccounts,
+    pre_read: datetime | None,
+    keys: Mapping[IssueKey, IssueId] | None = None,
+) -> Authorship:
+    """Who made *link*, by changelogs that were read just now.
+
+    ``pre_read`` is Jira's ``Date`` of a reading that did not show the link yet: what happened
+    before it is left out where that is known. If nothing was written after it, by whatever clock,
+    the whole changelog speaks.
+    """
+    if pre_read is not None and pre_read != NO_DATE:
+        verdict = _verdict(views, link, types, ours, pre_read - SKEW, keys)
+        if verdict is not None:
+            return verdict
+    return _verdict(views, link, types, ours, None, keys) or "unknown"
 
 
 def authorship(
     views: Mapping[IssueId, IssueView],
     link: Link,
     types: Sequence[LinkType],
-    ours: AccountId,
+    account: AccountId,
     since: datetime,
 ) -> Authorship:
-    """Who made *link*, judged by the changelogs in *views* (only its two ends are looked at).
+    """Whether *account* made *link*, judged by the entries at or after *since*, to the second.
 
     ``types`` are all link types of the site: a wording means something only among all others.
-    ``since`` is Jira's ``Date`` of the reading that did not show the link yet, whole seconds.
     """
-    own = next((kind for kind in types if kind.id == link.type_id), None)
-    if own is None:
-        return "unknown"
-    source, destination = views.get(link.source.id), views.get(link.destination.id)
-    verdicts = (
-        _end(source, _Sought(link.destination.key, own.outward, since), types, ours),
-        _end(destination, _Sought(link.source.key, own.inward, since), types, ours),
+    return _verdict(views, link, types, OwnAccounts.only(account), since, None) or "unknown"
+
+
+def understood(view: IssueView, link: Link, types: Sequence[LinkType]) -> bool:
+    """Whether every entry of *view* that names the other end has a wording of the site. A type
+    that was renamed since *types* were read is not understood."""
+    other = _other(view, link)
+    return all(
+        wording_of(it.text, it.target, types) is not None
+        for it in view.changes or ()
+        if it.target == other.key
     )
-    said = {verdict for verdict in verdicts if verdict is not None}
-    return said.pop() if len(said) == 1 else "unknown"
 
 
 @dataclass(frozen=True, slots=True)
 class _Sought:
-    """The entries of one end that are about the link."""
+    """The entries of one end that are about the link, and what decides among their authors."""
 
-    other: IssueKey
-    wording: str
-    since: datetime
+    link: Link
+    kind: LinkType
+    other: IssueRef
+    wordings: frozenset[str]
+    since: datetime | None
+    keys: Mapping[IssueKey, IssueId]
+
+    def names(self, change: LinkChange) -> bool:
+        """Whether an entry is about the other end: by id where its key was resolved, for keys
+        change and old entries keep the old one."""
+        if self.since is not None and change.at < self.since:
+            return False
+        there = self.keys.get(change.target)
+        return change.target == self.other.key if there is None else there == self.other.id
+
+
+def _verdict(
+    views: Mapping[IssueId, IssueView],
+    link: Link,
+    types: Sequence[LinkType],
+    ours: OwnAccounts,
+    since: datetime | None,
+    keys: Mapping[IssueKey, IssueId] | None,
+) -> Authorship | None:
+    """None where neither end has an entry about the link."""
+    own = next((kind for kind in types if kind.id == link.type_id), None)
+    if own is None:
+        return "unknown"
+    ends = (
+        (views.get(link.source.id), link.destination, own.outwards),
+        (views.get(link.destination.id), link.source, own.inwards),
+    )
+    verdicts = {
+        _end(view, _Sought(link, own, other, wordings, since, keys or {}), types, ours)
+        for view, other, wordings in ends
+    }
+    said = {verdict for verdict in verdicts if verdict is not None}
+    if not said:
+        return None
+    return said.pop() if len(said) == 1 else "unknown"
 
 
 def _end(
-    view: IssueView | None, sought: _Sought, types: Sequence[LinkType], ours: AccountId
+    view: IssueView | None, sought: _Sought, types: Sequence[LinkType], ours: OwnAccounts
 ) -> Authorship | None:
     """What one end's changelog says; None where it holds nothing about the link."""
     if view is None or view.changes is None:
         return None
-    wording = sought.wording.casefold()
     relevant: list[LinkChange] = []
     for change in view.changes:
-        if change.at < sought.since or change.target != sought.other:
+        if not sought.names(change):
             continue
-        spelled = wording_of(change.text, sought.other, types)
+        spelled = wording_of(change.text, change.target, types)
         if spelled is None:
             return "unknown"
-        if spelled == wording:
+        if spelled in sought.wordings:
+            if len(_owners(spelled, types)) != 1:
+                return "unknown"
             relevant.append(change)
     if not relevant:
         return None
-    return _author(relevant, ours) if len(_owners(wording, types)) == 1 else "unknown"
+    return _author(standing(relevant), _listed(view, sought), sought.link, ours)
 
 
-def _author(changes: Sequence[LinkChange], ours: AccountId) -> Authorship:
-    """The author of the additions that still stand. An addition by somebody else before ours,
-    with no removal between, makes it theirs as likely as ours: Jira answers a duplicate create
-    like a fresh one."""
-    last_removal = max((change.at for change in changes if not change.added), default=None)
-    standing = {
-        change.author
-        for change in changes
-        if change.added and (last_removal is None or change.at > last_removal)
-    }
-    if len(standing) != 1:
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The additions of which ``count`` stand, oldest first. Fewer than there are: nobody can say
+    which of them."""
+
+    additions: tuple[LinkChange, ...]
+    count: int
+
+
+def standing(changes: Sequence[LinkChange]) -> Standing:
+    """What is left of these entries about equal links, in the order of their history ids."""
+    additions: list[LinkChange] = []
+    count = 0
+    for change in changes:
+        count = count + 1 if change.added else max(0, count - 1)
+        if change.added:
+            additions.append(change)
+        elif count == 0:
+            additions.clear()
+    return Standing(tuple(additions), count)
+
+
+def _author(found: Standing, listed: Sequence[Link], link: Link, ours: OwnAccounts) -> Authorship:
+    """Whose the link is. Jira answers a duplicate create like a fresh one, so an addition by
+    another account beside ours makes it theirs as likely as ours, unless each has its link."""
+    by_us = [ours.wrote(it.author, it.at) for it in found.additions]
+    if not by_us:
         return "unknown"
-    author = standing.pop()
-    if author is None:
+    if all(by_us):
+        return "ours"
+    if not any(by_us):
+        return "unknown" if any(it.author is None for it in found.additions) else "theirs"
+    ids = sorted((it.id for it in listed), key=id_order)
+    if len(ids) != len(by_us) or found.count != len(by_us) or link.id not in ids:
         return "unknown"
-    return "ours" if author == ours else "theirs"
+    at = ids.index(link.id)
+    if found.additions[at].author is None:
+        return "unknown"
+    return "ours" if by_us[at] else "theirs"
+
+
+def _listed(view: IssueView, sought: _Sought) -> list[Link]:
+    """The links of this end whose entries read like those of the link that is sought."""
+    ends = Ends(sought.link.source.id, sought.link.destination.id)
+    return equal_links(view.links or (), sought.kind, ends)
+
+
+def _other(view: IssueView, link: Link) -> IssueRef:
+    return link.destination if view.ref.id == link.source.id else link.source
 
 
 def wording_of(text: str, other: IssueKey, types: Sequence[LinkType]) -> str | None:
     """The one wording of the site that *text* uses, case-folded; None where that is not clear.
 
     The longest contained one counts, so that "blocks" is not found in "is blocked by", nor
-    inside another word. The other issue's key is cut out first: it may spell a wording itself.
+    inside another word. The other issue's key is cut out first, and the frame: either may spell
+    a wording itself.
     """
     sentence = text.casefold().replace(other.casefold(), "\x00")
-    wordings = {word.casefold() for kind in types for word in (kind.inward, kind.outward)}
+    wordings = {word for kind in types for word in kind.inwards | kind.outwards}
+    framed = next((sentence.removeprefix(it) for it in FRAMES if sentence.startswith(it)), None)
+    if framed is not None and (inside := _longest(framed, wordings)) is not None:
+        return inside
+    return _longest(sentence, wordings)
+
+
+def _longest(sentence: str, wordings: set[str]) -> str | None:
     found = [word for word in wordings if word and _contains(sentence, word)]
     longest = max(map(len, found), default=0)
     best = [word for word in found if len(word) == longest]
@@ -123,9 +248,7 @@ def wording_of(text: str, other: IssueKey, types: Sequence[LinkType]) -> str | N
 
 
 def _owners(wording: str, types: Sequence[LinkType]) -> set[TypeId]:
-    return {
-        kind.id for kind in types if wording in (kind.inward.casefold(), kind.outward.casefold())
-    }
+    return {kind.id for kind in types if wording in kind.inwards | kind.outwards}
 
 
 def _contains(sentence: str, word: str) -> bool:

@@ -6,7 +6,7 @@ issue that the REST call names ``inwardIssue``, the *destination* is its ``outwa
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NewType, TypeVar
 
@@ -58,6 +58,18 @@ class LinkType:
     name: str
     inward: str
     outward: str
+    former: tuple[tuple[str, str], ...] = field(default=(), compare=False)
+    """Inward and outward wordings that it had before it was renamed: changelogs keep them."""
+
+    @property
+    def inwards(self) -> frozenset[str]:
+        """Every inward wording that an entry may have, case-folded."""
+        return frozenset(it.casefold() for it in (self.inward, *(was for was, _ in self.former)))
+
+    @property
+    def outwards(self) -> frozenset[str]:
+        """Likewise outward."""
+        return frozenset(it.casefold() for it in (self.outward, *(was for _, was in self.former)))
 
     @property
     def symmetric(self) -> bool:
@@ -73,7 +85,7 @@ class Ends:
     destination: IssueId
 
     def canonical(self, *, symmetric: bool) -> "Ends":
-        if symmetric and _numeric(self.destination) < _numeric(self.source):
+        if symmetric and id_order(self.destination) < id_order(self.source):
             return self.flipped()
         return self
 
@@ -130,5 +142,6 @@ def equal_links(links: Iterable[Link], link_type: LinkType, ends: Ends) -> list[
     return [link for link in links if link.equals(link_type.id, ends, symmetric=symmetric)]
 
 
-def _numeric(issue: IssueId) -> tuple[int, str]:
-    return (len(issue), issue)
+def id_order(number: str) -> tuple[int, str]:
+    """Sorts decimal text by its value."""
+    return (len(number), number)

@@ -34,19 +34,23 @@ def removers(
     if own is None or since is None:
         return set()
     ends = (
-        (views.get(link.source.id), link.destination.key, own.outward),
-        (views.get(link.destination.id), link.source.key, own.inward),
+        (views.get(link.source.id), link.destination.key, own.outwards),
+        (views.get(link.destination.id), link.source.key, own.inwards),
     )
     return {
         change.author
-        for view, other, wording in ends
+        for view, other, wordings in ends
         if view is not None
-        for change in _removals(view, other, wording, types, since)
+        for change in _removals(view, other, wordings, types, since)
     }
 
 
 def _removals(
-    view: IssueView, other: IssueKey, wording: str, types: Sequence[LinkType], since: datetime
+    view: IssueView,
+    other: IssueKey,
+    wordings: frozenset[str],
+    types: Sequence[LinkType],
+    since: datetime,
 ) -> list[LinkChange]:
     return [
         change
@@ -54,5 +58,5 @@ def _removals(
         if not change.added
         and change.at >= since
         and change.target == other
-        and wording_of(change.text, other, types) == wording.casefold()
+        and wording_of(change.text, other, types) in wordings
     ]

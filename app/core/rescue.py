@@ -119,11 +119,11 @@ def _tell(
     wording = wording_of(change.text, change.target, types)
     if wording is None:
         return "wording_unknown"
-    owners = [it for it in types if wording in (it.inward.casefold(), it.outward.casefold())]
+    owners = [it for it in types if wording in it.inwards | it.outwards]
     if len(owners) != 1:
         return "type_ambiguous"
     kind = owners[0]
-    ends = Ends(issue, other) if wording == kind.outward.casefold() else Ends(other, issue)
+    ends = Ends(issue, other) if wording in kind.outwards else Ends(other, issue)
     return _Told(kind, ends.canonical(symmetric=kind.symmetric), change)
 
 

@@ -37,10 +37,20 @@ def parse_changelog(raw: object, shape: Shape) -> tuple[tuple[LinkChange, ...] |
 
 
 def parse_histories(histories: Iterable[object], shape: Shape) -> tuple[LinkChange, ...]:
-    """The Link items of these histories, oldest first."""
+    """The Link items of these histories, oldest first: in the order of their ids, since the
+    clocks of one Data Center's nodes differ. One without a number comes by its time."""
     changes = [change for history in histories for change in _link_changes(history, shape)]
-    changes.sort(key=lambda change: (change.at, change.history_id.zfill(20)))
+    numbered = all(change.history_id.isdecimal() for change in changes)
+    changes.sort(key=_by_number if numbered else _by_time)
     return tuple(changes)
+
+
+def _by_number(change: LinkChange) -> tuple[int, str]:
+    return (int(change.history_id), "")
+
+
+def _by_time(change: LinkChange) -> tuple[datetime, str]:
+    return (change.at, change.history_id.zfill(20))
 
 
 def _complete(page: dict[str, Any], shown: int, shape: Shape) -> bool:

@@ -56,7 +56,7 @@ class Lag:
     search: float = 0.0
 
 
-_STATE = (
+STATE = (
     "users",
     "projects",
     "project_keys",
@@ -327,7 +327,7 @@ class JiraSite:
             first_id=self.first_id,
         )
         made.cloud_id = self.cloud_id
-        state = copy.deepcopy({key: getattr(self, key) for key in _STATE})
+        state = copy.deepcopy({key: getattr(self, key) for key in STATE})
         for key, value in state.items():
             setattr(made, key, value)
         made.faults.random = made.random

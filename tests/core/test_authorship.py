@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.core.authorship import NO_DATE, authorship, wording_of
+from app.core.authorship import NO_DATE, SKEW, authorship, authorship_now, wording_of
 from app.core.evidence import IssueView, LinkChange
 from app.core.links import (
     AccountId,
@@ -18,6 +18,7 @@ from app.core.links import (
     ProjectKey,
     TypeId,
 )
+from app.core.own_accounts import SLACK, OwnAccounts, Tenure
 
 BLOCKS = LinkType(TypeId("1"), "Blocks", "is blocked by", "blocks")
 RELATES = LinkType(TypeId("2"), "Relates", "relates to", "relates to")
@@ -26,6 +27,7 @@ A = IssueRef(IssueId("11"), IssueKey("AB-1"))
 B = IssueRef(IssueId("12"), IssueKey("AB-2"))
 LINK = Link(LinkId("501"), BLOCKS.id, A, B)
 US, THEM = AccountId("us"), AccountId("them")
+OURS = OwnAccounts.only(US)
 SINCE = datetime(2025, 8, 29, 16, 0, tzinfo=UTC)
 
 
@@ -178,3 +180,102 @@ def test_the_key_itself_may_spell_a_wording() -> None:
 def test_two_wordings_of_one_length_are_not_clear() -> None:
     pair = LinkType(TypeId("8"), "Pair", "copied", "blocks")
     assert wording_of("blocks copied AB-2", IssueKey("AB-2"), [pair]) is None
+
+
+def view(changes: Sequence[LinkChange], *links: Link) -> IssueView:
+    return IssueView(A, ProjectKey("AB"), links, changes=tuple(changes))
+
+
+def now(
+    changes: Sequence[LinkChange],
+    *links: Link,
+    link: Link = LINK,
+    ours: OwnAccounts = OURS,
+    types: Sequence[LinkType] = TYPES,
+    keys: dict[IssueKey, IssueId] | None = None,
+) -> str:
+    return authorship_now({A.id: view(changes, *links)}, link, types, ours, SINCE, keys)
+
+
+def test_clocks_of_nodes_differ() -> None:
+    """The node that wrote the entry is behind the one that answered the pre-read."""
+    assert now([change(OUT, seconds=-1.5)]) == "ours"
+    assert now([change(OUT, THEM, seconds=-1.5)]) == "theirs"
+
+
+def test_what_is_much_older_than_the_pre_read_says_nothing_beside_what_is_not() -> None:
+    old = change(OUT, THEM, seconds=-SKEW.total_seconds() - 1)
+    assert now([old, change(OUT)]) == "ours"
+    assert now([old]) == "theirs", "where nothing came after it, it speaks"
+
+
+def test_what_a_backup_brought_back_is_judged_by_who_made_it_now() -> None:
+    """Our entry went with what the restore took back; a person made the link by hand."""
+    assert now([change(OUT, THEM, seconds=7200)]) == "theirs"
+
+
+REVERSED = Link(LinkId("502"), RELATES.id, B, A)
+RELATED = Link(LinkId("501"), RELATES.id, A, B)
+BOTH = "This issue relates to AB-2"
+
+
+@pytest.mark.parametrize(
+    ("authors", "listed", "verdict"),
+    [
+        ((US, THEM), (RELATED, REVERSED), "ours"),
+        ((THEM, US), (RELATED, REVERSED), "theirs"),
+        ((US, THEM), (RELATED,), "unknown"),
+        ((US, None), (RELATED, REVERSED), "ours"),
+        ((None, US), (RELATED, REVERSED), "unknown"),
+        ((US, US), (RELATED,), "ours"),
+        ((THEM, AccountId("bob")), (RELATED, REVERSED), "theirs"),
+        ((THEM, None), (RELATED, REVERSED), "unknown"),
+    ],
+)
+def test_where_several_equal_links_stand_the_id_decides(
+    authors: tuple[AccountId | None, ...], listed: tuple[Link, ...], verdict: str
+) -> None:
+    changes = [change(BOTH, author, seconds=at) for at, author in enumerate(authors, 1)]
+    assert now(changes, *listed, link=RELATED) == verdict
+
+
+def test_which_of_several_was_taken_away_nobody_can_say() -> None:
+    gone = change(BOTH, THEM, added=False, seconds=3)
+    both = [change(BOTH), change(BOTH, THEM, seconds=2), gone]
+    assert now(both, RELATED, link=RELATED) == "unknown"
+    ours = [change(BOTH), change(BOTH, seconds=2), gone]
+    assert now(ours, RELATED, link=RELATED) == "ours"
+
+
+def test_a_former_account_is_ours_for_its_time() -> None:
+    late = (SLACK + SKEW).total_seconds()
+    ended = SINCE
+    ours = OwnAccounts((Tenure(THEM, None, ended), Tenure(US, ended)))
+    assert now([change(OUT, THEM)], ours=ours) == "ours"
+    assert now([change(OUT, THEM, seconds=late)], ours=ours) == "theirs"
+    before = OwnAccounts((Tenure(US, SINCE + 2 * SLACK),))
+    assert now([change(OUT)], ours=before) == "theirs", "it was a person's then"
+
+
+def test_an_old_key_leads_to_the_issue() -> None:
+    """A project's key was renamed: what was written before keeps the old one for ever."""
+    old = change("This issue blocks OLD-2", target="OLD-2")
+    assert now([old]) == "unknown"
+    assert now([old], keys={IssueKey("OLD-2"): B.id}) == "ours"
+    assert now([change(OUT)], keys={IssueKey("AB-2"): IssueId("99")}) == "unknown"
+
+
+@pytest.mark.parametrize("frame", ["This issue", "This work item"])
+def test_a_frame_is_no_wording(frame: str) -> None:
+    item = LinkType(TypeId("8"), "Item", "is item of", "work item")
+    types = [*TYPES, item]
+    assert wording_of(f"{frame} blocks AB-2", IssueKey("AB-2"), types) == "blocks"
+    assert wording_of(f"{frame} work item AB-2", IssueKey("AB-2"), types) == "work item"
+
+
+def test_a_type_that_was_renamed_keeps_what_it_was_called() -> None:
+    stops = LinkType(BLOCKS.id, "Stops", "is stopped by", "stops", (("is blocked by", "blocks"),))
+    assert now([change(OUT)], types=[stops, RELATES]) == "ours"
+    assert now([change("This issue stops AB-2")], types=[stops, RELATES]) == "ours"
+    taken = LinkType(TypeId("9"), "Blocks", "is blocked by", "blocks")
+    assert now([change(OUT)], types=[stops, taken]) == "unknown", "another type has it now"

@@ -186,6 +186,20 @@ def test_only_link_items_survive_oldest_first() -> None:
     assert "private" not in repr(changes)
 
 
+def test_the_clocks_of_two_nodes_do_not_change_the_order() -> None:
+    """The node that wrote the removal is a second behind the one that wrote the addition."""
+    page = {
+        "total": 2,
+        "histories": [
+            history(10, "2025-08-29T16:00:01.000+0000", REMOVED),
+            history(9, "2025-08-29T16:00:02.000+0000", ADDED),
+        ],
+    }
+    changes, _ = parse_changelog(page, DATA_CENTER_SHAPE)
+    assert changes is not None
+    assert [change.added for change in changes] == [True, False]
+
+
 @pytest.mark.parametrize(
     ("page", "complete"),
     [

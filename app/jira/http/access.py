@@ -2,9 +2,11 @@
 
 import base64
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal
 
 from app.core.links import AccountId
+from app.core.own_accounts import OwnAccounts, Tenure
 
 Deployment = Literal["cloud", "datacenter"]
 
@@ -52,3 +54,13 @@ class SiteAccess:
     account_id: AccountId | None = None
     version: int = 0
     rate: float | None = None
+    account_since: datetime | None = None
+    former_accounts: tuple[Tenure, ...] = ()
+
+    @property
+    def own(self) -> OwnAccounts:
+        """Our accounts here, each with its time: an entry of one of them is ours."""
+        if self.account_id is None:
+            return OwnAccounts(self.former_accounts)
+        now = Tenure(self.account_id, self.account_since)
+        return OwnAccounts((*self.former_accounts, now))
