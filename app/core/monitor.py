@@ -18,13 +18,17 @@ may act yet  as if it had acted, but                ``late``
 acted, open  released    any                        ``unmanaged``
 acted, open  adopted     any                        ``accounted``
 acted, open  neither     our account                ``accounted``
+acted, open  made by us  our account among others   ``accounted``
+acted, open  neither     our account among others   ``unmanaged``
 acted, open  neither     another account            ``unmanaged``
 acted, open  neither     nobody, in a whole one     ``unmanaged``
 acted, open  neither     in the part that is cut    ``cut``
 acted, open  neither     cannot be told             ``unclear``
 ===========  ==========  =========================  =============
 
-*Adopted*: by an approved plan; *released*: let go since. ``cut`` asks for the whole changelog.
+*Adopted*: by an approved plan; *released*: let go since; *made by us*: the audit has the creation
+of that very id, and the changelog an addition by our account at that time that stands. So what
+anybody adds beside our link raises no alarm. ``cut`` asks for the whole changelog.
 *May act yet*: a request left, and was confirmed not to have acted; ``late`` is no alarm, it asks
 for a correcting outcome.
 """
@@ -35,8 +39,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from app.core.evidence import LinkChange
-from app.core.links import AccountId, IssueRef, LinkType, TypeId
-from app.core.monitor_history import Creator, History, Meaning, creator, meanings_of, place
+from app.core.links import IssueRef, LinkType, TypeId
+from app.core.monitor_history import Creator, History, Meaning, creators, meanings_of, place
+from app.core.own_accounts import OwnAccounts
 
 # The difference of the clocks is measured and taken off before; this is for what is left of it.
 SLACK = timedelta(minutes=2)
@@ -85,6 +90,8 @@ class Written:
     record: Record = Record.NOTHING
     late: bool = False
     intent: int | None = None
+    created: tuple[datetime, datetime] | None = None
+    """When the audit says that we made this link id: its last creation's intent and outcome."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +109,7 @@ def judge(
     history: History,
     written: Sequence[Written],
     types: Sequence[LinkType],
-    ours: AccountId,
+    ours: OwnAccounts,
     since: datetime,
 ) -> list[Judged]:
     """Every removal by our account at or after *since*. Earlier ones take their audit entries
@@ -110,7 +117,7 @@ def judge(
     used: set[int] = set()
     found = []
     for at, change in enumerate(history.changes):
-        if change.added or change.author != ours:
+        if change.added or not ours.wrote(change.author, change.at):
             continue
         meanings = meanings_of(change, types)
         entry = _entry(history, change, meanings, [it for it in written if it.id not in used])
@@ -129,7 +136,7 @@ def _verdict(
     history: History,
     at: int,
     types: Sequence[LinkType],
-    ours: AccountId,
+    ours: OwnAccounts,
 ) -> Verdict:
     if entry is None:
         return Verdict.UNAUDITED
@@ -145,20 +152,31 @@ def _of_ours(
     history: History,
     at: int,
     types: Sequence[LinkType],
-    ours: AccountId,
+    ours: OwnAccounts,
 ) -> Verdict:
     """Whether the link that we removed was ours to remove."""
     if entry.record is not Record.NOTHING:
         return Verdict.ACCOUNTED if entry.record is Record.ADOPTED else Verdict.UNMANAGED
-    match creator(history, at, types, ours):
+    found = creators(history, at, types, ours)
+    if _made_by_us(entry, found.ours_at):
+        return Verdict.ACCOUNTED
+    match found.verdict:
         case Creator.OURS:
             return Verdict.ACCOUNTED
-        case Creator.ANOTHER | Creator.NOBODY:
+        case Creator.ANOTHER | Creator.NOBODY | Creator.MIXED:
             return Verdict.UNMANAGED
         case Creator.CUT:
             return Verdict.CUT
         case Creator.UNCLEAR:
             return Verdict.UNCLEAR
+
+
+def _made_by_us(entry: Written, additions: Sequence[datetime]) -> bool:
+    """Whether one of our additions that may stand is the creation of the id that was removed."""
+    if entry.created is None:
+        return False
+    since, until = entry.created
+    return any(since - SLACK <= at <= until + SLACK for at in additions)
 
 
 def _entry(

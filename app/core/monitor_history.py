@@ -6,18 +6,30 @@ Independent of ``authorship``, on purpose: see ``monitor``.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from app.core.evidence import LinkChange
-from app.core.links import AccountId, IssueId, IssueKey, LinkType, TypeId
+from app.core.links import IssueId, IssueKey, LinkType, TypeId
+from app.core.own_accounts import OwnAccounts
 
 
 class Creator(StrEnum):
     OURS = "ours"
     ANOTHER = "another"
+    MIXED = "mixed"
+    """Ours, and another account's, and both can be read."""
     NOBODY = "nobody"
     CUT = "cut"
     UNCLEAR = "unclear"
+
+
+@dataclass(frozen=True, slots=True)
+class Creators:
+    """Who may have made a link, and when we added one of those that it may be."""
+
+    verdict: Creator
+    ours_at: tuple[datetime, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,32 +51,53 @@ Meaning = tuple[TypeId, bool]
 """A link type, and whether the issue whose changelog it is is the source."""
 
 
-def creator(history: History, at: int, types: Sequence[LinkType], ours: AccountId) -> Creator:
+def creators(history: History, at: int, types: Sequence[LinkType], ours: OwnAccounts) -> Creators:
     """Who made the link that the entry at this place removed.
 
-    The last addition of that link, and every one after it whose sentence cannot be read: type
-    names change, and people write in their languages. If all of these have one maker, it does
-    not matter which of them it was.
+    Every addition of such a link that stands by then, and every one since the first of these whose
+    sentence cannot be read: type names change, and people write in their languages. Several may
+    stand: the very same link twice, or one without direction the other way round. If all of these
+    have one maker, it does not matter which of them it was.
     """
+    standing, unread, count = _standing_before(history, at, types)
+    if not count and not history.whole:
+        return Creators(Creator.CUT)
+    both = [*standing, *unread]
+    by_us = [ours.wrote(it.author, it.at) for it in both]
+    mine = tuple(it.at for it, is_ours in zip(both, by_us, strict=True) if is_ours)
+    if not both:
+        return Creators(Creator.NOBODY)
+    if all(by_us):
+        return Creators(Creator.OURS, mine)
+    if any(it.author is None for it in both):
+        return Creators(Creator.UNCLEAR, mine)
+    if not mine:
+        return Creators(Creator.ANOTHER)
+    return Creators(Creator.UNCLEAR if unread else Creator.MIXED, mine)
+
+
+def _standing_before(
+    history: History, at: int, types: Sequence[LinkType]
+) -> tuple[list[LinkChange], list[LinkChange], int]:
+    """The additions that may stand, those that cannot be read, and how many do stand for sure."""
     removal = history.changes[at]
-    sure = False
     standing: list[LinkChange] = []
+    unread: list[LinkChange] = []
+    count = 0
     for it in history.changes[:at]:
         same = _same(it, removal, types) if history.other(it) == history.other(removal) else False
-        if same and not it.added:
-            sure, standing = False, []
-        elif same:
-            sure, standing = True, [it]
-        elif same is None and it.added:
+        if same and it.added:
+            if not count:
+                standing, unread = [], []
             standing.append(it)
-    if not sure and not history.whole:
-        return Creator.CUT
-    authors = {it.author for it in standing}
-    if not authors:
-        return Creator.NOBODY
-    if authors == {ours}:
-        return Creator.OURS
-    return Creator.UNCLEAR if ours in authors or None in authors else Creator.ANOTHER
+            count += 1
+        elif same:
+            count = max(0, count - 1)
+            if not count:
+                standing, unread = [], []
+        elif same is None and it.added:
+            unread.append(it)
+    return standing, unread, count
 
 
 def _same(one: LinkChange, other: LinkChange, types: Sequence[LinkType]) -> bool | None:
@@ -84,7 +117,8 @@ def meanings_of(change: LinkChange, types: Sequence[LinkType]) -> frozenset[Mean
     said = [
         (len(wording), wording, (kind.id, is_source))
         for kind in types
-        for wording, is_source in ((kind.outward.casefold(), True), (kind.inward.casefold(), False))
+        for wordings, is_source in ((kind.outwards, True), (kind.inwards, False))
+        for wording in wordings
         if wording and wording in sentence
     ]
     longest = max((length for length, _, _ in said), default=0)

@@ -10,6 +10,7 @@ from app.core.evidence import LinkChange
 from app.core.links import AccountId, IssueId, IssueKey, IssueRef, LinkType, TypeId
 from app.core.monitor import LATE, SLACK, Judged, Record, Verdict, Written, judge
 from app.core.monitor_history import History
+from app.core.own_accounts import OwnAccounts, Tenure
 from tests.core.cases import AT, BLOCKS, RELATES
 
 OURS, ANN = AccountId("us"), AccountId("ann")
@@ -44,10 +45,15 @@ def written(
     acted: bool = True,
     record: Record = Record.NOTHING,
     late: bool = False,
+    created: float | None = None,
 ) -> Written:
     end = None if until is None else AT + timedelta(minutes=until)
     begun = AT + timedelta(minutes=minute)
-    return Written(id, type_id, source, destination, begun, end, acted, record, late, 100 + id)
+    made_at = None if created is None else AT + timedelta(minutes=created)
+    window = None if made_at is None else (made_at, made_at)
+    return Written(
+        id, type_id, source, destination, begun, end, acted, record, late, 100 + id, window
+    )
 
 
 def judged(
@@ -57,10 +63,11 @@ def judged(
     since: float = 0,
     types: tuple[LinkType, ...] = TYPES,
     ids: dict[IssueKey, IssueId] | None = None,
+    accounts: OwnAccounts = OwnAccounts.only(OURS),  # noqa: B008 - a frozen value
 ) -> list[Judged]:
     known = {IssueKey("P-2"): P2.id} if ids is None else ids
     history = History(P1.id, tuple(changes), whole, known)
-    return judge(history, audit, types, OURS, AT + timedelta(minutes=since))
+    return judge(history, audit, types, accounts, AT + timedelta(minutes=since))
 
 
 def verdicts(changes: Iterable[LinkChange], *audit: Written, **more: Any) -> list[Verdict]:
@@ -258,7 +265,56 @@ def test_both_ends_name_a_removal_alike(text: str, other: str, symmetric: bool) 
     (one,) = judged([entry(10, text=text)])
     back = entry(10, text=other, target="P-1")
     history = History(P2.id, (back,), True, {IssueKey("P-1"): P1.id})
-    (two,) = judge(history, [], TYPES, OURS, AT)
+    (two,) = judge(history, [], TYPES, OwnAccounts.only(OURS), AT)
     assert one.place == two.place
     (turned,) = judged([entry(10, text=other.replace("P-1", "P-2"))])
     assert (turned.place == one.place) is symmetric
+
+
+RELATED = "This issue relates to P-2"
+
+
+def related(*audit: Written, **more: Any) -> list[Verdict]:
+    """Ann adds the reversed link beside ours, and we remove ours."""
+    changes = [made(1, text=RELATED), made(5, ANN, text=RELATED), entry(10, text=RELATED)]
+    return verdicts(changes, *audit, **more)
+
+
+def test_what_somebody_adds_beside_our_link_raises_no_alarm() -> None:
+    ours = written(type_id=RELATES.id, created=1)
+    assert related(ours) == [Verdict.ACCOUNTED]
+    gone_again = [
+        made(1, text=RELATED), made(5, ANN, text=RELATED), entry(6, ANN, text=RELATED),
+        entry(10, text=RELATED),
+    ]  # fmt: skip
+    assert verdicts(gone_again, ours) == [Verdict.ACCOUNTED]
+    odd = [made(1), made(5, ANN, text="(no words that we know) P-2"), GONE]
+    assert verdicts(odd, written(created=1)) == [Verdict.ACCOUNTED]
+
+
+def test_of_several_links_the_id_says_which_one_we_removed() -> None:
+    """We never made the one that we removed, or made its id before this Jira went back."""
+    assert related(written(type_id=RELATES.id)) == [Verdict.UNMANAGED]
+    assert related(written(type_id=RELATES.id, created=-30)) == [Verdict.UNMANAGED]
+    first_theirs = [made(1, ANN, text=RELATED), made(5, text=RELATED), entry(10, text=RELATED)]
+    assert verdicts(first_theirs, written(type_id=RELATES.id)) == [Verdict.UNMANAGED]
+    assert verdicts(first_theirs, written(type_id=RELATES.id, created=5)) == [Verdict.ACCOUNTED]
+
+
+def test_the_very_same_link_twice() -> None:
+    twice = [made(1), made(2, ANN), GONE]
+    assert verdicts(twice, written(created=1)) == [Verdict.ACCOUNTED]
+    assert verdicts(twice, written()) == [Verdict.UNMANAGED]
+
+
+FORMER = AccountId("former")
+
+
+def test_what_a_former_account_made_is_ours() -> None:
+    changed = AT + timedelta(minutes=7)
+    ours = OwnAccounts((Tenure(FORMER, None, changed), Tenure(OURS, changed)))
+    assert verdicts([made(1, FORMER), GONE], written(), accounts=ours) == [Verdict.ACCOUNTED]
+    later = [made(60, FORMER), entry(70)]
+    assert verdicts(later, written(70, until=70.1), accounts=ours) == [Verdict.UNMANAGED]
+    assert verdicts([made(1), entry(6, FORMER)], accounts=ours) == [Verdict.UNAUDITED]
+    assert verdicts([made(1), entry(60, FORMER)], accounts=ours) == [], "a person's by then"

@@ -34,8 +34,31 @@ async def removals(
         [int(issue) for issue in issues],
         since,
     )
-    records = await _records(conn, site, {row["link_id"] for row in rows} - {None})
-    return [_written(row, records.get(row["link_id"], Record.NOTHING)) for row in rows]
+    links = {row["link_id"] for row in rows} - {None}
+    records = await _records(conn, site, links)
+    made = await _creations(conn, site, links)
+    return [
+        _written(row, records.get(row["link_id"], Record.NOTHING), made.get(row["link_id"]))
+        for row in rows
+    ]
+
+
+async def _creations(
+    conn: Connection, site: str, links: Iterable[int]
+) -> dict[int, tuple[datetime, datetime]]:
+    """When we made these ids for the last time, from the intent to its outcome."""
+    rows = await conn.fetch(
+        """
+        SELECT DISTINCT ON (o.link_id) o.link_id, i.at AS since, o.at AS until
+        FROM audit o JOIN audit i ON i.intent_id = o.intent_id AND i.status = 'intended'
+        WHERE o.site = $1 AND o.link_id = ANY($2::bigint[]) AND o.operation = 'create'
+          AND o.status = 'applied'
+        ORDER BY o.link_id, o.id DESC
+        """,
+        site,
+        list(links),
+    )
+    return {row["link_id"]: (row["since"], row["until"]) for row in rows}
 
 
 async def _records(conn: Connection, site: str, links: Iterable[int]) -> dict[int, Record]:
@@ -61,7 +84,7 @@ def _record(last: str, *, approved: bool) -> Record:
     return Record.ADOPTED if approved else Record.NOTHING
 
 
-def _written(row: Row, record: Record) -> Written:
+def _written(row: Row, record: Record, made: tuple[datetime, datetime] | None) -> Written:
     return Written(
         id=row["id"],
         type_id=TypeId(str(row["type_id"])),
@@ -74,6 +97,7 @@ def _written(row: Row, record: Record) -> Written:
         # Only what was sent, or may have been, is ever confirmed.
         late=row["status"] in {"noop", "failed"} and (row["outcome"] or "").startswith("confirmed"),
         intent=row["intent_id"],
+        created=made,
     )
 
 

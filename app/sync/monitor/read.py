@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 from app.core.authorship import NO_DATE
 from app.core.errors import TransientError
 from app.core.evidence import LinkChange
-from app.core.links import AccountId, IssueId, IssueKey, LinkType
+from app.core.links import IssueId, IssueKey, LinkType
 from app.core.monitor import SLACK, Judged, Verdict
 from app.core.monitor import judge as judged
 from app.core.monitor_history import History
+from app.core.own_accounts import OwnAccounts
 from app.jira.client import JiraClient
 from app.store.config import sites
 from app.store.monitor import audited_removals
@@ -58,8 +59,7 @@ async def judge(
     ctx: Context, client: JiraClient, seen: Seen, since: Mapping[IssueId, datetime]
 ) -> dict[IssueId, list[Judged]]:
     """The removals of our account, by issue. Jira is asked for more only where there are any."""
-    ours = client.site.account_id
-    assert ours is not None, "the client is assured"
+    ours = client.site.own
     touched = {
         issue: history
         for issue, history in seen.histories.items()
@@ -89,8 +89,8 @@ async def judge(
     return {issue: [_by_jira(it, seen.shift) for it in those] for issue, those in found.items()}
 
 
-def _concerns(it: LinkChange, ours: AccountId, since: datetime) -> bool:
-    return not it.added and it.author == ours and it.at >= since
+def _concerns(it: LinkChange, ours: OwnAccounts, since: datetime) -> bool:
+    return not it.added and it.at >= since and ours.wrote(it.author, it.at)
 
 
 async def _by_audit(
@@ -101,8 +101,7 @@ async def _by_audit(
     since: Mapping[IssueId, datetime],
 ) -> dict[IssueId, list[Judged]]:
     """The audit is read after Jira: what was removed is written down before it is."""
-    ours = client.site.account_id
-    assert ours is not None
+    ours = client.site.own
     earliest = min(since[issue] for issue in histories) - SLACK - MARGIN
     async with ctx.database.connection() as conn:
         written = await audited_removals.removals(conn, client.site.name, histories, earliest)

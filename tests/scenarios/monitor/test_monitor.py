@@ -210,13 +210,14 @@ async def test_in_any_language(duo: Duo, text: str) -> None:
 
 
 async def test_an_author_that_cannot_be_told_is_asked_of_a_person(duo: Duo) -> None:
-    """Written down, and two links between the same issues whose sentences nobody can read."""
-    duo.right.jira.quirks.link_text = "(no words that we know) {key}"
+    """Written down, and by now Jira names nobody as the one who made it."""
     made = await duo.mirrored()
-    duo.bob.link("P-2", "Tests", "P-3")
-    await duo.world.execute("UPDATE ledger SET authorship = 'ours', version = version + 1")
     duo.ann.unlink(made)
     await duo.world.settle()
+    for issue in duo.right.jira.issues.values():
+        for history in issue.history:
+            if any(it.field == "Link" and it.after is not None for it in history.items):
+                history.author = "deleted"
     assert await look(duo) == 0
     ((kind, impact, facts),) = await incidents(duo)
     assert (kind, impact, facts["verdicts"]) == ("removal_unclear", "major", "unclear")
@@ -463,3 +464,37 @@ async def test_reading_waits_for_the_database(duo: Duo, monkeypatch: pytest.Monk
             await verify.run_once(duo.world.ctx)
     await read_by(duo)
     assert await look(duo) == 1
+
+
+async def test_a_person_adds_the_reversed_link_beside_our_mirror(duo: Duo) -> None:
+    """Both read the same in every changelog. Our removal of ours is no alarm, whoever is first."""
+    made = await duo.mirrored("P-1", "Relates", "P-2")
+    mirror = duo.mirror
+    theirs = duo.bob.link("P-3", "Relates", "P-2")
+    duo.ann.unlink(made)
+    await duo.world.settle()
+    assert mirror.id not in duo.right.jira.links
+    assert theirs.id in duo.right.jira.links
+    assert await look(duo) == 0
+    assert judged(duo, "accounted") == 2
+    assert await untouched(duo)
+
+
+async def test_our_account_removes_a_persons_reversed_link(duo: Duo) -> None:
+    """The ledger names theirs for ours, and the audit follows it: the id tells them apart."""
+    made = await duo.mirrored("P-1", "Relates", "P-2")
+    mirror = duo.mirror
+    theirs = duo.bob.link("P-3", "Relates", "P-2")
+    await duo.world.settle()
+    plant(duo.right, theirs)
+    await duo.world.execute(
+        """INSERT INTO audit OVERRIDING SYSTEM VALUE SELECT (x).* FROM (
+               SELECT jsonb_populate_record(a, jsonb_build_object(
+                   'id', a.id + 1000, 'seq', a.seq + 1000, 'operation', 'remove',
+                   'at', $2::timestamptz, 'link_id', $1::bigint, 'intent_id', NULL)) AS x
+               FROM audit a WHERE link_id = $3 AND status = 'applied') y""",
+        theirs.id, duo.world.now(), mirror.id,
+    )  # fmt: skip
+    assert made.id in duo.left.jira.links
+    assert await look(duo) == 1
+    assert judged(duo, "unmanaged") == 1
