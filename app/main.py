@@ -12,6 +12,7 @@ from app.api.http.bodies import Intake
 from app.api.http.middleware import Surroundings
 from app.api.routes.routers import ALWAYS, API, WEBHOOKS
 from app.api.routing import openapi
+from app.console.routes import routes as console_routes
 from app.process.gc_tuning import settle_heap
 from app.settings import Settings
 from app.wiring import build_inbox, open_services
@@ -39,6 +40,8 @@ def create_app(settings: Settings, *, only_webhooks: bool = False, served: bool 
     for router in (*ALWAYS, *WEBHOOKS, *(() if only_webhooks else API)):
         app.include_router(router)
     openapi.install(app)
+    if not only_webhooks:
+        app.router.routes.extend(console_routes())
     return app
 
 

@@ -19,6 +19,7 @@ RIGHTS = {
     "engine_starts": "SIU",
     "restores": "SIU",
     "adoptions": "SIU",
+    "activity_hours": "SIU",
     # Made by the migration
     "alembic_version": "S",
     "account_salt": "S",
@@ -30,7 +31,7 @@ RIGHTS = {
             "ledger", "link_types", "monitor_deliveries", "monitor_issues", "monitor_sites",
             "notification_keys", "notification_sends", "notification_targets", "notifications",
             "plan_changes", "plans", "poll_marks", "resync_pairs", "resyncs", "revision_changes",
-            "sites", "tokens", "twin_claims", "twins", "vanished_mirrors", "work",
+            "sessions", "sign_in_links", "sites", "tokens", "twin_claims", "twins", "vanished_mirrors", "work",
         ),
         "SIUD",
     ),

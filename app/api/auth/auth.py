@@ -10,6 +10,7 @@ from app.api.auth.auth_throttle import Attempts, source_of
 from app.api.auth.roles import Role, Rule
 from app.api.http.problems import Problem
 from app.store.config import tokens
+from app.store.config.sessions import SIGNED_IN, SignedIn
 from app.wiring import Services
 
 BOOTSTRAP = "bootstrap"
@@ -33,6 +34,12 @@ class Caller:
 
 async def authenticate(request: Request, services: Services) -> Caller:
     """Raises ``Problem`` 401, or 429 after too many of them."""
+    session: SignedIn | None = request.scope.get(SIGNED_IN)
+    if session is not None:
+        caller = await _signed_in(session, services)
+        if caller is None:
+            raise Problem("unauthenticated", headers={"WWW-Authenticate": _REALM})
+        return caller
     text = _bearer(request.headers.get("authorization"))
     if text is None:
         raise Problem("unauthenticated", headers={"WWW-Authenticate": _REALM})
@@ -60,8 +67,22 @@ async def _caller(text: str, services: Services) -> Caller | None:
         return Caller(BOOTSTRAP, BOOTSTRAP, Role.ADMIN)
     async with services.database.connection() as conn:
         token = await tokens.authenticate(conn, text, services.clock())
-    if token is None:
-        return None
+    return None if token is None else _of_token(token)
+
+
+async def _signed_in(session: SignedIn, services: Services) -> Caller | None:
+    """A session of the console is worth what its token is worth now."""
+    admin = services.settings.admin_token
+    if session.token_id is None:
+        if admin is None or tokens.digest(admin.get_secret_value()) != session.token_hash:
+            return None
+        return Caller(BOOTSTRAP, BOOTSTRAP, Role.ADMIN)
+    async with services.database.connection() as conn:
+        token = await tokens.by_id(conn, session.token_id, services.clock())
+    return None if token is None else _of_token(token)
+
+
+def _of_token(token: tokens.TokenRow) -> Caller:
     confined = None if token.connections is None else tuple(token.connections)
     return Caller(str(token.id), token.owner, Role(token.role), confined)
 

@@ -40,6 +40,7 @@ _ADMIN = Rule(Role.ADMIN)
 _ADMIN_ALL = Rule(Role.ADMIN, everywhere=True)
 
 RULES: Final[Mapping[tuple[str, str], Rule]] = {
+    ("GET", "/me"): _VIEW,
     # Sites serve several connections
     ("GET", "/sites"): _VIEW,
     ("GET", "/sites/{site}"): _VIEW,
@@ -52,6 +53,7 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
     ("PUT", "/connections/{name}"): _ADMIN,
     ("DELETE", "/connections/{name}"): _ADMIN,
     ("GET", "/connections/{name}/status"): _VIEW,
+    ("GET", "/connections/{name}/activity"): _VIEW,
     ("GET", "/connections/{name}/revisions"): _VIEW,
     ("POST", "/connections/{name}/revisions"): _ADMIN,
     ("GET", "/connections/{name}/revisions/{number}"): _VIEW,

@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from app.api.routes import (
+    activity,
     adoptions,
     audit,
     connections,
@@ -12,6 +13,7 @@ from app.api.routes import (
     incidents,
     intents,
     links,
+    me,
     plans,
     restores,
     resyncs,
@@ -28,6 +30,7 @@ WEBHOOKS: tuple[APIRouter, ...] = (webhooks.router,)
 API: tuple[APIRouter, ...] = (
     sites.router,
     connections.router,
+    activity.router,
     revisions.router,
     switches.router,
     twins.router,
@@ -41,5 +44,6 @@ API: tuple[APIRouter, ...] = (
     failures.router,
     intents.router,
     incidents.router,
+    me.router,
     tokens.router,
 )

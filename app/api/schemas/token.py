@@ -35,6 +35,15 @@ class TokenAnswer(Answer):
         return cls.model_validate(_plain(row))
 
 
+class Me(Answer):
+    """The token of the request; the environment's is `bootstrap`."""
+
+    id: str
+    owner: str
+    role: RoleName
+    connections: list[str] | None = Field(description="The only ones that it sees; null: all")
+
+
 class TokenMade(TokenAnswer):
     token: str = Field(description="Shown this once")
 

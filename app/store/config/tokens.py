@@ -89,6 +89,19 @@ async def authenticate(conn: Connection, text: str, now: datetime) -> TokenRow |
     return _token(row)
 
 
+async def by_id(conn: Connection, token_id: int, now: datetime) -> TokenRow | None:
+    """The token, if it is neither revoked nor expired."""
+    row = await conn.fetchrow(
+        f"""
+        SELECT {_COLUMNS} FROM tokens WHERE id = $1 AND revoked_at IS NULL
+          AND (expires_at IS NULL OR expires_at > $2)
+        """,  # noqa: S608
+        token_id,
+        now,
+    )
+    return None if row is None else _token(row)
+
+
 async def page(conn: Connection, *, after: int, limit: int) -> list[TokenRow]:
     """Tokens that are not revoked, in the order of their making."""
     rows = await conn.fetch(

@@ -68,7 +68,28 @@ async def append(
         seq,
         previous,
     )
+    await _count(conn, connection_id, entries, now)
     return seq
+
+
+async def _count(
+    conn: Connection, connection_id: int, entries: Sequence[Entry], now: datetime
+) -> None:
+    """Add what was made and removed to its hour."""
+    done = [entry.operation for entry in entries if entry.status == "applied"]
+    created, removed = done.count("create"), done.count("remove")
+    if created or removed:
+        await conn.execute(
+            """INSERT INTO activity_hours (connection_id, hour, created, removed)
+               VALUES ($1, date_trunc('hour', $2::timestamptz, 'UTC'), $3, $4)
+               ON CONFLICT (connection_id, hour) DO UPDATE SET
+                   created = activity_hours.created + excluded.created,
+                   removed = activity_hours.removed + excluded.removed""",
+            connection_id,
+            now,
+            created,
+            removed,
+        )
 
 
 async def heads(conn: Connection) -> list[dict[str, Any]]:

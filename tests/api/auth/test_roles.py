@@ -105,6 +105,8 @@ async def test_a_confined_token_stays_inside(api: Api, connected: Jira, role: Ro
         where = f"{role} {method} {path} {answer.status_code}"
         if not role.includes(rule.role) or rule.everywhere:
             assert answer.status_code == 403, where
+        elif path == f"{V1}/me":
+            assert answer.json()["connections"] == ["elsewhere"], where
         elif method == "GET" and "{" not in path:
             assert answer.status_code in {200, 422}, where
             if answer.status_code == 200 and "json" in answer.headers["content-type"]:

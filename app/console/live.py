@@ -1,0 +1,58 @@
+"""Pages that refresh themselves: an event whenever the page that is shown would look different.
+
+The page is rendered again inside the process, with the same session, so an event can say nothing
+that the page would not show; a session that has ended ends the stream.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+
+import httpx
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from app.console import session
+from app.console.page import to
+from app.wiring import Services
+
+SECONDS = 3.0
+_MARK = b"<!-- live -->"
+
+
+async def _live(request: Request) -> Response:
+    services: Services = request.app.state.services
+    if await session.current(request, services) is None:
+        return to("/sign-in")
+    path = request.query_params.get("path", "/")
+    return EventSourceResponse(_events(request, path), ping=30)
+
+
+async def _events(request: Request, path: str) -> AsyncIterator[ServerSentEvent]:
+    transport = httpx.ASGITransport(request.app, client=("127.0.0.1", 0))
+    base = f"{request.url.scheme}://{request.url.netloc}"
+    kept = {"cookie": request.headers.get("cookie", "")}
+    async with httpx.AsyncClient(transport=transport, base_url=base, headers=kept) as client:
+        shown = await _look(client, path)
+        while shown is not None:
+            await asyncio.sleep(SECONDS)
+            now = await _look(client, path)
+            if now != shown:
+                yield ServerSentEvent("now", event="changed" if now is not None else "over")
+            shown = now
+
+
+async def _look(client: httpx.AsyncClient, path: str) -> bytes | None:
+    """What the live parts of the page come to; None once it is not shown any more."""
+    if not path.startswith("/") or path.startswith(("//", "/live", "/api", "/sign")):
+        return None
+    answer = await client.get(path)
+    if answer.status_code != 200:
+        return None
+    parts = answer.content.split(_MARK)[1::2]
+    return hashlib.sha256(b"".join(parts)).digest()
+
+
+ROUTES = [Route("/live", _live, methods=["GET"])]

@@ -1,0 +1,149 @@
+"""What every page goes through: who is signed in, what the form carried, and how it is rendered."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlencode
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from app.console import session
+from app.console.api import Api, Refused
+from app.console.render import html
+from app.store.config.sessions import SignedIn
+from app.wiring import Services
+
+LARGEST_FORM = 1024 * 1024
+_DONE = {
+    "approved": "Approved. The plan is applied change by change; its outcome appears here.",
+    "rejected": "Rejected. What it would have changed stays, and nothing removes it again.",
+    "paused": "Paused. Webhooks are still stored; nothing is written.",
+    "resumed": "Resumed.",
+    "mode": "The mode has changed.",
+    "reset": "The guard is armed again.",
+    "resync": "A comparison has begun.",
+    "retried": "It is looked at again.",
+    "updated": "The update is in the timeline.",
+    "rolled_back": "Rolled back. Each later revision is still there to go back to.",
+    "asked": "Asked for. The plan appears here once both sites were read.",
+    "made": "Done.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One request of a signed-in person. ``me`` is what the API says of the token."""
+
+    request: Request
+    services: Services
+    api: Api
+    who: SignedIn
+    me: Mapping[str, Any]
+    csrf: str
+    form: Mapping[str, str] = field(default_factory=dict)
+
+    def may(self, role: str) -> bool:
+        """Whether the token's role includes *role*: which buttons are shown. The API decides."""
+        order = ("viewer", "operator", "approver", "admin")
+        return order.index(str(self.me["role"])) >= order.index(role)
+
+    @property
+    def confined(self) -> bool:
+        return self.me["connections"] is not None
+
+    def query(self, name: str) -> str:
+        return self.request.query_params.get(name, "").strip()
+
+    def page(self, template: str, title: str, **values: Any) -> Response:
+        done = _DONE.get(self.request.query_params.get("done", ""))
+        return html(template, title=title, visit=self, done=done, **values)
+
+    def part(self, *names: str) -> dict[str, str]:
+        """The query's values of these names, as a link repeats them."""
+        return {name: value for name in names if (value := self.query(name))}
+
+
+Handler = Callable[[Visit], Awaitable[Response]]
+
+
+def to(path: str, **query: str) -> Response:
+    """On to another page, by GET."""
+    return RedirectResponse(f"{path}?{urlencode(query)}" if query else path, 303)
+
+
+def get(path: str, handler: Handler) -> Route:
+    async def endpoint(request: Request) -> Response:
+        return await _visited(request, handler, {})
+
+    return Route(path, endpoint, methods=["GET"])
+
+
+def post(path: str, handler: Handler) -> Route:
+    async def endpoint(request: Request) -> Response:
+        form = await form_of(request)
+        cookie = session.cookie_of(request)
+        if cookie is None:
+            return to("/sign-in")
+        if not session.csrf_holds(request, cookie, form.get("csrf", "")):
+            return problem_page(403, "This form is out of date", "Go back, reload, and try again.")
+        return await _visited(request, handler, form)
+
+    return Route(path, endpoint, methods=["POST"])
+
+
+async def form_of(request: Request) -> dict[str, str]:
+    """The fields of a form; a form beyond the limit counts as empty, so its CSRF check fails."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LARGEST_FORM:
+            return {}
+    try:
+        return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=200))
+    except ValueError:
+        return {}
+
+
+async def _visited(request: Request, handler: Handler, form: Mapping[str, str]) -> Response:
+    services: Services = request.app.state.services
+    who = await session.current(request, services)
+    if who is None:
+        return to("/sign-in", next=_here(request)) if request.method == "GET" else to("/sign-in")
+    client = request.scope.get("client")
+    api = Api(request.app, who, tuple(client) if client else None)
+    cookie = session.cookie_of(request) or ""
+    try:
+        me = await api.get("me")
+        visit = Visit(request, services, api, who, me, session.csrf_of(cookie), form)
+        return await handler(visit)
+    except Refused as refused:
+        if refused.status == 401:
+            response = to("/sign-in", next=_here(request))
+            await session.end(request, response, services)
+            return response
+        return refusal(refused)
+
+
+def refusal(refused: Refused) -> Response:
+    """A refusal of the API as a page: its title, its detail, and what each field is told."""
+    said = refused.problem
+    errors = said.get("errors") or []
+    return problem_page(
+        refused.status,
+        str(said.get("title") or "That did not work"),
+        str(said.get("detail") or ""),
+        [f"{it.get('pointer', '')}: {it.get('detail', '')}" for it in errors],
+    )
+
+
+def problem_page(status: int, title: str, detail: str, errors: list[str] | None = None) -> Response:
+    return html(
+        "problem.html", title=title, visit=None, code=status, detail=detail, errors=errors or []
+    )
+
+
+def _here(request: Request) -> str:
+    query = f"?{request.url.query}" if request.url.query else ""
+    return quote(request.url.path, safe="/") + query

@@ -1,0 +1,65 @@
+"""What happened and what goes on: the audit, deliveries, failures, resyncs, open writes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.responses import Response
+
+from app.console.page import Handler, Visit, get, post, to
+
+_FILTERS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "audit": (
+        "Audit",
+        ("connection", "site", "operation", "status", "issue", "link_id", "cause", "plan"),
+    ),
+    "deliveries": ("Deliveries", ("site", "kind")),
+    "failures": ("Failures", ("connection",)),
+    "resyncs": ("Comparisons", ("connection", "status")),
+    "restores": ("Restores", ("status",)),
+    "intents": ("Open writes", ("status",)),
+}
+
+
+def _listing(noun: str) -> Handler:
+    title, names = _FILTERS[noun]
+
+    async def handler(visit: Visit) -> Response:
+        asked = visit.part(*names, "cursor")
+        found = await visit.api.get(noun, limit=100, **asked)
+        return visit.page(f"{noun}.html", title, found=found, asked=asked, filters=names)
+
+    return handler
+
+
+async def _resync(visit: Visit) -> Response:
+    return await _one(visit, "resyncs", "Comparison")
+
+
+async def _restore(visit: Visit) -> Response:
+    return await _one(visit, "restores", "Restore")
+
+
+async def _one(visit: Visit, noun: str, title: str) -> Response:
+    number = visit.request.path_params["id"]
+    it: dict[str, Any] = await visit.api.get(f"{noun}/{number}")
+    return visit.page(f"{noun[:-1]}.html", f"{title} {number}", it=it)
+
+
+async def _cancel(visit: Visit) -> Response:
+    number = visit.request.path_params["id"]
+    await visit.api.post(f"resyncs/{number}/cancel")
+    return to(f"/resyncs/{number}", done="made")
+
+
+async def _retry(visit: Visit) -> Response:
+    await visit.api.post(f"failures/{visit.request.path_params['id']}/retry")
+    return to("/failures", done="retried")
+
+
+ROUTES = [
+    *(get(f"/{noun}", _listing(noun)) for noun in _FILTERS),
+    get("/resyncs/{id}", _resync),
+    get("/restores/{id}", _restore),
+    post("/resyncs/{id}/cancel", _cancel),
+    post("/failures/{id}/retry", _retry),
+]

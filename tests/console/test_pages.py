@@ -1,0 +1,134 @@
+"""Every page: it answers, shows what its token may see, and text is text."""
+
+import re
+from collections.abc import Callable
+
+from app.api.auth.roles import V1
+from tests.api.conftest import Api, Jira
+from tests.api.flow import Flow
+from tests.console.conftest import Browser, text_of
+
+Browse = Callable[[], Browser]
+PAGES = (
+    "/",
+    "/plans",
+    "/incidents",
+    "/explore",
+    "/explore?issue=A-1",
+    "/explore?issue=nonsense",
+    "/audit",
+    "/audit?connection=ab&status=applied",
+    "/deliveries",
+    "/failures",
+    "/resyncs",
+    "/restores",
+    "/intents",
+    "/connections/ab",
+    "/connections/ab?span=30d",
+    "/connections/ab?span=1y",
+    "/connections/ab/links",
+    "/connections/ab/twins",
+)
+
+
+async def linked(flow: Flow) -> None:
+    """One managed link, its origin gone, its removal held."""
+    await flow.mode("review")
+    made = flow.ann.link("A-1", "Blocks", "A-2")
+    await flow.compare()
+    flow.ann.unlink(made)
+    await flow.compare()
+
+
+async def test_every_page_answers(flow: Flow, browser: Browser) -> None:
+    await linked(flow)
+    for path in PAGES:
+        page = await browser.get(path)
+        assert "<h1" in page, path
+    plans = await browser.get("/plans")
+    for number in re.findall(r'href="/plans/(\d+)"', plans):
+        assert f"Plan {number}" in await browser.get(f"/plans/{number}")
+
+
+async def test_what_is_not_there_is_a_page_too(browser: Browser) -> None:
+    for path in ("/plans/77", "/connections/nope", "/incidents/1", "/resyncs/9", "/restores/9"):
+        assert "Back to the overview" in await browser.get(path, 404), path
+
+
+async def test_a_viewer_is_offered_nothing_to_do(browse: Browse, flow: Flow, api: Api) -> None:
+    await linked(flow)
+    body = {"role": "viewer", "owner": "eva"}
+    browser = browse()
+    await browser.sign_in((await api.client().post(f"{V1}/tokens", json=body)).json()["token"])
+    plans = re.findall(r'href="(/plans/\d+)"', await browser.get("/plans"))
+    for path in (*PAGES, *plans):
+        page = await browser.get(path)
+        actions = re.findall(r'method="post" action="([^"]+)"', page)
+        assert set(actions) <= {"/sign-out"}, path
+    for path in ("/connections/ab/pause", "/connections/ab/mode", f"{plans[0]}/approve"):
+        assert (await browser.send(path, mode="live", digest="x")).status_code == 403
+
+
+async def test_a_confined_token_sees_nothing_of_others(
+    browse: Browse, flow: Flow, api: Api, connected: Jira
+) -> None:
+    await linked(flow)
+    await flow.call("PUT", f"{V1}/connections/zz", _other())
+    body = {"role": "admin", "owner": "eva", "connections": ["zz"]}
+    made = await api.client().post(f"{V1}/tokens", json=body)
+    browser = browse()
+    await browser.sign_in(made.json()["token"])
+    for path in PAGES:
+        code = 404 if path.startswith("/connections/ab") else 200
+        page = text_of(await browser.get(path, code))
+        assert "A-2" not in page, path
+        assert " ab " not in page, path
+
+
+def _other() -> dict[str, object]:
+    ends = {side: {"site": side, "projects": [f"{key}X"]} for side, key in _KEYS.items()}
+    types = [{"left": "Blocks", "right": "Blocks", "reversed": False}]
+    return {**ends, "direction": "left_to_right", "link_types": types}
+
+
+_KEYS = {"left": "A", "right": "B"}
+
+HOSTILE = "<script>alert(1)</script>\u202e\x1b[31m"
+
+
+async def test_text_from_jira_is_text(flow: Flow, browser: Browser) -> None:
+    await linked(flow)
+    await flow.db.execute("UPDATE link_types SET name = $1", HOSTILE)
+    for path in (*PAGES, "/plans/1", "/plans/2"):
+        page = (await browser.http.get(path)).text
+        assert "<script>alert" not in page, path
+        assert "\x1b" not in page, path
+        assert "\u202e" not in page, path
+
+
+async def test_a_plan_is_approved_with_its_digest(flow: Flow, browser: Browser) -> None:
+    await linked(flow)
+    await flow.sealed()
+    [path] = set(re.findall(r'href="(/plans/\d+)"', await browser.get("/plans?status=held")))
+    page = await browser.get(path)
+    assert "1 removal" in text_of(page)
+    digest = re.findall(r'name="digest" value="([0-9a-f]+)"', page)[0]
+    stale = await browser.send(f"{path}/approve", digest="0" * 64)
+    assert stale.status_code == 409
+    assert "not the one that was reviewed" in stale.text
+    done = await browser.send(f"{path}/approve", digest=digest, note="meant")
+    assert done.status_code == 200
+    assert "Approved" in done.text
+    await flow.run()
+    assert not flow.mirrors
+    assert "applied" in text_of(await browser.get(path))
+
+
+async def test_a_rejected_plan_keeps_the_links(flow: Flow, browser: Browser) -> None:
+    await linked(flow)
+    await flow.sealed()
+    [path] = set(re.findall(r'href="(/plans/\d+)"', await browser.get("/plans?status=held")))
+    page = await browser.get(path)
+    digest = re.findall(r'name="digest" value="([0-9a-f]+)"', page)[0]
+    assert "Rejected" in (await browser.send(f"{path}/reject", digest=digest)).text
+    assert len(flow.mirrors) == 1
