@@ -76,8 +76,8 @@ async def _count(
     conn: Connection, connection_id: int, entries: Sequence[Entry], now: datetime
 ) -> None:
     """Add what was made and removed to its hour."""
-    done = [entry.operation for entry in entries if entry.status == "applied"]
-    created, removed = done.count("create"), done.count("remove")
+    done = [entry.operation for entry in entries if entry.status is Status.APPLIED]
+    created, removed = done.count(Operation.CREATE), done.count(Operation.REMOVE)
     if created or removed:
         await conn.execute(
             """INSERT INTO activity_hours (connection_id, hour, created, removed)
