@@ -74,6 +74,15 @@ def show(
     _show(api.get(f"connections/{name}"), json=json)
 
 
+LinkTypes = Annotated[
+    list[str] | None,
+    typer.Option(metavar="TYPE", help="Blocks, or LEFT=RIGHT, or LEFT=RIGHT:reversed; repeat it."),
+]
+Approvals = Annotated[
+    int, typer.Option(min=1, max=2, help="How many owners a plan needs to be applied.")
+]
+
+
 @app.command()
 def put(
     ctx: typer.Context,
@@ -85,19 +94,12 @@ def put(
     left: Annotated[str | None, typer.Option(metavar="SITE:PROJECT,…")] = None,
     right: Annotated[str | None, typer.Option(metavar="SITE:PROJECT,…")] = None,
     direction: Annotated[Direction, typer.Option()] = Direction.BOTH,
-    link_type: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="TYPE", help="Blocks, or LEFT=RIGHT, or LEFT=RIGHT:reversed; repeat it."
-        ),
-    ] = None,
+    link_type: LinkTypes = None,
     on_mirror_removed: Annotated[MirrorRemoved, typer.Option()] = MirrorRemoved.DETACH,
     twin_field: Annotated[
         str | None, typer.Option(metavar="SIDE:FIELD", help="Take twins from a custom field.")
     ] = None,
-    approvals: Annotated[
-        int, typer.Option(min=1, max=2, help="How many owners a plan needs to be applied.")
-    ] = 1,
+    approvals: Approvals = 1,
     revision: Annotated[
         int | None, typer.Option(help="Only if this is still the current revision.")
     ] = None,

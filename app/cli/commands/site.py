@@ -59,6 +59,15 @@ def show(ctx: typer.Context, name: SiteName, json: Json = False) -> None:
     _show(service(ctx).get(f"sites/{name}"), json=json)
 
 
+Dedicated = Annotated[
+    bool | None, typer.Option(help="The account belongs to this installation and to nothing else.")
+]
+Rate = Annotated[
+    float | None,
+    typer.Option(min=0, help="Calls per second that it takes; 0: as Jira Cloud documents."),
+]
+
+
 @app.command()
 def put(
     ctx: typer.Context,
@@ -77,14 +86,8 @@ def put(
     webhook_secret_file: Annotated[
         str | None, typer.Option(help="Holds the webhooks' secret; `-`: stdin.")
     ] = None,
-    dedicated: Annotated[
-        bool | None,
-        typer.Option(help="The account belongs to this installation and to nothing else."),
-    ] = None,
-    rate: Annotated[
-        float | None,
-        typer.Option(min=0, help="Calls per second that it takes; 0: as Jira Cloud documents."),
-    ] = None,
+    dedicated: Dedicated = None,
+    rate: Rate = None,
     json: Json = False,
 ) -> None:
     """Add a site or change one. What no option names is kept; with --file all is replaced."""
@@ -106,16 +109,21 @@ def put(
             raise UsageError("--file holds the whole site: no other option goes with it")
         stored = api.put(f"sites/{name}", object_of(file))
     else:
-        known = _known(api, name)
-        kept = {field: known[field] for field in _KEPT} if known else {}
-        version = known["version"] if known else None
-        wanted = kept | chosen
-        if not wanted.get("requests_per_second"):
-            wanted.pop("requests_per_second", None)
-        stored = api.put(f"sites/{name}", wanted, revision=version)
+        stored = _changed(api, name, chosen)
     _show(stored, json=json)
     if not json:
         output.note("next: twinlink site check " + name)
+
+
+def _changed(api: Service, name: str, chosen: dict[str, Any]) -> Any:
+    """What is not chosen is kept."""
+    known = _known(api, name)
+    kept = {field: known[field] for field in _KEPT} if known else {}
+    version = known["version"] if known else None
+    wanted = kept | chosen
+    if not wanted.get("requests_per_second"):
+        wanted.pop("requests_per_second", None)
+    return api.put(f"sites/{name}", wanted, revision=version)
 
 
 @app.command()

@@ -98,6 +98,19 @@ async def address(
     return done
 
 
+_CLAIM = """
+    UPDATE notification_sends s SET tries = s.tries + 1, due_at = $3
+    FROM notifications n
+    WHERE n.id = s.notification_id AND s.target = $1 AND s.notification_id = (
+        SELECT w.notification_id FROM notification_sends w
+        JOIN notifications m ON m.id = w.notification_id
+        WHERE w.target = $1 AND w.status = 'waiting' AND w.due_at <= $2
+          AND starts_with(m.key, $4)
+        ORDER BY m.paging DESC, m.id LIMIT 1 FOR UPDATE OF w SKIP LOCKED)
+    RETURNING n.id, n.title, n.body, n.suppressed, s.tries
+"""
+
+
 async def claim(
     conn: Connection,
     target: str,
@@ -125,17 +138,7 @@ async def claim(
     if used >= per_minute:
         return None
     row = await conn.fetchrow(
-        """
-        UPDATE notification_sends s SET tries = s.tries + 1, due_at = $3
-        FROM notifications n
-        WHERE n.id = s.notification_id AND s.target = $1 AND s.notification_id = (
-            SELECT w.notification_id FROM notification_sends w
-            JOIN notifications m ON m.id = w.notification_id
-            WHERE w.target = $1 AND w.status = 'waiting' AND w.due_at <= $2
-              AND starts_with(m.key, $4)
-            ORDER BY m.paging DESC, m.id LIMIT 1 FOR UPDATE OF w SKIP LOCKED)
-        RETURNING n.id, n.title, n.body, n.suppressed, s.tries
-        """,
+        _CLAIM,
         target,
         now,
         now + lease,

@@ -95,6 +95,41 @@ async def of_connection(
     return Standing(0, len(asked), gone)
 
 
+_OF_TWINS = f"""
+    WITH at AS (SELECT unnest($3::bigint[]) AS twin),
+    -- Two ways in, so that each is an index scan; no link has one twin at both ends.
+    here AS (
+        SELECT at.twin, l.* FROM at JOIN ledger l
+            ON l.connection_id = $1 AND l.source_twin_id = at.twin AND {_STANDS}
+        UNION ALL
+        SELECT at.twin, l.* FROM at JOIN ledger l
+            ON l.connection_id = $1 AND l.destination_twin_id = at.twin AND {_STANDS}),
+    standing AS (
+        SELECT l.twin, (
+            SELECT bool_or(p.status <> 'applying') FROM plan_changes c
+            JOIN plans p ON p.id = c.plan_id
+            WHERE c.left_type_id = l.left_type_id AND c.source_twin_id = l.source_twin_id
+              AND c.destination_twin_id = l.destination_twin_id AND c.result IS NULL
+              AND p.connection_id = $1 AND p.kind = 'removals'
+              AND p.status IN ('gathering', 'held', 'approved', 'applying')) AS waits
+        FROM here l WHERE l.id <> ALL($4::bigint[]) AND NOT {_LEAVING}),
+    removed AS (
+        SELECT at.twin, count(DISTINCT {_LINK}) AS n FROM at JOIN intents i
+            ON {_GONE} AND at.twin IN (i.source_twin_id, i.destination_twin_id)
+        GROUP BY at.twin),
+    vanished AS (
+        SELECT at.twin, count(*) AS n FROM at JOIN vanished_mirrors v
+            ON {_VANISHED} AND at.twin IN (v.source_twin_id, v.destination_twin_id)
+        GROUP BY at.twin)
+    SELECT at.twin, count(s.twin) FILTER (WHERE s.waits IS NULL) AS left,
+           count(s.twin) FILTER (WHERE s.waits)
+               + coalesce(max(r.n), 0) + coalesce(max(v.n), 0) AS gone
+    FROM at LEFT JOIN standing s ON s.twin = at.twin
+    LEFT JOIN removed r ON r.twin = at.twin LEFT JOIN vanished v ON v.twin = at.twin
+    GROUP BY at.twin
+"""  # noqa: S608
+
+
 async def of_twins(
     conn: Connection,
     running: Running,
@@ -105,39 +140,7 @@ async def of_twins(
     """By twin: how many of its links would be left, and how many are gone. A link that waits in
     a plan is gone: else what is held at once could go one by one."""
     rows = await conn.fetch(
-        f"""
-        WITH at AS (SELECT unnest($3::bigint[]) AS twin),
-        -- Two ways in, so that each is an index scan; no link has one twin at both ends.
-        here AS (
-            SELECT at.twin, l.* FROM at JOIN ledger l
-                ON l.connection_id = $1 AND l.source_twin_id = at.twin AND {_STANDS}
-            UNION ALL
-            SELECT at.twin, l.* FROM at JOIN ledger l
-                ON l.connection_id = $1 AND l.destination_twin_id = at.twin AND {_STANDS}),
-        standing AS (
-            SELECT l.twin, (
-                SELECT bool_or(p.status <> 'applying') FROM plan_changes c
-                JOIN plans p ON p.id = c.plan_id
-                WHERE c.left_type_id = l.left_type_id AND c.source_twin_id = l.source_twin_id
-                  AND c.destination_twin_id = l.destination_twin_id AND c.result IS NULL
-                  AND p.connection_id = $1 AND p.kind = 'removals'
-                  AND p.status IN ('gathering', 'held', 'approved', 'applying')) AS waits
-            FROM here l WHERE l.id <> ALL($4::bigint[]) AND NOT {_LEAVING}),
-        removed AS (
-            SELECT at.twin, count(DISTINCT {_LINK}) AS n FROM at JOIN intents i
-                ON {_GONE} AND at.twin IN (i.source_twin_id, i.destination_twin_id)
-            GROUP BY at.twin),
-        vanished AS (
-            SELECT at.twin, count(*) AS n FROM at JOIN vanished_mirrors v
-                ON {_VANISHED} AND at.twin IN (v.source_twin_id, v.destination_twin_id)
-            GROUP BY at.twin)
-        SELECT at.twin, count(s.twin) FILTER (WHERE s.waits IS NULL) AS left,
-               count(s.twin) FILTER (WHERE s.waits)
-                   + coalesce(max(r.n), 0) + coalesce(max(v.n), 0) AS gone
-        FROM at LEFT JOIN standing s ON s.twin = at.twin
-        LEFT JOIN removed r ON r.twin = at.twin LEFT JOIN vanished v ON v.twin = at.twin
-        GROUP BY at.twin
-        """,  # noqa: S608
+        _OF_TWINS,
         running.id,
         _since(running, now, DAY),
         list(twins),
