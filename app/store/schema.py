@@ -12,3 +12,8 @@ async def revision(conn: Connection) -> str | None:
     except asyncpg.UndefinedTableError:
         return None
     return found
+
+
+async def server_version(conn: Connection) -> str:
+    found: str = await conn.fetchval("SHOW server_version")
+    return found

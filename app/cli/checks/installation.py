@@ -11,12 +11,15 @@ from redis.exceptions import RedisError
 
 from app.core.incidents import kind_of
 from app.settings import Settings
+from app.store import clock
 from app.store.alerts.incidents import any_open
 from app.store.config.vault import Vault
 from app.store.migrations.head import latest
 from app.store.pool import Connection
-from app.store.schema import revision
+from app.store.schema import revision, server_version
+from app.store.upkeep.installation import named as id_of
 from app.store.upkeep.installation import state
+from app.store.writes import audit
 from app.sync.sites.rotation import survey
 
 Status = Literal["ok", "warn", "fail"]
@@ -73,7 +76,7 @@ async def _database(settings: Settings) -> AsyncIterator[Check]:
         yield Check("database", "fail", type(error).__name__, hint)
         return
     try:
-        version = await conn.fetchval("SHOW server_version")
+        version = await server_version(conn)
         yield Check("database", "ok", f"PostgreSQL {version}")
         yield await _clock(conn)
         schema = await _schema(conn)
@@ -111,7 +114,7 @@ async def _redis(settings: Settings) -> Check:
 async def _clock(conn: Connection) -> Check:
     """The round trip counts for us: only what it cannot explain is skew."""
     before = datetime.now(UTC)
-    there = await conn.fetchval("SELECT clock_timestamp()")
+    there = await clock.read(conn)
     after = datetime.now(UTC)
     skew = max((before - there).total_seconds(), (there - after).total_seconds(), 0.0)
     if skew <= _SKEW_SECONDS:
@@ -132,13 +135,10 @@ async def _schema(conn: Connection) -> Check:
 
 
 async def _rights(conn: Connection) -> Check:
-    may = await conn.fetch(
-        """SELECT right_name FROM unnest(ARRAY['UPDATE', 'DELETE', 'TRUNCATE']) AS right_name
-           WHERE has_table_privilege('audit', right_name)"""
-    )
+    may = await audit.rights(conn)
     if not may:
         return Check("roles", "ok", "the service cannot change its audit")
-    rights = ", ".join(row["right_name"] for row in may)
+    rights = ", ".join(may)
     hint = "run as a role that does not own the schema; see TWINLINK_MIGRATE_DATABASE_URL"
     return Check("roles", "fail", f"the service's role has {rights} on the audit", hint)
 
@@ -171,7 +171,7 @@ async def _sealed(conn: Connection, settings: Settings) -> Check:
 
 
 async def _installation(conn: Connection, named: str | None) -> Check:
-    stored = await conn.fetchval("SELECT id FROM installation")
+    stored = await id_of(conn)
     if named is None and stored:
         hint = f"set TWINLINK_INSTALLATION={stored}: until then workers write nothing"
         return Check("installation", "fail", "not named", hint)

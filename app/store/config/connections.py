@@ -106,6 +106,21 @@ async def between(conn: Connection, site: int, other: int) -> list[ConnectionRow
     return [_row(row) for row in rows]
 
 
+async def of_site(conn: Connection, site: int) -> list[int]:
+    """The live connections that read this site, in the order of their locks."""
+    rows = await conn.fetch(
+        """SELECT id FROM connections WHERE $1 IN (left_site_id, right_site_id)
+           AND deleted_at IS NULL ORDER BY id""",
+        site,
+    )
+    return [row["id"] for row in rows]
+
+
+async def live(conn: Connection) -> list[int]:
+    rows = await conn.fetch("SELECT id FROM connections WHERE deleted_at IS NULL")
+    return [row["id"] for row in rows]
+
+
 async def insert(
     conn: Connection,
     name: str,

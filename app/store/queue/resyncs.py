@@ -209,3 +209,8 @@ def _resync(row: Row) -> Resync:
         revision=row["revision"],
         against=row["against"],
     )
+
+
+async def plan_under(conn: Connection, resync: Resync, plan_id: int) -> None:
+    """A dry run's changes are in this plan."""
+    await conn.execute("UPDATE resyncs SET plan_id = $2 WHERE id = $1", resync.id, plan_id)

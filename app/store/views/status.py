@@ -41,3 +41,11 @@ async def of_connection(conn: Connection, connection_id: int, now: datetime) -> 
     oldest_seconds."""
     [row] = await conn.fetch(_STATUS, connection_id, now)
     return row
+
+
+async def unconfirmed(conn: Connection) -> int:
+    """Open intents whose requests may or may not have acted."""
+    found: int = await conn.fetchval(
+        "SELECT count(*) FROM intents WHERE state = 'open' AND unconfirmed_since IS NOT NULL"
+    )
+    return found

@@ -1,6 +1,7 @@
 """Letting links go: they become unmanaged, stay in Jira, and stay in the ledger as history."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from app.core.links import LinkId, Side
 from app.core.operations import Operation, Status
@@ -49,6 +50,22 @@ async def open_writes(conn: Connection, connection_id: int, twin_ids: Sequence[i
         list(twin_ids) if twin_ids is not None else None,
     )
     return total
+
+
+async def end_connection(conn: Connection, connection_id: int, *, by: str, now: datetime) -> None:
+    """Twins, claims and what the guard counted go; open plans expire; audit and ledger stay."""
+    await conn.execute("DELETE FROM twins WHERE connection_id = $1", connection_id)
+    await conn.execute("DELETE FROM twin_claims WHERE connection_id = $1", connection_id)
+    await conn.execute("DELETE FROM vanished_mirrors WHERE connection_id = $1", connection_id)
+    await conn.execute(
+        """UPDATE plans SET status = 'expired', decided_at = $2, decided_by = $3
+           WHERE connection_id = $1
+             AND status IN ('gathering', 'held', 'approved', 'shadow')""",
+        connection_id,
+        now,
+        by,
+    )
+    await conn.execute("UPDATE connections SET deleted_at = $2 WHERE id = $1", connection_id, now)
 
 
 async def type_names(conn: Connection, site_id: int) -> dict[int, str]:

@@ -20,14 +20,9 @@ NAMED = 20
 async def _pause(conn: Connection, site: int, now: datetime) -> None:
     """Every connection of the site, under the lock that every intent takes: once this commits,
     nothing older is written."""
-    rows = await conn.fetch(
-        """SELECT id FROM connections WHERE $1 IN (left_site_id, right_site_id)
-           AND deleted_at IS NULL ORDER BY id""",
-        site,
-    )
-    for row in rows:
-        if await active_connection.lock(conn, row["id"]) is not None:
-            await connections.set_paused(conn, row["id"], at=now, by=BY)
+    for connection_id in await connections.of_site(conn, site):
+        if await active_connection.lock(conn, connection_id) is not None:
+            await connections.set_paused(conn, connection_id, at=now, by=BY)
 
 
 async def stop(conn: Connection, site: int, alarms: Sequence[Judged], now: datetime) -> None:

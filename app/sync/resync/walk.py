@@ -185,7 +185,7 @@ async def _dry_page(ctx: Context, state: Running, resync: Resync) -> None:
         plan_id = resync.plan_id or await plans.gathering(
             conn, state, "dry_run", reason=f"resync {resync.id}", now=now
         )
-        await conn.execute("UPDATE resyncs SET plan_id = $2 WHERE id = $1", resync.id, plan_id)
+        await resyncs.plan_under(conn, resync, plan_id)
         added = [
             it
             for it in proposals

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from app.store import clock
 from app.store.pool import Database
 
 _LOG = structlog.get_logger(__name__)
@@ -26,7 +27,7 @@ class DatabaseClock:
         """Ask PostgreSQL once; half of the round trip is taken as the way back."""
         async with database.connection() as conn:
             before = datetime.now(UTC)
-            there: datetime = await conn.fetchval("SELECT clock_timestamp()")
+            there = await clock.read(conn)
             after = datetime.now(UTC)
         self._offset = there - (before + (after - before) / 2)
         if abs(self._offset) > _NOTABLE:

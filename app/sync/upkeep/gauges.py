@@ -1,6 +1,6 @@
 """The gauges that only the database knows, for whoever scrapes this process."""
 
-from app.store.config import active_connection
+from app.store.config import active_connection, connections
 from app.store.views import status
 from app.sync.guard import judge
 from app.sync.runtime.context import Context
@@ -9,13 +9,10 @@ from app.sync.runtime.context import Context
 async def run_once(ctx: Context) -> int:
     """Refresh them; answers the number of connections."""
     async with ctx.database.connection() as conn:
-        unconfirmed = await conn.fetchval(
-            "SELECT count(*) FROM intents WHERE state = 'open' AND unconfirmed_since IS NOT NULL"
-        )
-        ctx.metrics.intents_unconfirmed.set(unconfirmed)
-        names = await conn.fetch("SELECT id, name FROM connections WHERE deleted_at IS NULL")
-        for row in names:
-            state = await active_connection.load(conn, row["id"])
+        ctx.metrics.intents_unconfirmed.set(await status.unconfirmed(conn))
+        live = await connections.live(conn)
+        for connection_id in live:
+            state = await active_connection.load(conn, connection_id)
             if state is None:
                 continue
             now = ctx.clock()
@@ -29,4 +26,4 @@ async def run_once(ctx: Context) -> int:
                 labels = (state.name, window.scope, str(window.seconds))
                 ctx.metrics.guard_limit.labels(*labels).set(window.limit)
                 ctx.metrics.guard_used.labels(*labels).set(window.used)
-    return len(names)
+    return len(live)
