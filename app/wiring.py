@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 
 from pydantic import SecretStr
 from redis.asyncio import Redis
@@ -70,9 +70,9 @@ class Services:
     permit: Permit = field(default_factory=Permit)
     circuit: Circuit = field(default_factory=LocalCircuit)
 
-    @property
+    @cached_property
     def context(self) -> Context:
-        """What the use cases of the workers take."""
+        """What the use cases of the workers take: one, since its turns are counted in it."""
         return Context(
             self.database,
             self.sites,

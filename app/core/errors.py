@@ -33,6 +33,12 @@ class PermanentError(TwinlinkError):
 
 
 @dataclass(eq=False)
+class NotThePinned(PermanentError):
+    """Another Jira answers, or knows us as another account, than was pinned: nothing that it
+    says is about ours."""
+
+
+@dataclass(eq=False)
 class NotSent(TransientError):
     """A write that certainly never reached Jira, or that Jira refused unseen (429)."""
 

@@ -129,6 +129,11 @@ class PhysicalKey:
     destination: IssueId
 
 
+def project_of(key: IssueKey | str) -> ProjectKey:
+    """The project of an issue key: all before the number."""
+    return ProjectKey(key.rpartition("-")[0])
+
+
 def physical_key(site: int, link_type: LinkType, ends: Ends) -> PhysicalKey:
     """The key under which intents exclude each other and at most one managed row stands."""
     ordered = ends.canonical(symmetric=link_type.symmetric)

@@ -9,7 +9,7 @@ from datetime import datetime
 
 import httpx
 
-from app.core.errors import PermanentError, TransientError, TwinlinkError
+from app.core.errors import NotThePinned, PermanentError, TransientError, TwinlinkError
 from app.core.evidence import IssueView, LinkChange, Reading
 from app.core.links import (
     AccountId,
@@ -286,6 +286,6 @@ class JiraClient:
         if site.account_id is None or site.identity is None:
             raise PermanentError("not_pinned")
         if await self.identity() != site.identity:
-            raise PermanentError("identity_changed")
+            raise NotThePinned("identity_changed")
         if await self.myself() != site.account_id:
-            raise PermanentError("account_changed")
+            raise NotThePinned("account_changed")

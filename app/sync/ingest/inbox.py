@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Literal, Protocol, Self, TypeVar
 
 from app.core.errors import PermanentError, TransientError
+from app.core.links import project_of
 from app.jira.webhooks.parse import Delivery, Ignored, parse_delivery, verify_signature
 from app.store.pool import Database
 from app.store.queue.inbox import Arrival
@@ -178,7 +179,7 @@ def _arrival(site_id: int, delivery: str, parsed: Delivery) -> Arrival | None:
         parsed.source_id,
         parsed.destination_id,
         tuple(word for word in parsed.fields_changed if " " not in word),
-        key.rpartition("-")[0] if key else None,
+        project_of(key) if key else None,
     )
 
 

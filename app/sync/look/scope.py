@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from app.core.config import ConnectionConfig
 from app.core.ledger import LinkKey, Row, State
-from app.core.links import Side
+from app.core.links import Side, project_of
 from app.store.config import active_connection
 from app.store.links import ledger, twins
 from app.store.links.ledger import Change
@@ -108,7 +108,7 @@ def imagine(look: Look) -> None:
 
 def _project(look: Look, twin: Twin, side: Side) -> str:
     view = look.readings[side].issues.get(twin.on(side).id)
-    return view.project if view is not None else twin.on(side).key.rpartition("-")[0]
+    return view.project if view is not None else project_of(twin.on(side).key)
 
 
 def _next_state(look: Look, row: Row) -> Change | None:
