@@ -12,19 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 MODULES, LINES, FUNCTION_LINES = 25, 350, 45
 
-CARVED = "the results of the write path become values, which carves it"
-OPTIONS = "its options are its parameters, with their help"
-STATEMENT = "one SQL statement, beside the method that runs it"
-EXCEPTIONS: Mapping[str, str] = {
-    "app/store/guard/held_plans.py": CARVED,
-    "app/store/links/ledger.py": CARVED,
-    "app/store/writes/intents.py": CARVED,
-    "app/sync/writes/reserve.py::_sound": CARVED,
-    "app/cli/commands/connection.py::put": OPTIONS,
-    "app/cli/commands/site.py::put": OPTIONS,
-    "app/store/alerts/notifications.py::claim": STATEMENT,
-    "app/store/guard/counts.py::of_twins": STATEMENT,
-}
+EXCEPTIONS: Mapping[str, str] = {}
 
 
 def _sources() -> Iterator[Path]:

@@ -20,7 +20,7 @@ from app.jira.http import transport
 from app.store.config import active_connection
 from app.store.guard import counts as guard_counts
 from app.store.queue import work
-from app.store.writes import intents
+from app.store.writes import intents, written_links
 from app.sync.ingest.group_commit import GroupCommit
 from app.sync.look import read_sides
 from app.sync.reconcile import loop
@@ -204,7 +204,7 @@ def lock_per_connection() -> None:
     async def nobody(*_: Any) -> set[Any]:
         return set()
 
-    _put(intents, open_at=nobody)
+    _put(written_links, open_at=nobody)
 
 
 def accepted_before_the_commit() -> None:

@@ -12,6 +12,7 @@ from app.store.pool import Connection, Row
 
 Kind = Literal["restore", "undo", "rescue"]
 KINDS: tuple[Kind, ...] = ("restore", "undo", "rescue")
+_DECIDABLE = frozenset({"removals", "adoption", *KINDS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,3 +217,8 @@ def _restore(row: Row) -> Restore:
         row["scanned"],
         row["fence"],
     )
+
+
+def decidable(kind: str) -> bool:
+    """Whether plans of this kind wait for a person's decision."""
+    return kind in _DECIDABLE

@@ -13,7 +13,7 @@ import structlog
 from app.core.errors import PermanentError
 from app.core.ledger import State
 from app.store.config import active_connection, connections
-from app.store.guard import approvals, held_plans
+from app.store.guard import approvals, held_changes, held_plans
 from app.store.guard.held_plans import HeldPlan
 from app.store.links import ledger
 from app.store.pool import Connection, Database
@@ -25,12 +25,6 @@ from app.sync.incidents import timeline
 from app.sync.runtime.context import Context
 
 _LOG = structlog.get_logger(__name__)
-
-# ``approved`` by one owner where two are asked for: it can still be rejected, and expires.
-WAITING = ("held", "approved")
-
-# Kinds of plans that wait for a person's decision.
-DECIDABLE = frozenset({"removals", "adoption", *restores.KINDS})
 
 
 async def run_once(ctx: Context) -> int:
@@ -72,7 +66,7 @@ async def _expire(ctx: Context, connection_id: int, plan_id: int) -> None:
     async with ctx.database.transaction() as conn:
         state = await active_connection.lock_any(conn, connection_id)
         found = await held_plans.lock(conn, plan_id)
-        if found is None or found.status not in WAITING:
+        if found is None or not found.waits:
             return
         now = ctx.clock()
         twins = await _twins_of(conn, found)
@@ -82,7 +76,7 @@ async def _expire(ctx: Context, connection_id: int, plan_id: int) -> None:
         await held_plans.decide(
             conn, plan_id, "expired", by="twinlink", note="not decided", now=now
         )
-        await held_plans.reject_changes(conn, plan_id, "expired")
+        await held_changes.reject_changes(conn, plan_id, "expired")
         cause = Cause("plan", str(plan_id))
         await raise_pairs(conn, connection_id, twins, cause=cause, now=now, bulk=True)
         # The guard stays latched: what comes of the new look is held again.
@@ -91,7 +85,7 @@ async def _expire(ctx: Context, connection_id: int, plan_id: int) -> None:
 async def _finish(ctx: Context, connection_id: int, plan_id: int) -> None:
     async with ctx.database.transaction() as conn:
         await active_connection.lock_any(conn, connection_id)
-        await held_plans.skip_lost(conn, plan_id)
+        await held_changes.skip_lost(conn, plan_id)
         if await held_plans.finish(conn, plan_id):
             await arm_when_approved(conn, connection_id, plan_id, ctx.clock())
 
@@ -134,7 +128,7 @@ async def reject(
     managed; so nothing removes them again. Raises as ``approve`` does."""
     async with database.transaction() as conn:
         plan = await _undecided(conn, plan_id, digest, now)
-        named = dict(await held_plans.keys(conn, plan_id)) if plan.kind == "removals" else {}
+        named = dict(await held_changes.keys(conn, plan_id)) if plan.kind == "removals" else {}
         twins = {twin for key in named for twin in key.twins}
         for row in sorted(
             await ledger.touching(conn, plan.connection_id, twins), key=lambda it: it.id
@@ -144,7 +138,7 @@ async def reject(
                     conn, ledger.Change.keeping(row, State.DETACHED, "rejected"), now=now
                 )
         await vanished.keep_gone(conn, plan.connection_id, plan_id, now)
-        await held_plans.reject_changes(conn, plan_id, "rejected")
+        await held_changes.reject_changes(conn, plan_id, "rejected")
         await held_plans.decide(conn, plan_id, "rejected", by=by, note=note, now=now)
         if plan.of_guard:
             detail = {"rejected_plan": plan_id}
@@ -160,13 +154,13 @@ async def _undecided(conn: Connection, plan_id: int, digest: str, now: datetime)
         raise PermanentError("plan_unknown")
     await active_connection.lock_any(conn, connection_id)
     plan = await held_plans.lock(conn, plan_id)
-    if plan is None or plan.kind not in DECIDABLE:
+    if plan is None or not restores.decidable(plan.kind):
         raise PermanentError("plan_unknown")
     if plan.status == "gathering":
         raise PermanentError("plan_not_sealed")
     if plan.status == "expired" or (plan.expires_at is not None and plan.expires_at <= now):
         raise PermanentError("plan_expired")
-    if plan.status not in WAITING:
+    if not plan.waits:
         raise PermanentError("plan_decided")
     if plan.digest != digest:
         raise PermanentError("plan_digest")
@@ -177,7 +171,7 @@ async def _twins_of(conn: Connection, plan: HeldPlan) -> list[int]:
     """The twins that a plan of removals names; other plans wait for no look."""
     if plan.kind != "removals":
         return []
-    return sorted({twin for key, _ in await held_plans.keys(conn, plan.id) for twin in key.twins})
+    return sorted({twin for key, _ in await held_changes.keys(conn, plan.id) for twin in key.twins})
 
 
 async def arm_when_approved(

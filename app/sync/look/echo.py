@@ -16,7 +16,7 @@ from app.store.pool import Connection
 from app.store.queue import inbox_events
 from app.store.queue.inbox_events import LinkEvent
 from app.store.queue.work import Claimed
-from app.store.writes import intents
+from app.store.writes import written_links
 from app.sync.runtime.context import Context
 
 
@@ -41,7 +41,7 @@ async def _news(conn: Connection, running: Running, events: list[LinkEvent]) -> 
     links = {event.link for event in events}
     held = await ledger.known_links(conn, running.id, links)
     removed: dict[int, set[LinkId]] = {
-        running.site(side): await intents.removed_links(
+        running.site(side): await written_links.removed_links(
             conn, running.site(side), links, by=running.id
         )
         for side in Side

@@ -10,7 +10,7 @@ from itertools import groupby
 
 from app.core.ledger import LinkKey
 from app.core.links import Side
-from app.store.links import ledger
+from app.store.links import managers
 from app.store.pool import Connection
 from app.store.queue.work import raise_pairs
 from app.sync.look.snapshot import Look
@@ -29,7 +29,7 @@ async def tell_managers(
     causes = {look.physical(key, side): look.cause(key) for key, side in mirrors}
     if not causes:
         return
-    managing = await ledger.managed_keys(conn, list(causes))
+    managing = await managers.managed_keys(conn, list(causes))
     raised = {
         (manager, twin): causes[mirror]
         for mirror, (manager, row) in managing.items()

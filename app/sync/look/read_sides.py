@@ -3,17 +3,17 @@
 import asyncio
 from collections.abc import Iterable, Mapping
 
-from app.core.errors import PermanentError, TransientError
+from app.core.errors import NotThePinned, PermanentError, TransientError
 from app.core.evidence import Lookup, Observed, Present, Reading, Unknown, glance, presence
 from app.core.ledger import LinkKey
 from app.core.links import Ends, IssueId, LinkId, Side
 from app.jira.client import JiraClient
 from app.store.config.active_connection import Running
-from app.store.links import ledger, twins
+from app.store.links import ledger, managers, twins
 from app.store.queue import inbox_events
 from app.store.queue.inbox_events import LinkEvent
 from app.store.queue.work import Claimed
-from app.store.writes import intents
+from app.store.writes import written_links
 from app.sync.look.snapshot import Look
 from app.sync.runtime.context import Context
 from app.sync.runtime.side_by_side import side_by_side
@@ -108,7 +108,7 @@ async def _follow_events(ctx: Context, look: Look) -> None:
             events = await inbox_events.link_events(conn, causes)
         for side in Side:
             site = look.running.site(side)
-            look.ended[side] = await intents.removed_links(conn, site, listed[side])
+            look.ended[side] = await written_links.removed_links(conn, site, listed[side])
     removed = {(event.site, event.link) for event in events if event.kind == "link_deleted"}
     questions: dict[tuple[Side, LinkId], LinkKey] = {}
     for event in events:
@@ -138,7 +138,7 @@ async def _know_foreign(ctx: Context, look: Look) -> None:
         if links:
             async with ctx.database.connection() as conn:
                 site = look.running.site(side)
-                look.foreign[side] = await ledger.managed_elsewhere(
+                look.foreign[side] = await managers.managed_elsewhere(
                     conn, look.running.id, site, links
                 )
 
@@ -168,11 +168,9 @@ async def prove(ctx: Context, look: Look, asked: Mapping[LinkKey, frozenset[Side
 async def _is_assured(client: JiraClient) -> bool:
     try:
         await client.assure()
-    except PermanentError as error:
-        if error.code in {"identity_changed", "account_changed"}:
-            raise  # nothing that this site says is about ours
-        return False
-    except TransientError:
+    except NotThePinned:
+        raise
+    except (PermanentError, TransientError):
         return False
     return True
 

@@ -21,11 +21,11 @@ from app.core.links import Side
 from app.core.results import Held, Stale
 from app.store.config import active_connection
 from app.store.guard.vanished import Gone
-from app.store.links import ledger
+from app.store.links import ledger, managers
 from app.store.links.ledger import Change, NewRow
 from app.store.pool import Connection
 from app.store.queue import work
-from app.store.writes import intents
+from app.store.writes import written_links
 from app.sync.guard.vanished import admit
 from app.sync.look.ownership_transfer import tell_managers
 from app.sync.look.snapshot import Look
@@ -90,8 +90,8 @@ async def _being_written(
         if look.pair_types(key) is not None
     }
     physical = [it for both in places.values() for it in both]
-    busy = await intents.open_at(conn, physical)
-    busy |= await intents.written_since(conn, physical, look.started_at)
+    busy = await written_links.open_at(conn, physical)
+    busy |= await written_links.written_since(conn, physical, look.started_at)
     return {key for key, both in places.items() if not busy.isdisjoint(both)}
 
 
@@ -138,7 +138,7 @@ async def _write(
 
 async def _managed_by_another(conn: Connection, look: Look, key: LinkKey) -> bool:
     physical = look.physical(key, look.rows[key].mirror)
-    return physical in await ledger.managed_keys(conn, [physical])
+    return physical in await managers.managed_keys(conn, [physical])
 
 
 def _preexisting(look: Look, key: LinkKey, it: RecordPreexisting) -> NewRow:

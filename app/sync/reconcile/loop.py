@@ -21,7 +21,7 @@ from app.store.config import active_connection
 from app.store.config.active_connection import Running
 from app.store.queue import work
 from app.store.queue.work import Claimed, Settlement
-from app.store.writes import intents
+from app.store.writes import written_links
 from app.sync.look import echo, read_sides, scope
 from app.sync.look.snapshot import Look
 from app.sync.look.update_ledger import record
@@ -82,7 +82,9 @@ async def _settle(ctx: Context, ended: list[Settlement]) -> int:
 async def _look(ctx: Context, connection_id: int, claimed: list[Claimed]) -> list[Settlement]:
     async with ctx.database.connection() as conn:
         state = await active_connection.load(conn, connection_id)
-        busy = await intents.open_for_twins(conn, connection_id, [it.twin_id for it in claimed])
+        busy = await written_links.open_for_twins(
+            conn, connection_id, [it.twin_id for it in claimed]
+        )
     if state is None:
         return [Settlement(it) for it in claimed]
     waiting = [

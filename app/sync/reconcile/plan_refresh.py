@@ -24,7 +24,7 @@ from app.core.results import (
     StillOpen,
 )
 from app.store.config import active_connection
-from app.store.guard import held_plans
+from app.store.guard import held_changes
 from app.store.writes import plans
 from app.sync.look.snapshot import Look
 from app.sync.runtime.context import Context
@@ -50,7 +50,7 @@ async def refresh_plans(
         if state is None:
             return
         await plans.drop(conn, look.running.id, gone)
-        await held_plans.skip(
+        await held_changes.skip(
             conn, look.running.id, {key: f"row_{_row(decisions[key])}" for key in gone}
         )
         if shadow and proposals:
@@ -68,7 +68,7 @@ async def skip_kept(ctx: Context, look: Look, removed: Mapping[LinkKey, Result])
     over = {key: why for key, result in removed.items() if (why := _kept(result)) is not None}
     if over and look.running.open_plans:
         async with ctx.database.transaction() as conn:
-            await held_plans.skip(conn, look.running.id, over)
+            await held_changes.skip(conn, look.running.id, over)
 
 
 def _kept(result: Result) -> str | None:

@@ -24,7 +24,7 @@ from app.store.queue.work import Cause, raise_pairs
 from app.store.recovery import adoptions, restore_changes
 from app.store.recovery.adoptions import Adoption, Agreed
 from app.store.recovery.restore_changes import Place
-from app.store.writes import audit, intents
+from app.store.writes import audit, written_links
 from app.store.writes.audit_entry import entry
 from app.sync.look.snapshot import Look
 from app.sync.recovery.adopt_read import READS_AT_ONCE, Pair, examine, planned
@@ -147,8 +147,8 @@ async def _standing(conn: Connection, page: _Page) -> set[Place]:
         place: {look.physical(pair.row.key, side) for side in Side} for place, pair in pairs.items()
     }
     every = sorted({key for both in links.values() for key in both})
-    busy = await intents.open_at(conn, every)
-    busy |= await intents.written_since(conn, every, look.started_at)
+    busy = await written_links.open_at(conn, every)
+    busy |= await written_links.written_since(conn, every, look.started_at)
     return {
         place
         for place, pair in pairs.items()

@@ -12,7 +12,7 @@ from app.core.ledger import LinkKey, Row
 from app.core.links import Ends, IssueId, Link, LinkType, Side, equal_links
 from app.core.operations import Operation
 from app.store.config.active_connection import Running
-from app.store.links import ledger, twins
+from app.store.links import managers, twins
 from app.store.writes.plans import Planned
 from app.sync.look.snapshot import Look
 from app.sync.recovery.survey import refreshed_types
@@ -65,7 +65,7 @@ async def examine(
         look.readings[side] = await _read(ctx, look, side, issues, salt, patient=patient)
         listed = {link.id for row in known for link in _equal(look, row.key, side)}
         async with ctx.database.connection() as conn:
-            look.foreign[side] = await ledger.managed_elsewhere(
+            look.foreign[side] = await managers.managed_elsewhere(
                 conn, state.id, state.site(side), listed
             )
     return look, [_judge(look, row, types, window) for row in known]

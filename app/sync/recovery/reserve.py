@@ -31,7 +31,7 @@ from app.store.pool import Connection
 from app.store.queue.work import Cause
 from app.store.recovery import restore_changes
 from app.store.recovery.restore_changes import PlanLink
-from app.store.writes import audit, intents
+from app.store.writes import audit, intents, written_links
 from app.store.writes.audit_entry import of_intent
 from app.store.writes.intents import Intent, Purpose, Wanted
 from app.sync.runtime.context import Context
@@ -111,8 +111,8 @@ async def _standing(
     """Those whose claim stands, and whose link nobody has written or writes meanwhile."""
     ours = await restore_changes.standing(conn, [it.link for it in returning])
     physical = [it.physical for it in returning]
-    touched = await intents.open_at(conn, physical)
-    touched |= await intents.written_since(conn, physical, started_at)
+    touched = await written_links.open_at(conn, physical)
+    touched |= await written_links.written_since(conn, physical, started_at)
     return [it for it in returning if it.link.place in ours and it.physical not in touched]
 
 

@@ -23,7 +23,7 @@ from app.store.pool import Connection
 from app.store.queue.work import Cause
 from app.store.recovery import restore_changes, restores
 from app.store.recovery.restore_changes import PlanLink
-from app.store.writes import audit, intents
+from app.store.writes import audit, intents, written_links
 from app.store.writes.audit_entry import of_intent
 from app.store.writes.intents import Intent, Wanted
 from app.sync.guard.judge import judge
@@ -194,8 +194,8 @@ async def _standing(
     ours = await restore_changes.standing(conn, [it.link for it in removing])
     rows = await ledger.versions(conn, [it.row for it in removing])
     physical = [it.proposal.wanted.physical for it in removing]
-    touched = await intents.open_at(conn, physical)
-    touched |= await intents.written_since(conn, physical, started_at)
+    touched = await written_links.open_at(conn, physical)
+    touched |= await written_links.written_since(conn, physical, started_at)
     return [
         it
         for it in removing

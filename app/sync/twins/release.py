@@ -15,7 +15,7 @@ from app.core.links import LinkId, Side
 from app.core.operations import Operation
 from app.store.config import active_connection
 from app.store.config.active_connection import Running
-from app.store.links import ledger, twins
+from app.store.links import ledger, managers, twins
 from app.store.pool import Connection, Database, Row
 from app.store.queue.work import Cause, raise_pairs
 from app.store.writes import audit, release
@@ -44,26 +44,13 @@ async def delete_connection(
     async with database.transaction() as conn:
         state = await _lock(conn, connection_id, None)
         released = await _release(conn, state, None, actor=actor, now=now, engine=engine)
-        await conn.execute("DELETE FROM twins WHERE connection_id = $1", connection_id)
-        await conn.execute("DELETE FROM twin_claims WHERE connection_id = $1", connection_id)
-        await conn.execute("DELETE FROM vanished_mirrors WHERE connection_id = $1", connection_id)
-        await conn.execute(
-            """UPDATE plans SET status = 'expired', decided_at = $2, decided_by = $3
-               WHERE connection_id = $1
-                 AND status IN ('gathering', 'held', 'approved', 'shadow')""",
-            connection_id,
-            now,
-            actor,
-        )
-        await conn.execute(
-            "UPDATE connections SET deleted_at = $2 WHERE id = $1", connection_id, now
-        )
+        await release.end_connection(conn, connection_id, by=actor, now=now)
     return released
 
 
 async def _lock(conn: Connection, connection_id: int, twin_ids: Sequence[int] | None) -> Running:
     """Lock the connection and all that may inherit from it, in id order as every hand-over."""
-    heirs = await ledger.heirs_of_connection(conn, connection_id, twin_ids)
+    heirs = await managers.heirs_of_connection(conn, connection_id, twin_ids)
     for each in sorted({connection_id, *heirs}):
         await active_connection.lock(conn, each)
     state = await active_connection.load(conn, connection_id)
@@ -108,7 +95,7 @@ async def _bequeath(
 ) -> None:
     """Hand one released mirror to the first connection that records it as preexisting. If that
     one's origin is gone as well, its own look finds out, under its own guard."""
-    heirs = await ledger.heirs(conn, giving.id, ledger.mirror_of(row))
+    heirs = await managers.heirs(conn, giving.id, ledger.mirror_of(row))
     taking = await active_connection.load(conn, heirs[0]["connection_id"]) if heirs else None
     if taking is None or row["authorship"] is None:
         return

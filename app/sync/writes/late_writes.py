@@ -23,7 +23,7 @@ from app.core.removed_by import removers
 from app.jira.client import JiraClient
 from app.store.config import active_connection
 from app.store.queue.work import Cause, raise_pairs
-from app.store.writes import intents, late_writes
+from app.store.writes import late_writes, written_links
 from app.store.writes.intents import Intent
 from app.sync.incidents import timeline
 from app.sync.look.snapshot import Look
@@ -168,7 +168,7 @@ async def _judge_removal(
     if gone and wanted.link_id in listed_links(intent, reading, types):
         return  # the listing lags behind
     async with ctx.database.connection() as conn:
-        known = await intents.removed_links(conn, wanted.site, [wanted.link_id])
+        known = await written_links.removed_links(conn, wanted.site, [wanted.link_id])
     link = Link(wanted.link_id, wanted.type_id, wanted.source, wanted.destination)
     by = removers(reading.issues, link, types, wanted.read_at)
     if gone and not known and client.site.account_id in by:

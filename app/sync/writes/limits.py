@@ -10,9 +10,9 @@ from app.core.links import PhysicalKey
 from app.core.operations import Operation, Write
 from app.core.results import Busy, Elsewhere, Failed, ModeForbids, Refused, Stale
 from app.store.config.active_connection import Running
-from app.store.links import ledger, twins
+from app.store.links import ledger, managers, twins
 from app.store.pool import Connection
-from app.store.writes import intents
+from app.store.writes import written_links
 from app.sync.look.snapshot import Look
 from app.sync.look.update_ledger import standing_claims
 from app.sync.runtime.context import Context
@@ -55,7 +55,9 @@ async def refusals(
     """Of *proposals*, those that may not go, and why."""
     grounds = await _grounds(conn, ctx, look, state, proposals)
     elsewhere = await _managed_elsewhere(conn, state, proposals)
-    flapping = await intents.flapping(conn, [it.wanted.physical for it in proposals], ctx.clock())
+    flapping = await written_links.flapping(
+        conn, [it.wanted.physical for it in proposals], ctx.clock()
+    )
 
     def why(it: Proposal) -> Refused | None:
         if not may_write(state.mode, it.wanted.operation):
@@ -84,8 +86,8 @@ async def _grounds(
         twins=await twins.standing(conn, [look.twins[twin] for twin in ends]),
         rows=await ledger.versions(conn, [it.row for it in proposals if it.row]),
         occupied=await ledger.occupied(conn, state.id, new),
-        being_written=await intents.open_at(conn, physical + origins),
-        written=await intents.written_since(conn, physical, look.started_at),
+        being_written=await written_links.open_at(conn, physical + origins),
+        written=await written_links.written_since(conn, physical, look.started_at),
     )
 
 
@@ -95,7 +97,7 @@ async def _managed_elsewhere(
     """Links to be made whose place another row holds, or whose origin is by now a link that
     another connection manages: that row must settle first."""
     creates = [it for it in proposals if not it.removes]
-    managed = await ledger.managed_keys(conn, [it.wanted.physical for it in creates])
+    managed = await managers.managed_keys(conn, [it.wanted.physical for it in creates])
     held_up = set()
     for it in creates:
         owner = managed.get(it.wanted.physical)
@@ -103,6 +105,6 @@ async def _managed_elsewhere(
             held_up.add(it.key)
         origin = it.wanted.origin_link
         site = state.site(it.wanted.origin)
-        if origin is not None and await ledger.managed_elsewhere(conn, state.id, site, [origin]):
+        if origin is not None and await managers.managed_elsewhere(conn, state.id, site, [origin]):
             held_up.add(it.key)
     return held_up

@@ -13,8 +13,8 @@ from app.core.links import LinkId
 from app.core.operations import Ended, Operation, Status
 from app.store.config import active_connection
 from app.store.config.active_connection import Running
-from app.store.guard import held_plans
-from app.store.links import ledger
+from app.store.guard import held_changes
+from app.store.links import ledger, managers
 from app.store.links.ledger import Change, NewRow
 from app.store.pool import Connection
 from app.store.queue.work import Cause, raise_pairs
@@ -152,7 +152,7 @@ async def _note_in_plan(conn: Connection, it: Outcome) -> None:
     wanted = it.intent.wanted
     if it.final and wanted.plan_id is not None and wanted.mirror is not None:
         result = f"{it.state}:{it.code}"
-        await held_plans.note_result(conn, wanted.plan_id, wanted.mirror, result)
+        await held_changes.note_result(conn, wanted.plan_id, wanted.mirror, result)
 
 
 async def _after_remove(conn: Connection, it: Outcome) -> None:
@@ -207,7 +207,7 @@ async def _after_create(conn: Connection, state: Running, it: Outcome, now: date
 
 
 async def _managed_by_another_row(conn: Connection, it: Outcome, row: Row | None) -> bool:
-    managed = await ledger.managed_keys(conn, [it.intent.wanted.physical])
+    managed = await managers.managed_keys(conn, [it.intent.wanted.physical])
     owner = managed.get(it.intent.wanted.physical)
     return owner is not None and (row is None or owner[1].id != row.id)
 

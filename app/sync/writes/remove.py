@@ -30,8 +30,8 @@ from app.core.results import (
 from app.jira.client import JiraClient
 from app.store.config import active_connection
 from app.store.config.active_connection import Running
-from app.store.guard import held_plans as plans_held
-from app.store.links import ledger
+from app.store.guard import held_changes
+from app.store.links import ledger, managers
 from app.store.links.ledger import Change
 from app.store.queue.work import Cause, raise_pairs
 from app.store.writes import audit, intents
@@ -105,10 +105,10 @@ async def _hold_unknown(ctx: Context, look: Look, unknown: Sequence[Proposal]) -
     mirrors = [mirror for it in unknown if (mirror := it.wanted.mirror) is not None]
     async with ctx.database.transaction() as conn:
         await active_connection.lock(conn, look.running.id)
-        approved = await plans_held.approved(conn, look.running.id, mirrors)
-        waiting = await plans_held.held_mirrors(conn, look.running.id, mirrors)
+        approved = await held_changes.approved(conn, look.running.id, mirrors)
+        waiting = await held_changes.held_mirrors(conn, look.running.id, mirrors)
         skipped = {it.key: "authorship_unknown" for it in unknown if it.wanted.mirror in approved}
-        await plans_held.skip(conn, look.running.id, skipped)
+        await held_changes.skip(conn, look.running.id, skipped)
     fresh = [
         it for it in unknown if it.wanted.mirror not in approved and it.wanted.mirror not in waiting
     ]
@@ -167,7 +167,7 @@ async def move_to_heir(ctx: Context, connection_id: int, it: Proposal) -> Moved 
     look finds out, under its own guard. None where there is no heir."""
     assert it.row is not None
     async with ctx.database.transaction() as conn:
-        heirs = await ledger.heirs(conn, connection_id, it.wanted.physical)
+        heirs = await managers.heirs(conn, connection_id, it.wanted.physical)
         if not heirs:
             return None
         heir = heirs[0]

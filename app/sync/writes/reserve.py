@@ -17,7 +17,7 @@ from app.core.operations import Status
 from app.core.results import Busy, Held, Refused, Stale
 from app.store.config import active_connection
 from app.store.config.active_connection import Running
-from app.store.guard import held_plans
+from app.store.guard import held_changes
 from app.store.guard.vanished import Gone
 from app.store.pool import Connection
 from app.store.writes import audit, intents, plans
@@ -116,8 +116,8 @@ class _Reservation:
         if not asked:
             return [], []
         mirrors = [mirror for it in asked if (mirror := it.wanted.mirror) is not None]
-        plan_of = await held_plans.approved(self.conn, self.state.id, mirrors)
-        waiting = await held_plans.held_mirrors(self.conn, self.state.id, mirrors)
+        plan_of = await held_changes.approved(self.conn, self.state.id, mirrors)
+        waiting = await held_changes.held_mirrors(self.conn, self.state.id, mirrors)
         approved, rest = [], []
         for it in sorted(asked, key=lambda each: each.wanted.physical):
             mirror = it.wanted.mirror
