@@ -109,43 +109,50 @@ async def raise_pairs(
 
 
 _DUE = """
-    SELECT w.connection_id, w.twin_id FROM work w
+    SELECT w.connection_id, w.twin_id, w.look, w.causes, w.lease_until FROM work w
     JOIN connections c ON c.id = w.connection_id AND c.paused_at IS NULL AND c.deleted_at IS NULL
-    WHERE w.generation > w.done AND w.failed_at IS NULL AND w.bulk = $1 AND w.due_at <= $2
-      AND (w.lease_until IS NULL OR w.lease_until < $2)
+    WHERE w.generation > w.done AND w.failed_at IS NULL AND w.due_at <= $1
+      AND (w.lease_until IS NULL OR w.lease_until < $1)
       AND NOT EXISTS (SELECT 1 FROM installation WHERE paused_at IS NOT NULL)
-      AND NOT (w.twin_id = ANY($4::bigint[]))
-    ORDER BY w.due_at LIMIT $3 FOR UPDATE OF w SKIP LOCKED
-"""
+      AND w.bulk"""
 
-_TAKE = """
-    UPDATE work w SET fence = $3, lease_until = $4, look = false, causes = '{}'
-    FROM (SELECT u.connection_id, u.twin_id, o.look, o.causes, o.lease_until AS lapsed
-          FROM unnest($1::bigint[], $2::bigint[]) u (connection_id, twin_id)
-          JOIN work o USING (connection_id, twin_id)) AS old
-    WHERE w.connection_id = old.connection_id AND w.twin_id = old.twin_id
-    RETURNING w.*, old.look OR old.lapsed IS NOT NULL AS whole, old.causes AS taken
-"""
+# One statement, so that a wake-up of which nothing is left costs one. Bulk is claimed by one worker
+# at a time: several at once would each skip what another is just locking, and tear a resync's pages
+# of a hundred into parts that Jira is asked for one by one. What waits at this gate holds nothing,
+# and what is past it locks rows without waiting (SKIP LOCKED): it cannot deadlock.
+_CLAIM = f"""
+    WITH gate AS MATERIALIZED (
+        -- The order makes it look into the index, for one row or none.
+        SELECT pg_advisory_xact_lock($5) FROM ({_DUE} ORDER BY w.due_at LIMIT 1) waiting),
+    share AS MATERIALIZED (
+        {_DUE} AND EXISTS (SELECT 1 FROM gate)
+        ORDER BY w.due_at LIMIT $3 FOR UPDATE OF w SKIP LOCKED),
+    live AS MATERIALIZED (
+        {_DUE.replace("AND w.bulk", "AND NOT w.bulk")}
+        ORDER BY w.due_at LIMIT $2 - (SELECT count(*) FROM share) FOR UPDATE OF w SKIP LOCKED),
+    rest AS MATERIALIZED (
+        {_DUE} AND EXISTS (SELECT 1 FROM gate)
+          AND NOT EXISTS (SELECT 1 FROM share s
+                          WHERE s.connection_id = w.connection_id AND s.twin_id = w.twin_id)
+        ORDER BY w.due_at
+        LIMIT $2 - (SELECT count(*) FROM share) - (SELECT count(*) FROM live)
+        FOR UPDATE OF w SKIP LOCKED),
+    due AS (
+        SELECT * FROM share UNION ALL SELECT * FROM live UNION ALL SELECT * FROM rest),
+    fence AS MATERIALIZED (SELECT nextval('fences') AS number WHERE EXISTS (SELECT 1 FROM due))
+    UPDATE work w SET fence = fence.number, lease_until = $4, look = false, causes = '{{}}'
+    FROM due, fence
+    WHERE w.connection_id = due.connection_id AND w.twin_id = due.twin_id
+    RETURNING w.*, due.look OR due.lease_until IS NOT NULL AS whole, due.causes AS taken
+"""  # noqa: S608 - no values
+_BULK_GATE = 0x7477696E6C696E6B
+"""An advisory lock's number; no other statement of ours takes it."""
 
 
 async def claim(conn: Connection, *, now: datetime, size: int, lease: float) -> list[Claimed]:
-    """Take up to *size* due pairs for *lease* seconds, live ones first. Run in a transaction:
-    ``SKIP LOCKED`` keeps other claims off these rows until it ends."""
-    bulk, live = True, False
-    taken: list[Row] = await conn.fetch(_DUE, bulk, now, size // BULK_SHARE, [])
-    taken += await conn.fetch(_DUE, live, now, size - len(taken), [])
-    if len(taken) < size:
-        known = [row["twin_id"] for row in taken]
-        taken += await conn.fetch(_DUE, bulk, now, size - len(taken), known)
-    if not taken:
-        return []
-    fence: int = await conn.fetchval("SELECT nextval('fences')")
+    """Take up to *size* due pairs for *lease* seconds, live ones before bulk."""
     rows = await conn.fetch(
-        _TAKE,
-        [row["connection_id"] for row in taken],
-        [row["twin_id"] for row in taken],
-        fence,
-        now + timedelta(seconds=lease),
+        _CLAIM, now, size, size // BULK_SHARE, now + timedelta(seconds=lease), _BULK_GATE
     )
     return [_claimed(row) for row in rows]
 

@@ -27,7 +27,7 @@ from app.sync.look.snapshot import Look
 from app.sync.look.update_ledger import record
 from app.sync.reconcile.plan_refresh import refresh_plans, skip_kept
 from app.sync.reconcile.proposals import proposals_for
-from app.sync.reconcile.settlement import back_off, broken, settlements, site_refused
+from app.sync.reconcile.settlement import broken, put_off, settlements, site_refused
 from app.sync.runtime.context import Context
 from app.sync.writes import late_writes
 from app.sync.writes.create import create_all
@@ -59,7 +59,7 @@ async def run_once(ctx: Context, *, size: int, lease: float) -> Pass:
     this process may not write and leaves them to others."""
     if not ctx.permit.granted:
         return Pass(0, 0)
-    async with ctx.database.transaction() as conn:
+    async with ctx.database.connection() as conn:
         claimed = await work.claim(conn, now=ctx.clock(), size=size, lease=lease)
     ctx.metrics.work_claimed.inc(len(claimed))
     dirty = 0
@@ -115,10 +115,7 @@ async def _judge(ctx: Context, state: Running, claimed: list[Claimed]) -> list[S
         return await look_at(ctx, state, claimed)
     except TransientError as error:
         _LOG.warning("look_put_off", connection=state.name, code=error.code, pairs=len(claimed))
-        now, least = ctx.clock(), error.retry_after or 0.0
-        return [
-            Settlement(it, again=max(least, back_off(it, now)), count_try=False) for it in claimed
-        ]
+        return put_off(claimed, error.retry_after or 0.0, ctx.clock())
     except PermanentError as error:
         _LOG.warning("look_refused", connection=state.name, code=error.code, pairs=len(claimed))
         return [site_refused(it, error.code) for it in claimed]

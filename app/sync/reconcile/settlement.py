@@ -1,7 +1,7 @@
 """From decisions and results to how each pair's look ended."""
 
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import assert_never
 
@@ -43,6 +43,17 @@ def back_off(claimed: Claimed, now: datetime) -> float:
     thin out, with some chance, so that pairs put off together do not come back together."""
     age = max(0.0, (now - claimed.dirty_since).total_seconds())
     return min(60.0, max(0.5, age / 2)) * random.uniform(0.75, 1.25)  # noqa: S311
+
+
+def put_off(claimed: Sequence[Claimed], least: float, now: datetime) -> list[Settlement]:
+    """In two halves, each to a time of its own. What failed by chance costs two reads more, not a
+    read a pair; an issue that breaks every read it is part of is alone after a few tries."""
+    half = (len(claimed) + 1) // 2
+    ended = []
+    for part in (claimed[:half], claimed[half:]):
+        delay = max([least, *(back_off(it, now) for it in part)])
+        ended += [Settlement(it, again=delay, count_try=False) for it in part]
+    return ended
 
 
 def broken(claimed: Claimed) -> Settlement:

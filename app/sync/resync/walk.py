@@ -120,7 +120,9 @@ async def _raise_page(ctx: Context, state: Running, resync: Resync) -> None:
         # Work rows are locked before the resync's own, as a settlement does.
         outstanding = await resyncs.outstanding(conn, resync.id)
         room = OUTSTANDING - outstanding
-        page = await _page(conn, resync, min(room, 10 * PAGE)) if room >= PAGE else []
+        # Whole pages, so that each claim of them is one bulk read on either side.
+        limit = min(room // PAGE, 10) * PAGE
+        page = await _page(conn, resync, limit) if limit else []
         if page:
             cause = Cause("resync", str(resync.id))
             raised = await raise_pairs(

@@ -1,5 +1,6 @@
 """What goes wrong is tried again or shown, and never in anybody else's way."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -50,6 +51,17 @@ async def test_what_passes_is_waited_for_and_no_try_is_counted(duo: Duo, kind: A
     assert len(duo.right.ours) == 1
     assert await failed(duo) == {}
     assert (await work_of(duo, "P-1"))["tries"] == 0
+
+
+async def test_what_was_read_together_is_put_off_in_two_halves(duo: Duo) -> None:
+    """A page of a resync that met an error is two bulk reads more, not a hundred."""
+    await duo.world.settle()
+    await duo.world.resync()
+    fault = duo.right.jira.faults.add(Fault("drop_before", times=1))
+    assert await duo.world.look() == len(duo.twins) == 4
+    assert fault.hits == 1
+    due = Counter([(await work_of(duo, key))["due_at"] for key in duo.twins])
+    assert list(due.values()) == [2, 2]
 
 
 async def test_tries_thin_out_while_a_site_is_away(duo: Duo) -> None:
