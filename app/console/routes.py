@@ -8,12 +8,14 @@ from starlette.routing import BaseRoute, Route
 
 from app.console import live
 from app.console.pages import (
+    administration,
     connections,
     explorer,
     incidents,
     overview,
     plans,
     records,
+    recovery,
     signing_in,
 )
 from app.console.render import html
@@ -47,5 +49,7 @@ def routes() -> list[BaseRoute]:
         *incidents.ROUTES,
         *explorer.ROUTES,
         *records.ROUTES,
+        *recovery.ROUTES,
+        *administration.ROUTES,
         *live.ROUTES,
     ]

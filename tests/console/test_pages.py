@@ -23,6 +23,8 @@ PAGES = (
     "/resyncs",
     "/restores",
     "/intents",
+    "/recover",
+    "/sites",
     "/connections/ab",
     "/connections/ab?span=30d",
     "/connections/ab?span=1y",
@@ -132,3 +134,48 @@ async def test_a_rejected_plan_keeps_the_links(flow: Flow, browser: Browser) -> 
     digest = re.findall(r'name="digest" value="([0-9a-f]+)"', page)[0]
     assert "Rejected" in (await browser.send(f"{path}/reject", digest=digest)).text
     assert len(flow.mirrors) == 1
+
+
+async def test_what_was_removed_is_put_back_from_the_page(flow: Flow, browser: Browser) -> None:
+    await flow.mode("live")
+    made = flow.ann.link("A-1", "Blocks", "A-2")
+    await flow.compare()
+    flow.ann.unlink(made)
+    await flow.compare()
+    assert not flow.mirrors
+    await browser.get("/recover")
+    asked = await browser.send("/recover/restore", connection="ab", operation="remove")
+    assert asked.status_code == 200
+    await flow.run()
+    page = await browser.get(asked.url.path)
+    assert "waits for a decision" in page
+    path = re.findall(r'href="(/plans/\d+)"', page)[0]
+    digest = re.findall(r'name="digest" value="([0-9a-f]+)"', await browser.get(path))[0]
+    await browser.send(f"{path}/approve", digest=digest)
+    await flow.run()
+    assert len(flow.mirrors) == 1
+    assert "succeeded" in text_of(await browser.get(asked.url.path))
+
+
+async def test_nothing_chosen_is_said(flow: Flow, browser: Browser) -> None:
+    await browser.get("/recover")
+    answer = await browser.send("/recover/restore", operation="remove", since="last tuesday")
+    assert answer.status_code == 422
+    assert "/since" in answer.text
+
+
+async def test_a_token_is_shown_once(browser: Browser, browse: Browse) -> None:
+    await browser.get("/tokens")
+    made = await browser.send("/tokens", owner="eva", role="viewer")
+    [text] = re.findall(r"twl_[A-Za-z0-9_-]{43}", made.text)
+    assert text not in await browser.get("/tokens")
+    other = browse()
+    assert (await other.sign_in(text)).status_code == 200
+    [number] = re.findall(r'action="/tokens/(\d+)/revoke"', await browser.get("/tokens"))
+    await browser.send(f"/tokens/{number}/revoke")
+    assert "API token" in await other.get("/")
+
+
+async def test_a_site_is_checked(flow: Flow, browser: Browser) -> None:
+    await browser.get("/sites")
+    assert "Check of left" in (await browser.send("/sites/left/check")).text
