@@ -50,6 +50,12 @@ class Visit:
         return order.index(str(self.me["role"])) >= order.index(role)
 
     @property
+    def sandbox_page(self) -> str | None:
+        """Where a demo lets people make and delete links on its sandbox sites."""
+        path: str | None = getattr(self.request.app.state, "sandbox_page", None)
+        return path
+
+    @property
     def confined(self) -> bool:
         return self.me["connections"] is not None
 

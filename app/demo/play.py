@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 
+from app.console.session import new_link
 from app.demo.failed import DemoFailed
 from app.demo.page import install
 from app.demo.stage import Stage, open_stage
@@ -18,6 +19,7 @@ from app.demo.steps import STEPS
 from app.demo.teller import Teller
 from app.settings import Settings
 from app.telemetry import configure_logging
+from app.wiring import Services
 
 _LOG = "demo.log"
 _LAST_LINES = 8
@@ -89,12 +91,19 @@ def end(tell: Teller, told: Told, *, json: bool, **more: object) -> None:
 
 
 async def _stay(stage: Stage, tell: Teller, log: Path) -> None:
+    services: Services = stage.app.state.services
+    token = services.settings.admin_token
+    assert token is not None
+    link = await new_link(
+        services.database, stage.address, token.get_secret_value(), services.clock()
+    )
     tell.gap()
     tell.title("It stays up", "until Ctrl-C; then everything that it made is gone")
     tell.table(
         ("", ""),
         [
-            ("page", f"{stage.address}/  make and delete links of either site, and watch"),
+            ("console", f"{link}  (signs in once, within ten minutes)"),
+            ("sandbox", f"{stage.address}/demo  make and delete links of either site, and watch"),
             ("commands", "twinlink status demo · twinlink plan list · twinlink audit list"),
             ("token", f"{log.with_name('admin.token')}; commands here find it by themselves"),
             ("REST", f"{stage.address}/api/v1, described at {stage.address}/openapi.json"),

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from app.api.auth.roles import V1
+from app.console.session import new_link
 from tests.api.conftest import ADMIN, Api
 from tests.console.conftest import Browser
 
@@ -140,3 +141,23 @@ async def test_no_request_can_claim_a_session(api: Api) -> None:
     client = api.client(None)
     answer = await client.get(f"{V1}/me", headers={"twinlink.signed_in": "bootstrap"})
     assert answer.status_code == 401
+
+
+async def test_a_link_signs_in_once(browse: Browse, api: Api) -> None:
+    services = api.services
+    link = await new_link(services.database, "http://127.0.0.1", ADMIN, services.clock())
+    browser = browse()
+    assert "It works once" in await browser.get(link), "a preview does not use it up"
+    assert "bootstrap" in (await browser.http.post(link)).text
+    assert (await browse().http.post(link)).status_code == 401
+
+
+async def test_an_old_link_or_one_of_another_token_signs_nobody_in(
+    browse: Browse, api: Api, db: asyncpg.Pool
+) -> None:
+    services = api.services
+    other = await new_link(services.database, "http://127.0.0.1", "x" * 20, services.clock())
+    assert (await browse().http.post(other)).status_code == 401
+    old = await new_link(services.database, "http://127.0.0.1", ADMIN, services.clock())
+    await db.execute("UPDATE sign_in_links SET expires_at = now() - interval '1 second'")
+    assert (await browse().http.post(old)).status_code == 401

@@ -17,7 +17,11 @@ LINK = {"source": "a-1", "type": "Blocks", "destination": "A-2"}
 async def test_the_page_and_its_parts_are_served_under_a_strict_policy(
     browser: httpx.AsyncClient,
 ) -> None:
-    for path, kind in (("/", "html"), ("/demo/page.css", "css"), ("/demo/page.js", "javascript")):
+    for path, kind in (
+        ("/demo", "html"),
+        ("/demo/page.css", "css"),
+        ("/demo/page.js", "javascript"),
+    ):
         answer = await browser.get(path)
         assert answer.status_code == 200
         assert kind in answer.headers["content-type"]

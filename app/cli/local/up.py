@@ -19,6 +19,7 @@ from app.cli.client import data_dir
 from app.cli.local import local_stack
 from app.cli.local.listen import listener
 from app.cli.local.local_stack import Household
+from app.cli.local.sign_in import sign_in_link
 from app.cli.output import output
 from app.cli.output.errors import CommandError
 from app.embedded import throwaway_directory
@@ -34,7 +35,8 @@ async def service(settings: Settings, port: int, *, json: bool) -> int:
         with suppress(Stopped):
             bound = stack.enter_context(listener(settings.host, port))
             home = await local_stack.start(settings, bound, stop=stop, stack=stack)
-            _say_ready(home, json=json)
+            link = await sign_in_link(home.settings, home.api_url)
+            _say_ready(home, link, json=json)
             return await local_stack.first(_asked(stop), home.children.first_end())
     return ExitCode.DONE
 
@@ -111,7 +113,7 @@ async def _asked(stop: Stop, code: ExitCode = ExitCode.DONE) -> int:
     return code
 
 
-def _say_ready(home: Household, *, json: bool) -> None:
+def _say_ready(home: Household, link: str, *, json: bool) -> None:
     kept = home.settings.data_dir / data_dir.ADMIN_TOKEN
     token = str(kept) if kept.exists() else "TWINLINK_ADMIN_TOKEN"
     pids = {"up": os.getpid()} | home.children.pids
@@ -119,11 +121,18 @@ def _say_ready(home: Household, *, json: bool) -> None:
     versions = {server.name: server.version for server in home.embedded}
     if json:
         output.document(
-            {"address": home.api_url, "token": token, "versions": versions, "pids": pids}
+            {
+                "address": home.api_url,
+                "console": link,
+                "token": token,
+                "versions": versions,
+                "pids": pids,
+            }
         )
     else:
         ours = " and ".join(f"{name} {version}" for name, version in versions.items())
         output.line(f"Twinlink {__version__} is ready at {home.api_url}")
+        output.line(f"  console   {link} (signs in once, within ten minutes)")
         output.line(f"  servers   {ours or 'as the settings say'}")
         output.line(f"  data      {home.settings.data_dir}")
         output.line(f"  token     {token}; commands on this machine find it by themselves")

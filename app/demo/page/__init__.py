@@ -1,4 +1,4 @@
-"""The page at `/`: make and delete links on either sandbox site as a person, and watch."""
+"""The page at `/demo`: make and delete links on either sandbox site as a person, and watch."""
 
 from app.demo.page.feed import Feed
 from app.demo.page.routes import router_for
@@ -7,6 +7,7 @@ from app.demo.stage import Stage
 
 
 def install(stage: Stage) -> None:
-    """Before every other route: nothing else of the service may stand at `/` during a demo."""
+    """Beside the console, which shows where it is."""
     router = router_for(View(stage, Feed(stage)))
     stage.app.router.routes[:0] = router.routes
+    stage.app.state.sandbox_page = "/demo"

@@ -31,7 +31,7 @@ def router_for(view: View) -> APIRouter:
     """Reads for the page, and what a person may do on it."""
     router = APIRouter(dependencies=[Depends(_only_here)], include_in_schema=False)
 
-    @router.get("/")
+    @router.get("/demo")
     async def page() -> Response:
         return _file("index.html")
 
