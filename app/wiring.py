@@ -207,11 +207,15 @@ def build_client(
         metrics.jira_requests.labels(to.name, record.endpoint, status).inc()
         metrics.jira_request_seconds.labels(to.name, record.endpoint).observe(record.seconds)
 
+    def odd(what: str) -> None:
+        metrics.jira_odd_answers.labels(to.name, what).inc()
+
     return JiraClient(
         to,
         budget=budget,
         circuit=circuit,
         observe=observe,
+        odd=odd,
         read_only=lambda: settings.read_only or (permit is not None and not permit.granted),
         allow_private=settings.allow_private_sites,
         ca_file=str(settings.ca_file) if settings.ca_file else None,

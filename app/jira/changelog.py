@@ -4,11 +4,11 @@ Summaries, comments and everything else that a history holds are dropped here, u
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from app.core.evidence import LinkChange
+from app.core.evidence import IssueView, LinkChange
 from app.core.links import AccountId, IssueKey
 from app.jira.http.malformed import MalformedError
 
@@ -39,7 +39,10 @@ def parse_changelog(raw: object, shape: Shape) -> tuple[tuple[LinkChange, ...] |
 def parse_histories(histories: Iterable[object], shape: Shape) -> tuple[LinkChange, ...]:
     """The Link items of these histories, oldest first: in the order of their ids, since the
     clocks of one Data Center's nodes differ. One without a number comes by its time."""
-    changes = [change for history in histories for change in _link_changes(history, shape)]
+    return _sorted([change for history in histories for change in _link_changes(history, shape)])
+
+
+def _sorted(changes: list[LinkChange]) -> tuple[LinkChange, ...]:
     numbered = all(change.history_id.isdecimal() for change in changes)
     changes.sort(key=_by_number if numbered else _by_time)
     return tuple(changes)
@@ -51,6 +54,16 @@ def _by_number(change: LinkChange) -> tuple[int, str]:
 
 def _by_time(change: LinkChange) -> tuple[datetime, str]:
     return (change.at, change.history_id.zfill(20))
+
+
+def with_whole(view: IssueView, whole: tuple[LinkChange, ...]) -> IssueView:
+    """*view* with its whole changelog. Jira was seen to answer with less than it had shown before,
+    even with nothing: what was seen stays, and then the changelog is not known to be whole."""
+    known = view.changes or ()
+    missing = [it for it in known if it not in whole]
+    if not missing:
+        return replace(view, changes=whole, changes_complete=True)
+    return replace(view, changes=_sorted([*whole, *missing]), changes_complete=False)
 
 
 def _complete(page: dict[str, Any], shown: int, shape: Shape) -> bool:

@@ -23,7 +23,7 @@ from app.core.links import (
     TypeId,
 )
 from app.jira.bulk_read import parsed, read_by_id, resolve
-from app.jira.changelog import parse_histories
+from app.jira.changelog import parse_histories, with_whole
 from app.jira.cloud import Cloud
 from app.jira.datacenter import DataCenter
 from app.jira.deployment import Flavour
@@ -61,8 +61,9 @@ class JiraClient:
     """One site. Safe to share between tasks; close it with `aclose`.
 
     ``http`` replaces the network in tests; without it the address guard applies unless
-    ``allow_private``. ``observe`` is called once per request that was sent; ``read_only``, where
-    it can change, before every write.
+    ``allow_private``. ``observe`` is called once per request that was sent, ``odd`` with
+    a word for an answer that contradicts an earlier one; ``read_only``, where it can change, before
+    every write.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class JiraClient:
         budget: Budget | None = None,
         circuit: Circuit | None = None,
         observe: Observer | None = None,
+        odd: Callable[[str], None] | None = None,
         read_only: bool | Callable[[], bool] = False,
         allow_private: bool = False,
         ca_file: str | None = None,
@@ -82,6 +84,7 @@ class JiraClient:
         self.site = site
         self._read_only = read_only if callable(read_only) else lambda: read_only
         self._now = now
+        self._odd = odd
         self._assurance = Assurance(self._check_pins, now)
         self._transport = Transport(
             site,
@@ -171,6 +174,17 @@ class JiraClient:
             return parse_histories(histories, self._flavour.shape)
         except MalformedError as odd:
             raise TransientError("bad_answer", str(odd)) from None
+
+    async def whole_changelog(self, view: IssueView) -> IssueView:
+        """*view* with the whole changelog of its issue, as far as Jira shows it now; as it is where
+        the issue cannot be seen any more. An answer that lacks what *view* has is counted."""
+        changes = await self.changelog(view.ref.id)
+        if changes is None:
+            return view
+        found = with_whole(view, changes)
+        if not found.changes_complete and self._odd is not None:
+            self._odd("changelog_shorter")
+        return found
 
     async def resolve_keys(
         self, keys: Sequence[IssueKey], *, field: str | None = None

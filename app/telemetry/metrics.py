@@ -52,6 +52,12 @@ class Metrics:
             buckets=_JIRA_SECONDS,
             registry=self.registry,
         )
+        self.jira_odd_answers = self._counter(
+            "jira_odd_answers",
+            "Answers that contradict earlier ones: changelog_shorter is not believed",
+            "site",
+            "what",
+        )
         self.circuit_open = self._gauge("circuit_open", "1 while calls are stopped", "site")
 
     def _links(self) -> None:

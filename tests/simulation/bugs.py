@@ -13,18 +13,17 @@ from app.core.diff import Decision, Forget
 from app.core.errors import OutcomeUnknown
 from app.core.evidence import Absent, Observed, Presence, Reading, SideFacts, Unknown
 from app.core.ledger import State
-from app.core.links import Link
 from app.core.operations import Operation
 from app.jira.client import JiraClient
 from app.jira.http import transport
 from app.store.config import active_connection
 from app.store.guard import counts as guard_counts
 from app.store.queue import work
-from app.store.writes import intents, written_links
+from app.store.writes import written_links
 from app.sync.ingest.group_commit import GroupCommit
 from app.sync.look import read_sides
 from app.sync.reconcile import loop
-from app.sync.writes import confirm, create, outcome, plan_outcome, read_back, remove
+from app.sync.writes import confirm, create, delete, outcome, plan_outcome, read_back
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +46,18 @@ def _taken(place: Any, name: str) -> Any:
     return getattr(place, name)
 
 
-def removal_without_the_re_read() -> None:
-    async def believe(client: JiraClient, intent: intents.Intent) -> Link:
-        wanted = intent.wanted
-        assert wanted.link_id is not None
-        return Link(wanted.link_id, wanted.type_id, wanted.source, wanted.destination)
+def removal_without_the_last_reads() -> None:
+    """Neither by its id nor of the changelog: each of them alone holds it back."""
 
-    _put(remove, _re_read=believe)
+    async def believe(*_: Any) -> None:
+        return None
+
+    _put(delete, _not_proven=believe)
 
 
 def management_claimed_on_201() -> None:
     """Whose link it is that shows, nobody asks."""
-    _put(read_back, authorship=lambda *_: "ours")
+    _put(read_back, authorship_now=lambda *_: "ours")
 
 
 def retry_of_an_ambiguous_create() -> None:
@@ -222,7 +221,7 @@ def accepted_before_the_commit() -> None:
 BUGS = {
     it.__name__: Bug(it)
     for it in (
-        removal_without_the_re_read,
+        removal_without_the_last_reads,
         management_claimed_on_201,
         retry_of_an_ambiguous_create,
         absence_from_a_partial_read,

@@ -16,7 +16,7 @@ from app.sync.look import read_sides
 from app.sync.look.snapshot import Look
 from app.sync.reconcile import loop
 from app.sync.runtime.context import Context
-from app.sync.writes import read_back, remove
+from app.sync.writes import author_proof, delete, read_back
 
 
 def remove_what_the_source_lacks(patch: pytest.MonkeyPatch) -> None:
@@ -53,8 +53,8 @@ def take_not_seen_for_gone(patch: pytest.MonkeyPatch) -> None:
 
 def take_every_new_link_for_ours(patch: pytest.MonkeyPatch) -> None:
     """A 201 is proof enough."""
-    patch.setattr(read_back, "authorship", lambda *_: "ours")
-    patch.setattr(remove, "authorship", lambda *_: "ours")
+    patch.setattr(read_back, "authorship_now", lambda *_: "ours")
+    patch.setattr(author_proof, "authorship_now", lambda *_: "ours")
 
 
 def match_by_pair_and_type(patch: pytest.MonkeyPatch) -> None:
@@ -70,7 +70,9 @@ def match_by_pair_and_type(patch: pytest.MonkeyPatch) -> None:
                     return link
         return None
 
-    patch.setattr(remove, "_re_read", any_equal)
+    patch.setattr(delete, "_re_read", any_equal)
+    # Each of the two last reads alone holds it back.
+    patch.setattr(author_proof, "authorship_now", lambda *_: "ours")
 
 
 def leave_mirrors_behind(patch: pytest.MonkeyPatch) -> None:

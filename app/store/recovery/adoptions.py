@@ -4,6 +4,7 @@ The plan holds the pairs; whoever works on it holds this row's lease, so that on
 time takes it a page further.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -176,3 +177,19 @@ def _adoption(it: Record) -> Adoption:
         it["fence"],
         it["tries"],
     )
+
+
+async def adopted_from(
+    conn: Connection, site: str, links: Sequence[LinkId]
+) -> dict[LinkId, AccountId]:
+    """Those of *links* on a site that a person approved to adopt, with the account that they were
+    adopted from, keyed. Management that moved between connections is no adoption."""
+    rows = await conn.fetch(
+        """SELECT DISTINCT ON (link_id) link_id, evidence ->> 'account' AS account FROM audit
+           WHERE site = $1 AND link_id = ANY($2::bigint[]) AND operation = 'adopt'
+             AND status = 'applied' AND plan_id IS NOT NULL AND evidence ? 'account'
+           ORDER BY link_id, id DESC""",
+        site,
+        [int(link) for link in links],
+    )
+    return {LinkId(str(row["link_id"])): AccountId(row["account"]) for row in rows}

@@ -15,9 +15,9 @@ from app.store.config.active_connection import Running
 from app.store.links import managers, twins
 from app.store.writes.plans import Planned
 from app.sync.look.snapshot import Look
-from app.sync.recovery.survey import refreshed_types
 from app.sync.runtime.context import Context
 from app.sync.runtime.side_by_side import side_by_side
+from app.sync.sites.link_types import refreshed_types
 
 READS_AT_ONCE = 4
 """Whole changelogs side by side: a read each, where a bulk answer cuts them off."""

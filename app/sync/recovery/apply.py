@@ -26,8 +26,8 @@ from app.sync.recovery import undo
 from app.sync.recovery.reserve import Returning, reserve, with_room
 from app.sync.recovery.survey import judged, read_ends
 from app.sync.runtime.context import Context
+from app.sync.sites.link_types import site_types
 from app.sync.writes.create import write_all
-from app.sync.writes.read_back import site_types
 
 _LOG = structlog.get_logger(__name__)
 

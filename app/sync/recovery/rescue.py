@@ -23,8 +23,8 @@ from app.store.config.active_connection import Running
 from app.store.pool import Database
 from app.store.recovery import rescues, restores
 from app.store.recovery.restores import NewRestore, Restore
-from app.sync.recovery.survey import refreshed_types
 from app.sync.runtime.context import Context
+from app.sync.sites.link_types import refreshed_types
 
 _LOG = structlog.get_logger(__name__)
 

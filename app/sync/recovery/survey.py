@@ -14,13 +14,13 @@ from app.core.evidence import Reading
 from app.core.links import IssueId, LinkType
 from app.core.restore import LINKS_PER_ISSUE, Obstacle, Ready, Sought, Unread, judge
 from app.jira.client import JiraClient
-from app.store.config import sites
 from app.store.queue import inbox_events
 from app.store.recovery import restore_changes, restores
 from app.store.recovery.restore_changes import PlanLink
 from app.store.recovery.restores import Restore
 from app.sync.runtime.context import Context
 from app.sync.runtime.side_by_side import side_by_side
+from app.sync.sites.link_types import refreshed_types
 
 PAGE = 400
 # Bulk reads of one page side by side: a plan of thousands should not wait for each round trip.
@@ -42,19 +42,6 @@ async def survey(ctx: Context, it: Restore, *, lease: float) -> None:
             if site not in types:
                 types[site] = await refreshed_types(ctx, site)
             await _survey(ctx, site, list(group), types[site])
-
-
-async def refreshed_types(ctx: Context, site: int) -> Sequence[LinkType]:
-    """The site's link types as they are now; what is stored follows, as it does after a check:
-    the read-back of a link needs to know its type."""
-    client = await ctx.sites.client(site)
-    await client.assure()
-    found = await client.link_types()
-    async with ctx.database.transaction() as conn:
-        stored = await sites.link_types(conn, site)
-        if sorted(stored, key=lambda it: it.id) != sorted(found, key=lambda it: it.id):
-            await sites.replace_link_types(conn, site, found)
-    return found
 
 
 async def _survey(

@@ -30,10 +30,11 @@ from app.sync.guard.judge import judge
 from app.sync.recovery.reserve import SOON
 from app.sync.recovery.survey import read_ends
 from app.sync.runtime.context import Context
+from app.sync.sites.link_types import site_types
+from app.sync.writes.delete import carry_out
 from app.sync.writes.limits import may_write
 from app.sync.writes.proposal import Proposal
-from app.sync.writes.read_back import site_types
-from app.sync.writes.remove import carry_out, move_to_heir
+from app.sync.writes.remove import move_to_heir
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,10 @@ from app.store.queue import inbox_events
 from app.store.writes import intents
 from app.store.writes.intents import Intent
 from app.sync.runtime.context import Context
+from app.sync.sites.link_types import site_types
+from app.sync.writes.delete import shows
 from app.sync.writes.outcome import Outcome, settle
-from app.sync.writes.read_back import find_created, listed_links, read_ends, site_types
-from app.sync.writes.remove import shows
+from app.sync.writes.read_back import find_created, listed_links, read_ends
 
 _LOG = structlog.get_logger(__name__)
 

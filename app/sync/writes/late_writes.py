@@ -28,9 +28,10 @@ from app.store.writes.intents import Intent
 from app.sync.incidents import timeline
 from app.sync.look.snapshot import Look
 from app.sync.runtime.context import Context
+from app.sync.sites.link_types import site_types
 from app.sync.writes.confirm import both_ends_read, moved_ends
 from app.sync.writes.outcome import Outcome, settle
-from app.sync.writes.read_back import find_created, listed_links, read_ends, site_types
+from app.sync.writes.read_back import find_created, listed_links, read_ends
 
 _LOG = structlog.get_logger(__name__)
 

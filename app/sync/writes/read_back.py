@@ -4,16 +4,16 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import stamina
 
-from app.core.authorship import authorship
+from app.core.authorship import authorship_now
 from app.core.errors import PermanentError, TransientError
 from app.core.evidence import Reading
 from app.core.ledger import Authorship
 from app.core.links import Ends, Link, LinkType, equal_links
 from app.core.operations import Status
 from app.jira.client import JiraClient
-from app.store.config import sites
 from app.store.writes.intents import Intent
 from app.sync.runtime.context import Context
+from app.sync.sites.link_types import site_types
 from app.sync.writes.outcome import Outcome
 
 # A fresh link may not be listed at once; after these tries the confirmation goes on.
@@ -68,12 +68,6 @@ async def read_ends(client: JiraClient, those: Iterable[Intent]) -> Reading:
     return await client.read_issues(sorted(ends), changelog=True)
 
 
-async def site_types(ctx: Context, site: int) -> Sequence[LinkType]:
-    """All link types of a site: a wording means something only among all others."""
-    async with ctx.database.connection() as conn:
-        return await sites.link_types(conn, site)
-
-
 def find_created(
     intent: Intent, reading: Reading, types: Sequence[LinkType], client: JiraClient
 ) -> Outcome | None:
@@ -87,10 +81,9 @@ def find_created(
     if len(links) > 1:
         return Outcome(intent, Status.NOOP, "two_candidates")
     link = next(iter(links.values()))
-    since, account = intent.wanted.read_at, client.site.account_id
-    verdict = Authorship.UNKNOWN
-    if since is not None and account is not None:
-        verdict = Authorship(authorship(reading.issues, link, types, account, since))
+    since = intent.wanted.read_at
+    said = authorship_now(reading.issues, link, types, client.site.own, since)
+    verdict = Authorship(said)
     if verdict is Authorship.THEIRS:
         return Outcome(
             intent, Status.NOOP, "made_by_another", link_id=link.id, authorship=verdict,

@@ -1,49 +1,37 @@
-"""Remove mirrors. The only code that asks Jira to delete a link is at the end of this file.
+"""Remove mirrors: what of the proposals may be removed, and the intents for it.
 
-On the way there: the decision (row 7: ledger id seen right now, origin proven absent), proven
-authorship, no other connection whose origin keeps the link, a guard slot in the intent's own
-transaction, and a read immediately before the DELETE that shows the same link.
+On the way there: the decision (row 7: ledger id seen right now, origin proven absent), no other
+connection whose origin keeps the link, and a guard slot in the intent's own transaction. The last
+proof of whose the link is, and the DELETE itself, are in ``delete``.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from app.core.authorship import authorship
-from app.core.errors import NotSent, OutcomeUnknown, PermanentError, TransientError
-from app.core.evidence import Reading
 from app.core.ledger import Authorship, LinkKey, Row, State
-from app.core.links import AccountId, Ends, Link, LinkType
+from app.core.links import Link, LinkType
 from app.core.operations import Operation, Status
 from app.core.results import (
-    Deleted,
-    Failed,
     Held,
     Kept,
     Moved,
-    Removed,
     Result,
-    Retry,
-    SiteRefused,
     Stale,
-    StillOpen,
 )
-from app.jira.client import JiraClient
 from app.store.config import active_connection
 from app.store.config.active_connection import Running
 from app.store.guard import held_changes
 from app.store.links import ledger, managers
 from app.store.links.ledger import Change
 from app.store.queue.work import Cause, raise_pairs
-from app.store.writes import audit, intents
+from app.store.writes import audit
 from app.store.writes.audit_entry import entry
-from app.store.writes.intents import Intent
+from app.store.writes.intents import Wanted
 from app.sync.look.snapshot import Look
 from app.sync.runtime.context import Context
-from app.sync.runtime.side_by_side import side_by_side
-from app.sync.writes.create import WRITES_AT_ONCE
-from app.sync.writes.outcome import Outcome, settle
+from app.sync.writes.author_proof import Asked, authors
+from app.sync.writes.delete import carry_out
 from app.sync.writes.proposal import Proposal
-from app.sync.writes.read_back import site_types
 from app.sync.writes.reserve import hold, reserve
 
 # Fewer than creates: a removal costs a read and a DELETE, and haste is nobody's wish here.
@@ -117,27 +105,19 @@ async def _hold_unknown(ctx: Context, look: Look, unknown: Sequence[Proposal]) -
 
 async def _ask(ctx: Context, unsure: Sequence[Proposal]) -> list[tuple[Proposal, Authorship]]:
     """Each site is asked about its own links: ids and keys of two sites may be the same."""
-    verdicts = []
+    verdicts: list[tuple[Proposal, Authorship]] = []
     for site in sorted({it.wanted.site for it in unsure}):
         here = [it for it in unsure if it.wanted.site == site]
         client = await ctx.sites.client(site)
-        types = await site_types(ctx, site)
-        ends = {ref.id for it in here for ref in (it.wanted.source, it.wanted.destination)}
-        reading = await client.read_issues(sorted(ends), changelog=True)
-        account = client.site.account_id
-        verdicts += [(it, _author_of(it, reading, types, account)) for it in here]
+        asked = [_asked(it.wanted, it.row) for it in here]
+        verdicts += zip(here, await authors(ctx, client, asked), strict=True)
     return verdicts
 
 
-def _author_of(
-    it: Proposal, reading: Reading, types: Sequence[LinkType], account: AccountId | None
-) -> Authorship:
-    since = it.row.authored_after if it.row else None
-    wanted = it.wanted
-    if account is None or since is None or wanted.link_id is None:
-        return Authorship.UNKNOWN
+def _asked(wanted: Wanted, row: Row | None) -> Asked:
+    assert wanted.link_id is not None
     link = Link(wanted.link_id, wanted.type_id, wanted.source, wanted.destination)
-    return Authorship(authorship(reading.issues, link, types, account, since))
+    return Asked(link, row.authored_after if row is not None else None)
 
 
 async def _note_author(ctx: Context, row: Row, verdict: Authorship) -> Row | None:
@@ -235,109 +215,3 @@ def _kind(look: Look, proposal: Proposal) -> LinkType:
     types = look.pair_types(proposal.key)
     assert types is not None
     return types.on(proposal.wanted.origin.other)
-
-
-async def carry_out(
-    ctx: Context, connection_id: int, granted: Sequence[tuple[Intent, LinkType]]
-) -> dict[int, Deleted]:
-    """Read each link once more, delete it, commit what is known; what each came to, by its
-    intent's id."""
-
-    async def one(each: tuple[Intent, LinkType]) -> tuple[Outcome | None, Deleted]:
-        return await _remove_one(ctx, *each)
-
-    ended = await side_by_side(WRITES_AT_ONCE, one, granted)
-    await settle(ctx, connection_id, [outcome for outcome, _ in ended if outcome is not None])
-    intent_ids = [intent.id for intent, _ in granted]
-    unknown = [each for each, (it, _) in zip(intent_ids, ended, strict=True) if it is None]
-    if unknown:
-        async with ctx.database.connection() as conn:
-            await intents.mark_unconfirmed(conn, unknown, ctx.clock())
-    return {each: result for each, (_, result) in zip(intent_ids, ended, strict=True)}
-
-
-async def _remove_one(
-    ctx: Context, intent: Intent, kind: LinkType
-) -> tuple[Outcome | None, Deleted]:
-    """No outcome where nothing says what happened."""
-    client = await ctx.sites.client(intent.wanted.site)
-    refused = await _not_assured(client)
-    if refused is not None:
-        return _not_tried(intent, refused.code), refused
-    try:
-        seen = await _re_read(client, intent)
-    except (TransientError, PermanentError) as error:
-        return _not_tried(intent, error.code), Retry(error.code)
-    if seen is None:
-        # Gone, or hidden from us: the next look proves which, and forgets or waits.
-        return Outcome(intent, Status.NOOP, "not_found"), Stale()
-    if not shows(intent, seen, kind):
-        return Outcome(intent, Status.FAILED, "link_changed"), Failed("link_changed")
-    try:
-        return await _delete(client, intent)
-    except NotSent as error:
-        return _not_tried(intent, error.code), Retry(error.code)
-    except PermanentError as error:
-        return Outcome(intent, Status.FAILED, error.code), Failed(error.code)
-    except (OutcomeUnknown, TransientError):
-        return None, StillOpen()
-
-
-def _not_tried(intent: Intent, code: str) -> Outcome:
-    """Nothing was done that may not be tried again."""
-    return Outcome(intent, Status.FAILED, code, final=False)
-
-
-async def _not_assured(client: JiraClient) -> SiteRefused | Retry | None:
-    """What was proven is that the origin is gone, on the other site. A copy of this one behind its
-    address would show the very same link, so this one has to be the pinned one as well."""
-    try:
-        await client.assure()
-    except PermanentError as error:
-        return SiteRefused(error.code)
-    except TransientError as error:
-        return Retry(error.code)
-    return None
-
-
-def shows(intent: Intent, seen: Link, kind: LinkType) -> bool:
-    """Whether *seen* is the very link that the intent names: id, type, ends and direction."""
-    wanted = intent.wanted
-    ends = Ends(wanted.source.id, wanted.destination.id)
-    return (
-        wanted.link_id is not None
-        and seen.id == wanted.link_id
-        and seen.equals(wanted.type_id, ends, symmetric=kind.symmetric)
-    )
-
-
-async def _re_read(client: JiraClient, intent: Intent) -> Link | None:
-    """The link as it is right now."""
-    assert intent.wanted.link_id is not None
-    return await client.get_link(intent.wanted.link_id)
-
-
-async def _delete(client: JiraClient, intent: Intent) -> tuple[Outcome | None, Removed | StillOpen]:
-    """The one DELETE of this service.
-
-    A window remains. Between the re-read and the DELETE lies the wait for its turn at the site's
-    rate, at most until ``send_before``; a link id is never given to another link, so what goes is
-    our mirror or nothing, though its origin may have come back meanwhile. And ``send_before`` is
-    checked for the last time when the connection is about to write: a process that is stopped
-    within those microseconds, and goes on after others have confirmed that the link still stands,
-    removes it late. No check on this side of the socket closes that. What does: the echo of the
-    removal makes the next look, which finds the mirror gone and detaches or makes it again; and
-    the monitor, which reads the changelog, finds a removal by our account that the audit does not
-    say was applied, and pauses.
-    """
-    wanted = intent.wanted
-    assert wanted.link_id is not None
-    answer = await client.delete_link(
-        wanted.link_id,
-        ends=Ends(wanted.source.id, wanted.destination.id),
-        send_before=intent.send_before,
-    )
-    if answer.status in (200, 204):
-        return Outcome(intent, Status.APPLIED, "deleted"), Removed()
-    # 404: gone or not permitted; 400: refused. Which one it is, a confirmation finds out.
-    return None, StillOpen()

@@ -10,6 +10,7 @@ from app.sandbox import Fault, Link, ManualClock
 from app.store.monitor import progress as stored
 from app.sync.monitor import verify
 from app.sync.resync import poll
+from app.sync.writes import author_proof
 from tests.scenarios.conftest import TWINS, Build, Duo
 from tests.support import mixed
 from tests.support.crash import Died, killed
@@ -120,9 +121,12 @@ async def test_a_managed_link_removed_past_our_code(duo: Duo) -> None:
     assert judged(duo, "unaudited") == 1
 
 
-async def test_a_link_of_a_persons_that_our_code_takes_for_ours(duo: Duo) -> None:
-    """The ledger is wrong, authorship is wrong, the audit is complete: only Jira's changelog can
-    tell. The monitor must not ask any of those."""
+async def test_a_link_of_a_persons_that_our_code_takes_for_ours(
+    duo: Duo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ledger is wrong, the proof of authorship is broken, the audit is complete: only Jira's
+    changelog can tell. The monitor must not ask any of those."""
+    monkeypatch.setattr(author_proof, "authorship_now", lambda *_: "ours")
     made = await duo.mirrored()
     theirs = duo.mirror
     duo.bob.unlink(theirs)
@@ -262,7 +266,8 @@ async def test_whose_a_link_was_may_stand_before_what_was_judged(duo: Duo) -> No
     await duo.world.settle()
     assert await look(duo) == 0
     assert judged(duo, "accounted") == 2
-    assert duo.left.jira.requests.count("GET", "/issue/{issue}/changelog") == whole + 2
+    # Two by the last proof before the DELETE, two by the monitor.
+    assert duo.left.jira.requests.count("GET", "/issue/{issue}/changelog") == whole + 4
     assert await untouched(duo)
 
 

@@ -26,7 +26,7 @@ async def test_a_person_makes_the_very_same_link_before_our_post(duo: Duo) -> No
     assert duo.right.jira.mutations.select(actor=ACCOUNT) == []
 
 
-async def test_beside_a_persons_equal_link_ours_cannot_be_told(duo: Duo) -> None:
+async def test_beside_a_persons_equal_link_the_id_tells_ours(duo: Duo) -> None:
     """A symmetric type: theirs runs the other way round, and both changelogs read the same."""
     race = on_post("before", action=lambda: duo.bob.link("P-3", "Relates", "P-2"))
     duo.right.jira.faults.add(race)
@@ -34,8 +34,21 @@ async def test_beside_a_persons_equal_link_ours_cannot_be_told(duo: Duo) -> None
     await duo.world.settle()
     assert len(duo.right.jira.links) == 2
     (row,) = await duo.world.ledger()
-    assert (row["state"], row["authorship"]) == ("managed", "unknown")
+    assert (row["state"], row["authorship"]) == ("managed", "ours")
     assert row["right_link_id"] in duo.right.ours
+    duo.ann.unlink(made)
+    await duo.world.settle()
+    assert len(duo.right.jira.links) == 1
+    assert not duo.right.ours
+
+
+async def test_which_of_two_equal_links_was_taken_away_cannot_be_told(duo: Duo) -> None:
+    """Ours stands beside a person's, a person removes a third: any of them might be ours."""
+    made = await duo.mirrored("P-1", "Relates", "P-2")
+    (row,) = await duo.world.ledger()
+    duo.bob.link("P-3", "Relates", "P-2")
+    duo.bob.unlink("P-3", "Relates", "P-2")
+    duo.bob.link("P-3", "Relates", "P-2")
     duo.ann.unlink(made)
     await duo.world.settle()
     assert len(duo.right.jira.links) == 2
