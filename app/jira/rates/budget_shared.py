@@ -9,7 +9,6 @@ from typing import Any
 
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
-from redis.exceptions import RedisError
 
 from app.core.links import IssueId
 from app.jira.rates.budget import (
@@ -31,12 +30,7 @@ from app.jira.rates.budget import (
 from app.jira.rates.budget_line import IssueLog, Line, Pauses
 from app.jira.rates.budget_local import LocalBudget
 from app.jira.rates.budget_lua import GIVE_BACK, MOVE, PAUSE, SLOW, TAKE
-
-REDIS_SECONDS = 1.0
-"""A Redis that answers later counts as away."""
-
-AWAY_SECONDS = 1.0
-"""How long Redis is left alone after it failed."""
+from app.jira.rates.redis_call import AWAY_SECONDS, RedisCalls
 
 LOCAL_SHARE = 1 / 8
 """Of the limits, for each worker while Redis is away: safe for up to eight workers. In the
@@ -62,7 +56,7 @@ class SharedBudget:
         self._pauses = Pauses()
         self._log = IssueLog(self._limits.per_issue)
         self._local = LocalBudget(self._limits.scaled(LOCAL_SHARE))
-        self._away_until = float("-inf")
+        self._calls = RedisCalls()
         self._epochs: dict[int, str] = {}
         self._name = secrets.token_hex(8)
         self._moves = redis.register_script(MOVE)
@@ -190,14 +184,7 @@ class SharedBudget:
         self, script: AsyncScript, keys: list[str], arguments: Sequence[str | float]
     ) -> Any:
         """The script's reply, or None while Redis is away."""
-        if monotonic() < self._away_until:
-            return None
-        try:
-            async with asyncio.timeout(REDIS_SECONDS):
-                return await script(keys=keys, args=arguments)
-        except (RedisError, OSError, TimeoutError):
-            self._away_until = monotonic() + AWAY_SECONDS
-            return None
+        return await self._calls.run(script, keys, arguments)
 
 
 def _keys(ask: Ask, paces: Sequence[Pace]) -> list[str]:

@@ -1,17 +1,15 @@
 """The circuit of all workers, through Redis; each worker's own while Redis is away."""
 
-import asyncio
 import random
 from time import monotonic
 from typing import Any
 
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
-from redis.exceptions import RedisError
 
-from app.jira.rates.budget_shared import AWAY_SECONDS, REDIS_SECONDS
 from app.jira.rates.circuit import GO, PROBING, Admission, Heard, LocalCircuit, Rule, View
 from app.jira.rates.circuit_lua import ASK, TELL
+from app.jira.rates.redis_call import RedisCalls
 
 FRESH_SECONDS = 1.0
 """How long a worker goes on with what it last heard from Redis: so much later than the others
@@ -31,7 +29,7 @@ class SharedCircuit:
         self._local = LocalCircuit(self._rule)
         self._counting: dict[int, bool] = {}
         self._asked_at: dict[int, float] = {}
-        self._away_until = float("-inf")
+        self._calls = RedisCalls()
 
     def left(self, site: int) -> float:
         return self._local.left(site)
@@ -108,14 +106,10 @@ class SharedCircuit:
         self, script: AsyncScript, site: int, arguments: list[Any]
     ) -> tuple[str, float] | None:
         """The script's word and seconds, or None while Redis is away."""
-        if monotonic() < self._away_until:
+        reply = await self._calls.run(script, [f"twinlink:{{circuit:{site}}}"], arguments)
+        if reply is None:
             return None
-        try:
-            async with asyncio.timeout(REDIS_SECONDS):
-                word, micros = await script(keys=[f"twinlink:{{circuit:{site}}}"], args=arguments)
-        except (RedisError, OSError, TimeoutError):
-            self._away_until = monotonic() + AWAY_SECONDS
-            return None
+        word, micros = reply
         text = word.decode() if isinstance(word, bytes) else word
         return text, int(micros) / 1_000_000
 
