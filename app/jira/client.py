@@ -9,7 +9,13 @@ from datetime import datetime
 
 import httpx
 
-from app.core.errors import NotThePinned, PermanentError, TransientError, TwinlinkError
+from app.core.errors import (
+    NotSent,
+    NotThePinned,
+    PermanentError,
+    TransientError,
+    TwinlinkError,
+)
 from app.core.evidence import IssueView, LinkChange, Reading
 from app.core.links import (
     AccountId,
@@ -124,11 +130,12 @@ class JiraClient:
         return await self._flavour.identity()
 
     async def assure(self) -> datetime:
-        """When it was last certain that Jira knows us and is the one that was pinned: our
-        clock, at most 60 s ago. Asks again where it is older; concurrent callers share.
+        """When it was last certain that Jira knows us, is the one that was pinned, and has issue
+        linking switched on: our clock, at most 60 s ago. Asks again where it is older; concurrent
+        callers share.
 
         Raises `Anonymous`, or `PermanentError` with code ``account_changed``,
-        ``identity_changed`` or ``not_pinned``.
+        ``identity_changed``, ``not_pinned`` or ``linking_disabled``.
         """
         return await self._assurance.obtain()
 
@@ -245,10 +252,11 @@ class JiraClient:
     ) -> WriteAnswer:
         """201 and 400 come back as answers, and neither proves anything: read back.
 
-        Raises `NotSent` where nothing left (also code ``send_before_passed``),
-        `OutcomeUnknown` where it may have acted, `PermanentError` where Jira refused.
+        Whoever calls, it leaves only with a valid assurance. Raises `NotSent` where nothing left
+        (also code ``send_before_passed``), `OutcomeUnknown` where it may have acted,
+        `PermanentError` where Jira refused.
         """
-        self._refuse_if_read_only()
+        await self._assure_write(send_before)
         call = creation(
             self._flavour.api,
             type_id,
@@ -268,7 +276,7 @@ class JiraClient:
     ) -> WriteAnswer:
         """200, 204, 400 and 404 come back as answers; errors as in `create_link`. ``ends``
         lets the write count against the budgets of both issues."""
-        self._refuse_if_read_only()
+        await self._assure_write(send_before)
         issues = (ends.source, ends.destination) if ends else ()
         call = deletion(self._flavour.api, link_id, issues, bulk=bulk, send_before=send_before)
         return deleted(await self._transport.call(call), call)
@@ -287,6 +295,19 @@ class JiraClient:
         self._refuse_if_read_only()
         return await self._webhooks.remove(webhook_id)
 
+    async def _assure_write(self, send_before: datetime | None) -> None:
+        """No write leaves without it, whatever its caller has asked: a copy of a site behind its
+        address, or another account, must not be written to. Raises `NotSent`: looks and checks
+        are who says what is wrong with the site."""
+        self._refuse_if_read_only()
+        if send_before is not None and send_before <= self._now():
+            raise NotSent("send_before_passed")
+        try:
+            await self.assure()
+        except TwinlinkError as error:
+            wait = error.retry_after if isinstance(error, TransientError) else None
+            raise NotSent(error.code, error.detail, error.facts, wait) from None
+
     def _refuse_if_read_only(self) -> None:
         if self._read_only():
             raise PermanentError("read_only")
@@ -303,3 +324,14 @@ class JiraClient:
             raise NotThePinned("identity_changed")
         if await self.myself() != site.account_id:
             raise NotThePinned("account_changed")
+        if not await self._shows_link_types():
+            raise PermanentError("linking_disabled")
+
+    async def _shows_link_types(self) -> bool:
+        """A Jira with issue linking switched off answers 404 for every link, and lists none."""
+        try:
+            return bool(await self.link_types())
+        except PermanentError as error:
+            if error.facts.get("status") == 404:
+                return False
+            raise

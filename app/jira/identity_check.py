@@ -1,4 +1,5 @@
-"""Whether Jira knows us, and is the Jira that we pinned: asked at most once a minute."""
+"""Whether Jira knows us, is the Jira that we pinned, and shows link types: asked at most once a
+minute. All that a proof of absence rests on, and every write."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

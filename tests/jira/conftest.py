@@ -9,6 +9,7 @@ import pytest
 from app.jira.client import BasicAuth, BearerAuth, JiraClient, SiteAccess
 from app.sandbox import Flavour, JiraSite, ManualClock, SiteApp, serve, token_of
 from app.sandbox.people import person_on
+from tests.support.assured import assured
 
 Connect = Callable[..., JiraClient]
 
@@ -86,8 +87,10 @@ async def connect() -> AsyncIterator[Connect]:
 async def on_the_air(site: JiraSite) -> AsyncIterator[JiraClient]:
     """A client over a real socket."""
     async with serve(site) as (served,):
-        client = JiraClient(
-            access(site, base_url=served.base_url), allow_private=True, timeout_seconds=2
+        client = assured(
+            JiraClient(
+                access(site, base_url=served.base_url), allow_private=True, timeout_seconds=2
+            )
         )
         yield client
         await client.aclose()

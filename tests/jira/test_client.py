@@ -22,6 +22,7 @@ from app.sandbox import Fault, JiraSite, ManualClock, serve
 from app.sandbox.people import person_on
 from tests.jira.conftest import Connect, access
 from tests.jira.http.test_transport import RecordingBudget
+from tests.support.assured import assured
 
 
 def id_of(site: JiraSite, key: str) -> IssueId:
@@ -292,7 +293,7 @@ async def test_a_drop_while_asking_discards_the_answer(site: JiraSite, connect: 
 
     async def meanwhile() -> None:
         site.faults.clear()
-        site.faults.add(Fault("anonymous", path="issueLinkType"))
+        site.faults.add(Fault("anonymous", path="issueLinkType", times=1))
         with pytest.raises(Anonymous):
             await client.link_types()
 
@@ -337,7 +338,9 @@ async def test_late_at_the_socket_it_does_not_leave(cloud: JiraSite) -> None:
         return looks.pop(0) if len(looks) > 1 else looks[0]
 
     async with serve(cloud) as (served,):
-        late = JiraClient(access(cloud, base_url=served.base_url), allow_private=True, now=now)
+        late = assured(
+            JiraClient(access(cloud, base_url=served.base_url), allow_private=True, now=now)
+        )
         with pytest.raises(NotSent) as caught:
             await late.create_link(
                 TypeId("1"), IssueId("2"), IssueId("3"), send_before=start + timedelta(seconds=10)
@@ -358,7 +361,7 @@ async def test_a_request_that_leaves_late_moves_its_turn_or_takes_another(
     budget.behind = behind
     async with serve(cloud) as (served,):
         site = access(cloud, base_url=served.base_url)
-        client = JiraClient(site, budget=budget, allow_private=True)
+        client = assured(JiraClient(site, budget=budget, allow_private=True))
         await client.link_types()
         await client.aclose()
     assert len(budget.taken) == taken
@@ -379,7 +382,7 @@ async def test_a_write_whose_other_turn_comes_too_late_does_not_leave(cloud: Jir
     soon = datetime.now(UTC) + timedelta(seconds=0.2)
     async with serve(cloud) as (served,):
         site = access(cloud, base_url=served.base_url)
-        client = JiraClient(site, budget=budget, allow_private=True)
+        client = assured(JiraClient(site, budget=budget, allow_private=True))
         with pytest.raises(NotSent) as caught:
             await client.delete_link(LinkId("1"), send_before=soon)
         await client.aclose()
@@ -414,7 +417,8 @@ FAULTS = [
     (Fault("html"), TransientError, OutcomeUnknown, "bad_answer"),
     (Fault("rate_limited", retry_after=7), NotSent, NotSent, "rate_limited"),
     (Fault("rate_limited", headers="none"), NotSent, NotSent, "rate_limited"),
-    (Fault("unauthorized"), Anonymous, Anonymous, "anonymous"),
+    # Once Jira has answered as to nobody, no write leaves before it knows us again.
+    (Fault("unauthorized"), Anonymous, NotSent, "anonymous"),
 ]
 
 
@@ -426,7 +430,7 @@ async def test_faults(
 ) -> None:
     fault, read, write, code = row
     site.faults.add(fault)
-    client, ends = connect(site), (id_of(site, "A-1"), id_of(site, "A-2"))
+    client, ends = assured(connect(site)), (id_of(site, "A-1"), id_of(site, "A-2"))
     with pytest.raises(TwinlinkError) as reading:
         await client.read_issues([ends[0]])
     with pytest.raises(TwinlinkError) as writing:
@@ -494,3 +498,43 @@ async def test_nobody_listens(site: JiraSite, connect: Connect) -> None:
         with pytest.raises(NotSent) as caught:
             await call
         assert caught.value.code == "unreachable"
+
+
+@pytest.mark.parametrize(
+    ("pins", "code"),
+    [
+        ({"account_id": AccountId("somebody else")}, "account_changed"),
+        ({"identity": "cloud:another"}, "identity_changed"),
+        ({"identity": None}, "not_pinned"),
+    ],
+)
+async def test_no_write_leaves_without_the_assurance(
+    site: JiraSite, connect: Connect, pins: dict[str, str | None], code: str
+) -> None:
+    """Whoever calls: no caller has asked for it here."""
+    link = person_on(site, "ann").link("A-1", "Blocks", "A-2")
+    client = connect(site, pins=pins)
+    for write in (
+        client.create_link(type_id(site), id_of(site, "A-2"), id_of(site, "A-3")),
+        client.delete_link(LinkId(str(link.id))),
+    ):
+        with pytest.raises(NotSent) as caught:
+            await write
+        assert caught.value.code == code
+    assert set(site.links) == {link.id}
+
+
+@pytest.mark.parametrize("how", ["empty", "refused"])
+async def test_a_jira_with_linking_switched_off_proves_nothing(
+    site: JiraSite, connect: Connect, how: str
+) -> None:
+    """It answers 404 for every link, which is no proof that one is gone."""
+    off = Fault("altered", "GET", "issueLinkType", change=lambda _: b'{"issueLinkTypes": []}')
+    if how == "refused":
+        off = Fault("error_before", "GET", "issueLinkType", status=404, words="linking disabled")
+    site.faults.add(off)
+    client = connect(site)
+    with pytest.raises(PermanentError) as caught:
+        await client.assure()
+    assert caught.value.code == "linking_disabled"
+    assert not client.assured()

@@ -9,6 +9,7 @@ from app.jira.client import JiraClient
 from app.sandbox import JiraSite, SiteApp
 from tests.jira.conftest import access
 from tests.sandbox.contract import Contract
+from tests.support.assured import assured
 
 
 class Checked(httpx.AsyncBaseTransport):
@@ -60,7 +61,7 @@ async def test_the_body_of_a_creation_names_the_source_inward(cloud: JiraSite) -
         sent.append(httpx.Response(200, content=request.content).json())
         return httpx.Response(201)
 
-    client = JiraClient(access(cloud), http=httpx.MockTransport(handler))
+    client = assured(JiraClient(access(cloud), http=httpx.MockTransport(handler)))
     await client.create_link(TypeId("7"), IssueId("11"), IssueId("12"))
     await client.aclose()
     assert sent == [

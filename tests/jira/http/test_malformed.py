@@ -23,6 +23,7 @@ from app.jira.http import transport as transport_module
 from app.sandbox import Flavour, JiraSite, SiteApp
 from app.sandbox.people import person_on
 from tests.jira.conftest import access, small_site
+from tests.support.assured import assured
 
 Spoil = Callable[[bytes], bytes]
 FLAVOURS: tuple[Flavour, ...] = ("cloud", "datacenter")
@@ -275,7 +276,7 @@ class Pieces(httpx.AsyncByteStream):
 
 def served(site: JiraSite, stream: Pieces, headers: dict[str, str], **options: Any) -> JiraClient:
     http = httpx.MockTransport(lambda _: httpx.Response(200, headers=headers, stream=stream))
-    return JiraClient(access(site), http=http, **options)
+    return assured(JiraClient(access(site), http=http, **options))
 
 
 async def test_a_compressed_bomb_is_given_up_on_the_way(

@@ -14,6 +14,7 @@ from app.jira.client import JiraClient
 from app.jira.http.network import check_base_url, guarded_transport, is_public
 from app.sandbox import JiraSite, serve
 from tests.jira.conftest import access
+from tests.support.assured import assured
 
 
 @pytest.mark.parametrize(
@@ -102,7 +103,7 @@ def test_public_addresses(address: str) -> None:
 async def test_a_name_that_leads_inside_is_refused_at_the_connection(site: JiraSite) -> None:
     """The guard is inside the connection pool: a library that changes there breaks this test."""
     async with serve(site) as (served,):
-        client = JiraClient(access(site, base_url=served.base_url))
+        client = assured(JiraClient(access(site, base_url=served.base_url)))
         with pytest.raises(PermanentError) as caught:
             await client.delete_link(LinkId("1"))
         await client.aclose()
@@ -176,7 +177,7 @@ async def test_a_name_that_does_not_resolve_was_not_sent(
     async def getaddrinfo(*_: object, **__: object) -> list[Any]:
         raise socket.gaierror(-2, "Name or service not known")
 
-    client = JiraClient(access(site, base_url="https://nowhere.example"))
+    client = assured(JiraClient(access(site, base_url="https://nowhere.example")))
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
     with pytest.raises(NotSent) as caught:
         await client.delete_link(LinkId("1"))

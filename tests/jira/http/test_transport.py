@@ -14,6 +14,7 @@ from app.jira.http import transport as transport_module
 from app.jira.http.errors import LONGEST_RETRY_AFTER, retry_after
 from app.jira.http.response import Answer
 from app.jira.rates.budget import Grant, Scope
+from tests.support.assured import assured
 
 Handler = Callable[[httpx.Request], httpx.Response]
 DATE = {"Date": "Fri, 29 Aug 2025 16:00:00 GMT"}
@@ -87,7 +88,7 @@ async def make() -> AsyncIterator[Make]:
             BasicAuth("bot@left.example", "token"),
             rate=site_rate,
         )
-        client = JiraClient(site, http=httpx.MockTransport(handler), **options)  # type: ignore[arg-type]
+        client = assured(JiraClient(site, http=httpx.MockTransport(handler), **options))  # type: ignore[arg-type]
         opened.append(client)
         return client
 

@@ -19,6 +19,7 @@ from app.jira.rates.budget import Grant
 from app.jira.rates.circuit import GO, PROBING, Admission, Circuit, Heard, LocalCircuit, Rule
 from app.jira.rates.circuit_shared import SharedCircuit
 from tests.jira.http.test_transport import RecordingBudget
+from tests.support.assured import assured
 from tests.support.waiting import until
 
 QUICK = Rule(least=3, window=5.0, first=0.2, longest=1.0, probe=5.0)
@@ -220,8 +221,8 @@ class OneSite:
         self.circuit = circuit or LocalCircuit(QUICK)
         site = SiteAccess(1, "left", "https://left.example", "cloud", BasicAuth("a@b.c", "token"))
         http = httpx.MockTransport(self._handle)
-        self.client = JiraClient(
-            site, http=http, budget=self.budget, circuit=self.circuit, **options
+        self.client = assured(
+            JiraClient(site, http=http, budget=self.budget, circuit=self.circuit, **options)
         )
 
     def _handle(self, request: httpx.Request) -> httpx.Response:
