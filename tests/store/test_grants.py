@@ -27,7 +27,8 @@ RIGHTS = {
     # Where the work is
     **dict.fromkeys(
         (
-            "audit_verifications", "discoveries", "idempotency", "inbox", "installation", "intents",
+            "audit_verifications", "discoveries", "former_wordings", "idempotency", "inbox",
+            "installation", "intents",
             "ledger", "link_types", "monitor_deliveries", "monitor_issues", "monitor_sites",
             "notification_keys", "notification_sends", "notification_targets", "notifications",
             "plan_changes", "plans", "poll_marks", "resync_pairs", "resyncs", "revision_changes",

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from app.core.links import AccountId, LinkType, TypeId
+from app.core.own_accounts import Tenure
 from app.store.pool import Connection, Row
 
 Deployment = Literal["cloud", "datacenter"]
@@ -32,6 +33,8 @@ class SiteRow:
     requests_per_second: float | None
     identity: str | None
     account_id: AccountId | None
+    account_since: datetime | None
+    former_accounts: tuple[Tenure, ...]
     checked_at: datetime | None
     circuit_open_since: datetime | None
     version: int
@@ -147,6 +150,16 @@ async def update(
     await conn.execute(
         f"""
         UPDATE sites SET identity = $2, account_id = $3, updated_at = $4, version = version + 1,
+               -- What the former account made is ours for its time; of the first one, always.
+               former_accounts = former_accounts || CASE
+                   WHEN account_id IS DISTINCT FROM $3 AND account_id IS NOT NULL
+                   THEN jsonb_build_array(jsonb_build_object('account', account_id,
+                       'since', account_since, 'until', $4::timestamptz))
+                   ELSE '[]' END,
+               account_since = CASE
+                   WHEN account_id IS NOT DISTINCT FROM $3 THEN account_since
+                   WHEN account_id IS NULL AND former_accounts = '[]' THEN NULL
+                   ELSE $4::timestamptz END,
                {sets} WHERE id = $1
         """,  # noqa: S608
         site_id,
@@ -163,6 +176,8 @@ async def record_check(conn: Connection, site_id: int, pins: Pins, now: datetime
         """
         UPDATE sites SET checked_at = $4,
                identity = coalesce(identity, $2), account_id = coalesce(account_id, $3),
+               account_since = CASE WHEN account_id IS NULL AND former_accounts <> '[]'
+                   THEN $4::timestamptz ELSE account_since END,
                version = version + CASE WHEN (identity IS NULL AND $2::text IS NOT NULL)
                    OR (account_id IS NULL AND $3::text IS NOT NULL) THEN 1 ELSE 0 END
         WHERE id = $1
@@ -202,22 +217,46 @@ async def delete(conn: Connection, site_id: int) -> None:
 
 
 async def link_types(conn: Connection, site_id: int) -> list[LinkType]:
+    """With the wordings that each had before it was renamed."""
     rows = await conn.fetch(
-        "SELECT type_id, name, inward, outward FROM link_types WHERE site_id = $1 ORDER BY type_id",
+        """SELECT type_id, name, inward, outward,
+               (SELECT array_agg(ARRAY[f.inward, f.outward] ORDER BY f.inward, f.outward)
+                FROM former_wordings f
+                WHERE f.site_id = t.site_id AND f.type_id = t.type_id) AS former
+           FROM link_types t WHERE site_id = $1 ORDER BY type_id""",
         site_id,
     )
     return [
-        LinkType(TypeId(str(row["type_id"])), row["name"], row["inward"], row["outward"])
+        LinkType(
+            TypeId(str(row["type_id"])),
+            row["name"],
+            row["inward"],
+            row["outward"],
+            tuple((inward, outward) for inward, outward in row["former"] or ()),
+        )
         for row in rows
     ]
 
 
 async def replace_link_types(conn: Connection, site_id: int, types: Iterable[LinkType]) -> None:
-    """Call inside a transaction: between the two statements the site has no types."""
+    """Call inside a transaction: between the statements the site has no types. What a type was
+    called before stays known, for changelogs keep it."""
+    await conn.execute(
+        """INSERT INTO former_wordings (site_id, type_id, inward, outward)
+           SELECT site_id, type_id, inward, outward FROM link_types WHERE site_id = $1
+           ON CONFLICT DO NOTHING""",
+        site_id,
+    )
     await conn.execute("DELETE FROM link_types WHERE site_id = $1", site_id)
     await conn.executemany(
         "INSERT INTO link_types (site_id, type_id, name, inward, outward) VALUES ($1,$2,$3,$4,$5)",
         [(site_id, int(t.id), t.name, t.inward, t.outward) for t in types],
+    )
+    await conn.execute(
+        """DELETE FROM former_wordings f USING link_types t
+           WHERE f.site_id = $1 AND t.site_id = f.site_id AND t.type_id = f.type_id
+             AND t.inward = f.inward AND t.outward = f.outward""",
+        site_id,
     )
 
 
@@ -226,4 +265,14 @@ def _site(row: Row | None) -> SiteRow | None:
 
 
 def _row(row: Row) -> SiteRow:
-    return SiteRow(**dict(row))
+    values = dict(row)
+    former = tuple(_tenure(it) for it in values.pop("former_accounts"))
+    return SiteRow(**values, former_accounts=former)
+
+
+def _tenure(stored: dict[str, str | None]) -> Tenure:
+    since, until = (
+        None if at is None else datetime.fromisoformat(at)
+        for at in (stored["since"], stored["until"])
+    )
+    return Tenure(AccountId(stored["account"] or ""), since, until)

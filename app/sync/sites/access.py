@@ -42,6 +42,8 @@ def access(row: SiteRow, vault: Vault) -> SiteAccess:
         auth=open_auth(row, vault),
         identity=row.identity,
         account_id=row.account_id,
+        account_since=row.account_since,
+        former_accounts=row.former_accounts,
         version=row.version,
         rate=row.requests_per_second,
     )

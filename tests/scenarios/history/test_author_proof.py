@@ -1,10 +1,15 @@
 """Whose a link is, asked right before its DELETE: what may make the answer hard, and does not."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from app.sandbox import Fault
+from app.core.links import AccountId
+from app.core.own_accounts import Tenure
+from app.jira.http.access import BearerAuth
+from app.sandbox import Fault, token_of
+from app.sync.monitor import verify
 from tests.scenarios.conftest import Build, Duo
 from tests.support.engine import ACCOUNT
 
@@ -93,3 +98,43 @@ async def test_a_long_history_is_read_whole(build: Build) -> None:
     duo.bob.unlink(other)
     await duo.world.settle()
     assert mirror not in duo.left.jira.links
+
+
+async def test_a_mirror_that_a_former_account_made_is_ours(duo: Duo) -> None:
+    """The site has new credentials, of another account. No alarm follows from it either."""
+    made = await duo.mirrored()
+    jira, station = duo.right.jira, duo.right
+    jira.add_user("service")
+    now = duo.world.now()
+    former = Tenure(AccountId(jira.user(ACCOUNT).key), None, now)
+    station.access = replace(
+        station.access,
+        auth=BearerAuth(token_of(jira, "service")),
+        account_id=AccountId(jira.user("service").key),
+        account_since=now,
+        former_accounts=(former,),
+        version=2,
+    )
+    duo.world.ctx = duo.world.worker()
+    duo.world.clock.tick(3600)
+    duo.ann.unlink(made)
+    await duo.world.settle()
+    assert not jira.links
+    assert [it.actor for it in jira.mutations.select("removed")] == ["service"]
+    await duo.world.deliver()
+    assert await verify.run_once(duo.world.ctx) == 0
+
+
+async def test_a_type_that_was_renamed(duo: Duo) -> None:
+    """No check of the site was made since: old entries say the old word, new ones the new."""
+    before = await duo.mirrored()
+    kind = duo.right.jira.link_type("Blocks")
+    kind.name, kind.outward, kind.inward = "Stops", "stops", "is stopped by"
+    after = duo.ann.link("P-2", "Blocks", "P-3")
+    await duo.world.settle()
+    assert len(duo.right.ours) == 2
+    duo.ann.unlink(before)
+    duo.ann.unlink(after)
+    duo.ann.link("P-1", "Relates", "P-3")
+    await duo.world.settle()
+    assert duo.right.jira.triples_of() == {("P-2", "Relates", "P-1")}
