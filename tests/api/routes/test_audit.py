@@ -9,6 +9,7 @@ import httpx
 
 from app.api.auth.roles import V1
 from app.core import chain
+from app.core.operations import Operation, Status
 from app.store.queue.work import Cause
 from app.store.writes.audit import Entry, append
 from tests.api.conftest import Api, Jira, connection_body
@@ -43,6 +44,8 @@ def entry(status: str = "applied", **changes: Any) -> Entry:
         "evidence": {"row": "2"},
         **changes,
     }
+    values["operation"] = Operation(values["operation"])
+    values["status"] = Status(values["status"])
     return Entry(**values)
 
 
