@@ -112,6 +112,23 @@ def _went_back(detail: Detail) -> Iterator[str]:
     )
 
 
+_SIGNS: Final[Mapping[str, str]] = {
+    "mirror_of_another": "a mirror that was proven to be ours is another account's by now",
+    "removed_link_is_back": "a link that we removed answers again under its id",
+}
+
+
+def _site_went_back(detail: Detail) -> Iterator[str]:
+    sign = str(detail.get("sign", "-"))
+    yield (
+        f"This Jira hands out ids again, as after a restored backup: {_SIGNS.get(sign, sign)}."
+        f" Its {detail.get('connections', 0)} connections are paused until somebody resumes them"
+        f" (twinlink resume), and hold every removal until somebody acknowledges this by resolving"
+        f" it. Who made {detail.get('links', 0)} mirrors is asked of Jira again before any is"
+        " removed."
+    )
+
+
 def _mismatch(detail: Detail) -> Iterator[str]:
     yield (
         f"A worker is told to be {detail.get('configured', '-')!r}, and the database belongs to"
@@ -169,6 +186,7 @@ _SAY: Final[Mapping[str, Callable[[Detail], Iterator[str]]]] = {
     "site_identity_changed": _refused,
     "site_refused": _refused,
     "circuit_open": _silent,
+    "site_went_back": _site_went_back,
     "database_went_back": _went_back,
     "installation_mismatch": _mismatch,
 }

@@ -13,6 +13,7 @@
 | site_identity_changed | major | | looks are refused |
 | site_refused | major | | looks are refused |
 | circuit_open | major | | calls stopped for fifteen minutes, or nothing read for thirty |
+| site_went_back | major | | until a person acknowledges it |
 | database_went_back | major | | until a person acknowledges it |
 | installation_mismatch | major | | a worker says so every minute |
 
@@ -81,6 +82,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "site_identity_changed": Kind("Another Jira answers than the one pinned", lasting=True),
     "site_refused": Kind("A site does not let us in", lasting=True),
     "circuit_open": Kind("A site does not answer", lasting=True),
+    "site_went_back": Kind("A Jira went back in time"),
     "database_went_back": Kind("The database went back in time"),
     "installation_mismatch": Kind("A worker belongs to another installation", lasting=True),
 }

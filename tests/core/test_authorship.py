@@ -223,7 +223,7 @@ BOTH = "This issue relates to AB-2"
     ("authors", "listed", "verdict"),
     [
         ((US, THEM), (RELATED, REVERSED), "ours"),
-        ((THEM, US), (RELATED, REVERSED), "theirs"),
+        ((THEM, US), (RELATED, REVERSED), "unknown"),
         ((US, THEM), (RELATED,), "unknown"),
         ((US, None), (RELATED, REVERSED), "ours"),
         ((None, US), (RELATED, REVERSED), "unknown"),

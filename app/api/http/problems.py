@@ -79,6 +79,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "resync_over": Kind(409, "The resync is over"),
     "incident_resolved": Kind(409, "The incident is resolved"),
     "database_went_back": Kind(409, "The database went back in time; resolve that incident first"),
+    "site_went_back": Kind(409, "A Jira went back in time; resolve that incident first"),
     "nothing_selected": Kind(409, "No link is chosen by what was asked for"),
     "own_account": Kind(409, "Twinlink's own account did that: restore it from the audit"),
     "plan_not_sealed": Kind(409, "The plan cannot be decided: it gathers, or is only shown"),

@@ -21,7 +21,11 @@ _UNKNOWN = problems("connection_unknown")
 @router.put(
     "/connections/{name}/mode",
     responses=problems(
-        "connection_unknown", "account_not_dedicated", "site_unchecked", "database_went_back"
+        "connection_unknown",
+        "account_not_dedicated",
+        "site_unchecked",
+        "database_went_back",
+        "site_went_back",
     ),
 )
 async def put_mode(

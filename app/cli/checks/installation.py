@@ -28,7 +28,12 @@ _SKEW_SECONDS = 2.0
 """Leases and windows are told apart by more than this."""
 _CONNECT_SECONDS = 10
 _WORST_MINUTE = 60.0
-_DECIDED_BY_PEOPLE = ("database_went_back", "installation_mismatch", "site_identity_changed")
+_DECIDED_BY_PEOPLE = (
+    "database_went_back",
+    "site_went_back",
+    "installation_mismatch",
+    "site_identity_changed",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ A transaction takes its incident last, after every lock of sites and connections
 time or in the order of their kinds: whoever opens one may stand in any transaction.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -123,6 +124,17 @@ async def open_ones(conn: Connection) -> list[Incident]:
 async def any_open(conn: Connection, kind: str) -> bool:
     found: bool = await conn.fetchval(
         "SELECT EXISTS (SELECT FROM incidents WHERE kind = $1 AND state <> 'resolved')", kind
+    )
+    return found
+
+
+async def open_of_sites(conn: Connection, kind: str, sites: Sequence[int]) -> bool:
+    """Whether one of this kind is open for any of these sites."""
+    found: bool = await conn.fetchval(
+        """SELECT EXISTS (SELECT FROM incidents WHERE kind = $1 AND state <> 'resolved'
+               AND site_id = ANY($2::bigint[]))""",
+        kind,
+        list(sites),
     )
     return found
 

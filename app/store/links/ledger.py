@@ -238,17 +238,6 @@ async def change(conn: Connection, it: Change, *, now: datetime) -> bool:
     return bool(done)
 
 
-async def doubt(conn: Connection, row: Row, *, now: datetime) -> None:
-    """Who made its mirror is not known any more; nothing else of it changes."""
-    await conn.execute(
-        """UPDATE ledger SET authorship = 'unknown', version = version + 1, changed_at = $3
-           WHERE id = $1 AND version = $2 AND authorship = 'ours'""",
-        row.id,
-        row.version,
-        now,
-    )
-
-
 async def forget(conn: Connection, row: Row) -> bool:
     """Delete a row whose link is proven absent on both sides. False if its version moved."""
     done = await conn.fetchval(

@@ -88,16 +88,27 @@ async def open_for_twins(
 
 
 async def removed_links(
-    conn: Connection, site: int, links: Iterable[LinkId], *, by: int | None = None
+    conn: Connection,
+    site: int,
+    links: Iterable[LinkId],
+    *,
+    by: int | None = None,
+    before: datetime | None = None,
 ) -> set[LinkId]:
-    """Those of *links* on a site that we removed, *by* one connection or by any."""
+    """Those of *links* on a site that we removed, *by* one connection or by any, and *before* a
+    time where that is given. What was removed before the site went back in time is forgotten: its
+    ids were given out again since."""
     rows = await conn.fetch(
         """SELECT link_id FROM intents WHERE site_id = $1 AND link_id = ANY($2::bigint[])
            AND operation = 'remove' AND state = 'applied'
-           AND ($3::bigint IS NULL OR connection_id = $3)""",
+           AND ($3::bigint IS NULL OR connection_id = $3)
+           AND ($4::timestamptz IS NULL OR closed_at < $4)
+           AND closed_at > coalesce((SELECT max(last_seen_at) FROM incidents
+               WHERE kind = 'site_went_back' AND site_id = $1), '-infinity')""",
         site,
         [int(link) for link in links],
         by,
+        before,
     )
     return {LinkId(str(row["link_id"])) for row in rows}
 

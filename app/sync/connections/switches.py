@@ -41,6 +41,9 @@ class Switches:
                 await _refuse_unready(conn, row)
             if mode is Mode.LIVE and await incidents.any_open(conn, "database_went_back"):
                 raise Refused("database_went_back")
+            ends = [row.site_id(side) for side in Side]
+            if mode is Mode.LIVE and await incidents.open_of_sites(conn, "site_went_back", ends):
+                raise Refused("site_went_back")
             await connections.set_mode(conn, row.id, mode)
         if mode is not row.mode:
             _LOG.info("mode_set", connection=name, former=row.mode.value, mode=mode.value, by=by)

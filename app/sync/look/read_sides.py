@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 
 from app.core.errors import NotThePinned, PermanentError, TransientError
 from app.core.evidence import Lookup, Observed, Present, Reading, Unknown, glance, presence
@@ -14,12 +15,15 @@ from app.store.queue import inbox_events
 from app.store.queue.inbox_events import LinkEvent
 from app.store.queue.work import Claimed
 from app.store.writes import written_links
+from app.sync.guard import site_went_back
 from app.sync.look.snapshot import Look
 from app.sync.runtime.context import Context
 from app.sync.runtime.side_by_side import side_by_side
 
 # Single lookups run side by side, but a burst of proofs must not crowd out everything else.
 LOOKUPS_AT_ONCE = 8
+# Read replicas and caches lag by seconds to minutes.
+LISTING_LAG = timedelta(minutes=10)
 
 
 async def begin(ctx: Context, running: Running, claimed: Iterable[Claimed]) -> Look:
@@ -98,7 +102,8 @@ async def _follow_events(ctx: Context, look: Look) -> None:
 
     A link that an event says was made, and that answers with our type and ends, is present
     although nothing lists it yet. One that is listed although an event says it was removed, and
-    that answers 404, is not. So is every listed link that we removed: ids never come back.
+    that answers 404, is not. So is every listed link that we removed, as long as its listing may
+    lag: one that answers by its id long after shows that this Jira went back in time.
     """
     causes = [cause for it in look.pairs.values() for cause in it.causes]
     events: list[LinkEvent] = []
@@ -109,6 +114,7 @@ async def _follow_events(ctx: Context, look: Look) -> None:
         for side in Side:
             site = look.running.site(side)
             look.ended[side] = await written_links.removed_links(conn, site, listed[side])
+    await _watch_removed(ctx, look)
     removed = {(event.site, event.link) for event in events if event.kind == "link_deleted"}
     questions: dict[tuple[Side, LinkId], LinkKey] = {}
     for event in events:
@@ -129,6 +135,22 @@ async def _follow_events(ctx: Context, look: Look) -> None:
             look.unlisted.setdefault((side, key), set()).add(link_id)
 
     await side_by_side(LOOKUPS_AT_ONCE, ask, questions.items())
+
+
+async def _watch_removed(ctx: Context, look: Look) -> None:
+    """Links that we removed, and that are listed so long after that no listing lags as much."""
+    for side, ended in look.ended.items():
+        if not ended:
+            continue
+        site = look.running.site(side)
+        async with ctx.database.connection() as conn:
+            before = ctx.clock() - LISTING_LAG
+            late = await written_links.removed_links(conn, site, ended, before=before)
+        client = await ctx.sites.client(site)
+        for link in sorted(late):
+            if await client.get_link(link) is not None:
+                await site_went_back.stop(ctx, site, "removed_link_is_back")
+                raise TransientError("site_went_back")
 
 
 async def _know_foreign(ctx: Context, look: Look) -> None:

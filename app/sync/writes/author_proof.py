@@ -58,7 +58,8 @@ async def authors(ctx: Context, client: JiraClient, asked: Sequence[Asked]) -> l
     seen = _Seen(reading.issues, await site_types(ctx, client.site.id), {})
     ours = client.site.own
     found = [seen.author(it, ours) for it in asked]
-    unclear = [it.link for it, by in zip(asked, found, strict=True) if by is Authorship.UNKNOWN]
+    # Also where they say that another made it: an entry of ours may name a key of before.
+    unclear = [it.link for it, by in zip(asked, found, strict=True) if by is not Authorship.OURS]
     if unclear:
         seen = await _ask_more(ctx, client, seen, unclear)
         found = [seen.author(it, ours) for it in asked]

@@ -15,9 +15,10 @@ from app.core.links import Ends, Link, LinkType
 from app.core.operations import Status
 from app.core.results import Deleted, Failed, Removed, Retry, SiteRefused, Stale, StillOpen
 from app.jira.client import JiraClient
-from app.store.links import ledger
+from app.store.links import doubts, ledger
 from app.store.writes import intents
 from app.store.writes.intents import Intent
+from app.sync.guard import site_went_back
 from app.sync.runtime.context import Context
 from app.sync.runtime.side_by_side import side_by_side
 from app.sync.writes.author_proof import Asked, authors
@@ -84,10 +85,13 @@ async def _not_proven(
     (by,) = await authors(ctx, client, [Asked(seen, row.authored_after if row else None)])
     if by is Authorship.OURS:
         return None
-    if row is not None:
+    if by is Authorship.THEIRS and row is not None and row.authorship is Authorship.OURS:
+        # It was proven to be ours, and ids are given once in one line of history.
+        await site_went_back.stop(ctx, intent.wanted.site, "mirror_of_another")
+    elif row is not None:
         # The next look asks again, and holds it or lets it go.
         async with ctx.database.transaction() as conn:
-            await ledger.doubt(conn, row, now=ctx.clock())
+            await doubts.doubt(conn, row, now=ctx.clock())
     return Outcome(intent, Status.FAILED, f"author_{by}"), Stale()
 
 

@@ -42,7 +42,7 @@ async def test_what_a_person_made_is_never_ours_whatever_the_clocks(duo: Duo) ->
     await duo.world.settle()
     assert mirror.id in duo.right.jira.links
     assert not duo.right.jira.mutations.select("removed", ACCOUNT)
-    assert await duo.world.states() == ["preexisting"]
+    assert [row["authorship"] for row in await duo.world.ledger()] == ["unknown"]
 
 
 async def test_an_author_that_jira_does_not_name_is_held(duo: Duo) -> None:
