@@ -18,6 +18,7 @@ a window is full       what it has no room for              latched, for the con
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from math import floor
 
 from app.core.config import GuardLimits, WindowLimits
@@ -26,6 +27,8 @@ HOUR = 3600
 DAY = 86_400
 # Of all connections of a site together (design section 6); no configuration raises it.
 SITE_HOUR_LIMIT = 200
+# A reset opens fresh windows, so that their number decides how much can go in a day.
+RESETS_A_DAY = 3
 # Fewer links than these are too few to tell an accident from work (design section 6).
 FEW_OF_A_CONNECTION = 3
 FEW_OF_AN_ISSUE = 5
@@ -106,6 +109,13 @@ def allow(asked: int, seen: Sequence[Window], *, latched: bool) -> Allowance:
         return Allowance(asked, None)
     fullest = min(seen, key=lambda window: window.room, default=None)
     return Allowance(room, fullest.scope if fullest else "none")
+
+
+def next_reset(resets: Sequence[datetime], now: datetime) -> datetime | None:
+    """When a connection with these resets may be reset again; None: now."""
+    day = timedelta(seconds=DAY)
+    recent = sorted(at for at in resets if at > now - day)
+    return recent[-RESETS_A_DAY] + day if len(recent) >= RESETS_A_DAY else None
 
 
 @dataclass(frozen=True, slots=True)

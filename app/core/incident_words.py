@@ -33,6 +33,11 @@ def _guard(detail: Detail) -> Iterator[str]:
             f"Plan {detail['rejected_plan']} was rejected. The guard stays tripped, and its windows"
             " slide on: a later approval of all that is held arms it, or a reset."
         )
+    if "resets_left" in detail:
+        yield (
+            "An approver reset the guard: its windows began again, and what it held is judged"
+            f" under them. {detail['resets_left']} more resets are possible within a day."
+        )
     if "removed" in detail:
         yield f"{detail['removed']} removals went through, {detail.get('held', 0)} are held."
     yield from _between(detail)

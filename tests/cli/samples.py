@@ -37,7 +37,13 @@ CONNECTION: dict[str, Any] = {
     "mode": "shadow",
     "paused": False,
     "paused_at": None,
-    "guard": {"state": "armed", "tripped_at": None, "reason": None, "windows": [WINDOW]},
+    "guard": {
+        "state": "armed",
+        "tripped_at": None,
+        "reason": None,
+        "resets": {"limit": 3, "used": 0, "next_at": None, "last_at": None, "last_by": None},
+        "windows": [WINDOW],
+    },
     "created_at": "2030-01-01T00:00:00Z",
 }
 STATUS: dict[str, Any] = {

@@ -12,6 +12,7 @@ RIGHTS = {
     "audit": "SI",
     "revisions": "SI",
     "monitor_findings": "SI",
+    "guard_resets": "SI",
     "audit_heads": "SIU",
     "connections": "SIU",
     "incidents": "SIU",

@@ -1,6 +1,7 @@
 """From exceptions to problem details."""
 
 import re
+from math import ceil
 from typing import Any
 
 import structlog
@@ -72,7 +73,9 @@ def _on_permanent(_request: Request, error: Exception) -> Response:
     code = error.code if isinstance(error, PermanentError) else "internal"
     status = KINDS[code].status if code in KINDS else 500
     if isinstance(error, Refused) and status < 500:
-        return problems.response(Problem(code, error.detail, errors=error.problems))
+        wait = {} if error.retry_after is None else {"Retry-After": str(ceil(error.retry_after))}
+        refused = Problem(code, error.detail, errors=error.problems, headers=wait)
+        return problems.response(refused)
     if status in {404, 409, 410}:
         return problems.response(Problem(code))
     _LOG.error("unexpected_error", code=code)

@@ -43,6 +43,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "idempotency_mismatch": Kind(422, "The Idempotency-Key was used with another request"),
     "idempotency_running": Kind(409, "The call with this Idempotency-Key is still running"),
     "secret_not_replayed": Kind(409, "A secret is shown once and cannot be shown again"),
+    "guard_resets_spent": Kind(429, "The guard was reset as often as a day allows"),
     "too_many_attempts": Kind(429, "Too many calls with tokens that are not valid"),
     "headers_too_large": Kind(431, "The address and the headers are too large"),
     "request_too_slow": Kind(408, "The request did not arrive in time"),

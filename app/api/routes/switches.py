@@ -55,12 +55,15 @@ async def resume(
     return await _answer(services, row, response)
 
 
-@router.post("/connections/{name}/guard/reset", responses=_UNKNOWN)
+@router.post(
+    "/connections/{name}/guard/reset",
+    responses=problems("connection_unknown", "guard_resets_spent"),
+)
 async def reset_guard(
     connection: TheConnection, services: Svc, caller: Who, response: Response
 ) -> ConnectionAnswer:
-    """Arm the guard with fresh windows. Sealed plans go on waiting for their decision; what has
-    not been sealed yet is judged anew."""
+    """Arm the guard with fresh windows, at most three times a day. What it held is judged again
+    under them: its plans end, sealed ones too, and what has no room is held in a new one."""
     now = services.clock()
     row = await services.switches.reset_guard(connection.name, by=caller.owner, now=now)
     return await _answer(services, row, response)

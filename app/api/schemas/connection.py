@@ -10,6 +10,7 @@ from app.core.config import (
     ConnectionConfig,
 )
 from app.sync.connections.view import View
+from app.sync.guard.reset import Resets
 
 ModeName = Literal["shadow", "create_only", "review", "live"]
 DirectionName = Literal["left_to_right", "right_to_left", "both"]
@@ -47,12 +48,23 @@ class WindowAnswer(Answer):
     used: int = Field(description="Removals, and mirrors that vanished by someone else's hand")
 
 
+class ResetsAnswer(Answer):
+    """A reset opens fresh windows, so that a day has room for only so many."""
+
+    limit: int
+    used: int = Field(description="Within the last 24 hours")
+    next_at: datetime | None = Field(description="When the next is possible; null: now")
+    last_at: datetime | None
+    last_by: str | None
+
+
 class GuardAnswer(GuardLimitsAnswer):
     """Its limits as they are configured, and where it stands now."""
 
     state: Literal["armed", "tripped"]
     tripped_at: datetime | None
     reason: str | None
+    resets: ResetsAnswer
     windows: list[WindowAnswer]
 
 
@@ -134,6 +146,7 @@ def _connection(view: View) -> dict[str, object]:
         "state": "tripped" if row.tripped else "armed",
         "tripped_at": row.guard_tripped_at,
         "reason": row.guard_trip_reason,
+        "resets": _resets(view.resets),
         "windows": [WindowAnswer.model_validate(window) for window in view.windows],
     }
     return {
@@ -147,3 +160,13 @@ def _connection(view: View) -> dict[str, object]:
         "created_at": row.created_at,
         "next_step": view.next_step,
     }
+
+
+def _resets(it: Resets) -> ResetsAnswer:
+    return ResetsAnswer(
+        limit=it.limit,
+        used=it.used,
+        next_at=it.next_at,
+        last_at=it.last.at if it.last else None,
+        last_by=it.last.by if it.last else None,
+    )

@@ -18,13 +18,16 @@ _WINDOWS: output.Columns = (
 
 @app.command()
 def show(ctx: typer.Context, name: ConnectionName, json: Json = False) -> None:
-    """Whether it is armed or tripped, and how full its windows are."""
+    """Whether it is armed or tripped, how full its windows are, and who has reset it."""
     _show(service(ctx).get(f"connections/{name}")["guard"], json=json)
 
 
 @app.command()
 def reset(ctx: typer.Context, name: ConnectionName, json: Json = False) -> None:
-    """Arm it with fresh windows. Sealed plans go on waiting for their decision."""
+    """Arm it with fresh windows, at most three times a day.
+
+    What it held is judged again under these: its plans end, sealed ones too.
+    """
     _show(service(ctx).post(f"connections/{name}/guard/reset")["guard"], json=json)
 
 
@@ -34,5 +37,17 @@ def _show(guard: dict[str, object], *, json: bool) -> None:
         return
     reason = guard.get("reason")
     output.line(f"{guard['state']}{f': {reason}' if reason else ''}")
+    resets = guard.get("resets")
+    if isinstance(resets, dict):
+        output.line(_resets(resets))
     windows = guard["windows"]
     output.table(_WINDOWS, windows if isinstance(windows, list) else [], empty="no windows")
+
+
+def _resets(resets: dict[str, object]) -> str:
+    said = f"{resets['used']} of {resets['limit']} resets used within a day"
+    if resets["last_at"] is not None:
+        said += f"; the last by {resets['last_by']} at {resets['last_at']}"
+    if resets["next_at"] is not None:
+        said += f"; the next is possible at {resets['next_at']}"
+    return said

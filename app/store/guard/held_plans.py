@@ -187,6 +187,16 @@ async def undecided(conn: Connection, connection_id: int) -> int:
     return total + await vanished.undecided(conn, connection_id)
 
 
+async def undecided_removals(conn: Connection, connection_id: int) -> list[int]:
+    """Plans of removals that gather or wait for a person, oldest first."""
+    rows = await conn.fetch(
+        """SELECT id FROM plans WHERE connection_id = $1 AND kind = 'removals'
+           AND status IN ('gathering', 'held', 'approved') ORDER BY id""",
+        connection_id,
+    )
+    return [row["id"] for row in rows]
+
+
 # Held for what no later look can undo: the end of a long pause, or other links that an issue has
 # got meanwhile. A plan that began before its changes said so says it for them.
 _HOLDS_ON = """c.result IS NULL AND p.kind = 'removals' AND (p.reason = 'long_pause'

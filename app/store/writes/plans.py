@@ -105,23 +105,3 @@ async def drop(conn: Connection, connection_id: int, keys: Iterable[LinkKey]) ->
         [key.source_twin for key in wanted],
         [key.destination_twin for key in wanted],
     )
-
-
-async def expire(
-    conn: Connection, connection_id: int, kind: str, *, by: str, now: datetime
-) -> list[int]:
-    """End the open plans of a kind; answers the twins they named, to be looked at again."""
-    rows = await conn.fetch(
-        """
-        WITH ended AS (
-            UPDATE plans SET status = 'expired', decided_at = $3, decided_by = $4
-            WHERE connection_id = $1 AND kind = $2 AND status IN ('gathering', 'shadow')
-            RETURNING id)
-        SELECT DISTINCT source_twin_id FROM plan_changes c JOIN ended e ON e.id = c.plan_id
-        """,
-        connection_id,
-        kind,
-        now,
-        by,
-    )
-    return [row["source_twin_id"] for row in rows]

@@ -13,11 +13,9 @@ from app.store.alerts import incidents
 from app.store.config import connections, pauses, sites
 from app.store.config.connections import ConnectionRow
 from app.store.pool import Connection, Database
-from app.store.queue.work import Cause, raise_pairs
 from app.store.upkeep import installation
-from app.store.writes import plans
 from app.sync.connections.admin import Compare
-from app.sync.guard.held_plans import arm
+from app.sync.guard import reset
 from app.sync.resync import after_long_pause
 from app.sync.runtime.refusals import Refused
 
@@ -70,12 +68,10 @@ class Switches:
         return await self._now(name)
 
     async def reset_guard(self, name: str, *, by: str, now: datetime) -> ConnectionRow:
+        """Raises ``Refused`` where the resets of a day are spent."""
         async with self.database.transaction() as conn:
             row = await _locked(conn, name)
-            await arm(conn, row.id, now)
-            # What was held is judged anew, under fresh windows, by what both sites show now.
-            twins = await plans.expire(conn, row.id, "removals", by=by, now=now)
-            await raise_pairs(conn, row.id, twins, cause=Cause("plan", "guard_reset"), now=now)
+            await reset.reset(conn, row.id, by=by, now=now)
         self.wake()
         _LOG.warning("guard_reset", connection=name, tripped=row.tripped, by=by)
         return await self._now(name)

@@ -12,7 +12,8 @@ from app.store.config.connections import ConnectionRow
 from app.store.pool import Connection
 from app.store.views import pending_work
 from app.store.views.pending_work import Outlook
-from app.sync.guard import judge
+from app.sync.guard import judge, reset
+from app.sync.guard.reset import Resets
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class View:
     row: ConnectionRow
     paused: bool
     windows: tuple[Window, ...]
+    resets: Resets
     outlook: Outlook
 
     @property
@@ -37,10 +39,11 @@ class View:
 async def view(conn: Connection, row: ConnectionRow, now: datetime) -> View:
     """With the guard's numbers as they are now; a look at them reserves nothing."""
     seen = await pending_work.of_connection(conn, row.id)
+    resets = await reset.shown(conn, row.id, now)
     found = await active_connection.load(conn, row.id)
     if found is None:  # deleted since
-        return View(row, row.paused, (), seen)
-    return View(row, found.paused, tuple(await judge.shown(conn, found, now)), seen)
+        return View(row, row.paused, (), resets, seen)
+    return View(row, found.paused, tuple(await judge.shown(conn, found, now)), resets, seen)
 
 
 async def views(conn: Connection, rows: Sequence[ConnectionRow], now: datetime) -> list[View]:

@@ -13,6 +13,7 @@ import structlog
 from app.core.errors import PermanentError
 from app.core.ledger import State
 from app.store.config import active_connection, connections
+from app.store.config.active_connection import Running
 from app.store.guard import approvals, held_changes, held_plans
 from app.store.guard.held_plans import HeldPlan
 from app.store.links import ledger
@@ -61,25 +62,30 @@ async def _seal(ctx: Context, connection_id: int, plan_id: int) -> None:
 
 
 async def _expire(ctx: Context, connection_id: int, plan_id: int) -> None:
-    """Nobody decided within a week: planned anew from what both sites show then. What is held
+    """No decision within a week: it is planned again from what both sites show then. What is held
     whatever room the windows have goes on waiting meanwhile: time is no approval."""
     async with ctx.database.transaction() as conn:
         state = await active_connection.lock_any(conn, connection_id)
         found = await held_plans.lock(conn, plan_id)
         if found is None or not found.waits:
             return
-        now = ctx.clock()
-        twins = await _twins_of(conn, found)
-        if await held_plans.holds_on(conn, plan_id):
-            anew = await plans.gathering(conn, state, "removals", reason=found.reason, now=now)
-            await held_plans.carry_over(conn, plan_id, anew)
-        await held_plans.decide(
-            conn, plan_id, "expired", by="twinlink", note="not decided", now=now
-        )
-        await held_changes.reject_changes(conn, plan_id, "expired")
-        cause = Cause("plan", str(plan_id))
-        await raise_pairs(conn, connection_id, twins, cause=cause, now=now, bulk=True)
         # The guard stays latched: what comes of the new look is held again.
+        await plan_again(conn, state, found, by="twinlink", note="not decided", now=ctx.clock())
+
+
+async def plan_again(
+    conn: Connection, state: Running, plan: HeldPlan, *, by: str, note: str, now: datetime
+) -> None:
+    """End a plan without a decision about what it holds: both sites are looked at again, and what
+    no later look may let go moves to a new plan. Under the connection's lock."""
+    twins = await _twins_of(conn, plan)
+    await held_plans.decide(conn, plan.id, "expired", by=by, note=note, now=now)
+    if await held_plans.holds_on(conn, plan.id):
+        following = await plans.gathering(conn, state, "removals", reason=plan.reason, now=now)
+        await held_plans.carry_over(conn, plan.id, following)
+    await held_changes.reject_changes(conn, plan.id, "expired")
+    cause = Cause("plan", str(plan.id))
+    await raise_pairs(conn, plan.connection_id, twins, cause=cause, now=now, bulk=True)
 
 
 async def _finish(ctx: Context, connection_id: int, plan_id: int) -> None:

@@ -11,9 +11,11 @@ from app.core.errors import PermanentError
 
 @dataclass
 class Refused(PermanentError):
-    """``problems`` name every field that is wrong, by JSON pointer into what was sent."""
+    """``problems`` name every field that is wrong, by JSON pointer into what was sent;
+    ``retry_after`` is in seconds, where the same call is possible later."""
 
     problems: tuple[Problem, ...] = ()
+    retry_after: float | None = None
 
 
 def invalid(*problems: Problem) -> Refused:

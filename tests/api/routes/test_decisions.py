@@ -233,16 +233,56 @@ async def test_the_guard_is_armed_when_its_last_plan_is_decided(flow: Flow) -> N
     } == {0}
 
 
-async def test_a_reset_arms_it_and_leaves_the_sealed_plan(flow: Flow) -> None:
+async def tripped(flow: Flow) -> dict[str, Any]:
+    """By a limit of one: one removal went, the other waits in a sealed plan."""
     window = {"share": 0.001, "min": 1, "max": 1}
     await flow.call("PUT", AB, connection_body(guard={"hour": window, "day": window}))
     await flow.mode("live")
     for origin in await flow.mirrored(*CHAIN):
         flow.ann.unlink(origin)
     await flow.compare()
-    plan = await flow.sealed()
+    return await flow.sealed()
+
+
+async def test_a_reset_arms_it_and_ends_the_sealed_plan(flow: Flow) -> None:
+    """Fresh windows have room for what it held: each removal is judged again."""
+    plan = await tripped(flow)
     shown = await flow.call("POST", f"{AB}/guard/reset")
     assert shown["guard"]["state"] == "armed"
-    await flow.compare()
-    assert len(flow.mirrors) == 1, "what a sealed plan holds waits for its decision"
-    assert [it["id"] for it in await flow.plans("held")] == [plan["id"]]
+    await flow.run()
+    assert flow.mirrors == []
+    ended = await flow.call("GET", f"{V1}/plans/{plan['id']}")
+    assert (ended["status"], ended["decided_by"]) == ("expired", "bootstrap")
+    assert [it["result"] for it in ended["changes"]] == ["expired"]
+    assert await flow.plans("held") == await flow.plans("gathering") == []
+
+
+async def test_three_resets_a_day(flow: Flow) -> None:
+    """The fourth is refused, and says when the next is possible; all of them are shown."""
+    await tripped(flow)
+    before = (await flow.call("GET", AB))["guard"]["resets"]
+    assert before == {"limit": 3, "used": 0, "next_at": None, "last_at": None, "last_by": None}
+    await flow.db.execute(
+        """INSERT INTO guard_resets (connection_id, at, reset_by)
+           SELECT id, now() - interval '25 hours', 'ann' FROM connections"""
+    )
+    before = (await flow.call("GET", AB))["guard"]["resets"]
+    assert (before["used"], before["last_by"]) == (0, "ann")
+    for _ in range(3):
+        await flow.call("POST", f"{AB}/guard/reset")
+    spent = (await flow.call("GET", AB))["guard"]["resets"]
+    assert (spent["used"], spent["last_by"]) == (3, "bootstrap")
+    refused = await flow.client.post(f"{AB}/guard/reset")
+    assert (refused.status_code, refused.json()["code"]) == (429, "guard_resets_spent")
+    assert spent["next_at"] in refused.json()["detail"]
+    assert 86_000 < int(refused.headers["Retry-After"]) <= 86_400
+
+
+async def test_a_reset_is_in_the_timeline_of_the_incident(flow: Flow) -> None:
+    await tripped(flow)
+    await flow.call("POST", f"{AB}/guard/reset")
+    [incident] = (await flow.call("GET", f"{V1}/incidents"))["items"]
+    whole = await flow.call("GET", f"{V1}/incidents/{incident['id']}")
+    said = " ".join(it["text"] for it in whole["timeline"])
+    assert "An approver reset the guard" in said
+    assert "2 more resets are possible within a day" in said

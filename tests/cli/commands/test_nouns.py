@@ -189,10 +189,15 @@ def test_mode_shows_and_sets(line: Line, service: FakeService) -> None:
 
 
 def test_the_guard_shows_its_windows(line: Line, service: FakeService) -> None:
-    tripped = CONNECTION["guard"] | {"state": "tripped", "reason": "hour"}
+    spent = {"limit": 3, "used": 3, "next_at": "2030-01-02", "last_at": "noon", "last_by": "ann"}
+    tripped = CONNECTION["guard"] | {"state": "tripped", "reason": "hour", "resets": spent}
     service.answers["POST /connections/main/guard/reset"] = (200, CONNECTION)
     service.answers["GET /connections/main"] = (200, CONNECTION | {"guard": tripped})
-    assert line("guard", "show", "main").stdout.startswith("tripped: hour\n")
+    said = line("guard", "show", "main").stdout
+    assert said.startswith(
+        "tripped: hour\n3 of 3 resets used within a day; the last by ann at noon"
+    )
+    assert "the next is possible at 2030-01-02" in said
     assert line.json("guard", "reset", "main") == CONNECTION["guard"]
 
 
