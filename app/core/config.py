@@ -5,7 +5,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -87,11 +87,20 @@ class WindowLimits:
     min: int
     max: int
 
+    def stricter(self, other: "WindowLimits") -> "WindowLimits":
+        """Each figure as the stricter of both has it."""
+        return WindowLimits(
+            min(self.share, other.share), min(self.min, other.min), min(self.max, other.max)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class GuardLimits:
     hour: WindowLimits = WindowLimits(0.01, 10, 100)
     day: WindowLimits = WindowLimits(0.05, 20, 500)
+
+    def stricter(self, other: "GuardLimits") -> "GuardLimits":
+        return GuardLimits(self.hour.stricter(other.hour), self.day.stricter(other.day))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +131,17 @@ class ConnectionConfig:
     def pair_of(self, side: Side, type_id: TypeId) -> TypePair | None:
         """The map entry of a type as *side* names it; None where the type is not mapped."""
         return next((pair for pair in self.link_types if pair.on(side).id == type_id), None)
+
+    def no_looser_than(self, other: "ConnectionConfig") -> "ConnectionConfig":
+        """This one, with the stricter of both for what protects links: the guard's limits, what
+        follows the deletion of an issue, and how many owners approve."""
+        keeps = OnIssueDeleted.KEEP in (self.on_issue_deleted, other.on_issue_deleted)
+        return replace(
+            self,
+            guard=self.guard.stricter(other.guard),
+            on_issue_deleted=OnIssueDeleted.KEEP if keeps else OnIssueDeleted.REMOVE,
+            approvals=max(self.approvals, other.approvals),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, stable across versions: this is what a revision stores."""

@@ -117,8 +117,9 @@ async def get_revision(
 async def roll_back(
     connection: TheConnection, body: RollbackPost, services: Svc, caller: Who, response: Response
 ) -> RollbackAnswer:
-    """Append a revision equal to an earlier one. It never raises the mode and never asks for
-    fewer owners. Once this returns, no intent of a later revision can commit."""
+    """Append a revision equal to an earlier one. It never raises the mode, and of the guard's
+    limits, `on_issue_deleted` and `approvals` the stricter of both revisions holds. Once this
+    returns, no intent of a later revision can commit."""
     done = await services.revisions.roll_back(
         connection.name,
         body.revision,

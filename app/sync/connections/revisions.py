@@ -71,9 +71,9 @@ class Revisions:
     async def roll_back(
         self, name: str, number: int, *, undo: bool, note: str, by: str, now: datetime
     ) -> RolledBack:
-        """Append a revision equal to an earlier one. The mode stays as it is, and so does the
-        number of owners where the earlier one asked for fewer: neither is the roll-back's to
-        loosen. With *undo*, also plan to take back what was done since.
+        """Append a revision equal to an earlier one, but for what protects links: the mode stays,
+        and of the guard's limits, ``on_issue_deleted`` and the number of owners the stricter of
+        both revisions holds. With *undo*, also plan to take back what was done since.
 
         Raises ``Refused``: ``connection_unknown``, ``revision_unknown``, ``validation``,
         ``link_types_gone``, ``projects_connected``.
@@ -89,8 +89,7 @@ class Revisions:
             current = await _locked(conn, name)
             if current.id != row.id:
                 raise Refused("concurrent_change")
-            owners = max(current.config.approvals, config.approvals)
-            config = replace(config, approvals=owners)
+            config = config.no_looser_than(current.config)
             ends = {side: row.site_id(side) for side in Side}
             await refuse_conflicts(conn, name, ends, current, config)
             said = f"rolled back to revision {number}" + (f": {note}" if note else "")

@@ -94,6 +94,25 @@ async def test_it_loosens_nothing(flow: Flow) -> None:
     assert (shown["approvals"], shown["on_mirror_removed"]) == (2, "detach")
 
 
+def _guard(share: float, least: int, most: int) -> dict[str, dict[str, float]]:
+    return {scope: {"share": share, "min": least, "max": most} for scope in ("hour", "day")}
+
+
+async def test_the_stricter_of_both_guards_holds(flow: Flow) -> None:
+    """Of each figure, and of what follows the deletion of an issue."""
+    await flow.call("PUT", AB, connection_body(guard=_guard(0.5, 2, 500), on_issue_deleted="keep"))
+    tight = connection_body(guard=_guard(0.1, 5, 50), on_issue_deleted="remove")
+    await flow.call("PUT", AB, tight)
+    await flow.call("POST", f"{AB}/rollback", {"revision": 2})
+    shown = await flow.call("GET", AB)
+    assert shown["guard"]["hour"] == shown["guard"]["day"] == {"share": 0.1, "min": 2, "max": 50}
+    assert shown["on_issue_deleted"] == "keep"
+    await flow.call("POST", f"{AB}/rollback", {"revision": 3})
+    shown = await flow.call("GET", AB)
+    assert shown["guard"]["hour"] == {"share": 0.1, "min": 2, "max": 50}
+    assert shown["on_issue_deleted"] == "keep", "nor does it begin to remove"
+
+
 @pytest.mark.parametrize("lost", ["left", "right"])
 async def test_link_types_that_are_gone_are_named(flow: Flow, lost: str) -> None:
     await flow.call("PUT", AB, BOTH)
