@@ -46,8 +46,8 @@ ENGINE = f"twinlink/{__version__}"
 class Nowhere:
     """Where wake-ups go without Redis: the sweep finds the work."""
 
-    async def put(self) -> None:
-        return None
+    async def put(self) -> bool:
+        return False
 
     async def aclose(self) -> None:
         return None

@@ -1,1 +1,1 @@
-"""The worker process: arq wake-ups and upkeep timers."""
+"""The worker process: arq's jobs, each a pass, and timers."""

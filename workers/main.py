@@ -1,29 +1,35 @@
-"""A worker process: pump, wake-ups, timers, probes, and a stop that loses nothing."""
+"""A worker process: arq's jobs, timers, probes, and a stop that loses nothing.
+
+`twinlink worker` outlives a Redis that is away. `arq workers.main.WorkerSettings` starts one as
+well, which ends with Redis, as arq does, and `arq --check workers.main.WorkerSettings` says whether
+one runs on this machine.
+"""
 
 import asyncio
-import signal
-from collections.abc import Sequence
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 import structlog
+from arq.connections import RedisSettings
 
 from app.core.errors import TransientError
 from app.process.gc_tuning import settle_heap
-from app.process.stop import leave_within
-from app.settings import Settings
+from app.process.stop import Stop
+from app.settings import Problem, Settings, SettingsError, load_settings
 from app.sync.incidents import notify
 from app.sync.reconcile.loop import Pass, run_once
 from app.sync.runtime.database_clock import DatabaseClock
 from app.sync.upkeep.installation import InstallationWatch
+from app.telemetry import configure_logging
 from app.wiring import Services, open_services
-from workers import probes, upkeep, wakes
-from workers.pump import Pump
+from workers import pool, probes, upkeep
+from workers.passes import Passes
 
 _LOG = structlog.get_logger(__name__)
 
 # An orchestrator kills after thirty seconds; what is under way has ended before.
-DRAIN_SECONDS = 25.0
+DRAIN_SECONDS = 25
 # To close what is open, once nothing is under way or nobody wants to wait for it.
 _CLOSE_SECONDS = 3.0
 
@@ -40,74 +46,62 @@ def run(settings: Settings) -> None:
 
 async def _main(settings: Settings) -> None:
     stop = Stop()
-    stop.listen()
+    stop.listen(first=DRAIN_SECONDS + _CLOSE_SECONDS, second=_CLOSE_SECONDS)
     async with open_services(settings) as services:
         await serve(services, stop)
 
 
-class Stop:
-    """The first signal asks for a drain, the second ends it. A hanging database cannot keep a
-    process that was asked by a signal."""
-
-    def __init__(self) -> None:
-        self.asked = asyncio.Event()
-        self.now = asyncio.Event()
-
-    def listen(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._hear)
-
-    def _hear(self) -> None:
-        leave_within(_CLOSE_SECONDS + (0 if self.asked.is_set() else DRAIN_SECONDS))
-        self.signal()
-
-    def signal(self) -> None:
-        (self.now if self.asked.is_set() else self.asked).set()
-
-
 async def serve(services: Services, stop: Stop) -> None:
     """One worker on these services until *stop* asks."""
+    async with working(services) as passes:
+        url, taking = services.settings.redis_url, []
+        if url is not None:
+            jobs = pool.keep_taking_jobs(
+                services.settings, url.get_secret_value(), passes, services.metrics
+            )
+            taking = [asyncio.create_task(jobs)]
+        await stop.asked.wait()
+        _LOG.info("worker_stopping", drain_seconds=DRAIN_SECONDS)
+        await _cancel(taking)
+        drain = asyncio.create_task(passes.end(DRAIN_SECONDS))
+        insisted = asyncio.create_task(stop.insisted.wait())
+        await asyncio.wait({drain, insisted}, return_when=asyncio.FIRST_COMPLETED)
+        await _cancel([insisted, drain])
+    _LOG.info("worker_stopped")
+
+
+@asynccontextmanager
+async def working(services: Services) -> AsyncIterator[Passes]:
+    """What a worker does by itself, on PostgreSQL alone, and the passes that its jobs ask for."""
     settings, ctx = services.settings, services.context
 
-    async def one_pass() -> Pass:
-        return await run_once(ctx, size=settings.claim_size, lease=settings.lease_seconds)
+    async def one_pass(full: Callable[[], object]) -> Pass:
+        return await run_once(
+            ctx, size=settings.claim_size, lease=settings.lease_seconds, full=full
+        )
 
     watch = InstallationWatch(ctx, settings.installation)
     with suppress(TransientError):  # the permit stays refused until a look succeeds
         await watch.run_once()
-    pump = Pump(one_pass, runners=settings.worker_concurrency, size=settings.claim_size)
-    async with AsyncExitStack() as stack:
-        tasks = [
-            asyncio.create_task(upkeep.keep(duty))
-            for duty in (
-                *upkeep.duties(ctx, pump, sweep_seconds=settings.sweep_seconds),
-                upkeep.Duty("installation", 60.0, watch.run_once),
-                upkeep.Duty("notify", 2.0, lambda: notify.run_once(ctx, services.targets)),
-            )
-        ]
-        if settings.redis_url is not None:
-            url = settings.redis_url.get_secret_value()
-            delay = settings.poll_delay_seconds
-            listening = wakes.listen(url, pump, services.metrics, poll_delay=delay)
-            tasks.append(asyncio.create_task(listening))
-        if isinstance(services.clock, DatabaseClock):
-            tasks.append(asyncio.create_task(upkeep.keep(_clock_duty(services, services.clock))))
-        if settings.worker_port is not None:
-            tasks.append(asyncio.create_task(probes.server(ctx, settings.worker_port).serve()))
-        stack.push_async_callback(_cancel, tasks)
-        settle_heap()
-        pump.start()
-        _LOG.info("worker_started", engine=services.engine, runners=settings.worker_concurrency)
-        await stop.asked.wait()
-        _LOG.info("worker_stopping", drain_seconds=DRAIN_SECONDS)
-        drain = asyncio.create_task(pump.stop(DRAIN_SECONDS))
-        at_once = asyncio.create_task(stop.now.wait())
-        await asyncio.wait({drain, at_once}, return_when=asyncio.FIRST_COMPLETED)
-        if not drain.done():
-            await pump.stop(0)
-        await _cancel([drain, at_once])
-    _LOG.info("worker_stopped")
+    passes = Passes(one_pass, services.wake.soon, most=settings.worker_concurrency)
+    services.wake.missed = passes.begin
+    duties = [
+        *upkeep.duties(ctx, passes, services.wake.soon, sweep_seconds=settings.sweep_seconds),
+        upkeep.Duty("installation", 60.0, watch.run_once),
+        upkeep.Duty("notify", 2.0, lambda: notify.run_once(ctx, services.targets)),
+    ]
+    if isinstance(services.clock, DatabaseClock):
+        duties.append(_clock_duty(services, services.clock))
+    tasks = [asyncio.create_task(upkeep.keep(duty)) for duty in duties]
+    if settings.worker_port is not None:
+        tasks.append(asyncio.create_task(probes.server(ctx, settings.worker_port).serve()))
+    settle_heap()
+    _LOG.info("worker_started", engine=services.engine, passes=settings.worker_concurrency)
+    try:
+        yield passes
+    finally:
+        await passes.end(0)
+        await _cancel(tasks)
 
 
 def _clock_duty(services: Services, clock: DatabaseClock) -> upkeep.Duty:
@@ -118,3 +112,36 @@ async def _cancel(tasks: Sequence["asyncio.Task[Any]"]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def __getattr__(name: str) -> Any:
+    """`WorkerSettings`, made when arq asks for it: importing this module reads no environment."""
+    if name != "WorkerSettings":
+        raise AttributeError(name)
+    return _for_arq(load_settings())
+
+
+def _for_arq(settings: Settings) -> dict[str, Any]:
+    """The keyword arguments with which arq makes its worker."""
+    if settings.redis_url is None:
+        raise SettingsError((Problem("TWINLINK_REDIS_URL", "is where arq's jobs are: set it"),))
+
+    async def begin(ctx: dict[Any, Any]) -> None:
+        configure_logging(settings.log_level, settings.log_format)
+        stack = ctx["stack"] = AsyncExitStack()
+        services = await stack.enter_async_context(open_services(settings))
+        ctx["passes"] = await stack.enter_async_context(working(services))
+
+    async def end(ctx: dict[Any, Any]) -> None:
+        stack: AsyncExitStack = ctx["stack"]
+        passes: Passes = ctx["passes"]
+        async with stack:
+            await passes.end(DRAIN_SECONDS)
+
+    return {
+        **pool.options(settings),
+        "redis_settings": RedisSettings.from_dsn(settings.redis_url.get_secret_value()),
+        "on_startup": begin,
+        "on_shutdown": end,
+        "job_completion_wait": DRAIN_SECONDS,
+    }

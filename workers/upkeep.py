@@ -18,7 +18,7 @@ from app.sync.runtime.context import Context
 from app.sync.twins import discover
 from app.sync.upkeep import audit_chain, circuits, gauges, purge
 from app.sync.writes import confirm, late_writes
-from workers.pump import Pump
+from workers.passes import Passes
 
 _LOG = structlog.get_logger(__name__)
 
@@ -32,36 +32,36 @@ class Duty:
     run_once: Callable[[], Awaitable[object]]
 
 
-def duties(ctx: Context, pump: Pump, *, sweep_seconds: float) -> list[Duty]:
-    """Every duty of a worker. All may run in any number of workers at once."""
-
-    async def sweep() -> None:
-        pump.poke()
+def duties(
+    ctx: Context, passes: Passes, more: Callable[[], object], *, sweep_seconds: float
+) -> list[Duty]:
+    """Every duty of a worker. All may run in any number of workers at once. *more* asks for a pass
+    of any worker; the sweep is one here, so that it needs no Redis."""
 
     async def confirm_due() -> None:
         if await confirm.run_once(ctx) + await late_writes.run_once(ctx):
-            pump.poke()
+            more()
 
     async def walk() -> None:
         while await resync_walk.run_once(ctx):
-            pump.poke()
+            more()
 
     async def discover_due() -> None:
         while await discover.run_once(ctx):
-            pump.poke()
+            more()
 
     async def poll_due() -> None:
         if await poll.run_once(ctx):
-            pump.poke()
+            more()
 
     return [
-        Duty("sweep", sweep_seconds, sweep),
+        Duty("sweep", sweep_seconds, passes.run),
         Duty("confirm", min(5.0, sweep_seconds), confirm_due),
         Duty("resync", 0.5, walk),
         # Apart: reading the changelogs of a rescue must not keep an approved restore waiting.
-        Duty("plan_restores", 0.5, _to_its_end(lambda: restore.plan_once(ctx), pump)),
-        Duty("apply_restores", 0.5, _to_its_end(lambda: restore.apply_once(ctx), pump)),
-        Duty("adopt", 1.0, _to_its_end(lambda: adopt.run_once(ctx), pump)),
+        Duty("plan_restores", 0.5, _to_its_end(lambda: restore.plan_once(ctx), more)),
+        Duty("apply_restores", 0.5, _to_its_end(lambda: restore.apply_once(ctx), more)),
+        Duty("adopt", 1.0, _to_its_end(lambda: adopt.run_once(ctx), more)),
         Duty("plans", 2.0, lambda: held_plans.run_once(ctx)),
         Duty("discover", 1.0, discover_due),
         Duty("poll", 5.0, poll_due),
@@ -77,13 +77,13 @@ def duties(ctx: Context, pump: Pump, *, sweep_seconds: float) -> list[Duty]:
 
 
 def _to_its_end(
-    run_once: Callable[[], Awaitable[object]], pump: Pump
+    run_once: Callable[[], Awaitable[object]], more: Callable[[], object]
 ) -> Callable[[], Awaitable[None]]:
     """Again and again while there is something to do; what was done may want a look."""
 
     async def run() -> None:
         while await run_once():
-            pump.poke()
+            more()
 
     return run
 

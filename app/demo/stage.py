@@ -17,11 +17,11 @@ from app.demo.truth import Baseline
 from app.demo.waiting import until
 from app.demo.wire import Wire, tap
 from app.main import create_app
+from app.process.stop import Stop
 from app.sandbox import Served, serve
 from app.sandbox.worlds import World, demo
 from app.settings import Settings
 from app.wiring import open_services
-from workers.main import Stop
 from workers.main import serve as work
 from workers.probes import QuietServer
 

@@ -26,20 +26,32 @@ class Stopped(Exception):
 
 
 class Stop:
-    """Construct it inside the running loop, before anything is started."""
+    """The first signal asks, the second insists. Construct it before anything is started."""
 
     def __init__(self) -> None:
         self.asked = asyncio.Event()
+        self.insisted = asyncio.Event()
         self.at_once: Callable[[], None] = lambda: None
-        """Called before the process leaves without unwinding."""
+        """Called when it is insisted on: the process may leave without unwinding."""
+
+    def listen(self, *, first: float | None = None, second: float = 0.0) -> None:
+        """To SIGTERM and SIGINT, inside the running loop. The process ends *first* seconds after
+        the first of them and *second* seconds after the second, whatever hangs."""
+
+        def hear() -> None:
+            self.signal()
+            seconds = second if self.insisted.is_set() else first
+            if seconds is not None:
+                leave_within(seconds)
+
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._hear)
+            loop.add_signal_handler(number, hear)
 
-    def _hear(self) -> None:
+    def signal(self) -> None:
         if self.asked.is_set():
+            self.insisted.set()
             self.at_once()
-            os._exit(ExitCode.FAILED)  # the embedded servers end with us
         self.asked.set()
 
     async def unless(self, step: Awaitable[T]) -> T:

@@ -15,8 +15,11 @@ from app.telemetry.redaction import redact
 
 LogFormat = Literal["json", "console"]
 
-_QUIET = ("httpx", "httpcore", "asyncio", "alembic", "uvicorn.access")
+_QUIET = ("httpx", "httpcore", "asyncio", "alembic", "uvicorn.access", "arq")
 """They say at `info` what our own lines and metrics say better, some of it with URLs."""
+
+_SILENT = ("arq.worker",)
+"""It has several lines a job, and a warning for each job that expired."""
 
 
 def configure_logging(level: str, format_: LogFormat, *, stream: TextIO | None = None) -> None:
@@ -44,6 +47,8 @@ def configure_logging(level: str, format_: LogFormat, *, stream: TextIO | None =
     root.setLevel(level.upper())
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    for name in _SILENT:
+        logging.getLogger(name).setLevel(logging.ERROR)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

@@ -50,8 +50,8 @@ class Plain:
 class Nowhere:
     """Wake-ups are not needed: the test is the worker."""
 
-    async def put(self) -> None:
-        return None
+    async def put(self) -> bool:
+        return True
 
     async def aclose(self) -> None:
         return None

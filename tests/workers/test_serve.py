@@ -10,9 +10,10 @@ import asyncpg
 import pytest
 from pydantic import SecretStr
 
+from app.process.stop import Stop
 from app.settings import Settings
 from app.wiring import open_services
-from workers.main import Stop, serve
+from workers.main import serve
 
 
 @asynccontextmanager

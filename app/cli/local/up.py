@@ -31,6 +31,7 @@ from app.settings import Settings
 async def service(settings: Settings, port: int, *, json: bool) -> int:
     """Until it is asked to stop: 0. A child that ends by itself is a `CommandError`."""
     stop = Stop()
+    stop.listen()
     async with AsyncExitStack() as stack:
         with suppress(Stopped):
             bound = stack.enter_context(listener(settings.host, port))
@@ -66,6 +67,7 @@ async def _played(
     """Servers and data that end with it, and what is played on them, all in this process."""
     began = monotonic()
     stop = Stop()
+    stop.listen()
     with ExitStack() as outer:
         directory = outer.enter_context(throwaway_directory())
         async with AsyncExitStack() as stack:

@@ -5,7 +5,7 @@ pair whose generation moved meanwhile stays dirty when it is settled. What a cla
 ``causes`` and ``look`` is gone from the row, so a claim whose lease ran out is looked at whole.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -49,6 +49,17 @@ class Tally:
     held: int = 0
     skipped: int = 0
     failed: int = 0
+
+    @classmethod
+    def total(cls, tallies: Iterable["Tally"]) -> "Tally":
+        total = cls()
+        for it in tallies:
+            total.created += it.created
+            total.removed += it.removed
+            total.held += it.held
+            total.skipped += it.skipped
+            total.failed += it.failed
+        return total
 
 
 @dataclass(slots=True)

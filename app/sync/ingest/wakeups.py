@@ -17,28 +17,31 @@ from redis.exceptions import RedisError
 _LOG = structlog.get_logger(__name__)
 
 TASK = "work"
-CHANNEL = "twinlink:wake"
-"""Where each wake-up is said as well, by its job id: workers listen, and hear it at once."""
+HEARD = "twinlink:wake"
+"""A list in which each job's id is said as well: the worker that takes it from there hears of the
+job at once, and no other one does."""
 GAP_SECONDS = 0.010
 """Workers go on until nothing is due, so more wake-ups than this only cost."""
 EXPIRES = timedelta(seconds=60)
 """Longer than any sweep: what no worker took until then, the sweep has found."""
-MOST_WAITING = 1000
-"""More wake-ups than workers could be busy with: one of them waits still, another says nothing
-new. Without a bound, a night without workers would fill the store."""
+MOST_WAITING = 100
+"""Jobs that wait: one says as much as another, since a pass whose claim came back full calls the
+next. Without a bound, a night without workers would fill the store."""
 _ANSWER_SECONDS = 2.0
 
 
 class Queue(Protocol):
     """Where wake-ups go. Errors of the way there are ``RedisError``, ``OSError``, time-outs."""
 
-    async def put(self) -> None: ...
+    async def put(self) -> bool:
+        """Whether it went to a place where workers look."""
+        ...
 
     async def aclose(self) -> None: ...
 
 
 class ArqQueue:
-    """arq's queue, and a message beside it. Connects when it is first used, so that nobody's
+    """arq's queue, and the list beside it. Connects when it is first used, so that nobody's
     start needs Redis."""
 
     def __init__(self, url: str) -> None:
@@ -54,23 +57,22 @@ class ArqQueue:
         self._counted_at = float("-inf")
         self._room = True
 
-    async def put(self) -> None:
-        """What arq's ``enqueue_job`` writes, in one round trip instead of four: a hundred a
-        second took a sixth of this process's time. The job id is random, so that nobody has to
-        ask whether it exists (arq drops an event whose id is queued or running)."""
+    async def put(self) -> bool:
+        """What arq's `enqueue_job` writes, in one round trip instead of four: a hundred a second
+        took a sixth of this process's time. The job id is random, so that there is no need to ask
+        whether it exists (arq drops a job whose id is queued or running)."""
         if time.monotonic() - self._counted_at > 1:
             self._room = await self._redis.zcard(default_queue_name) < MOST_WAITING
             self._counted_at = time.monotonic()
-        job, now = uuid4().hex, timestamp_ms()
-        async with self._redis.pipeline(transaction=False) as pipe:
-            if self._room:
+        if self._room:
+            job, now = uuid4().hex, timestamp_ms()
+            async with self._redis.pipeline(transaction=False) as pipe:
                 pipe.psetex(job_key_prefix + job, EXPIRES, serialize_job(TASK, (), {}, None, now))
                 pipe.zadd(default_queue_name, {job: now})
-            pipe.publish(CHANNEL, job)
-            *queued, _heard = await pipe.execute(raise_on_error=False)
-        for it in queued:  # a user who may not publish has workers that look into the queue
-            if isinstance(it, RedisError):
-                raise it
+                pipe.rpush(HEARD, job)
+                pipe.expire(HEARD, EXPIRES)
+                await pipe.execute()
+        return True
 
     async def aclose(self) -> None:
         await self._redis.aclose()
@@ -97,6 +99,9 @@ class Wake:
         self._task: asyncio.Task[None] | None = None
         self.sent = 0
         self.failed = 0
+        self.missed: Callable[[], object] = lambda: None
+        """Called after each wake-up that reached no worker. One that is a worker itself can do
+        what it asked for."""
 
     def soon(self) -> None:
         """Call after a commit, never before. Returns at once, never raises."""
@@ -120,12 +125,15 @@ class Wake:
     async def _send(self) -> None:
         """Redis away is no error here: the sweep finds the work."""
         try:
-            await self._queue.put()
+            arrived = await self._queue.put()
         except (RedisError, OSError, TimeoutError) as error:
             if not self.failed:
                 _LOG.warning("wake_failed", error=type(error).__name__)
             self.failed += 1
             self._report(0.0)
+            self.missed()
         else:
             self.sent += 1
             self._report(1.0)
+            if not arrived:
+                self.missed()

@@ -4,8 +4,8 @@ A webhook says *look at this issue*, nothing more. What is done follows from wha
 show now and from what the ledger knows; an event that came twice or late changes nothing.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from itertools import groupby
 
@@ -20,7 +20,7 @@ from app.core.results import ModeForbids, Result
 from app.store.config import active_connection
 from app.store.config.active_connection import Running
 from app.store.queue import work
-from app.store.queue.work import Claimed, Settlement
+from app.store.queue.work import Claimed, Settlement, Tally
 from app.store.writes import written_links
 from app.sync.look import echo, read_sides, scope
 from app.sync.look.snapshot import Look
@@ -47,29 +47,39 @@ ROUNDS = 3
 @dataclass(frozen=True, slots=True)
 class Pass:
     """What one pass did: pairs claimed, pairs that are dirty still, and how many seconds from
-    now the first of those that were put off is due."""
+    now the first of those that were put off is due. ``tally`` counts links and pairs."""
 
     claimed: int
     dirty: int
     soonest: float | None = None
+    tally: Tally = field(default_factory=Tally)
+
+    @property
+    def summary(self) -> dict[str, int]:
+        return {"claimed": self.claimed, "dirty": self.dirty, **asdict(self.tally)}
 
 
-async def run_once(ctx: Context, *, size: int, lease: float) -> Pass:
+async def run_once(
+    ctx: Context, *, size: int, lease: float, full: Callable[[], object] = lambda: None
+) -> Pass:
     """Claim up to *size* pairs, look at them and settle them. ``Pass(0, 0)``: nothing is due, or
-    this process may not write and leaves them to others."""
+    this process may not write and leaves them to others. *full* is called as soon as a claim came
+    back full: there may be work for another pass beside this one."""
     if not ctx.permit.granted:
         return Pass(0, 0)
     async with ctx.database.connection() as conn:
         claimed = await work.claim(conn, now=ctx.clock(), size=size, lease=lease)
+    if len(claimed) >= size:
+        full()
     ctx.metrics.work_claimed.inc(len(claimed))
-    dirty = 0
-    soonest: list[float] = []
+    dirty, ended = 0, list[Settlement]()
     by_connection = sorted(claimed, key=lambda it: it.connection_id)
     for connection_id, group in groupby(by_connection, key=lambda it: it.connection_id):
-        ended = await _look(ctx, connection_id, list(group))
-        soonest += [it.again for it in ended if it.again is not None]
-        dirty += await _settle(ctx, ended)
-    return Pass(len(claimed), dirty, min(soonest, default=None))
+        looked = await _look(ctx, connection_id, list(group))
+        dirty += await _settle(ctx, looked)
+        ended += looked
+    soonest = min((it.again for it in ended if it.again is not None), default=None)
+    return Pass(len(claimed), dirty, soonest, Tally.total(it.tally for it in ended))
 
 
 async def _settle(ctx: Context, ended: list[Settlement]) -> int:

@@ -79,9 +79,9 @@ async def test_redis_restarts_and_is_emptied(
 
 
 async def _hears(redis: Redis, worker: Process) -> bool:
-    """Whether this worker's arq is connected: its poll is the last command of some client."""
+    """Whether this worker's arq is connected: some client waits for jobs or has polled for them."""
     clients = await redis.client_list()
-    return any(client["cmd"].startswith("zrange") for client in clients)
+    return any(client["cmd"].startswith(("blpop", "zrange")) for client in clients)
 
 
 async def test_postgresql_restarts(

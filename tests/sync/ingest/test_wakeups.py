@@ -10,7 +10,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from app.embedded import ValkeyServer
 from app.sync.ingest import wakeups as module
-from app.sync.ingest.wakeups import TASK, ArqQueue, Wake
+from app.sync.ingest.wakeups import HEARD, TASK, ArqQueue, Wake
 
 
 class Queue:
@@ -22,13 +22,15 @@ class Queue:
         self.gate.set()
         self.started = asyncio.Event()
         self.error: Exception | None = None
+        self.arrives = True
 
-    async def put(self) -> None:
+    async def put(self) -> bool:
         self.began += 1
         self.started.set()
         await self.gate.wait()
         if self.error is not None:
             raise self.error
+        return self.arrives
 
     async def aclose(self) -> None:
         pass
@@ -69,6 +71,20 @@ async def test_redis_away_is_counted_and_nothing_else(error: Exception) -> None:
     assert (wake.failed, wake.sent, heard) == (1, 1, [0.0, 1.0])
 
 
+@pytest.mark.parametrize("error", [RedisConnectionError(), None])
+async def test_a_wake_up_that_reached_no_worker_is_said(error: Exception | None) -> None:
+    queue, missed = Queue(), list[None]()
+    queue.error, queue.arrives = error, False
+    wake = Wake(queue, gap=0)
+    wake.missed = lambda: missed.append(None)
+    wake.soon()
+    await wake.aclose()
+    queue.error, queue.arrives = None, True
+    wake.soon()
+    await wake.aclose()
+    assert len(missed) == 1
+
+
 async def test_arq_can_read_what_is_written(redis_url: str) -> None:
     queue = ArqQueue(redis_url)
     await queue.put()
@@ -77,7 +93,9 @@ async def test_arq_can_read_what_is_written(redis_url: str) -> None:
         ids = [str(job, "ascii") for job in await redis.zrange(default_queue_name, 0, -1)]
         body = await redis.get(f"arq:job:{ids[0]}")
         left = await redis.pttl(f"arq:job:{ids[0]}")
+        said = [str(job, "ascii") for job in await redis.lrange(HEARD, 0, -1)]
     assert len(ids) == 2
+    assert sorted(said) == sorted(ids)
     job = deserialize_job(body)
     assert (job.function, job.args, job.kwargs) == (TASK, (), {})
     assert 0 < left <= 60_000
