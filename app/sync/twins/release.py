@@ -101,9 +101,7 @@ async def _bequeath(
         return
     theirs = ledger.row_value(heirs[0])
     mirror_id = None if released.link_id is None else LinkId(released.link_id)
-    left, right = theirs.link_on(theirs.origin), mirror_id
-    if theirs.origin is Side.RIGHT:
-        left, right = right, left
+    left, right = theirs.origin.order(theirs.link_on(theirs.origin), mirror_id)
     change = ledger.Change(
         row=theirs,
         state=State.MANAGED,

@@ -36,7 +36,7 @@ from app.sync.writes.reserve import reserve
 # Requests of one batch side by side: enough to hide Jira's 100 ms, within its budgets.
 WRITES_AT_ONCE = 16
 # One intent transaction: all of its requests must begin within ten seconds. No more than
-# ``turns.ROOM``, else it would wait for ever.
+# ``create_slots.ROOM``, else it would wait for ever.
 BATCH = 100
 # Of these, as many on one issue as Jira takes in two seconds (20 writes in 2 s per issue).
 PER_ISSUE = 20
