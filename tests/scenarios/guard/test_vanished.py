@@ -7,6 +7,7 @@ from app.sandbox import Link
 from app.store.config import connections
 from app.sync.connections.switches import Switches
 from app.sync.guard import held_plans, judge, vanished
+from app.sync.resync import walk
 from tests.scenarios.conftest import Build, Duo
 from tests.scenarios.guard.guarding import chain, decide, planned, removals, state_of
 from tests.scenarios.recovery.restoring import plan_of
@@ -88,6 +89,26 @@ async def test_nor_is_any_made_anew(build: Build) -> None:
     assert len(duo.right.ours) == 20
     assert await states(duo) == {"managed": 20}
     assert (await state_of(duo)).guard_tripped_at is None
+
+
+async def test_a_resync_says_that_some_are_held(build: Build) -> None:
+    duo, _ = await fifteen(build, on_mirror_removed=OnMirrorRemoved.RECREATE)
+    await walk.request(
+        duo.world.database,
+        (await state_of(duo)).id,
+        twin_ids=None,
+        dry_run=False,
+        requested_by="test",
+        now=duo.world.now(),
+    )
+    for _ in range(20):
+        await walk.run_once(duo.world.ctx)
+        await duo.world.look()
+        duo.world.clock.tick(1)
+    [row] = await duo.world.rows(
+        "SELECT status, held, created FROM resyncs WHERE connection_id = ANY($1::bigint[])"
+    )
+    assert dict(row) == {"status": "held", "held": 5, "created": 0}
 
 
 async def test_the_plan_that_the_incident_names_puts_all_of_the_wave_back(build: Build) -> None:
