@@ -110,13 +110,15 @@ async def value(conn: Connection, plan_id: int) -> Plan:
 
 
 async def seal(conn: Connection, plan_id: int, digest: str, now: datetime) -> None:
+    """With the number of owners that it asks for from now on."""
     await conn.execute(
-        """UPDATE plans SET status = 'held', digest = $2, sealed_at = $3, expires_at = $4
-           WHERE id = $1 AND status = 'gathering'""",
+        """UPDATE plans SET status = 'held', digest = $2, sealed_at = $3, expires_at = $4,
+               owners = $5 WHERE id = $1 AND status = 'gathering'""",
         plan_id,
         digest,
         now,
         now + EXPIRES,
+        await approvals(conn, plan_id),
     )
 
 
@@ -135,10 +137,12 @@ async def decide(
 
 
 async def approvals(conn: Connection, plan_id: int) -> int:
-    """How many owners have to approve: the strictest of the connections that it names."""
+    """How many owners have to approve: the strictest of the connections that it names, and never
+    fewer than when it was sealed."""
     wanted: int = await conn.fetchval(
         """
-        SELECT coalesce(max((v.config ->> 'approvals')::integer), 1)
+        SELECT greatest(coalesce(max((v.config ->> 'approvals')::integer), 1),
+                        (SELECT owners FROM plans WHERE id = $1))
         FROM connections c
         JOIN revisions v ON v.connection_id = c.id AND v.revision = c.revision
         WHERE c.id IN (SELECT connection_id FROM plans WHERE id = $1

@@ -171,6 +171,19 @@ async def test_two_owners(flow: Flow) -> None:
     assert flow.mirrors == []
 
 
+async def test_a_sealed_plan_keeps_its_number_of_owners(flow: Flow) -> None:
+    """A PUT that asks for one from now on, between two approvals, lets no owner through alone."""
+    await two_owners(flow)
+    plan = await held_plan(flow)
+    url, body = f"{V1}/plans/{plan['id']}/approval", {"digest": plan["digest"]}
+    assert (await flow.call("POST", url, body))["status"] == "approved"
+    await flow.call("PUT", AB, connection_body(approvals=1))
+    again = await flow.client.post(url, json=body)
+    assert (again.status_code, again.json()["code"]) == (409, "second_owner")
+    await flow.run()
+    assert len(flow.mirrors) == 2
+
+
 async def test_the_second_owner_is_told(flow: Flow) -> None:
     """Once, as somebody was of the plan; what is rejected waits for nobody."""
     await two_owners(flow)
