@@ -9,6 +9,7 @@ the wording belongs to several types                        ``type_ambiguous``
 the named key leads to no issue that we can see             ``issue_not_seen``
 the other end does not tell of it at that time              ``one_sided``
 the last word about the link, at either end, is another's   ``changed_since``
+Jira shows less of an issue's changelog than a moment ago   ``changelog_incomplete``
 ==========================================================  ======================
 
 A symmetric type does not tell the direction: the lower issue id becomes the source, which is an

@@ -182,12 +182,13 @@ class JiraClient:
         except MalformedError as odd:
             raise TransientError("bad_answer", str(odd)) from None
 
-    async def whole_changelog(self, view: IssueView) -> IssueView:
-        """*view* with the whole changelog of its issue, as far as Jira shows it now; as it is where
-        the issue cannot be seen any more. An answer that lacks what *view* has is counted."""
+    async def whole_changelog(self, view: IssueView) -> IssueView | None:
+        """*view* with the whole changelog of its issue, as far as Jira shows it now; None where the
+        issue cannot be seen any more. An answer that lacks what *view* has is counted, and then
+        the changelog is not complete."""
         changes = await self.changelog(view.ref.id)
         if changes is None:
-            return view
+            return None
         found = with_whole(view, changes)
         if not found.changes_complete and self._odd is not None:
             self._odd("changelog_shorter")

@@ -25,6 +25,7 @@ FaultKind = Literal[
     "slow",  # the right answer after ``seconds``
     "anonymous",  # the caller is taken for nobody: 200, X-Seraph-LoginReason
     "unauthorized",  # 401 with X-Seraph-LoginReason
+    "empty_changelog",  # the changelog endpoint answers that there are no entries at all
     "issue_error",  # bulkfetch: ``issues`` (ids, or all) in issueErrors instead of issues
     "before",  # run ``action`` before the call is handled: races
     "after",  # run ``action`` after it was handled, before the answer leaves

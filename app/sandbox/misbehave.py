@@ -26,6 +26,8 @@ def dressed(site: JiraSite, fault: Fault, reply: Reply) -> Reply:
         return Reply(200, PAGE, [HTML])
     if fault.kind == "altered" and fault.change is not None:
         return Reply(reply.status, fault.change(reply.body), reply.headers)
+    if fault.kind == "empty_changelog":
+        return ok({"startAt": 0, "maxResults": 100, "total": 0, "isLast": True, "values": []})
     if fault.kind == "truncated":
         return Reply(reply.status, reply.body[: len(reply.body) // 2], reply.headers)
     if fault.kind == "huge":

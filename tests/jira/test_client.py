@@ -538,3 +538,23 @@ async def test_a_jira_with_linking_switched_off_proves_nothing(
         await client.assure()
     assert caught.value.code == "linking_disabled"
     assert not client.assured()
+
+
+async def test_a_shorter_changelog_replaces_no_longer_one(
+    cloud: JiraSite, connect: Connect
+) -> None:
+    person = person_on(cloud, "ann")
+    person.link("A-1", "Blocks", "A-2")
+    odd: list[str] = []
+    client = connect(cloud, odd=odd.append)
+    view = (await client.read_issues([id_of(cloud, "A-1")], changelog=True)).issues[
+        id_of(cloud, "A-1")
+    ]
+    whole = await client.whole_changelog(view)
+    assert whole is not None
+    assert (whole.changes, whole.changes_complete, odd) == (view.changes, True, [])
+    cloud.faults.add(Fault("empty_changelog", "GET", "/changelog$"))
+    shorter = await client.whole_changelog(view)
+    assert shorter is not None
+    assert (shorter.changes, shorter.changes_complete) == (view.changes, False)
+    assert odd == ["changelog_shorter"]

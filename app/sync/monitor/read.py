@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from app.core.authorship import NO_DATE
 from app.core.errors import TransientError
-from app.core.evidence import LinkChange
+from app.core.evidence import IssueView, LinkChange
 from app.core.links import IssueId, IssueKey, LinkType
 from app.core.monitor import SLACK, Judged, Verdict
 from app.core.monitor import judge as judged
@@ -29,11 +29,12 @@ MARGIN = timedelta(minutes=30)
 @dataclass(frozen=True, slots=True)
 class Seen:
     """Histories by our clock, and why the other issues have none. ``shift`` is what was added
-    to Jira's times."""
+    to Jira's times; ``views`` are what the histories were made from."""
 
     histories: Mapping[IssueId, History]
     unread: Mapping[IssueId, str]
     shift: timedelta
+    views: Mapping[IssueId, IssueView]
 
 
 async def read(ctx: Context, client: JiraClient, since: Mapping[IssueId, datetime]) -> Seen:
@@ -42,17 +43,21 @@ async def read(ctx: Context, client: JiraClient, since: Mapping[IssueId, datetim
     shift = _shift(ctx.clock(), reading.at)
     unread = {IssueId(issue): why for issue, why in reading.unread.items()}
     known = {view.ref.key: issue for issue, view in reading.issues.items()}
-    histories: dict[IssueId, History] = {}
+    views = dict(reading.issues)
     for issue, view in reading.issues.items():
-        changes, whole = _moved(view.changes or (), shift), view.changes_complete
-        if not whole and not (changes and changes[0].at < since[issue]):
-            read_whole = await client.changelog(issue)
+        changes = _moved(view.changes or (), shift)
+        if not view.changes_complete and not (changes and changes[0].at < since[issue]):
+            read_whole = await client.whole_changelog(view)
             if read_whole is None:
                 unread[issue] = "not_returned"
                 continue
-            changes, whole = _moved(read_whole, shift), True
-        histories[issue] = History(issue, changes, whole, known)
-    return Seen(histories, unread, shift)
+            views[issue] = read_whole
+    histories = {
+        issue: History(issue, _moved(it.changes or (), shift), it.changes_complete, known)
+        for issue, it in views.items()
+        if issue not in unread
+    }
+    return Seen(histories, unread, shift, views)
 
 
 async def judge(
@@ -83,7 +88,7 @@ async def judge(
         if any(it.verdict is not Verdict.ACCOUNTED for it in those)
     }
     if doubtful:
-        doubtful = await _whole(client, doubtful, seen.shift)
+        doubtful = await _whole(client, doubtful, seen)
         # As the site spells them now: what is stored may be older than a type's new name.
         found |= await _by_audit(ctx, client, doubtful, await client.link_types(), since)
     return {issue: [_by_jira(it, seen.shift) for it in those] for issue, those in found.items()}
@@ -112,19 +117,20 @@ async def _by_audit(
 
 
 async def _whole(
-    client: JiraClient, histories: Mapping[IssueId, History], shift: timedelta
+    client: JiraClient, histories: Mapping[IssueId, History], seen: Seen
 ) -> dict[IssueId, History]:
-    """With everything that the changelog holds, under the ids of all issues that it names."""
+    """With everything that the changelog holds, under the ids of all issues that it names. Where
+    Jira shows less of it than before it is not whole, and what was seen stays."""
     full: dict[IssueId, History] = {}
     for issue, history in histories.items():
-        changes = None if history.whole else await client.changelog(issue)
-        if changes is None and not history.whole:
+        if history.whole:
+            full[issue] = history
+            continue
+        view = await client.whole_changelog(seen.views[issue])
+        if view is None:
             raise TransientError("changelog_unread")
-        full[issue] = (
-            history
-            if changes is None
-            else replace(history, changes=_moved(changes, shift), whole=True)
-        )
+        changes = _moved(view.changes or (), seen.shift)
+        full[issue] = replace(history, changes=changes, whole=view.changes_complete)
     named = {it.target for history in full.values() for it in history.changes}
     return await _resolved(client, full, named)
 

@@ -169,8 +169,8 @@ async def _read(
 
     async def whole(view: IssueView) -> IssueView:
         if not view.changes_complete:
-            changes = await client.changelog(view.ref.id)
-            view = replace(view, changes=changes, changes_complete=changes is not None)
+            unseen = replace(view, changes=None, changes_complete=False)
+            view = await client.whole_changelog(view) or unseen
         return disguised(view, salt)
 
     views = await side_by_side(READS_AT_ONCE, whole, reading.issues.values())

@@ -89,7 +89,10 @@ async def scan(ctx: Context, it: Restore, *, lease: float) -> None:
     )
     async with ctx.database.transaction() as conn:
         await rescues.put(conn, it, _placed(states, it.site, scanner, found), now=ctx.clock())
-        await restores.scanned(conn, it, found.unread)
+        unread = dict(found.unread)
+        if scanner.cut:
+            unread["changelog_incomplete"] = scanner.cut
+        await restores.scanned(conn, it, unread)
     _LOG.info("rescue_scanned", restore=it.id, links=len(found.removed), issues=scanner.read)
 
 
@@ -150,6 +153,7 @@ class _Scanner:
         self._salt = salt
         self._lease = lease
         self.read = 0
+        self.cut = 0
         self.views: dict[IssueId, IssueView] = {}
         self.changes: dict[IssueId, Sequence[LinkChange]] = {}
         self.keys: dict[IssueKey, IssueId] = {}
@@ -185,15 +189,19 @@ class _Scanner:
         fresh = [issue for issue in ids if issue not in self.changes]
         reading = await self._client.read_issues(fresh, changelog=True, bulk=True)
         for issue, view in reading.issues.items():
-            changes = unnamed(await self._whole(issue, view), self._salt)
+            changes = unnamed(await self._whole(view), self._salt)
             if only_culprits and not any(map(self._culprit.did, changes)):
                 continue
             self.views[issue], self.changes[issue] = view, changes
 
-    async def _whole(self, issue: IssueId, view: IssueView) -> Sequence[LinkChange]:
+    async def _whole(self, view: IssueView) -> Sequence[LinkChange]:
+        """Where Jira shows less of it than a moment ago, what was seen counts, and it is said."""
         if view.changes_complete and view.changes is not None:
             return view.changes
-        return await self._client.changelog(issue) or ()
+        whole = await self._client.whole_changelog(view)
+        if whole is not None and not whole.changes_complete:
+            self.cut += 1
+        return () if whole is None else whole.changes or ()
 
     async def _renew(self) -> None:
         until = self._ctx.clock() + timedelta(seconds=self._lease)

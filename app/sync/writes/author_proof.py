@@ -78,7 +78,7 @@ async def _ask_more(ctx: Context, client: JiraClient, seen: _Seen, links: Sequen
     ends = {end for link in links for end in _ends(link)}
     short = [view for end in ends if (view := seen.views.get(end)) and not view.changes_complete]
     whole = await side_by_side(READS_AT_ONCE, client.whole_changelog, short)
-    views = {**seen.views, **{view.ref.id: view for view in whole}}
+    views = {**seen.views, **{view.ref.id: view for view in whole if view is not None}}
     types = seen.types
     if not all(
         understood(views[end], link, types) for link in links for end in _ends(link) if end in views

@@ -503,3 +503,14 @@ async def test_our_account_removes_a_persons_reversed_link(duo: Duo) -> None:
     assert made.id in duo.left.jira.links
     assert await look(duo) == 1
     assert judged(duo, "unmanaged") == 1
+
+
+async def test_an_empty_changelog_takes_nothing_back_that_was_seen(duo: Duo) -> None:
+    """Jira's endpoint for whole changelogs answers that there is nothing: the removal that the
+    bulk answer showed a moment before is found all the same."""
+    edit(duo.left, 60, "P-4", "P-5")
+    plant(duo.left, duo.ann.link("P-4", "Tests", "P-5"))
+    empty = duo.left.jira.faults.add(Fault("empty_changelog", "GET", "/changelog$"))
+    assert await look(duo) == 1
+    assert empty.hits
+    assert judged(duo, "unaudited") == 1
