@@ -1,7 +1,8 @@
 """The only reader of the environment.
 
 Every variable starts with `TWINLINK_` and is described in `.env.example`. A misspelt name is an
-error, not a silence: `TWINLINK_READONLY=1` must not leave somebody believing that writes are off.
+error, not a silence: `TWINLINK_READONLY=1` must not leave writes on
+unnoticed.
 """
 
 import difflib
@@ -146,7 +147,7 @@ class Settings(BaseSettings):
     db_pool_max: Annotated[int, Field(ge=1, le=200)] = 10
     jira_timeout_seconds: Annotated[float, Field(gt=0, le=30)] = 20.0
 
-    # Whom it tells
+    # Whom it notifies
     notify_urls: NotifyUrls = ()
     page_urls: NotifyUrls = ()
     notify_per_minute: Annotated[int, Field(ge=1, le=600)] = 6

@@ -1,4 +1,4 @@
-"""Accounts as they may be stored: a keyed hash, which tells nobody and can be compared."""
+"""Accounts as they may be stored: a keyed hash, which names no person and can be compared."""
 
 import hashlib
 import hmac

@@ -6,15 +6,15 @@ each side's changelogs say of the account, and what follows for the pair:
 ===================  ===================  ==========================
 one side             the other            outcome
 ===================  ===================  ==========================
-within the window    somebody else        adopt; it is the mirror
+within the window    another account      adopt; it is the mirror
 within the window    the same account     skipped: ``ambiguous``
-within the window    cannot be told       skipped: ``author_unknown``
-at another time      somebody else        skipped: ``outside_window``
+within the window    unknown              skipped: ``author_unknown``
+at another time      another account      skipped: ``outside_window``
 at another time      at another time      skipped: ``ambiguous``
-at another time      cannot be told       skipped: ``author_unknown``
-somebody else        somebody else        skipped: ``not_written``
-somebody else        cannot be told       skipped: ``author_unknown``
-cannot be told       cannot be told       skipped: ``author_unknown``
+at another time      unknown              skipped: ``author_unknown``
+another account      another account      skipped: ``not_written``
+another account      unknown              skipped: ``author_unknown``
+unknown              unknown              skipped: ``author_unknown``
 ===================  ===================  ==========================
 
 Errs towards leaving alone: an adopted mirror may be removed later.
@@ -80,7 +80,7 @@ def wrote(
     inside = (
         says(whole, window.since) == "ours"
         and says(before, window.since) == "ours"
-        # Made anew after the window: what stands is not what was written in it.
+        # Made again after the window: the link that exists now is not the one written in it.
         and says(whole, window.until) != "ours"
     )
     return Wrote.INSIDE if inside else Wrote.OUTSIDE

@@ -1,4 +1,4 @@
-"""The audit's hash chain: canonical JSON in, digests out. Whoever holds an export can check it.
+"""The audit's hash chain: canonical JSON in, digests out. An export can be checked offline.
 
 A row's hash is SHA-256 over the hash before it and the row's canonical JSON: UTF-8, keys
 sorted, no white space, times as RFC 3339 UTC with microseconds, ids as text, hashes left out.

@@ -27,7 +27,7 @@ A mirror of another connection is neither an origin nor its absence, so a manage
 is that waits (15); but where our mirror is proven gone as well it is detached, whatever
 ``on_mirror_removed`` says (5): nothing is there that it could keep in step.
 
-A side that is merely ``Unlisted`` where the outcome would rest on its absence gives ``Prove``:
+A side that is merely ``Unlisted`` where the outcome would depend on its absence gives ``Prove``:
 the caller seeks proof for the named sides and asks again.
 """
 

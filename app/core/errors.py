@@ -1,7 +1,7 @@
 """The two kinds of failure that ``sync`` catches; ``jira`` and ``store`` translate into them.
 
 ``TransientError``: the same call may succeed later. ``PermanentError``: it will not until
-somebody changes something. Both carry facts as fields; words are chosen at the edge.
+a person changes something. Both carry facts as fields; words are chosen at the edge.
 """
 
 from dataclasses import dataclass, field
@@ -55,4 +55,4 @@ class OutcomeUnknown(TransientError):
 
 @dataclass(eq=False)
 class Anonymous(PermanentError):
-    """Jira answered as if nobody were logged in. Whatever it did not show proves nothing."""
+    """Jira answered as it answers anonymous callers. What it did not show proves nothing."""

@@ -1,6 +1,6 @@
 """What is said of an incident: one paragraph per entry, one message, and the calls to make next.
 
-Pure text out of facts. No issue key, name or address stands in any of it.
+Pure text out of facts. It contains no issue key, name or address.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -53,9 +53,9 @@ def _guard(detail: Detail) -> Iterator[str]:
 
 def _vanished(detail: Detail) -> Iterator[str]:
     yield (
-        f"{detail.get('vanished', 0)} mirrors of ours vanished by somebody else's hand, and"
+        f"{detail.get('vanished', 0)} of our mirrors were removed by other accounts, and"
         f" {detail.get('withheld', 0)} more beyond the guard's limit: none of these is detached or"
-        " made anew."
+        " made again."
     )
     if "first_seen" in detail:
         last = detail.get("last_seen", "-")
@@ -111,9 +111,9 @@ def _silent(detail: Detail) -> Iterator[str]:
 def _went_back(detail: Detail) -> Iterator[str]:
     yield (
         f"The database is another one than before ({detail.get('sign', '-')}). Everything is paused"
-        " until somebody resumes it (twinlink resume --all)."
+        " until a person resumes it (twinlink resume --all)."
         f" {detail.get('connections', 0)} live connections hold every removal; none goes live until"
-        " somebody acknowledges this by resolving it."
+        " a person acknowledges this by resolving it."
     )
 
 
@@ -136,7 +136,7 @@ def _site_went_back(detail: Detail) -> Iterator[str]:
 
 def _mismatch(detail: Detail) -> Iterator[str]:
     yield (
-        f"A worker is told to be {detail.get('configured', '-')!r}, and the database belongs to"
+        f"A worker is configured as {detail.get('configured', '-')!r}, and the database belongs to"
         f" {detail.get('stored', '-')!r}. It writes nothing."
     )
 
@@ -144,8 +144,8 @@ def _mismatch(detail: Detail) -> Iterator[str]:
 _VERDICTS: Final[Mapping[str, str]] = {
     "unaudited": "the audit knows nothing of it",
     "denied": "the audit says that it did not happen",
-    "unmanaged": "the link was somebody else's",
-    "unclear": "nothing tells whose the link was",
+    "unmanaged": "another account made the link",
+    "unclear": "nothing shows who made the link",
 }
 
 
@@ -161,10 +161,10 @@ def _unmanaged(detail: Detail) -> Iterator[str]:
 def _unclear(detail: Detail) -> Iterator[str]:
     yield (
         f"{detail.get('links', 1)} removals by our account are in the audit, but whose links they"
-        " were cannot be told from Jira's changelog."
+        " were cannot be determined from Jira's changelog."
     )
     yield from _found(detail)
-    yield "Nothing is paused; somebody has to look."
+    yield "Nothing is paused; a person has to look."
 
 
 def _found(detail: Detail) -> Iterator[str]:
@@ -199,7 +199,7 @@ _SAY: Final[Mapping[str, Callable[[Detail], Iterator[str]]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """As it is sent. ``key``: what is told once an hour at most."""
+    """As it is sent. ``key``: what is sent once an hour at most."""
 
     key: str
     title: str
@@ -217,7 +217,7 @@ class Named:
 
 
 def message(it: Named, event: str, text: str, next_calls: Sequence["Call"] = ()) -> Message:
-    """*event*: ``opened``, ``worse`` or ``resolved``. Worse is told although opened just was."""
+    """*event*: ``opened``, ``worse`` or ``resolved``. ``worse`` follows ``opened`` at once."""
     title = kind_of(it.kind).title
     where = f": {it.place}" if it.place else ""
     done = "Resolved: " if event == "resolved" else ""
@@ -242,7 +242,7 @@ def second_message(plan: int, connection: str, changes: int, expires: str) -> Me
 
 
 def plan_message(plan: int, connection: str, changes: int, expires: str) -> Message:
-    """A plan that waits for somebody's decision."""
+    """A plan that waits for a person's decision."""
     return Message(
         f"plan_held:{plan}",
         f"[Twinlink] {changes} changes of {connection} wait for a decision",

@@ -30,7 +30,7 @@ from typing import Final
 
 Detail = Mapping[str, str | int]
 """Facts by name. What an issue's key is, has a name that ends in ``key``, ``keys`` or ``issues``:
-it is shown to some roles only, and stands in no text."""
+it is shown to some roles only, and appears in no text."""
 
 SERVICE = "twinlink"
 """Author of what the service writes into a timeline."""
@@ -72,12 +72,12 @@ class Kind:
 
 KINDS: Final[Mapping[str, Kind]] = {
     "guard_tripped": Kind("The guard holds removals", lasting=True),
-    "mirrors_vanished": Kind("Mirrors vanish by somebody else's hand"),
+    "mirrors_vanished": Kind("Other accounts remove our mirrors"),
     "write_unconfirmed": Kind("The outcome of a write is not known", wakes=True, lasting=True),
     "outcome_corrected": Kind("A write that counted as failed had acted"),
     "audit_broken": Kind("The audit does not hold", wakes=True),
     "unmanaged_removed": Kind("A link that is not ours was removed by our account", wakes=True),
-    "removal_unclear": Kind("Whose link our account removed cannot be told"),
+    "removal_unclear": Kind("Our account removed links whose author is unclear"),
     "deliveries_rejected": Kind("Deliveries are rejected", wakes=True, lasting=True),
     "site_identity_changed": Kind("Another Jira answers than the one pinned", lasting=True),
     "site_refused": Kind("A site does not let us in", lasting=True),

@@ -63,7 +63,7 @@ class Row:
     right_link: LinkId | None
     version: int
     right_source: IssueId | None = None
-    """The source on the right as the row was written: tells whether the map was reversed."""
+    """The source on the right as the row was written: it shows whether the map was reversed."""
 
     def link_on(self, side: Side) -> LinkId | None:
         return side.pick(self.left_link, self.right_link)

@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 class Side(StrEnum):
-    """One of the two sites of a connection. Left and right are told apart here alone."""
+    """One of the two sites of a connection. Only this type distinguishes left from right."""
 
     LEFT = "left"
     RIGHT = "right"

@@ -6,7 +6,7 @@ read, so that one mistake cannot blind both.
 
 One removal that an end's changelog gives to our account. *Audit*: a removal of that link is
 written there for about that time, each entry good for one removal. *Record*: what the audit says
-of the link's id besides. *Creator*: who made the link last before, by the same changelog.
+of the link's id as well. *Creator*: who made the link last before, by the same changelog.
 
 ===========  ==========  =========================  =============
 audit        record      creator                    verdict
@@ -21,7 +21,7 @@ acted, open  neither     our account                ``accounted``
 acted, open  made by us  our account among others   ``accounted``
 acted, open  neither     our account among others   ``unmanaged``
 acted, open  neither     another account            ``unmanaged``
-acted, open  neither     nobody, in a whole one     ``unmanaged``
+acted, open  neither     no one, in a whole one     ``unmanaged``
 acted, open  neither     in the part that is cut    ``cut``
 acted, open  neither     cannot be told             ``unclear``
 ===========  ==========  =========================  =============

@@ -1,6 +1,6 @@
 """What one issue's changelog says of its links: which entries are about one link, who made it.
 
-An entry names the other issue by key, and the type only inside a sentence in somebody's language.
+An entry names the other issue by key, and the type only in a sentence in the account's language.
 Independent of ``authorship``, on purpose: see ``monitor``.
 """
 

@@ -15,7 +15,7 @@ def removed_by_another(
     ours: AccountId | None,
     since: datetime | None,
 ) -> bool:
-    """Whether the changelog names somebody else as the one who removed *link* at or after
+    """Whether the changelog names another account as the one that removed *link* at or after
     *since* (Jira's clock). False also where it says nothing: a link that is gone then counts
     as removed by us, so that it can be restored.
     """

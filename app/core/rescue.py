@@ -1,18 +1,18 @@
-"""Links that somebody removed, read from the changelogs of their ends.
+"""Links that another account removed, read from the changelogs of their ends.
 
-An entry tells one end's story: by key and by the type's wording, in the account's language. A
-link is only taken as removed if both ends tell it, so these cases stay out:
+An entry describes one end: by key and by the type's wording, in the account's language. A
+link is only taken as removed if both ends show it, so these cases stay out:
 
 ==========================================================  ======================
 the wording is not one of the site's                        ``wording_unknown``
 the wording belongs to several types                        ``type_ambiguous``
 the named key leads to no issue that we can see             ``issue_not_seen``
-the other end does not tell of it at that time              ``one_sided``
+the other end does not show it at that time                 ``one_sided``
 the last word about the link, at either end, is another's   ``changed_since``
 Jira shows less of an issue's changelog than a moment ago   ``changelog_incomplete``
 ==========================================================  ======================
 
-A symmetric type does not tell the direction: the lower issue id becomes the source, which is an
+An entry of a symmetric type has no direction: the lower issue id becomes the source, which is an
 equal link.
 """
 

@@ -1,6 +1,6 @@
 """Whether a link can be put back, and what an attempt came to. Values in, words out.
 
-What stands in the way of one link, by a reading of both of its ends and the site's link types:
+What prevents a link from being put back, by a reading of its ends and the site's link types:
 
 ============================================  =====================
 the type is not among the site's              ``type_gone``
@@ -37,9 +37,9 @@ _SITE_REFUSES = frozenset(
 )  # fmt: skip
 # Data Center says 401 both to a credential that was revoked and to a permission that is missing.
 _MAY_PASS = frozenset({"unauthorized", "conflict"})
-# A link that stands there after all is what was wanted, whoever made it.
+# A link that is there after all is what was wanted, no matter who made it.
 _SKIPPED = frozenset({"made_by_another", "two_candidates", "link_limit", "link_changed"})
-# After a crash nobody knows whether the request left; these say that it did nothing.
+# After a crash it is unknown whether the request left; these say that it did nothing.
 _NOT_DONE = frozenset({"confirmed_not_made", "confirmed_still_there"})
 
 
@@ -53,7 +53,7 @@ class Sought:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """Nothing stands in the way; the ends as they are now."""
+    """Nothing prevents it; the ends as they are now."""
 
     kind: LinkType
     source: IssueView

@@ -5,7 +5,7 @@
 ``Preexisting``   the link that stands there was made by another account
 ``Removed``       we removed the mirror
 ``Held``          waits in a plan, or for the guard, until a person decides
-``Stale``         what the decision rests on has changed: look again at once
+``Stale``         what the decision was based on has changed: look again at once
 ``Busy``          a write of this link is open: look again at once
 ``Elsewhere``     another row or connection manages this link and must settle first
 ``ModeForbids``   the connection's mode does not let this write be proposed

@@ -5,16 +5,16 @@ claims on the target    pair at the target             outcome
 ======================  =============================  =====================================
 any number              paired through the API         all are ``already_paired``
 two or more             none                           all are ``ambiguous``
-two or more             by field, with one of them     all ``ambiguous``, the pair rests
+two or more             by field, with one of them     all ``ambiguous``, the pair is suspended
 two or more             by field, with another issue   all ``ambiguous``, look at that issue
-one                     by field, with that issue      ``paired``, and goes on if it rested
+one                     by field, with that issue      ``paired``, and resumes if suspended
 one                     by field, with another issue   ``already_paired``, look at that issue
 one, paired elsewhere   none                           ``already_paired``
 one                     none                           ``paired``: make the pair
 ======================  =============================  =====================================
 
 Two issues that claim the same one (a clone copies its original's fields) are a question for a
-person. The pair rests meanwhile: its links stay ours, and nothing is planned for them.
+person. The pair is suspended meanwhile: its links stay ours, and nothing is planned for them.
 """
 
 from collections.abc import Collection, Mapping
@@ -39,7 +39,7 @@ class Pair:
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """``status`` holds for every claim. The others name what is to be done, if anything:
-    the claimant to pair, the twin to let rest or to resume, the issue to look at again."""
+    the claimant to pair, the twin to suspend or to resume, the issue to look at again."""
 
     status: str
     make: IssueId | None = None

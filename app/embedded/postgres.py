@@ -233,7 +233,7 @@ def _tail(log: Path) -> str:
 def start_postgres(directory: Path, *, durable: bool = True) -> PostgresServer:
     """Start a server on `directory`, made if it is missing. The caller closes it.
 
-    `durable=False` skips fsync: for tests, never for data that somebody was promised.
+    `durable=False` skips fsync: for tests, never for data that was promised to a caller.
     """
     server = PostgresServer(directory, durable=durable)
     try:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Self
 
 _POLL_SECONDS = 0.01
-"""Neither server tells us when it is ready, so its start is polled."""
+"""Neither server says when it is ready, so its start is polled."""
 
 # The inner subshell outlives its parent as an orphan, so the server, which takes the shell's
 # place, has no child that it does not know. A line on the pipe means that we stopped the server

@@ -1,4 +1,4 @@
-"""Directories for servers that nobody will want again."""
+"""Directories for servers whose data is not kept."""
 
 import os
 import re

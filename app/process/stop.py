@@ -22,7 +22,7 @@ def leave_within(seconds: float) -> None:
 
 
 class Stopped(Exception):
-    """Somebody asked us to stop. No failure."""
+    """The process was asked to stop. No failure."""
 
 
 class Stop:
@@ -56,7 +56,7 @@ class Stop:
 
     async def unless(self, step: Awaitable[T]) -> T:
         """The step's result. `Stopped` if it was asked for meanwhile: the step is cancelled, and
-        waited for, since what it started has to be closed by somebody."""
+        waited for, since what it started has to be closed."""
         doing = asyncio.ensure_future(step)
         asked = asyncio.ensure_future(self.asked.wait())
         try:

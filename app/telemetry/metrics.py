@@ -80,7 +80,7 @@ class Metrics:
         )
         self.mirrors_vanished = self._counter(
             "mirrors_vanished",
-            "Mirrors of ours that somebody else removed, by what became of them",
+            "Our mirrors that other accounts removed, by what became of them",
             "connection",
             "outcome",
         )

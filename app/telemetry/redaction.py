@@ -13,7 +13,7 @@ from typing import Any
 MASK = "[redacted]"
 
 _DEEPEST = 8
-"""Below this a value is masked whole: nobody logs such a thing on purpose."""
+"""Below this a value is masked whole: such a value is never logged on purpose."""
 
 _SENSITIVE_WORDS = frozenset(
     {

@@ -181,11 +181,11 @@ def test_what_the_monitor_found_is_said_in_words() -> None:
     detail: Detail = {"links": 3, "verdicts": "denied, unmanaged", "issue_keys": "A-1"}
     assert sentences("unmanaged_removed", detail) == (
         "Jira's changelog shows 3 removals by our account that nothing accounts for."
-        " Found: the audit says that it did not happen; the link was somebody else's."
+        " Found: the audit says that it did not happen; another account made the link."
         " Every connection of the site is paused until a person resumes it."
     )
     assert sentences("removal_unclear", {"links": 1, "verdicts": "unclear"}) == (
-        "1 removals by our account are in the audit, but whose links they were cannot be told from"
-        " Jira's changelog. Found: nothing tells whose the link was. Nothing is paused; somebody"
-        " has to look."
+        "1 removals by our account are in the audit, but whose links they were cannot be"
+        " determined from Jira's changelog. Found: nothing shows who made the link. Nothing is"
+        " paused; a person has to look."
     )

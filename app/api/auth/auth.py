@@ -21,7 +21,7 @@ _LONGEST = 512
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """``id`` tells tokens apart, ``owner`` goes into records. ``connections`` None means all."""
+    """``id`` identifies the token, ``owner`` goes into records. ``connections`` None means all."""
 
     id: str
     owner: str

@@ -18,7 +18,7 @@ BURST = 20
 SECONDS = 3.0
 """Until one more failure is allowed, once the burst is used up."""
 _MOST = 10_000
-"""Addresses and accepted tokens that are remembered; whoever was quiet for longest goes first."""
+"""Addresses and accepted tokens that are remembered; the one idle for longest is dropped first."""
 
 
 class Attempts:
@@ -34,7 +34,7 @@ class Attempts:
         return max(0.0, owed - (BURST - 1) * SECONDS)
 
     def failed(self, source: str) -> None:
-        """Beyond the burst no debt grows: whoever stops guessing is served within seconds."""
+        """Beyond the burst no debt grows: once it stops, an address is served within seconds."""
         now = self._clock()
         owed = max(self._owed.pop(source, now), now) + SECONDS
         self._owed[source] = min(owed, now + BURST * SECONDS)

@@ -30,7 +30,7 @@ class NoRoom(BodyRefused):
 
 
 class ClientGone(BodyRefused):
-    """The client left before it had sent everything; nobody hears an answer."""
+    """The client left before it had sent everything; no one would read an answer."""
 
 
 @dataclass(slots=True)

@@ -1,5 +1,5 @@
-"""Around every request: an id to find it by, headers against misuse, and the last net for what
-nobody expected. Bare ASGI, because webhooks pass through it too."""
+"""Around every request: an id to find it by, headers against misuse, and the last net for
+unexpected errors. Bare ASGI, because webhooks pass through it too."""
 
 import re
 import uuid

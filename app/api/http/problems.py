@@ -75,7 +75,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "projects_connected": Kind(409, "Another connection joins the same projects"),
     "link_types_gone": Kind(409, "A site has lost link types that the revision maps"),
     "sites_fixed": Kind(409, "A connection keeps its sites"),
-    "concurrent_change": Kind(409, "Somebody else changed it at the same time"),
+    "concurrent_change": Kind(409, "It was changed by another call at the same time"),
     "write_in_progress": Kind(409, "A link is being written; try again in a minute"),
     "resync_over": Kind(409, "The resync is over"),
     "incident_resolved": Kind(409, "The incident is resolved"),
@@ -109,7 +109,7 @@ _BY_STATUS: Final = {
     503: "unavailable",
 }
 _RETRY_AFTER = 5
-"""Seconds, where whoever failed did not say."""
+"""Seconds, where the failed part did not say."""
 
 
 class Problem(HTTPException):

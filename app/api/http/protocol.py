@@ -109,8 +109,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self._incoming = None
 
     def _too_slow(self) -> None:
-        """Who is in the middle of a head is told why. Later an answer may be under way already, and
-        who has sent nothing gets nothing."""
+        """A client that still sends its head gets the reason. Later an answer may be under way
+        already, and a client that has sent nothing gets nothing."""
         self._incoming = None
         if self.transport.is_closing():
             return

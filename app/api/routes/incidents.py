@@ -1,4 +1,4 @@
-"""Incidents: read by people and machines, and told further by people."""
+"""Incidents: read by people and machines, updated by people."""
 
 from app.api.auth.auth import Caller
 from app.api.auth.roles import Role

@@ -28,7 +28,7 @@ _CLOSE = {"Connection": "close"}
 
 
 async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-    """The route itself, on bare ASGI. ``inbox`` and ``intake`` stand in the app's state."""
+    """The route itself, on bare ASGI. ``inbox`` and ``intake`` are in the app's state."""
     state = scope["app"].state
     try:
         receipt = await _received(state.inbox, state.intake, scope, receive)

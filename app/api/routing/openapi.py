@@ -1,4 +1,4 @@
-"""The OpenAPI document: what FastAPI derives, and what every route answers besides.
+"""The OpenAPI document: what FastAPI derives, and the answers that all routes share.
 
 ``openapi/openapi.json`` is this document, written by ``twinlink openapi``; a test fails on drift.
 """

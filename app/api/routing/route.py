@@ -29,7 +29,7 @@ def api_router(tag: str) -> APIRouter:
 
 
 class BoundedRequest(Request):
-    """Its body has an end: whoever sends more is cut off, with or without a Content-Length."""
+    """Its body is bounded: a longer one is cut off, with or without a Content-Length."""
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
         size = 0
@@ -69,7 +69,7 @@ class HouseRoute(APIRoute):
 
 
 def _produces(route: APIRoute) -> Sequence[str]:
-    """What its response class says, then what its 200 is documented to come in besides."""
+    """What its response class says, then the other types that its 200 is documented with."""
     media_type = getattr(route.response_class, "media_type", None)
     more = route.responses.get(200, {}).get("content", {})
     return (media_type or "application/json", *more)

@@ -63,7 +63,7 @@ class Cause(Answer):
 
 
 class AuditRow(Answer):
-    """The form that is hashed: whoever holds all rows of a chain can check it offline."""
+    """The form that is hashed: with all rows of a chain it can be checked offline."""
 
     id: str
     chain: str = Field(description="One per connection, deleted ones included")

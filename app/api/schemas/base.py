@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 class Body(BaseModel):
     """What is sent: exact types, and no field that we do not know: a misspelt option must not
-    leave somebody believing that it is set."""
+    leave a caller believing that it is set."""
 
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 

@@ -1,4 +1,4 @@
-"""Pairs that were given up, until something changes or somebody asks again."""
+"""Pairs that were given up, until something changes or a person asks again."""
 
 from datetime import datetime
 

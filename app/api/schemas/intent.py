@@ -29,7 +29,7 @@ class IntentAnswer(Answer):
     plan_id: str | None
     revision: int
     created_at: datetime
-    confirm_after: datetime = Field(description="Nobody looks for its outcome earlier")
+    confirm_after: datetime = Field(description="Its outcome is not looked for earlier")
     confirm_tries: int
     unconfirmed_since: datetime | None
 
