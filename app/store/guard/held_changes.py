@@ -34,6 +34,24 @@ async def approved(
     return {_mirror(row): row["id"] for row in rows}
 
 
+async def approved_unknown(
+    conn: Connection, connection_id: int, mirrors: Sequence[Mirror]
+) -> set[Mirror]:
+    """Which of these mirrors two owners approved to be removed although their author is unknown:
+    that was the reason that they read."""
+    rows = await conn.fetch(
+        """SELECT c.site_id, c.link_id FROM plans p JOIN plan_changes c ON c.plan_id = p.id
+           JOIN unnest($2::bigint[], $3::bigint[]) u (site, link)
+             ON c.site_id = u.site AND c.link_id = u.link
+           WHERE p.connection_id = $1 AND p.status = 'applying' AND p.kind = 'removals'
+             AND c.operation = 'remove' AND c.result IS NULL
+             AND c.reason = 'authorship_unknown' AND p.approved_by IS NOT NULL""",
+        connection_id,
+        *_columns(mirrors),
+    )
+    return {_mirror(row) for row in rows}
+
+
 async def held_mirrors(
     conn: Connection, connection_id: int, mirrors: Sequence[Mirror]
 ) -> set[Mirror]:

@@ -137,12 +137,15 @@ async def decide(
 
 
 async def approvals(conn: Connection, plan_id: int) -> int:
-    """How many owners have to approve: the strictest of the connections that it names, and never
-    fewer than when it was sealed."""
+    """How many owners have to approve: the strictest of the connections that it names, never fewer
+    than when it was sealed, and two where it removes a link whose author is not known."""
     wanted: int = await conn.fetchval(
         """
         SELECT greatest(coalesce(max((v.config ->> 'approvals')::integer), 1),
-                        (SELECT owners FROM plans WHERE id = $1))
+                        (SELECT owners FROM plans WHERE id = $1),
+                        CASE WHEN EXISTS (SELECT FROM plan_changes x WHERE x.plan_id = $1
+                            AND x.reason = 'authorship_unknown' AND x.result IS NULL)
+                        THEN 2 ELSE 1 END)
         FROM connections c
         JOIN revisions v ON v.connection_id = c.id AND v.revision = c.revision
         WHERE c.id IN (SELECT connection_id FROM plans WHERE id = $1

@@ -15,6 +15,7 @@ from app.core.links import Ends, Link, LinkType
 from app.core.operations import Status
 from app.core.results import Deleted, Failed, Removed, Retry, SiteRefused, Stale, StillOpen
 from app.jira.client import JiraClient
+from app.store.guard import held_changes
 from app.store.links import doubts, ledger
 from app.store.writes import intents
 from app.store.writes.intents import Intent
@@ -83,7 +84,7 @@ async def _not_proven(
     async with ctx.database.connection() as conn:
         row = await ledger.by_id(conn, row_id) if row_id is not None else None
     (by,) = await authors(ctx, client, [Asked(seen, row.authored_after if row else None)])
-    if by is Authorship.OURS:
+    if by is Authorship.OURS or (by is Authorship.UNKNOWN and await _decided(ctx, intent)):
         return None
     if by is Authorship.THEIRS and row is not None and row.authorship is Authorship.OURS:
         # It was proven to be ours, and ids are given once in one line of history.
@@ -127,6 +128,15 @@ async def _re_read(client: JiraClient, intent: Intent) -> Link | None:
     """The link as it is right now."""
     assert intent.wanted.link_id is not None
     return await client.get_link(intent.wanted.link_id)
+
+
+async def _decided(ctx: Context, intent: Intent) -> bool:
+    """Whether two owners approved this removal knowing that its author is not known."""
+    mirror = intent.wanted.mirror
+    if intent.wanted.plan_id is None or mirror is None:
+        return False
+    async with ctx.database.connection() as conn:
+        return mirror in await held_changes.approved_unknown(conn, intent.connection_id, [mirror])
 
 
 async def _delete(client: JiraClient, intent: Intent) -> tuple[Outcome | None, Removed | StillOpen]:

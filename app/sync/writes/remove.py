@@ -26,7 +26,7 @@ from app.store.links.ledger import Change
 from app.store.queue.work import Cause, raise_pairs
 from app.store.writes import audit
 from app.store.writes.audit_entry import entry
-from app.store.writes.intents import Wanted
+from app.store.writes.intents import Mirror, Wanted
 from app.sync.look.snapshot import Look
 from app.sync.runtime.context import Context
 from app.sync.writes.author_proof import Asked, authors
@@ -83,13 +83,29 @@ async def _authored(
         else:
             unknown.append(replace(it, row=row, reason="authorship_unknown"))
     if unknown:
-        await _hold_unknown(ctx, look, unknown)
-        results.update({it.key: Held() for it in unknown})
+        decided = await _decided_unknown(ctx, look, unknown)
+        known += [
+            replace(it, evidence={**it.evidence, "authorship": "unknown, two owners decided"})
+            for it in unknown
+            if it.wanted.mirror in decided
+        ]
+        left = [it for it in unknown if it.wanted.mirror not in decided]
+        await _hold_unknown(ctx, look, left)
+        results.update({it.key: Held() for it in left})
     return known, results
 
 
+async def _decided_unknown(ctx: Context, look: Look, unknown: Sequence[Proposal]) -> set[Mirror]:
+    mirrors = [mirror for it in unknown if (mirror := it.wanted.mirror) is not None]
+    async with ctx.database.connection() as conn:
+        return await held_changes.approved_unknown(conn, look.running.id, mirrors)
+
+
 async def _hold_unknown(ctx: Context, look: Look, unknown: Sequence[Proposal]) -> None:
-    """Held, and its row stays; an approval cannot make it ours, so there it is skipped."""
+    """Held, and its row stays, until two owners decide. Where its author became unknown only after
+    an approval, that did not say so, and it is skipped there."""
+    if not unknown:
+        return
     mirrors = [mirror for it in unknown if (mirror := it.wanted.mirror) is not None]
     async with ctx.database.transaction() as conn:
         await active_connection.lock(conn, look.running.id)

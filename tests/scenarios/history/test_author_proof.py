@@ -5,12 +5,16 @@ from datetime import timedelta
 
 import pytest
 
+from app.core.errors import PermanentError
 from app.core.links import AccountId
 from app.core.own_accounts import Tenure
 from app.jira.http.access import BearerAuth
 from app.sandbox import Fault, token_of
+from app.store.guard import held_plans as plans_held
+from app.sync.guard import held_plans
 from app.sync.monitor import verify
 from tests.scenarios.conftest import Build, Duo
+from tests.scenarios.guard.guarding import planned
 from tests.support.engine import ACCOUNT
 
 
@@ -55,6 +59,56 @@ async def test_an_author_that_jira_does_not_name_is_held(duo: Duo) -> None:
     assert held["reason"] == "authorship_unknown"
     (row,) = await duo.world.ledger()
     assert (row["state"], row["authorship"]) == ("managed", "unknown")
+
+
+async def test_two_owners_may_remove_what_nobody_is_known_to_have_made(duo: Duo) -> None:
+    made = await duo.mirrored()
+    await _retold(duo, "deleted")
+    duo.ann.unlink(made)
+    await duo.world.settle()
+    await planned(duo)
+    (plan,) = await duo.world.rows(
+        "SELECT id FROM plans WHERE connection_id = ANY($1::bigint[]) AND status = 'held'"
+    )
+    async with duo.world.database.connection() as conn:
+        digest = (await plans_held.value(conn, plan["id"])).digest
+
+    async def approve(by: str) -> None:
+        now = duo.world.now()
+        await held_plans.approve(duo.world.database, plan["id"], digest, by=by, note="", now=now)
+        await duo.world.settle()
+
+    await approve("ann")
+    assert len(duo.right.jira.links) == 1, "one of two"
+    with pytest.raises(PermanentError, match="second_owner"):
+        await approve("ann")
+    await approve("bob")
+    assert not duo.right.jira.links
+    intended = [row for row in await duo.world.audit() if row["status"] == "intended"]
+    assert intended[-1]["operation"] == "remove"
+    assert intended[-1]["evidence"]["authorship"] == "unknown, two owners decided"
+
+
+async def test_two_owners_cannot_remove_what_another_made(duo: Duo) -> None:
+    """Known by the time of the DELETE: the approval was for a link of an unknown author."""
+    made = await duo.mirrored()
+    await _retold(duo, "deleted")
+    duo.ann.unlink(made)
+    await duo.world.settle()
+    await planned(duo)
+    (plan,) = await duo.world.rows(
+        "SELECT id FROM plans WHERE connection_id = ANY($1::bigint[]) AND status = 'held'"
+    )
+    async with duo.world.database.connection() as conn:
+        digest = (await plans_held.value(conn, plan["id"])).digest
+    await _retold(duo, "bob")
+    for by in ("ann", "bob"):
+        await held_plans.approve(
+            duo.world.database, plan["id"], digest, by=by, note="", now=duo.world.now()
+        )
+    await duo.world.settle()
+    assert len(duo.right.jira.links) == 1
+    assert await duo.world.states() in (["preexisting"], ["detached"])
 
 
 async def _retold(duo: Duo, author: str) -> None:
