@@ -15,7 +15,7 @@ READY := $(VENV)/.ready
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo drill test simulate soak check format bench audit-deps openapi lock clean
+.PHONY: help setup demo drill test simulate soak check format bench audit-deps openapi pictures lock clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +80,9 @@ openapi: $(READY) ## Write the API description anew
 # Names, versions and hashes only: the locks say what is installed, not where it comes from.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"
+
+pictures: $(READY) ## Draw the rooms of ARCHITECTURE.md from the import contracts
+	$(PY) docs/draw.py
 
 lock: $(READY) ## Resolve the dependencies anew (ARGS=--upgrade for newer versions)
 	$(LOCK) $(ARGS) pyproject.toml -o requirements/runtime.txt

@@ -12,7 +12,7 @@ from typing import Any
 from app.core.links import LinkType, ProjectKey, Side, TypeId
 
 MAX_NAME = 63
-# Above these a "limit" would no longer be one (design section 6).
+# Above these a "limit" would no longer be one (docs/how-it-decides.md).
 SHARE_BOUNDS = (0.001, 0.5)
 HOUR_MAX = 500
 DAY_MAX = 2000
@@ -172,7 +172,7 @@ class ConnectionConfig:
 
 
 def problems(config: ConnectionConfig) -> list[Problem]:
-    """Every rule of design sections 3 and 6 that *config* breaks. Empty means usable."""
+    """Every rule of docs/how-it-decides.md that *config* breaks. Empty means usable."""
     return [
         *_end_problems(config),
         *_type_problems(config.link_types),

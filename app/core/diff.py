@@ -1,4 +1,4 @@
-"""The decision, on one page (design section 3). For one link key of one connection.
+"""The decision, on one page (docs/how-it-decides.md). For one link key of one connection.
 
 ``mine``: our mirror is there, whatever else stands beside it. ``other``: an equal link is there
 and ours is proven gone. ``A``: proven absent. ``P``: present. ``?``: unknown.

@@ -1,6 +1,6 @@
 """What a site showed us, and what follows from it: present, absent with proof, or unknown.
 
-Source of the rules: design section 4. They err towards *unknown*; unknown changes nothing.
+Source of the rules: docs/how-it-decides.md. They err towards *unknown*; unknown changes nothing.
 """
 
 from collections.abc import Mapping

@@ -25,11 +25,11 @@ from app.core.config import GuardLimits, WindowLimits
 
 HOUR = 3600
 DAY = 86_400
-# Of all connections of a site together (design section 6); no configuration raises it.
+# Of all connections of a site together (docs/how-it-decides.md); no configuration raises it.
 SITE_HOUR_LIMIT = 200
 # A reset opens fresh windows, so that their number decides how much can go in a day.
 RESETS_A_DAY = 3
-# Fewer links than these are too few to tell an accident from work (design section 6).
+# Fewer links than these are too few to tell an accident from work (docs/how-it-decides.md).
 FEW_OF_A_CONNECTION = 3
 FEW_OF_AN_ISSUE = 5
 # Eighty per cent of one issue's links, as a fraction: no rounding decides about a link.

@@ -19,7 +19,7 @@ class State(StrEnum):
 
 
 class Authorship(StrEnum):
-    """Who made the mirror, by the site's own changelog (design section 3)."""
+    """Who made the mirror, by the site's own changelog (docs/how-it-decides.md)."""
 
     OURS = "ours"
     THEIRS = "theirs"

@@ -23,7 +23,7 @@ from app.core.evidence import IssueView, Reading
 from app.core.links import Ends, IssueId, LinkType, TypeId, equal_links
 from app.core.operations import Ended, Status
 
-# Jira Cloud: "2000 issuelinks per issue" (jira-facts section 1). Data Center has no such limit.
+# Jira Cloud: "2000 issuelinks per issue" (docs/jira.md). Data Center has no such limit.
 LINKS_PER_ISSUE = 2000
 # A change that is put off this often for reasons of its own is given up.
 MOST_TRIES = 8

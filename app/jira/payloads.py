@@ -1,6 +1,6 @@
 """Bodies of Jira's REST API as core values, read strictly.
 
-Direction (jira-facts section 1): in an issue's own ``issuelinks`` an entry with ``outwardIssue: X``
+Direction (docs/jira.md): in an issue's own ``issuelinks`` an entry with ``outwardIssue: X``
 means that this issue is the source and X the destination; ``inwardIssue: X`` means that X is the
 source. ``GET issueLink/{id}`` carries both: ``inwardIssue`` is the source.
 
@@ -137,7 +137,7 @@ def _project(raw: object) -> ProjectKey:
 
 
 def _archived(fields: JsonObject) -> bool:
-    """Any sign of an archive counts: an archived issue proves nothing (design section 4)."""
+    """Any sign of an archive counts: an archived issue proves nothing (docs/how-it-decides.md)."""
     project = _object(fields.get("project"))
     return bool(fields.get("archiveddate")) or project.get("archived") not in (None, False)
 

@@ -37,7 +37,7 @@ GONE = "Issue does not exist or you do not have permission to see it."
 
 @dataclass(slots=True)
 class Quirks:
-    """Points where real sites differ or are not documented (see ``jira-facts.md``)."""
+    """Points where real sites differ or are not documented (see docs/jira.md)."""
 
     location_on_create: bool = False
     issue_event_on_link: bool = False

@@ -40,7 +40,7 @@ from app.jira.http.response import Answer
 Facts = dict[str, str | int | float | None]
 
 DEFAULT_RETRY_AFTER = 5.0
-"""Seconds. Gateways send 429 without ``Retry-After`` (jira-facts section 3)."""
+"""Seconds. Gateways send 429 without ``Retry-After`` (docs/jira.md)."""
 
 LONGEST_RETRY_AFTER = 3600.0
 """Seconds. Hourly quotas end at the next hour; a longer pause would be a broken header."""
@@ -111,7 +111,7 @@ def retry_after(answer: Answer, now: datetime) -> float | None:
     None where neither names a time ahead.
 
     Jira sends ``Retry-After: 0``, and a reset in whole minutes of which the minute is over
-    (jira-facts section 11). Neither says for how long to wait, and least of all not to wait.
+    (docs/jira.md). Neither says for how long to wait, and least of all not to wait.
     """
     text = answer.limit_header("retry-after")
     resets = _http_date(text), _iso_date(answer.limit_header("x-ratelimit-reset"))

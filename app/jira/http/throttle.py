@@ -14,7 +14,7 @@ After it the endpoint's pace is lower for a while, unless only issues are paused
 that does not say for how long (a gateway's, ``Retry-After: 0``, a reset that is over) pauses
 longer each time, with chance. A 5xx pauses only where it says for how long.
 
-Source: jira-facts section 3; undocumented reasons were seen, so unknown ones are expected.
+Source: docs/jira.md; undocumented reasons were seen, so unknown ones are expected.
 """
 
 import random

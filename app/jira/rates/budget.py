@@ -1,6 +1,6 @@
 """Rate budgets: what every worker may send to a site, and when.
 
-Jira limits per endpoint, method and second, and writes per issue (jira-facts section 3).
+Jira limits per endpoint, method and second, and writes per issue (docs/jira.md).
 `Budget.take` returns when one request may leave; it never refuses. `SharedBudget` shares the
 turns of all workers through Redis, `LocalBudget` keeps them in one process.
 

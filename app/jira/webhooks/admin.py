@@ -1,4 +1,4 @@
-"""Admin webhooks: the only kind that sends ``issuelink_*`` events (jira-facts section 2)."""
+"""Admin webhooks: the only kind that sends ``issuelink_*`` events (docs/jira.md)."""
 
 from dataclasses import dataclass, field
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from app.store.pool import Connection
 
-# Longer than this, and nobody knows any more what happened meanwhile (design section 6).
+# Longer than this, and nobody knows any more what happened meanwhile (docs/how-it-decides.md).
 LONG = timedelta(hours=24)
 
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from app.store.pool import Connection, Row
 
-# A fifth of each claim is bulk when bulk waits: neither starves the other (design section 5).
+# A fifth of each claim is bulk when bulk waits: neither starves the other (ARCHITECTURE.md).
 BULK_SHARE = 5
 
 

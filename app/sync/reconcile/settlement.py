@@ -31,7 +31,7 @@ from app.sync.look import scope
 from app.sync.look.snapshot import Look
 from app.sync.runtime.context import Context
 
-# Unknown: three tries, then the next event or comparison (design section 3). Seconds.
+# Unknown: three tries, then the next event or comparison (docs/how-it-decides.md). Seconds.
 TRIES = (1.0, 5.0, 25.0)
 # Somebody else moved first, or is writing this link right now.
 SOON = 0.3

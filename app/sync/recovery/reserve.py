@@ -39,7 +39,7 @@ from app.sync.writes.create import PER_ISSUE
 
 # Somebody else moved first, or is writing this link right now.
 SOON = timedelta(seconds=1)
-# Writes on one issue: Jira counts those of 2 s and of 30 s (jira-facts section 3). A second and
+# Writes on one issue: Jira counts those of 2 s and of 30 s (docs/jira.md). A second and
 # two more here, since an intent is older than its request.
 WINDOWS = ((3.0, PER_ISSUE), (32.0, 100))
 _NOWHERE = IssueRef(IssueId("0"), IssueKey(""))
