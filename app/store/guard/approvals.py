@@ -18,3 +18,20 @@ async def rejected_since_approval(conn: Connection, connection_id: int, plan_id:
         vanished.REASON,
     )
     return found
+
+
+async def void(conn: Connection, connection_id: int, note: str) -> list[int]:
+    """Let the plans with open changes in this connection wait for a decision again, at the digest
+    and until the time that they have. Under the connection's lock; answers their ids."""
+    rows = await conn.fetch(
+        """UPDATE plans p SET status = 'held', approved_by = NULL, approved_at = NULL,
+               decided_by = NULL, decided_at = NULL,
+               note = concat_ws(E'\n', nullif(p.note, ''), $2::text)
+           WHERE p.status IN ('approved', 'applying') AND p.digest IS NOT NULL
+             AND EXISTS (SELECT 1 FROM plan_changes x WHERE x.plan_id = p.id
+                 AND x.result IS NULL AND coalesce(x.connection_id, p.connection_id) = $1)
+           RETURNING p.id""",
+        connection_id,
+        note,
+    )
+    return sorted(row["id"] for row in rows)
