@@ -137,7 +137,7 @@ class Settings(BaseSettings):
     # The worker process
     worker_port: Port | None = None
     worker_concurrency: Annotated[int, Field(ge=1, le=200)] = 10
-    poll_delay_seconds: Annotated[float, Field(ge=0.001, le=5)] = 0.25
+    poll_delay_seconds: Annotated[float, Field(ge=0.001, le=5)] = 1.0
     sweep_seconds: Annotated[float, Field(ge=0.05, le=60)] = 5.0
     claim_size: Annotated[int, Field(ge=1, le=1000)] = 100
     lease_seconds: Annotated[float, Field(ge=1, le=3600)] = 60.0

@@ -34,7 +34,7 @@ def test_an_empty_environment_gives_the_defaults() -> None:
     assert (settings.claim_size, settings.sweep_seconds, settings.poll_delay_seconds) == (
         100,
         5.0,
-        0.25,
+        1.0,
     )
 
 
