@@ -11,6 +11,7 @@ from arq.connections import RedisSettings, create_pool
 from arq.constants import default_queue_name, health_check_key_suffix
 from redis.asyncio import Redis
 
+from app.embedded import ValkeyServer
 from app.settings import Settings
 from app.store.queue.work import Tally
 from app.sync.ingest.wakeups import HEARD, ArqQueue
@@ -114,13 +115,14 @@ async def test_a_job_that_was_said_to_no_worker_is_found(
 
 
 async def test_a_worker_whose_connections_break_takes_jobs_again(
-    settings: Settings, redis_url: str
+    settings: Settings, own_valkey: ValkeyServer
 ) -> None:
-    async with pool_of(settings, redis_url, **SLOW_POLL) as counted:
-        async with Redis.from_url(redis_url) as redis:
+    """On a store of its own: other tests have connections to theirs."""
+    async with pool_of(settings, own_valkey.url, **SLOW_POLL) as counted:
+        async with Redis.from_url(own_valkey.url) as redis:
             await redis.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
         await counted.reached(2)  # for what was lost meanwhile
-        queue = ArqQueue(redis_url)
+        queue = ArqQueue(own_valkey.url)
         await queue.put()
         await counted.reached(3)
         await queue.aclose()
