@@ -1,4 +1,4 @@
-"""The API process: ``create_app(settings)`` is what a server runs."""
+"""The API process: `create_app(settings)` is what a server runs."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager

@@ -55,7 +55,7 @@ class Nowhere:
 
 @dataclass(frozen=True)
 class Services:
-    """Everything that a face of the service works with; one per process. ``redis`` is None
+    """Everything that a face of the service works with; one per process. `redis` is None
     where none is configured: then wake-ups and budgets are this process's own."""
 
     settings: Settings
@@ -140,7 +140,7 @@ async def open_services(
     """Everything connected, and closed in reverse order. Redis may be away; PostgreSQL not.
     Without a *clock* of its own, time is PostgreSQL's.
 
-    Raises ``TransientError`` where PostgreSQL does not answer, ``PermanentError`` where the
+    Raises `TransientError` where PostgreSQL does not answer, `PermanentError` where the
     settings lack what every process needs.
     """
     async with AsyncExitStack() as stack:

@@ -1,4 +1,4 @@
-"""A worker's own probes and metrics, on ``TWINLINK_WORKER_PORT``."""
+"""A worker's own probes and metrics, on `TWINLINK_WORKER_PORT`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ class QuietServer(uvicorn.Server):
 
 
 def server(ctx: Context, port: int) -> QuietServer:
-    """``/healthz`` says that the process runs, ``/readyz`` that PostgreSQL and schema are there."""
+    """`/healthz` says that the process runs, `/readyz` that PostgreSQL and schema are there."""
 
     async def healthz(_: Request) -> Response:
         return JSONResponse({"status": "ok"})

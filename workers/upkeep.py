@@ -25,7 +25,7 @@ _LOG = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """Something done again and again, ``seconds`` apart; an error costs one turn."""
+    """Something done again and again, `seconds` apart; an error costs one turn."""
 
     name: str
     seconds: float

@@ -34,7 +34,7 @@ _DONE = {
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One request of a signed-in person. ``me`` is what the API says of the token."""
+    """One request of a signed-in person. `me` is what the API says of the token."""
 
     request: Request
     services: Services

@@ -68,7 +68,7 @@ def ago(value: str | None) -> str:
 
 
 def words(value: str | None) -> str:
-    """A word of the API as prose: ``create_only`` is *create only*."""
+    """A word of the API as prose: `create_only` is *create only*."""
     return NOTHING if value is None else value.replace("_", " ").replace(":", ": ")
 
 

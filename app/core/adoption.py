@@ -7,14 +7,14 @@ each side's changelogs say of the account, and what follows for the pair:
 one side             the other            outcome
 ===================  ===================  ==========================
 within the window    another account      adopt; it is the mirror
-within the window    the same account     skipped: ``ambiguous``
-within the window    unknown              skipped: ``author_unknown``
-at another time      another account      skipped: ``outside_window``
-at another time      at another time      skipped: ``ambiguous``
-at another time      unknown              skipped: ``author_unknown``
-another account      another account      skipped: ``not_written``
-another account      unknown              skipped: ``author_unknown``
-unknown              unknown              skipped: ``author_unknown``
+within the window    the same account     skipped: `ambiguous`
+within the window    unknown              skipped: `author_unknown`
+at another time      another account      skipped: `outside_window`
+at another time      at another time      skipped: `ambiguous`
+at another time      unknown              skipped: `author_unknown`
+another account      another account      skipped: `not_written`
+another account      unknown              skipped: `author_unknown`
+unknown              unknown              skipped: `author_unknown`
 ===================  ===================  ==========================
 
 Errs towards leaving alone: an adopted mirror may be removed later.
@@ -44,7 +44,7 @@ class Wrote(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Window:
     """Whose links, written when: from *since*, before *until*, by Jira's clock. The account
-    stands here as ``keyed`` makes it."""
+    stands here as `keyed` makes it."""
 
     account: AccountId
     since: datetime
@@ -64,7 +64,7 @@ class Skip:
 def wrote(
     views: Mapping[IssueId, IssueView], link: Link, types: Sequence[LinkType], window: Window
 ) -> Wrote:
-    """``views`` hold whole changelogs of both ends, disguised; of one that could not be read
+    """`views` hold whole changelogs of both ends, disguised; of one that could not be read
     whole, none at all: what it left out may be what counts."""
     whole = {end: views[end] for end in (link.source.id, link.destination.id) if end in views}
     if len(whole) < 2 or any(not view.changes_complete for view in whole.values()):

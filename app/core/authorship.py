@@ -5,7 +5,7 @@ section 3). An entry names the other issue by key and the type by its wording in
 in the account's language ("This issue blocks KEY-2"); hence the care below.
 
 One end's changelog, entries in the order of Jira's history ids (nodes of one Data Center differ
-in their clocks by a second) at or after ``since`` that name the other end:
+in their clocks by a second) at or after `since` that name the other end:
 
 ====================================================  ==================
 entries                                               that end says
@@ -51,7 +51,7 @@ from app.core.own_accounts import OwnAccounts
 Authorship = Literal["ours", "theirs", "unknown"]
 
 NO_DATE = datetime.max.replace(microsecond=0, tzinfo=UTC)
-"""Stands for Jira's clock where an answer had no ``Date``. Nothing happens after it."""
+"""Stands for Jira's clock where an answer had no `Date`. Nothing happens after it."""
 SKEW = timedelta(minutes=1)
 """More than the clocks of one Jira's nodes differ. A time only says from where on entries count,
 this much earlier: what then counts too much makes an author unknown, never ours."""
@@ -70,7 +70,7 @@ def authorship_now(
 ) -> Authorship:
     """Who made *link*, by changelogs that were read just now.
 
-    ``pre_read`` is Jira's ``Date`` of a reading that did not show the link yet: what happened
+    `pre_read` is Jira's `Date` of a reading that did not show the link yet: what happened
     before it is left out where that is known. If nothing was written after it, by whatever clock,
     the whole changelog speaks.
     """
@@ -90,7 +90,7 @@ def authorship(
 ) -> Authorship:
     """Whether *account* made *link*, judged by the entries at or after *since*, to the second.
 
-    ``types`` are all link types of the site: a wording means something only among all others.
+    `types` are all link types of the site: a wording means something only among all others.
     """
     return _verdict(views, link, types, OwnAccounts.only(account), since, None) or "unknown"
 
@@ -176,7 +176,7 @@ def _end(
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The additions of which ``count`` stand, oldest first. Fewer than there are: nobody can say
+    """The additions of which `count` stand, oldest first. Fewer than there are: nobody can say
     which of them."""
 
     additions: tuple[LinkChange, ...]

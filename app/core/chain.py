@@ -42,7 +42,7 @@ def link(previous: bytes, row: Mapping[str, Any]) -> bytes:
 @dataclass(frozen=True, slots=True)
 class Break:
     """Where a chain does not hold: the connection's id, the sequence number, and what is wrong:
-    ``gap``, ``prev_hash``, ``hash``, ``cut_off`` or ``beyond_head``."""
+    `gap`, `prev_hash`, `hash`, `cut_off` or `beyond_head`."""
 
     chain: str
     seq: int

@@ -1,6 +1,6 @@
 """A connection's configuration as a value. One instance is one immutable revision.
 
-``problems`` lists every rule that a configuration breaks, so that one answer names them all.
+`problems` lists every rule that a configuration breaks, so that one answer names them all.
 """
 
 from collections import Counter
@@ -55,7 +55,7 @@ class OnIssueDeleted(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """``pointer`` is a JSON pointer into the body that was sent."""
+    """`pointer` is a JSON pointer into the body that was sent."""
 
     pointer: str
     detail: str
@@ -69,7 +69,7 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class TypePair:
-    """One entry of the type map, resolved. ``reversed``: left source is right destination."""
+    """One entry of the type map, resolved. `reversed`: left source is right destination."""
 
     left: LinkType
     right: LinkType
@@ -105,7 +105,7 @@ class GuardLimits:
 
 @dataclass(frozen=True, slots=True)
 class TwinSource:
-    """``api``: people and CSV. ``field``: custom field *field* of *side* holds the other key."""
+    """`api`: people and CSV. `field`: custom field *field* of *side* holds the other key."""
 
     source: str = "api"
     side: Side | None = None

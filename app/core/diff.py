@@ -1,7 +1,7 @@
 """The decision, on one page (docs/how-it-decides.md). For one link key of one connection.
 
-``mine``: our mirror is there, whatever else stands beside it. ``other``: an equal link is there
-and ours is proven gone. ``A``: proven absent. ``P``: present. ``?``: unknown.
+`mine`: our mirror is there, whatever else stands beside it. `other`: an equal link is there
+and ours is proven gone. `A`: proven absent. `P`: present. `?`: unknown.
 
 ====  ============  =========  ========  ==============================================
 row   ledger        origin     mirror    outcome
@@ -10,7 +10,7 @@ row   ledger        origin     mirror    outcome
 2     none          P          A         CreateMirror
 3     none          P          P         RecordPreexisting
 4     managed       P          mine      InStep (the origin's id may have changed)
-5     managed       P          A         Detach or CreateMirror, by ``on_mirror_removed``
+5     managed       P          A         Detach or CreateMirror, by `on_mirror_removed`
 6     managed       P          other     RecordPreexisting
 7     managed       A          mine      RemoveMirror, if mode, authorship and guard allow
 8     managed       A          other     Detach
@@ -25,9 +25,9 @@ row   ledger        origin     mirror    outcome
 
 A mirror of another connection is neither an origin nor its absence, so a managed row whose origin
 is that waits (15); but where our mirror is proven gone as well it is detached, whatever
-``on_mirror_removed`` says (5): nothing is there that it could keep in step.
+`on_mirror_removed` says (5): nothing is there that it could keep in step.
 
-A side that is merely ``Unlisted`` where the outcome would depend on its absence gives ``Prove``:
+A side that is merely `Unlisted` where the outcome would depend on its absence gives `Prove`:
 the caller seeks proof for the named sides and asks again.
 """
 
@@ -47,7 +47,7 @@ class Nothing:
 
 @dataclass(frozen=True, slots=True)
 class InStep:
-    """Row 4. ``origin_id`` is the id to record for the origin."""
+    """Row 4. `origin_id` is the id to record for the origin."""
 
     origin_id: LinkId
     row: int = 4
@@ -55,7 +55,7 @@ class InStep:
 
 @dataclass(frozen=True, slots=True)
 class CreateMirror:
-    """Rows 2 and 5: make the mirror on the side other than ``origin``."""
+    """Rows 2 and 5: make the mirror on the side other than `origin`."""
 
     origin: Side
     origin_id: LinkId
@@ -64,7 +64,7 @@ class CreateMirror:
 
 @dataclass(frozen=True, slots=True)
 class RemoveMirror:
-    """Row 7: the only way to a removal. ``mirror_id`` is the ledger's id, seen right now."""
+    """Row 7: the only way to a removal. `mirror_id` is the ledger's id, seen right now."""
 
     mirror: Side
     mirror_id: LinkId
@@ -81,7 +81,7 @@ class RecordPreexisting:
 
 @dataclass(frozen=True, slots=True)
 class Detach:
-    """``vanished``: the mirror went by someone else's hand. ``keep_mirror_id`` is False where
+    """`vanished`: the mirror went by someone else's hand. `keep_mirror_id` is False where
     the recorded id is gone, so that a foreign link is never taken for ours later."""
 
     row: int

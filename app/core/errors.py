@@ -1,6 +1,6 @@
-"""The two kinds of failure that ``sync`` catches; ``jira`` and ``store`` translate into them.
+"""The two kinds of failure that `sync` catches; `jira` and `store` translate into them.
 
-``TransientError``: the same call may succeed later. ``PermanentError``: it will not until
+`TransientError`: the same call may succeed later. `PermanentError`: it will not until
 a person changes something. Both carry facts as fields; words are chosen at the edge.
 """
 
@@ -10,7 +10,7 @@ from datetime import datetime
 
 @dataclass(eq=False)
 class TwinlinkError(Exception):
-    """Base of all expected failures. ``code`` is stable and listed in the API's documents."""
+    """Base of all expected failures. `code` is stable and listed in the API's documents."""
 
     code: str
     detail: str = ""
@@ -22,7 +22,7 @@ class TwinlinkError(Exception):
 
 @dataclass(eq=False)
 class TransientError(TwinlinkError):
-    """Try again, not before ``retry_after`` seconds where that is given."""
+    """Try again, not before `retry_after` seconds where that is given."""
 
     retry_after: float | None = None
 
@@ -47,7 +47,7 @@ class NotSent(TransientError):
 class OutcomeUnknown(TransientError):
     """A write that may or may not have acted: time-out, dropped connection, 5xx.
 
-    Never repeated blindly; confirmed by reading. ``at`` is our clock when it ended.
+    Never repeated blindly; confirmed by reading. `at` is our clock when it ended.
     """
 
     at: datetime | None = None

@@ -25,7 +25,7 @@ from app.core.links import (
 
 @dataclass(frozen=True, slots=True)
 class LinkChange:
-    """One Link item of an issue's changelog. ``target`` is a key: Jira gives no id here."""
+    """One Link item of an issue's changelog. `target` is a key: Jira gives no id here."""
 
     at: datetime
     author: AccountId | None
@@ -38,7 +38,7 @@ class LinkChange:
 
 @dataclass(frozen=True, slots=True)
 class IssueView:
-    """One issue of a complete answer. ``links`` is None where the array was missing."""
+    """One issue of a complete answer. `links` is None where the array was missing."""
 
     ref: IssueRef
     project: ProjectKey
@@ -58,8 +58,8 @@ class IssueView:
 class Reading:
     """One or more bulk answers of one site, merged.
 
-    ``issues`` holds what came back; ``unread`` what was asked for and did not, with the reason
-    ("not_returned", "error", "truncated"). ``at`` is the earliest ``Date`` of the answers by
+    `issues` holds what came back; `unread` what was asked for and did not, with the reason
+    ("not_returned", "error", "truncated"). `at` is the earliest `Date` of the answers by
     Jira's own clock, cut to whole seconds as HTTP does.
     """
 
@@ -77,7 +77,7 @@ class Reading:
 
 
 class Lookup(StrEnum):
-    """What ``GET issueLink/{id}`` said about one id."""
+    """What `GET issueLink/{id}` said about one id."""
 
     SAME = "same"
     CHANGED = "changed"
@@ -87,10 +87,10 @@ class Lookup(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """At least one equal link is there. ``ids`` holds all of them.
+    """At least one equal link is there. `ids` holds all of them.
 
-    ``known_gone``: the id that the ledger knows is not among them and answers 404.
-    ``foreign``: those that another connection manages; they are never an origin.
+    `known_gone`: the id that the ledger knows is not among them and answers 404.
+    `foreign`: those that another connection manages; they are never an origin.
     """
 
     ids: frozenset[LinkId]
@@ -100,14 +100,14 @@ class Present:
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """Proven: see ``presence``. ``evidence`` is what the audit keeps of the proof."""
+    """Proven: see `presence`. `evidence` is what the audit keeps of the proof."""
 
     evidence: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Not proven either way; ``reason`` is a stable word for people and metrics."""
+    """Not proven either way; `reason` is a stable word for people and metrics."""
 
     reason: str
 
@@ -117,19 +117,19 @@ Presence = Present | Absent | Unknown
 
 @dataclass(frozen=True, slots=True)
 class Unlisted:
-    """The ends that we read do not list it. Weaker than ``Absent``: proof was not sought yet."""
+    """The ends that we read do not list it. Weaker than `Absent`: proof was not sought yet."""
 
 
 Observed = Presence | Unlisted
-"""What ``diff`` takes: a presence, or one whose proof is still to be sought."""
+"""What `diff` takes: a presence, or one whose proof is still to be sought."""
 
 
 @dataclass(frozen=True, slots=True)
 class SideFacts:
     """All that was gathered about one link key on one side, before it is judged.
 
-    ``known`` is the id that the ledger or an event names. ``twin_keys`` are the keys under
-    which we know the two ends. ``lookup`` is the answer for ``known``, None if not asked.
+    `known` is the id that the ledger or an event names. `twin_keys` are the keys under
+    which we know the two ends. `lookup` is the answer for `known`, None if not asked.
     """
 
     link_type: LinkType
@@ -161,14 +161,14 @@ def presence(facts: SideFacts) -> Presence:
     """Judge with everything that a proof of absence demands; see the table of reasons.
 
     ============================================== =====================
-    not both ends in a complete answer             ``issue_<why>``
-    an end under another key than we know          ``key_changed``
-    an end without its array of links              ``links_missing``
-    an end archived                                ``archived``
-    account or identity not confirmed within 60 s  ``not_assured``
-    the known id answers with the same link        ``listing_lags``
-    the known id answers with another link         ``link_changed``
-    the known id could not be asked                ``lookup_failed``
+    not both ends in a complete answer             `issue_<why>`
+    an end under another key than we know          `key_changed`
+    an end without its array of links              `links_missing`
+    an end archived                                `archived`
+    account or identity not confirmed within 60 s  `not_assured`
+    the known id answers with the same link        `listing_lags`
+    the known id answers with another link         `link_changed`
+    the known id could not be asked                `lookup_failed`
     ============================================== =====================
     """
     seen = glance(facts)

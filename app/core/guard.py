@@ -11,8 +11,8 @@ one by one come to the same as all of them at once.
 rule                   holds                                and then
 =====================  ===================================  ==========================
 a window is full       what it has no room for              latched, for the connection
-``leaves_none``        all that is asked for                latched, for the connection
-``empties_issue``      what is asked for at that issue      the others go on
+`leaves_none`        all that is asked for                latched, for the connection
+`empties_issue`      what is asked for at that issue      the others go on
 =====================  ===================================  ==========================
 """
 
@@ -40,8 +40,8 @@ MOST_OF_AN_ISSUE = (4, 5)
 class WindowCount:
     """Taken in one transaction under the connection's lock. All are numbers of links.
 
-    ``used`` guarded removals reserved within the window; ``managed`` links managed now;
-    ``created`` and ``removed`` what the window added to and took from the managed ones.
+    `used` guarded removals reserved within the window; `managed` links managed now;
+    `created` and `removed` what the window added to and took from the managed ones.
     """
 
     scope: str
@@ -72,7 +72,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """``granted`` of what was asked may go now. ``tripped_by`` names the first full window
+    """`granted` of what was asked may go now. `tripped_by` names the first full window
     when not all may; from then on the guard is latched until it is re-armed."""
 
     granted: int
@@ -122,7 +122,7 @@ def next_reset(resets: Sequence[datetime], now: datetime) -> datetime | None:
 class Standing:
     """Managed links of a connection, or of one issue, when some are asked to be removed.
 
-    ``left`` would stand after that. ``gone`` stood within the window: removed through the guard
+    `left` would stand after that. `gone` stood within the window: removed through the guard
     since, or vanished, or (of an issue) waiting in a plan for a decision. What a person approved
     is outside the windows, and counts nowhere.
     """

@@ -199,7 +199,7 @@ _SAY: Final[Mapping[str, Callable[[Detail], Iterator[str]]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """As it is sent. ``key``: what is sent once an hour at most."""
+    """As it is sent. `key`: what is sent once an hour at most."""
 
     key: str
     title: str
@@ -208,7 +208,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """An incident as messages name it. ``place``: its connection or site, empty for everything."""
+    """An incident as messages name it. `place`: its connection or site, empty for everything."""
 
     id: int
     kind: str
@@ -217,7 +217,7 @@ class Named:
 
 
 def message(it: Named, event: str, text: str, next_calls: Sequence["Call"] = ()) -> Message:
-    """*event*: ``opened``, ``worse`` or ``resolved``. ``worse`` follows ``opened`` at once."""
+    """*event*: `opened`, `worse` or `resolved`. `worse` follows `opened` at once."""
     title = kind_of(it.kind).title
     where = f": {it.place}" if it.place else ""
     done = "Resolved: " if event == "resolved" else ""
@@ -253,7 +253,7 @@ def plan_message(plan: int, connection: str, changes: int, expires: str) -> Mess
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What to do next, both ways: a request below ``/api/v1``, and the command line's."""
+    """What to do next, both ways: a request below `/api/v1`, and the command line's."""
 
     purpose: str
     method: str

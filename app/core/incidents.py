@@ -29,7 +29,7 @@ from enum import StrEnum
 from typing import Final
 
 Detail = Mapping[str, str | int]
-"""Facts by name. What an issue's key is, has a name that ends in ``key``, ``keys`` or ``issues``:
+"""Facts by name. What an issue's key is, has a name that ends in `key`, `keys` or `issues`:
 it is shown to some roles only, and appears in no text."""
 
 SERVICE = "twinlink"
@@ -62,7 +62,7 @@ class Impact(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """``wakes`` from an impact of major on. ``lasting``: it has a condition that the service sees
+    """`wakes` from an impact of major on. `lasting`: it has a condition that the service sees
     end by itself; the others are over when a person says so."""
 
     title: str
@@ -99,7 +99,7 @@ def wakes(kind: str, impact: Impact) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Something that became active: ``revision 3``, ``engine twinlink/0.2.0``. ``before`` is the
+    """Something that became active: `revision 3`, `engine twinlink/0.2.0`. `before` is the
     revision that it took the place of."""
 
     what: str

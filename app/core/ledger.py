@@ -8,7 +8,7 @@ from app.core.links import IssueId, LinkId, Side, TypeId
 
 
 class State(StrEnum):
-    """Only ``managed`` rows may ever lead to a removal."""
+    """Only `managed` rows may ever lead to a removal."""
 
     MANAGED = "managed"
     PREEXISTING = "preexisting"
@@ -49,7 +49,7 @@ ledger row. No twin has the id 0."""
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One ledger row. ``version`` moves with every change and guards stale plans."""
+    """One ledger row. `version` moves with every change and guards stale plans."""
 
     id: int
     key: LinkKey

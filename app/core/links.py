@@ -1,8 +1,8 @@
 """Issue links as values: ids, ends, direction, and what makes two links equal.
 
 Direction follows what Jira does, not what its reference says: the *source* of a link is the
-issue that the REST call names ``inwardIssue``, the *destination* is its ``outwardIssue``, and
-``source OUTWARD-WORDING destination`` reads as a sentence ("A-1 blocks A-2").
+issue that the REST call names `inwardIssue`, the *destination* is its `outwardIssue`, and
+`source OUTWARD-WORDING destination` reads as a sentence ("A-1 blocks A-2").
 """
 
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ IssueKey = NewType("IssueKey", str)
 LinkId = NewType("LinkId", str)
 TypeId = NewType("TypeId", str)
 AccountId = NewType("AccountId", str)
-"""``accountId`` on Cloud, the user ``key`` on Data Center."""
+"""`accountId` on Cloud, the user `key` on Data Center."""
 ProjectKey = NewType("ProjectKey", str)
 
 
@@ -79,7 +79,7 @@ class LinkType:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Ends:
-    """Source and destination issue ids. ``canonical`` orders them where direction is mute."""
+    """Source and destination issue ids. `canonical` orders them where direction is mute."""
 
     source: IssueId
     destination: IssueId

@@ -11,25 +11,25 @@ of the link's id as well. *Creator*: who made the link last before, by the same 
 ===========  ==========  =========================  =============
 audit        record      creator                    verdict
 ===========  ==========  =========================  =============
-none         any         any                        ``unaudited``
-did not act  any         any                        ``denied``
-may act yet  as if it had acted, but                ``late``
-                         for ``accounted``
-acted, open  released    any                        ``unmanaged``
-acted, open  adopted     any                        ``accounted``
-acted, open  neither     our account                ``accounted``
-acted, open  made by us  our account among others   ``accounted``
-acted, open  neither     our account among others   ``unmanaged``
-acted, open  neither     another account            ``unmanaged``
-acted, open  neither     no one, in a whole one     ``unmanaged``
-acted, open  neither     in the part that is cut    ``cut``
-acted, open  neither     cannot be told             ``unclear``
+none         any         any                        `unaudited`
+did not act  any         any                        `denied`
+may act yet  as if it had acted, but                `late`
+                         for `accounted`
+acted, open  released    any                        `unmanaged`
+acted, open  adopted     any                        `accounted`
+acted, open  neither     our account                `accounted`
+acted, open  made by us  our account among others   `accounted`
+acted, open  neither     our account among others   `unmanaged`
+acted, open  neither     another account            `unmanaged`
+acted, open  neither     no one, in a whole one     `unmanaged`
+acted, open  neither     in the part that is cut    `cut`
+acted, open  neither     cannot be told             `unclear`
 ===========  ==========  =========================  =============
 
 *Adopted*: by an approved plan; *released*: let go since; *made by us*: the audit has the creation
 of that very id, and the changelog an addition by our account at that time that stands. So what
-anybody adds beside our link raises no alarm. ``cut`` asks for the whole changelog.
-*May act yet*: a request left, and was confirmed not to have acted; ``late`` is no alarm, it asks
+anybody adds beside our link raises no alarm. `cut` asks for the whole changelog.
+*May act yet*: a request left, and was confirmed not to have acted; `late` is no alarm, it asks
 for a correcting outcome.
 """
 
@@ -76,8 +76,8 @@ class Record(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """One removal as the audit has it. ``until`` is its outcome's time, None while it is open;
-    ``acted`` is False where the last outcome says that nothing was removed, ``late`` where it
+    """One removal as the audit has it. `until` is its outcome's time, None while it is open;
+    `acted` is False where the last outcome says that nothing was removed, `late` where it
     may have been removed since."""
 
     id: int
@@ -96,8 +96,8 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """``place`` names the link alike from both of its ends; ``other`` is an id where one is
-    known, else a key. ``intent``: whose removal it is by the audit."""
+    """`place` names the link alike from both of its ends; `other` is an id where one is
+    known, else a key. `intent`: whose removal it is by the audit."""
 
     change: LinkChange
     verdict: Verdict

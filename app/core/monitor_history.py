@@ -1,7 +1,7 @@
 """What one issue's changelog says of its links: which entries are about one link, who made it.
 
 An entry names the other issue by key, and the type only in a sentence in the account's language.
-Independent of ``authorship``, on purpose: see ``monitor``.
+Independent of `authorship`, on purpose: see `monitor`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,8 +34,8 @@ class Creators:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """One issue's Link items, oldest first, by our clock. ``whole`` is False where older ones are
-    missing; ``ids`` holds what issues the keys in it lead to, as far as that was asked."""
+    """One issue's Link items, oldest first, by our clock. `whole` is False where older ones are
+    missing; `ids` holds what issues the keys in it lead to, as far as that was asked."""
 
     issue: IssueId
     changes: tuple[LinkChange, ...]

@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias, assert_never
 
 
 class Operation(StrEnum):
-    """``adopt`` and ``release`` change whose link it is, and nothing in Jira."""
+    """`adopt` and `release` change whose link it is, and nothing in Jira."""
 
     CREATE = "create"
     REMOVE = "remove"
@@ -19,7 +19,7 @@ Write: TypeAlias = Literal[Operation.CREATE, Operation.REMOVE]
 
 
 def as_write(text: str) -> Write:
-    """Raises ``ValueError`` for an operation that changes nothing in Jira."""
+    """Raises `ValueError` for an operation that changes nothing in Jira."""
     operation = Operation(text)
     match operation:
         case Operation.CREATE | Operation.REMOVE:
@@ -30,7 +30,7 @@ def as_write(text: str) -> Write:
 
 
 class Status(StrEnum):
-    """Of an audit row: ``intended`` comes before the request, any other after it."""
+    """Of an audit row: `intended` comes before the request, any other after it."""
 
     INTENDED = "intended"
     APPLIED = "applied"

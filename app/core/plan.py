@@ -44,7 +44,7 @@ class PlanChange:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """``kind`` and ``revision`` belong to what is approved: the same changes under another
+    """`kind` and `revision` belong to what is approved: the same changes under another
     configuration are another plan."""
 
     id: str

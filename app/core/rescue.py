@@ -4,12 +4,12 @@ An entry describes one end: by key and by the type's wording, in the account's l
 link is only taken as removed if both ends show it, so these cases stay out:
 
 ==========================================================  ======================
-the wording is not one of the site's                        ``wording_unknown``
-the wording belongs to several types                        ``type_ambiguous``
-the named key leads to no issue that we can see             ``issue_not_seen``
-the other end does not show it at that time                 ``one_sided``
-the last word about the link, at either end, is another's   ``changed_since``
-Jira shows less of an issue's changelog than a moment ago   ``changelog_incomplete``
+the wording is not one of the site's                        `wording_unknown`
+the wording belongs to several types                        `type_ambiguous`
+the named key leads to no issue that we can see             `issue_not_seen`
+the other end does not show it at that time                 `one_sided`
+the last word about the link, at either end, is another's   `changed_since`
+Jira shows less of an issue's changelog than a moment ago   `changelog_incomplete`
 ==========================================================  ======================
 
 An entry of a symmetric type has no direction: the lower issue id becomes the source, which is an
@@ -66,7 +66,7 @@ class _Told:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """``unread`` counts the entries that name no link which could be put back."""
+    """`unread` counts the entries that name no link which could be put back."""
 
     removed: tuple[Removed, ...]
     unread: Mapping[str, int]
@@ -84,7 +84,7 @@ def removed_links(
     types: Sequence[LinkType],
     culprit: Culprit,
 ) -> Found:
-    """See the table. ``changes`` are whole changelogs of every end, oldest first; ``keys`` say
+    """See the table. `changes` are whole changelogs of every end, oldest first; `keys` say
     which issue a key leads to now, moved ones too."""
     unread: Counter[str] = Counter()
     told: dict[tuple[IssueId, LinkType, Ends], LinkChange] = {}

@@ -3,13 +3,13 @@
 What prevents a link from being put back, by a reading of its ends and the site's link types:
 
 ============================================  =====================
-the type is not among the site's              ``type_gone``
-an end did not come back, and its deletion    ``issue_gone``
+the type is not among the site's              `type_gone`
+an end did not come back, and its deletion    `issue_gone`
 was delivered to us
-an end did not come back otherwise            ``issue_not_seen``
-an end is archived                            ``archived``
-an equal link stands                          ``already_there``
-an end has as many links as Jira takes        ``link_limit``
+an end did not come back otherwise            `issue_not_seen`
+an end is archived                            `archived`
+an equal link stands                          `already_there`
+an end has as many links as Jira takes        `link_limit`
 ============================================  =====================
 
 A moved issue is no obstacle: links hold ids, and ids do not move. An end whose answer was broken
@@ -117,7 +117,7 @@ def _unseen(
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """Not done, and worth another try. ``counted``: a reason of the link's own."""
+    """Not done, and worth another try. `counted`: a reason of the link's own."""
 
     code: str
     counted: bool
@@ -126,7 +126,7 @@ class Again:
 def verdict(state: Ended, code: str, *, final: bool, tries: int) -> str | Again:
     """What one attempt comes to in its plan: a result, or another try.
 
-    ``state`` and ``code`` are those of the intent's outcome; ``tries`` of the change before.
+    `state` and `code` are those of the intent's outcome; `tries` of the change before.
     """
     if state is Status.APPLIED:
         return f"applied:{code}"
@@ -146,7 +146,7 @@ def crowded(
     windows: Sequence[tuple[float, int]],
 ) -> list[float]:
     """Seconds that each link should wait, in order, so that no issue is written more often
-    than *windows* (seconds, writes) allow. ``recent`` are the ages of each issue's writes.
+    than *windows* (seconds, writes) allow. `recent` are the ages of each issue's writes.
 
     A request that waits for its issue's turn may miss its time to be sent; whoever waits before
     the intent is opened leaves no failed attempt behind.

@@ -1,20 +1,20 @@
-"""What a look came to for one link: values that functions return and ``settlement`` matches.
+"""What a look came to for one link: values that functions return and `settlement` matches.
 
 ================  ===========================================================================
-``Created``       we made the mirror
-``Preexisting``   the link that stands there was made by another account
-``Removed``       we removed the mirror
-``Held``          waits in a plan, or for the guard, until a person decides
-``Stale``         what the decision was based on has changed: look again at once
-``Busy``          a write of this link is open: look again at once
-``Elsewhere``     another row or connection manages this link and must settle first
-``ModeForbids``   the connection's mode does not let this write be proposed
-``Kept``          not removed: another account made it
-``Moved``         not removed: another connection manages it now
-``StillOpen``     sent, with an unknown outcome: a confirmation finds out
-``Failed``        refused, for a reason of the link's own
-``Retry``         not done, and worth another try
-``SiteRefused``   the site is not the one that was pinned, or refuses us
+`Created`       we made the mirror
+`Preexisting`   the link that stands there was made by another account
+`Removed`       we removed the mirror
+`Held`          waits in a plan, or for the guard, until a person decides
+`Stale`         what the decision was based on has changed: look again at once
+`Busy`          a write of this link is open: look again at once
+`Elsewhere`     another row or connection manages this link and must settle first
+`ModeForbids`   the connection's mode does not let this write be proposed
+`Kept`          not removed: another account made it
+`Moved`         not removed: another connection manages it now
+`StillOpen`     sent, with an unknown outcome: a confirmation finds out
+`Failed`        refused, for a reason of the link's own
+`Retry`         not done, and worth another try
+`SiteRefused`   the site is not the one that was pinned, or refuses us
 ================  ===========================================================================
 """
 

@@ -3,14 +3,14 @@
 ======================  =============================  =====================================
 claims on the target    pair at the target             outcome
 ======================  =============================  =====================================
-any number              paired through the API         all are ``already_paired``
-two or more             none                           all are ``ambiguous``
-two or more             by field, with one of them     all ``ambiguous``, the pair is suspended
-two or more             by field, with another issue   all ``ambiguous``, look at that issue
-one                     by field, with that issue      ``paired``, and resumes if suspended
-one                     by field, with another issue   ``already_paired``, look at that issue
-one, paired elsewhere   none                           ``already_paired``
-one                     none                           ``paired``: make the pair
+any number              paired through the API         all are `already_paired`
+two or more             none                           all are `ambiguous`
+two or more             by field, with one of them     all `ambiguous`, the pair is suspended
+two or more             by field, with another issue   all `ambiguous`, look at that issue
+one                     by field, with that issue      `paired`, and resumes if suspended
+one                     by field, with another issue   `already_paired`, look at that issue
+one, paired elsewhere   none                           `already_paired`
+one                     none                           `paired`: make the pair
 ======================  =============================  =====================================
 
 Two issues that claim the same one (a clone copies its original's fields) are a question for a
@@ -28,7 +28,7 @@ AMBIGUOUS = "ambiguous_claim"
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A pair as it stands. ``claimant`` is its issue on the side of the field."""
+    """A pair as it stands. `claimant` is its issue on the side of the field."""
 
     twin: int
     claimant: IssueId
@@ -38,7 +38,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``status`` holds for every claim. The others name what is to be done, if anything:
+    """`status` holds for every claim. The others name what is to be done, if anything:
     the claimant to pair, the twin to suspend or to resume, the issue to look at again."""
 
     status: str

@@ -3,9 +3,9 @@
 =====================================================  =========================
 text                                                   key
 =====================================================  =========================
-``B-7``, ``b-7``, white space around it                ``B-7``
-``https://host/context/browse/B-7`` (query, fragment)  ``B-7``
-``https://host/any/board?selectedIssue=B-7``           ``B-7``
+`B-7`, `b-7`, white space around it                `B-7`
+`https://host/context/browse/B-7` (query, fragment)  `B-7`
+`https://host/any/board?selectedIssue=B-7`           `B-7`
 both of the latter, and they differ                    none
 anything else                                          none
 =====================================================  =========================

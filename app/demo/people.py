@@ -15,7 +15,7 @@ Pair = tuple[str, str]
 
 
 async def link(served: Served, who: str, source: str, type_name: str, destination: str) -> int:
-    """``link(left, "ann", "A-1", "Blocks", "A-2")``: ann says that A-1 blocks A-2. Its id."""
+    """`link(left, "ann", "A-1", "Blocks", "A-2")`: ann says that A-1 blocks A-2. Its id."""
     [number] = await link_all(served, who, type_name, [(source, destination)])
     return number
 

@@ -34,8 +34,8 @@ _RETRY_SCALE = 0.01
 
 @dataclass
 class Stage:
-    """``world`` is the sandbox's truth; ``service`` is Twinlink from outside. ``vanished`` are
-    the origins that a step took away, for the step that puts them back. Its ``connections`` are
+    """`world` is the sandbox's truth; `service` is Twinlink from outside. `vanished` are
+    the origins that a step took away, for the step that puts them back. Its `connections` are
     what has to come to rest."""
 
     world: World

@@ -12,7 +12,7 @@ S = TypeVar("S")
 
 @dataclass(frozen=True, slots=True)
 class Step(Generic[S]):
-    """``act`` answers what was seen, in a few words."""
+    """`act` answers what was seen, in a few words."""
 
     title: str
     act: Callable[[S, Teller], Awaitable[str]]

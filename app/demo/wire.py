@@ -20,8 +20,8 @@ _LIMITS = httpx.Limits(keepalive_expiry=2.0)
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """One webhook and its answer. ``at`` is when it left, Unix seconds; ``seconds`` until the
-    answer was there; ``status`` 0 where none came."""
+    """One webhook and its answer. `at` is when it left, Unix seconds; `seconds` until the
+    answer was there; `status` 0 where none came."""
 
     site: str
     at: float

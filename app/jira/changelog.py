@@ -1,4 +1,4 @@
-"""The ``changelog`` expansion of an issue: its Link items only, oldest first.
+"""The `changelog` expansion of an issue: its Link items only, oldest first.
 
 Summaries, comments and everything else that a history holds are dropped here, unread.
 """
@@ -15,8 +15,8 @@ from app.jira.http.malformed import MalformedError
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Where the flavours differ. ``account`` names the field of a user that identifies it;
-    ``page`` is the number of newest histories at which a bulk answer is cut, None for no cut."""
+    """Where the flavours differ. `account` names the field of a user that identifies it;
+    `page` is the number of newest histories at which a bulk answer is cut, None for no cut."""
 
     account: str
     page: int | None
@@ -67,7 +67,7 @@ def with_whole(view: IssueView, whole: tuple[LinkChange, ...]) -> IssueView:
 
 
 def _complete(page: dict[str, Any], shown: int, shape: Shape) -> bool:
-    """``total`` counts all histories, but is documented as the number on the page: a full
+    """`total` counts all histories, but is documented as the number on the page: a full
     page is therefore taken for a cut one."""
     total, start = page.get("total"), page.get("startAt", 0)
     if not isinstance(total, int) or start != 0 or total > shown:

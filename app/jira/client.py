@@ -1,6 +1,6 @@
 """The Jira client that the use cases see: core values in, core values out.
 
-Every method raises only ``core.errors`` (the table stands in ``errors.py``). Absence is never
+Every method raises only `core.errors` (the table stands in `errors.py`). Absence is never
 an answer: what was asked for and did not come back is in `Reading.unread`, with a reason.
 """
 
@@ -66,9 +66,9 @@ _DROPPING = frozenset({"anonymous", "unauthorized", "redirected"})
 class JiraClient:
     """One site. Safe to share between tasks; close it with `aclose`.
 
-    ``http`` replaces the network in tests; without it the address guard applies unless
-    ``allow_private``. ``observe`` is called once per request that was sent, ``odd`` with
-    a word for an answer that contradicts an earlier one; ``read_only``, where it can change, before
+    `http` replaces the network in tests; without it the address guard applies unless
+    `allow_private`. `observe` is called once per request that was sent, `odd` with
+    a word for an answer that contradicts an earlier one; `read_only`, where it can change, before
     every write.
     """
 
@@ -134,8 +134,8 @@ class JiraClient:
         linking switched on: our clock, at most 60 s ago. Asks again where it is older; concurrent
         callers share.
 
-        Raises `Anonymous`, or `PermanentError` with code ``account_changed``,
-        ``identity_changed``, ``not_pinned`` or ``linking_disabled``.
+        Raises `Anonymous`, or `PermanentError` with code `account_changed`,
+        `identity_changed`, `not_pinned` or `linking_disabled`.
         """
         return await self._assurance.obtain()
 
@@ -165,9 +165,9 @@ class JiraClient:
     ) -> Reading:
         """Any number of issues with their links, 100 a call.
 
-        ``at`` is `app.core.authorship.NO_DATE` where an answer had no readable ``Date``:
-        nothing can then be proven to have happened after it. ``unread`` reasons:
-        ``not_returned``, ``error``, ``malformed``. ``bulk`` yields to live traffic.
+        `at` is `app.core.authorship.NO_DATE` where an answer had no readable `Date`:
+        nothing can then be proven to have happened after it. `unread` reasons:
+        `not_returned`, `error`, `malformed`. `bulk` yields to live traffic.
         """
         return await read_by_id(self._flavour, ids, Wanted(changelog, field), bulk=bulk)
 
@@ -254,7 +254,7 @@ class JiraClient:
         """201 and 400 come back as answers, and neither proves anything: read back.
 
         Whoever calls, it leaves only with a valid assurance. Raises `NotSent` where nothing left
-        (also code ``send_before_passed``), `OutcomeUnknown` where it may have acted,
+        (also code `send_before_passed`), `OutcomeUnknown` where it may have acted,
         `PermanentError` where Jira refused.
         """
         await self._assure_write(send_before)
@@ -275,7 +275,7 @@ class JiraClient:
         bulk: bool = False,
         send_before: datetime | None = None,
     ) -> WriteAnswer:
-        """200, 204, 400 and 404 come back as answers; errors as in `create_link`. ``ends``
+        """200, 204, 400 and 404 come back as answers; errors as in `create_link`. `ends`
         lets the write count against the budgets of both issues."""
         await self._assure_write(send_before)
         issues = (ends.source, ends.destination) if ends else ()

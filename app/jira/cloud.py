@@ -1,4 +1,4 @@
-"""Jira Cloud, REST v3: ``issue/bulkfetch`` and ``search/jql``."""
+"""Jira Cloud, REST v3: `issue/bulkfetch` and `search/jql`."""
 
 import re
 from collections.abc import AsyncIterator, Sequence
@@ -16,7 +16,7 @@ from app.jira.payloads import Wanted, account_id
 from app.jira.single_read import single, stated_base_url, visible
 
 _GATEWAY = re.compile(r"/ex/jira/([0-9A-Za-z-]{1,64})/?")
-"""``https://api.atlassian.com/ex/jira/{cloudId}``: where scoped tokens work (facts section 6)."""
+"""`https://api.atlassian.com/ex/jira/{cloudId}`: where scoped tokens work (facts section 6)."""
 
 
 class Cloud:
@@ -30,9 +30,9 @@ class Cloud:
         self._path = urlsplit(base_url).path
 
     async def identity(self) -> str:
-        """``cloud:<cloud id>``. Behind the gateway the address itself names it.
+        """`cloud:<cloud id>`. Behind the gateway the address itself names it.
 
-        ``tenant_info`` is in wide use but not part of the reference; where it answers 404 the
+        `tenant_info` is in wide use but not part of the reference; where it answers 404 the
         base URL that Jira states stands in, and a change between the two is a changed identity.
         """
         gateway = _GATEWAY.fullmatch(self._path)
@@ -47,7 +47,7 @@ class Cloud:
         return f"cloud:{cloud_id}"
 
     async def by_id(self, ids: Sequence[str], wanted: Wanted, *, bulk: bool) -> Batch:
-        """Left out silently: not found or not permitted. In ``issueErrors``: could not be
+        """Left out silently: not found or not permitted. In `issueErrors`: could not be
         delivered now."""
         body: JsonObject = {"issueIdsOrKeys": list(ids), "fields": wanted.fields}
         if wanted.changelog:

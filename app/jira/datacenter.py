@@ -1,4 +1,4 @@
-"""Jira Data Center, REST v2: ``search`` by id, with ``startAt`` paging."""
+"""Jira Data Center, REST v2: `search` by id, with `startAt` paging."""
 
 from collections.abc import AsyncIterator, Sequence
 
@@ -24,7 +24,7 @@ class DataCenter:
         self._transport = transport
 
     async def identity(self) -> str:
-        """``datacenter:<base URL that Jira itself states>``. Title and version may change."""
+        """`datacenter:<base URL that Jira itself states>`. Title and version may change."""
         return f"datacenter:{await stated_base_url(self._transport, self.api)}"
 
     async def by_id(self, ids: Sequence[str], wanted: Wanted, *, bulk: bool) -> Batch:
@@ -119,7 +119,7 @@ class DataCenter:
 
 
 def _last(page: JsonObject, read: int, shown: int) -> bool:
-    """True at the end. A page that shows nothing before ``total`` is reached is an error: what
+    """True at the end. A page that shows nothing before `total` is reached is an error: what
     it holds back would read as absent."""
     total = page.get("total")
     if not isinstance(total, int) or isinstance(total, bool):

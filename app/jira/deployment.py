@@ -18,8 +18,8 @@ CHUNK = 100
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Raw issues of one or more answers. ``failed`` names ids that Jira said it could not
-    deliver; what is in neither was left out silently. ``at`` is the earliest ``Date``."""
+    """Raw issues of one or more answers. `failed` names ids that Jira said it could not
+    deliver; what is in neither was left out silently. `at` is the earliest `Date`."""
 
     issues: list[object] = field(default_factory=list)
     failed: frozenset[str] = frozenset()
@@ -42,7 +42,7 @@ class Batch:
 
 
 class Flavour(Protocol):
-    """``api`` is the path prefix; ``shape`` tells the parser how users and changelogs look."""
+    """`api` is the path prefix; `shape` tells the parser how users and changelogs look."""
 
     api: str
     shape: Shape
@@ -73,7 +73,7 @@ class Flavour(Protocol):
         ...
 
     def account(self, myself: JsonObject) -> AccountId | None:
-        """The id of the user that ``/myself`` describes."""
+        """The id of the user that `/myself` describes."""
         ...
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from time import monotonic
 
 ASSURED_SECONDS = 60.0
-"""Design section 4: a proof of absence needs ``/myself`` within the last 60 s."""
+"""Design section 4: a proof of absence needs `/myself` within the last 60 s."""
 
 
 class Assurance:

@@ -1,10 +1,10 @@
 """Bodies of Jira's REST API as core values, read strictly.
 
-Direction (docs/jira.md): in an issue's own ``issuelinks`` an entry with ``outwardIssue: X``
-means that this issue is the source and X the destination; ``inwardIssue: X`` means that X is the
-source. ``GET issueLink/{id}`` carries both: ``inwardIssue`` is the source.
+Direction (docs/jira.md): in an issue's own `issuelinks` an entry with `outwardIssue: X`
+means that this issue is the source and X the destination; `inwardIssue: X` means that X is the
+source. `GET issueLink/{id}` carries both: `inwardIssue` is the source.
 
-What is missing stays missing (``links`` is None), what is odd raises `MalformedError`: nothing is
+What is missing stays missing (`links` is None), what is odd raises `MalformedError`: nothing is
 guessed, because a link that was misread looks like a link that is gone.
 """
 
@@ -50,7 +50,7 @@ class Wanted:
 
     @property
     def fields(self) -> list[str]:
-        """Field ids; Jira ignores the ones that it does not have (``archiveddate``)."""
+        """Field ids; Jira ignores the ones that it does not have (`archiveddate`)."""
         extra = [self.field] if self.field else []
         extra += ["updated"] if self.updated else []
         return ["project", "issuelinks", "archiveddate", *extra]
@@ -85,7 +85,7 @@ def parse_ref(raw: object) -> IssueRef:
 
 
 def parse_link(raw: object) -> Link:
-    """The answer of ``GET issueLink/{id}``, which carries both ends. Raises `MalformedError`."""
+    """The answer of `GET issueLink/{id}`, which carries both ends. Raises `MalformedError`."""
     link = _object(raw)
     return Link(
         LinkId(_id(link.get("id"))),
@@ -96,7 +96,7 @@ def parse_link(raw: object) -> Link:
 
 
 def parse_link_types(raw: object) -> list[LinkType]:
-    """The answer of ``GET issueLinkType``. Raises `MalformedError`."""
+    """The answer of `GET issueLinkType`. Raises `MalformedError`."""
     return [_link_type(_object(entry)) for entry in _list(_object(raw).get("issueLinkTypes"))]
 
 

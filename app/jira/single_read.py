@@ -12,7 +12,7 @@ from app.jira.payloads import Wanted
 
 
 async def single(transport: Transport, api: str, key: str, wanted: Wanted) -> Batch:
-    """``GET issue/{key}`` follows moves. 403 and 404 leave the batch empty: neither proves
+    """`GET issue/{key}` follows moves. 403 and 404 leave the batch empty: neither proves
     that the issue is gone."""
     params = {"fields": ",".join(wanted.fields)}
     if wanted.changelog:

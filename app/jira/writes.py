@@ -16,8 +16,8 @@ _LOCATION = re.compile(r".*/issueLink/([0-9]{1,19})/?")
 @dataclass(frozen=True, slots=True)
 class WriteAnswer:
     """What Jira answered, which proves nothing by itself: 201 and 400 both need a read-back
-    (docs/jira.md). ``location_id`` is a hint of Data Center, perhaps of a link that was
-    there before. ``at`` is Jira's ``Date``."""
+    (docs/jira.md). `location_id` is a hint of Data Center, perhaps of a link that was
+    there before. `at` is Jira's `Date`."""
 
     status: int
     at: datetime | None = None
@@ -27,7 +27,7 @@ class WriteAnswer:
 def creation(
     api: str, type_id: TypeId, ends: Ends, *, bulk: bool, send_before: datetime | None
 ) -> Call:
-    """``inwardIssue`` is the source, ``outwardIssue`` the destination: "source blocks
+    """`inwardIssue` is the source, `outwardIssue` the destination: "source blocks
     destination", against the reference's wording (docs/jira.md)."""
     body = {
         "type": {"id": type_id},

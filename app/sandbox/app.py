@@ -34,7 +34,7 @@ BEFORE_KINDS = frozenset({"rate_limited", "error_before", "html"})
 
 @dataclass(slots=True)
 class _Asked:
-    """One call as it came in. ``found`` is its route and wildcards."""
+    """One call as it came in. `found` is its route and wildcards."""
 
     method: str
     api: str
@@ -48,7 +48,7 @@ class _Asked:
 
 
 class SiteApp:
-    """ASGI app over one site. ``dropper`` closes a client's connection when served by uvicorn.
+    """ASGI app over one site. `dropper` closes a client's connection when served by uvicorn.
 
     Without it (in process) a drop raises httpx.RemoteProtocolError, a late commit
     httpx.ReadTimeout, as the client would see over a socket.

@@ -19,7 +19,7 @@ READING_POSTS = frozenset(
 
 @dataclass(slots=True)
 class Identity:
-    """``failed`` marks answers with the Seraph header; ``refusal`` is given instead of any."""
+    """`failed` marks answers with the Seraph header; `refusal` is given instead of any."""
 
     user: User | None
     failed: bool = False

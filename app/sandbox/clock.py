@@ -20,7 +20,7 @@ class Clock(Protocol):
 
 
 class WallClock:
-    """Real time, optionally wrong by ``offset`` seconds (sites are never quite in step)."""
+    """Real time, optionally wrong by `offset` seconds (sites are never quite in step)."""
 
     def __init__(self, offset: float = 0.0) -> None:
         self.offset = offset

@@ -24,7 +24,7 @@ def in_the_clear() -> ssl.SSLContext:
 
 
 class Courier:
-    """``async with Courier(site)``: deliveries flow meanwhile."""
+    """`async with Courier(site)`: deliveries flow meanwhile."""
 
     def __init__(
         self,

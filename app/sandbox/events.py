@@ -1,7 +1,7 @@
 """Webhook bodies in the shapes that real sites were seen to send, put into the outbox.
 
 Link events: integer ids, no user, no keys, no project. Issue events: the full issue, human fields
-and ``issuelinks`` included, in REST version 2 form.
+and `issuelinks` included, in REST version 2 form.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from app.sandbox.site import JiraSite
 
 
 def link(site: JiraSite, event: str, made: Link, type_: LinkType, flow: Flow = "Primary") -> None:
-    """``issuelink_created`` or ``issuelink_deleted``; never filtered by JQL."""
+    """`issuelink_created` or `issuelink_deleted`; never filtered by JQL."""
     receivers = _receivers(site, event)
     if not receivers:
         return
@@ -55,7 +55,7 @@ def issue(
     *,
     change: History | None = None,
 ) -> None:
-    """``jira:issue_*``; the changelog only on updates that have one."""
+    """`jira:issue_*`; the changelog only on updates that have one."""
     receivers = [
         hook
         for hook in _receivers(site, event)
@@ -75,7 +75,7 @@ def issue(
 
 
 def comment(site: JiraSite, event: str, actor: User, made: Issue, entry: Comment) -> None:
-    """``comment_*``: a short issue without ``issuelinks``."""
+    """`comment_*`: a short issue without `issuelinks`."""
     receivers = _receivers(site, event)
     if not receivers:
         return

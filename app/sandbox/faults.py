@@ -1,6 +1,6 @@
 """Declared misbehaviour of a site's REST interface, and of its webhook deliveries.
 
-The first declared fault that matches a call and has times left acts on it. ``hits`` counts.
+The first declared fault that matches a call and has times left acts on it. `hits` counts.
 """
 
 from __future__ import annotations
@@ -12,29 +12,29 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 FaultKind = Literal[
-    "rate_limited",  # 429; headers as ``headers`` says
-    "error_before",  # ``status`` before anything happened
-    "error_after",  # ``status``, but the write is there
+    "rate_limited",  # 429; headers as `headers` says
+    "error_before",  # `status` before anything happened
+    "error_after",  # `status`, but the write is there
     "drop_before",  # connection closed, nothing happened
     "drop_after",  # connection closed, the write is there
-    "late_commit",  # no answer for ``seconds``; the write then happens unseen
+    "late_commit",  # no answer for `seconds`; the write then happens unseen
     "html",  # 200 with a log-in or error page
-    "altered",  # the right answer after ``change``
+    "altered",  # the right answer after `change`
     "truncated",  # the right answer, cut in half, with a matching Content-Length
-    "huge",  # the right answer behind ``size`` bytes of white space
-    "slow",  # the right answer after ``seconds``
+    "huge",  # the right answer behind `size` bytes of white space
+    "slow",  # the right answer after `seconds`
     "anonymous",  # the caller is taken for nobody: 200, X-Seraph-LoginReason
     "unauthorized",  # 401 with X-Seraph-LoginReason
     "empty_changelog",  # the changelog endpoint answers that there are no entries at all
-    "issue_error",  # bulkfetch: ``issues`` (ids, or all) in issueErrors instead of issues
-    "before",  # run ``action`` before the call is handled: races
-    "after",  # run ``action`` after it was handled, before the answer leaves
+    "issue_error",  # bulkfetch: `issues` (ids, or all) in issueErrors instead of issues
+    "before",  # run `action` before the call is handled: races
+    "after",  # run `action` after it was handled, before the answer leaves
 ]
 DeliveryFaultKind = Literal["duplicate", "delay", "lose", "shuffle"]
 RateHeaders = Literal[
     "full",
     "retry_after",  # and on every 5xx, of which 503 alone has it else
-    "reset",  # a reset in whole minutes only: ``retry_after`` may lie in the past
+    "reset",  # a reset in whole minutes only: `retry_after` may lie in the past
     "beta",  # all of them, under the names of a trial period
     "none",
 ]
@@ -42,10 +42,10 @@ RateHeaders = Literal[
 
 @dataclass(slots=True)
 class Fault:
-    """``path`` is a regular expression searched in the path below ``/rest/api/<n>``.
+    """`path` is a regular expression searched in the path below `/rest/api/<n>`.
 
-    ``skip`` matching calls pass first; then ``times`` calls are hit (None: all), each with
-    ``probability``. ``account`` narrows it to one user name.
+    `skip` matching calls pass first; then `times` calls are hit (None: all), each with
+    `probability`. `account` narrows it to one user name.
     """
 
     kind: FaultKind
@@ -76,7 +76,7 @@ class FaultPlan:
     plan: list[Fault] = field(default_factory=list)
 
     def add(self, *faults: Fault) -> Fault:
-        """Declare; returns the last one, whose ``hits`` tells how often it acted."""
+        """Declare; returns the last one, whose `hits` tells how often it acted."""
         self.plan.extend(faults)
         return faults[-1]
 
@@ -106,10 +106,10 @@ class FaultPlan:
 
 @dataclass(slots=True)
 class DeliveryFault:
-    """``event`` is a regular expression over the event's name; all matching faults act.
+    """`event` is a regular expression over the event's name; all matching faults act.
 
-    ``duplicate`` sends ``copies`` more, ``delay`` adds ``seconds``, ``shuffle`` adds up to
-    ``seconds`` at random, ``lose`` never sends. ``fresh_identifier`` gives duplicates their own
+    `duplicate` sends `copies` more, `delay` adds `seconds`, `shuffle` adds up to
+    `seconds` at random, `lose` never sends. `fresh_identifier` gives duplicates their own
     delivery id, as two registered webhooks to one address would.
     """
 

@@ -1,4 +1,4 @@
-"""What each issue field looks like: the table behind ``fields`` in REST and in webhook bodies."""
+"""What each issue field looks like: the table behind `fields` in REST and in webhook bodies."""
 
 from __future__ import annotations
 

@@ -33,9 +33,9 @@ class Limited(Exception):
 
 @dataclass(slots=True)
 class RateLimits:
-    """Sliding windows over the site's clock. ``refused`` counts 429 answers made here.
+    """Sliding windows over the site's clock. `refused` counts 429 answers made here.
 
-    ``per_user`` is a Data Center's: calls per second, all endpoints together.
+    `per_user` is a Data Center's: calls per second, all endpoints together.
     """
 
     clock: Clock

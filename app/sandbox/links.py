@@ -55,7 +55,7 @@ def remove(
     cause: str = "unlink",
     trace: bool = True,
 ) -> None:
-    """Take the link away. ``trace`` off: no changelog, late event, as when an issue is deleted."""
+    """Take the link away. `trace` off: no changelog, late event, as when an issue is deleted."""
     source, destination = site.issues[link.source], site.issues[link.destination]
     type_ = site.types[link.type_id]
     del site.links[link.id]
@@ -105,7 +105,7 @@ def check_remove(site: JiraSite, user: User, link: Link) -> None:
 
 
 def touch(issue: Issue, at: int) -> None:
-    """Bump ``updated``, remembering what search still believes."""
+    """Bump `updated`, remembering what search still believes."""
     issue.indexed = issue.updated
     issue.updated = at
 

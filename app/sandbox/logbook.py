@@ -12,7 +12,7 @@ MutationKind = Literal["created", "removed"]
 
 @dataclass(frozen=True, slots=True)
 class Mutation:
-    """One link made or removed. ``request`` is None for people in the browser."""
+    """One link made or removed. `request` is None for people in the browser."""
 
     at: int
     kind: MutationKind
@@ -30,7 +30,7 @@ class Mutation:
 
 @dataclass(frozen=True, slots=True)
 class RequestRecord:
-    """One REST call. ``status`` 0 means that the caller got no answer (dropped, timed out)."""
+    """One REST call. `status` 0 means that the caller got no answer (dropped, timed out)."""
 
     id: str
     at: int
@@ -61,7 +61,7 @@ class MutationLog:
         link_id: int | None = None,
         since: int = 0,
     ) -> list[Mutation]:
-        """Entries from position ``since`` on (``len(log)`` taken earlier is a mark)."""
+        """Entries from position `since` on (`len(log)` taken earlier is a mark)."""
         return [
             entry
             for entry in self.entries[since:]
@@ -75,7 +75,7 @@ class MutationLog:
 class RequestLog:
     """Every call to REST, with totals per endpoint that cost nothing to read.
 
-    ``keep`` off leaves only the counters, for benchmarks and soaks.
+    `keep` off leaves only the counters, for benchmarks and soaks.
     """
 
     entries: list[RequestRecord] = field(default_factory=list)
@@ -97,7 +97,7 @@ class RequestLog:
         account: str | None = None,
         since: int = 0,
     ) -> int:
-        """How many calls match; ``endpoint`` is a template such as ``/issueLink/{id}``."""
+        """How many calls match; `endpoint` is a template such as `/issueLink/{id}`."""
         return len(self.select(method, endpoint, account, since))
 
     def select(

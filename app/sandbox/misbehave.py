@@ -14,7 +14,7 @@ HTML = (b"content-type", b"text/html;charset=UTF-8")
 
 
 def dressed(site: JiraSite, fault: Fault, reply: Reply) -> Reply:
-    """The answer that leaves instead of ``reply``, which may already have had its effect."""
+    """The answer that leaves instead of `reply`, which may already have had its effect."""
     if fault.kind == "rate_limited":
         return _too_many(site, fault)
     if fault.kind in ("error_before", "error_after"):

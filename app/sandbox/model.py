@@ -38,7 +38,7 @@ class Refusal(Exception):
 
 @dataclass(slots=True)
 class User:
-    """``name`` is the log-in name (DC) and the handle used in tests, ``account_id`` is Cloud's."""
+    """`name` is the log-in name (DC) and the handle used in tests, `account_id` is Cloud's."""
 
     name: str
     account_id: str
@@ -53,7 +53,7 @@ class User:
 
 @dataclass(slots=True)
 class Project:
-    """``public`` lets anonymous callers browse. An archived project's issues are seen by nobody."""
+    """`public` lets anonymous callers browse. An archived project's issues are seen by nobody."""
 
     id: int
     key: str
@@ -66,7 +66,7 @@ class Project:
 
 @dataclass(slots=True)
 class LinkType:
-    """``source`` *outward* ``destination``: "A blocks B". System types never show in REST."""
+    """`source` *outward* `destination`: "A blocks B". System types never show in REST."""
 
     id: int
     name: str
@@ -82,7 +82,7 @@ class LinkType:
 
 @dataclass(slots=True)
 class Link:
-    """Issue ids, never keys: a move leaves it as it is. ``created`` in milliseconds."""
+    """Issue ids, never keys: a move leaves it as it is. `created` in milliseconds."""
 
     id: int
     type_id: int
@@ -106,7 +106,7 @@ class ChangeItem:
 
 @dataclass(slots=True)
 class History:
-    """One entry of the changelog; ``author`` is a user name, ``at`` milliseconds."""
+    """One entry of the changelog; `author` is a user name, `at` milliseconds."""
 
     id: int
     author: str
@@ -126,7 +126,7 @@ class Comment:
 
 @dataclass(slots=True)
 class CustomField:
-    """``id`` is ``customfield_<number>``; the number differs per site."""
+    """`id` is `customfield_<number>`; the number differs per site."""
 
     number: int
     name: str
@@ -139,7 +139,7 @@ class CustomField:
 
 @dataclass(slots=True)
 class Issue:
-    """``indexed`` is the last ``updated`` that search knew before the present one."""
+    """`indexed` is the last `updated` that search knew before the present one."""
 
     id: int
     project: int
@@ -169,7 +169,7 @@ class Issue:
 
 @dataclass(slots=True)
 class Credential:
-    """``scoped`` tokens work at the gateway only. ``expired`` ones answer as ``on_failure`` says.
+    """`scoped` tokens work at the gateway only. `expired` ones answer as `on_failure` says.
 
     A real Cloud site may take an expired token for no token at all and answer 200 as anonymous.
     """

@@ -30,7 +30,7 @@ GIVE_UP_AFTER = 1800.0
 
 @dataclass(slots=True)
 class Webhook:
-    """One registered receiver. ``secret`` never leaves through REST."""
+    """One registered receiver. `secret` never leaves through REST."""
 
     id: int
     name: str
@@ -47,7 +47,7 @@ class Webhook:
 
 @dataclass(slots=True)
 class Delivery:
-    """One body on its way to one receiver; ``attempt`` counts from 0."""
+    """One body on its way to one receiver; `attempt` counts from 0."""
 
     webhook: Webhook
     identifier: str
@@ -60,7 +60,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What became of one try; ``status`` None means no answer."""
+    """What became of one try; `status` None means no answer."""
 
     identifier: str
     event: str
@@ -77,7 +77,7 @@ def signature(secret: str, body: bytes) -> str:
 
 @dataclass(slots=True)
 class Outbox:
-    """``scale`` shrinks every delay that is made here (retries, secondary flow, faults)."""
+    """`scale` shrinks every delay that is made here (retries, secondary flow, faults)."""
 
     clock: Clock
     random: random.Random
@@ -178,7 +178,7 @@ class Outbox:
         await waiter
 
     async def changed(self, since: int) -> None:
-        """Until something is queued or settled after ``changes`` was ``since``."""
+        """Until something is queued or settled after `changes` was `since`."""
         await self.wait_for(lambda: self.changes != since)
 
     def _judge(self, delivery: Delivery, status: int | None) -> Outcome:

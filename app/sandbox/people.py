@@ -24,7 +24,7 @@ class Person:
     user: User
 
     def link(self, source: str, type_name: str, destination: str, *, cause: str = "link") -> Link:
-        """``link("A-1", "Blocks", "A-2")``: A-1 blocks A-2. The identical link is returned."""
+        """`link("A-1", "Blocks", "A-2")`: A-1 blocks A-2. The identical link is returned."""
         start, end = self._seen(source), self._seen(destination)
         type_ = self.site.link_type(type_name)
         links.check_create(self.site, self.user, start, end)
@@ -34,7 +34,7 @@ class Person:
     def unlink(
         self, link: Link | int | str, type_name: str | None = None, destination: str | None = None
     ) -> None:
-        """By link or its id, or ``unlink("A-1", "Blocks", "A-2")``."""
+        """By link or its id, or `unlink("A-1", "Blocks", "A-2")`."""
         if isinstance(link, str) and type_name is not None and destination is not None:
             start, end = self._seen(link), self._seen(destination)
             triple = (self.site.link_type(type_name).id, start.id, end.id)
@@ -60,7 +60,7 @@ class Person:
         )
 
     def edit(self, issue: str, **values: Any) -> None:
-        """System fields by name, custom fields by id: ``edit("A-1", customfield_10050="B-1")``."""
+        """System fields by name, custom fields by id: `edit("A-1", customfield_10050="B-1")`."""
         issues.edit(self.site, self.user, self._seen(issue), values)
 
     def comment(self, issue: str, body: str) -> Comment:
@@ -77,7 +77,7 @@ class Person:
         issues.archive(self.site, self.user, self._seen(issue), archived)
 
     def hide(self, issue: str, user: str, hidden: bool = True) -> None:
-        """Take ``issue`` out of sight of ``user``."""
+        """Take `issue` out of sight of `user`."""
         issues.hide(self._seen(issue), user, hidden)
 
     def delete(self, issue: str) -> None:

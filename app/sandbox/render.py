@@ -27,7 +27,7 @@ STATUS_CATEGORY = {
 
 @dataclass
 class View:
-    """``base`` starts every ``self``, ``api`` is "2" or "3", ``everything`` ignores permissions."""
+    """`base` starts every `self`, `api` is "2" or "3", `everything` ignores permissions."""
 
     site: JiraSite
     user: User | None
@@ -106,7 +106,7 @@ class View:
         }
 
     def link(self, made: Link) -> Json:
-        """GET issueLink: ``inwardIssue`` is the source, ``outwardIssue`` the destination."""
+        """GET issueLink: `inwardIssue` is the source, `outwardIssue` the destination."""
         return {
             "id": str(made.id),
             "self": f"{self.rest}/issueLink/{made.id}",
@@ -116,7 +116,7 @@ class View:
         }
 
     def issuelinks(self, issue: Issue) -> list[Json]:
-        """``fields.issuelinks``: each entry has the other end only."""
+        """`fields.issuelinks`: each entry has the other end only."""
         shown = (
             visibility.unfiltered(self.site, issue)
             if self.everything
@@ -239,7 +239,7 @@ class View:
     # -- issues
 
     def issue(self, made: Issue, fields: frozenset[str] | None, without: frozenset[str]) -> Json:
-        """An IssueBean; ``fields`` None means all of them."""
+        """An IssueBean; `fields` None means all of them."""
         return {
             "expand": EXPANDABLE,
             "id": str(made.id),
@@ -272,7 +272,7 @@ class View:
 
 
 def change_item(item: ChangeItem) -> Json:
-    """``fieldId`` only where Jira has one: Link items do not."""
+    """`fieldId` only where Jira has one: Link items do not."""
     made: Json = {"field": item.field, "fieldtype": item.fieldtype}
     if item.field_id is not None:
         made["fieldId"] = item.field_id

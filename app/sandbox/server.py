@@ -19,7 +19,7 @@ from app.sandbox.site import JiraSite
 
 @dataclass(slots=True)
 class Served:
-    """One site on the air. ``gateway_url`` is what scoped tokens need (Cloud)."""
+    """One site on the air. `gateway_url` is what scoped tokens need (Cloud)."""
 
     site: JiraSite
     app: SiteApp
@@ -66,7 +66,7 @@ def token_of(site: JiraSite, user: str) -> str:
 def signed_in(
     site: JiraSite, user: str, *, base_url: str = "", app: SiteApp | None = None
 ) -> httpx.AsyncClient:
-    """An HTTP client as that user: over the socket, or in process when ``app`` is given."""
+    """An HTTP client as that user: over the socket, or in process when `app` is given."""
     token = token_of(site, user)
     transport = None if app is None else httpx.ASGITransport(app=app)
     headers, auth = {}, None
@@ -85,7 +85,7 @@ def signed_in(
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals to whoever owns the loop; ``up`` is set once it listens."""
+    """Leaves signals to whoever owns the loop; `up` is set once it listens."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -119,7 +119,7 @@ class _Server(uvicorn.Server):
 async def serve(
     *sites: JiraSite, host: str = "127.0.0.1", ports: Sequence[int] = ()
 ) -> AsyncIterator[list[Served]]:
-    """Serve sites, each on a port of its own (free ones unless ``ports`` says which)."""
+    """Serve sites, each on a port of its own (free ones unless `ports` says which)."""
     async with contextlib.AsyncExitStack() as stack:
         served, servers = [], []
         for number, site in enumerate(sites):

@@ -1,7 +1,7 @@
 """One Jira site in memory: state, permissions, identities. Deterministic for a seed and a clock.
 
-What happens to issues and links is in ``issues.py`` and ``links.py``; how it looks over REST is in
-``render.py`` and ``routes_*.py``.
+What happens to issues and links is in `issues.py` and `links.py`; how it looks over REST is in
+`render.py` and `routes_*.py`.
 """
 
 from __future__ import annotations
@@ -77,9 +77,9 @@ STATE = (
 
 
 class JiraSite:
-    """``base_url`` is set when the site is served; ``public_url`` overrides what REST says of it.
+    """`base_url` is set when the site is served; `public_url` overrides what REST says of it.
 
-    ``latency`` delays every REST answer, in seconds of the site's clock.
+    `latency` delays every REST answer, in seconds of the site's clock.
     """
 
     def __init__(
@@ -205,7 +205,7 @@ class JiraSite:
         system: bool = False,
         subtask: bool = False,
     ) -> LinkType:
-        """Without ``inward`` the type is symmetric."""
+        """Without `inward` the type is symmetric."""
         made = LinkType(
             self.next_id("type"), name, outward if inward is None else inward, outward, system
         )

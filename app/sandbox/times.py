@@ -20,7 +20,7 @@ def zone(name: str) -> tzinfo:
 
 
 def stamp(at: int, zone_name: str) -> str:
-    """``2019-07-13T16:28:19.215-0700`` of a time in milliseconds."""
+    """`2019-07-13T16:28:19.215-0700` of a time in milliseconds."""
     second, offset = _second(at // 1000, zone_name)
     return f"{second}.{at % 1000:03d}{offset}"
 
@@ -33,5 +33,5 @@ def _second(at: int, zone_name: str) -> tuple[str, str]:
 
 @lru_cache(maxsize=4)
 def http_date(seconds: int) -> str:
-    """The ``Date`` header: whole seconds."""
+    """The `Date` header: whole seconds."""
     return formatdate(seconds, usegmt=True)

@@ -9,7 +9,7 @@ Json = dict[str, Any]
 
 
 class View(Protocol):
-    """One caller's eyes. ``rest`` starts every ``self`` of this caller's version of the API."""
+    """One caller's eyes. `rest` starts every `self` of this caller's version of the API."""
 
     site: JiraSite
     rest: str

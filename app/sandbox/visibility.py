@@ -18,7 +18,7 @@ def visible(site: JiraSite, user: User | None, link_id: str) -> Link:
 
 
 def shown(site: JiraSite, user: User | None, issue: Issue) -> list[Link]:
-    """The links that ``fields.issuelinks`` shows this caller, read lag included, by id."""
+    """The links that `fields.issuelinks` shows this caller, read lag included, by id."""
     lag = int(site.lag.links * 1000)
     now = site.now() if lag or site.ghosts else 0
     found = [site.links[number] for number in issue.links]

@@ -17,7 +17,7 @@ JSON = (b"content-type", b"application/json;charset=UTF-8")
 
 @dataclass(slots=True)
 class Reply:
-    """``headers`` in ASGI form, lower-case names; Content-Length is added on the way out."""
+    """`headers` in ASGI form, lower-case names; Content-Length is added on the way out."""
 
     status: int
     body: bytes = b""
@@ -26,7 +26,7 @@ class Reply:
 
 @dataclass(slots=True)
 class Call:
-    """``args`` are the wildcards of the matched template, ``query`` keeps repeated names."""
+    """`args` are the wildcards of the matched template, `query` keeps repeated names."""
 
     site: JiraSite
     user: User | None
@@ -43,7 +43,7 @@ class Call:
         return View(self.site, self.user, self.api, self.base)
 
     def json(self, *known: str) -> Json:
-        """The body as an object, else 400; so do fields outside ``known``, where it is given."""
+        """The body as an object, else 400; so do fields outside `known`, where it is given."""
         try:
             made = orjson.loads(self.body)
         except orjson.JSONDecodeError:
@@ -107,7 +107,7 @@ def refused(refusal: Refusal) -> Reply:
 def chosen(
     call: Call, names: list[str], default: frozenset[str] | None
 ) -> tuple[frozenset[str] | None, frozenset[str]]:
-    """The fields to show (None: all) and those to leave out, from Jira's ``fields`` notation."""
+    """The fields to show (None: all) and those to leave out, from Jira's `fields` notation."""
     without = frozenset(name[1:] for name in names if name.startswith("-"))
     wanted = frozenset(name for name in names if not name.startswith("-"))
     if "*all" in wanted or (not wanted and default is None):

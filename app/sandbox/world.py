@@ -30,7 +30,7 @@ UNMAPPED = ("Tests", "tests", "is tested by")
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How much of everything. ``foreign_right`` is what the incident's rule would remove."""
+    """How much of everything. `foreign_right` is what the incident's rule would remove."""
 
     pairs: int = 120
     lonely: int = 10
@@ -60,7 +60,7 @@ USUAL = Places()
 
 @dataclass(slots=True)
 class World:
-    """Two sites and what connects them; ``types`` pairs names, ``twins`` pairs keys."""
+    """Two sites and what connects them; `types` pairs names, `twins` pairs keys."""
 
     left: JiraSite
     right: JiraSite

@@ -96,7 +96,7 @@ def _at(past: Clock, *sites: JiraSite) -> Iterator[None]:
 
 
 def demo(**options: object) -> World:
-    """The world of ``twinlink up --demo``: 137 links that the incident's rule would remove."""
+    """The world of `twinlink up --demo`: 137 links that the incident's rule would remove."""
     return build(DEMO, **options)  # type: ignore[arg-type]
 
 

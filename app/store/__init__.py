@@ -1,1 +1,1 @@
-"""PostgreSQL through asyncpg: one file per table family, with its SQL. Knows ``core`` only."""
+"""PostgreSQL through asyncpg: one file per table family, with its SQL. Knows `core` only."""

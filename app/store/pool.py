@@ -63,7 +63,7 @@ async def open_pool(
     url: str, *, low: int = 1, high: int = 10, idle_seconds: float = IDLE_SECONDS
 ) -> Pool:
     """A pool whose connections speak jsonb as Python values. PostgreSQL ends a transaction that
-    is left alone for *idle_seconds*: whoever comes back to it finds a ``TransientError``."""
+    is left alone for *idle_seconds*: whoever comes back to it finds a `TransientError`."""
     try:
         return await asyncpg.create_pool(
             url,
@@ -80,7 +80,7 @@ async def open_pool(
 
 
 class Database:
-    """A pool behind two context managers. Both raise ``TransientError`` when PostgreSQL is
+    """A pool behind two context managers. Both raise `TransientError` when PostgreSQL is
     away or asks for a retry; a constraint that was broken stays what it is."""
 
     def __init__(self, pool: Pool) -> None:

@@ -1,1 +1,1 @@
-"""Use cases: load, decide with ``core``, act. They take what they need as arguments."""
+"""Use cases: load, decide with `core`, act. They take what they need as arguments."""

@@ -2,7 +2,7 @@
 
 Three nets. A field whose name says that it holds such a thing loses its value, whatever it is.
 Every other text is searched for what can be recognised by its form. Exceptions lose their messages
-(``exceptions``).
+(`exceptions`).
 """
 
 import itertools

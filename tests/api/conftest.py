@@ -78,7 +78,7 @@ def contract() -> Contract:
 
 @dataclass
 class Api:
-    """A running service. ``client()`` speaks as the administrator of the environment."""
+    """A running service. `client()` speaks as the administrator of the environment."""
 
     app: FastAPI
     contract: Contract
@@ -151,7 +151,7 @@ class Jira:
     right: Served
 
     def body(self, served: Served, **changes: Any) -> dict[str, Any]:
-        """What registers a site, with its ``twinlink`` account."""
+        """What registers a site, with its `twinlink` account."""
         site = served.site
         token = token_of(site, "twinlink")
         auth: dict[str, Any] = {"kind": "bearer", "token": token}
@@ -210,7 +210,7 @@ async def sites(client: httpx.AsyncClient, jira: Jira) -> Jira:
 
 @pytest.fixture
 async def connected(client: httpx.AsyncClient, sites: Jira) -> Jira:
-    """Both sites registered and joined by the connection ``ab``."""
+    """Both sites registered and joined by the connection `ab`."""
     put = await client.put(f"{V1}/connections/ab", json=connection_body())
     assert put.status_code == 201, put.text
     return sites
@@ -218,7 +218,7 @@ async def connected(client: httpx.AsyncClient, sites: Jira) -> Jira:
 
 @pytest.fixture
 async def flow(api: Api, client: httpx.AsyncClient, connected: Jira, db: asyncpg.Pool) -> Flow:
-    """``ab`` with five twins, in shadow, and a worker of the test's own."""
+    """`ab` with five twins, in shadow, and a worker of the test's own."""
     paired = await client.post(f"{V1}/connections/ab/twins", json=PAIRS)
     assert {it["status"] for it in paired.json()["items"]} == {"paired"}
     flow = Flow(api, client, connected, db)

@@ -1,4 +1,4 @@
-"""The connection ``ab`` as it lives: people link on the left, and a worker of the test's own
+"""The connection `ab` as it lives: people link on the left, and a worker of the test's own
 looks, holds and applies on the API's database."""
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PAIRS = {"twins": [{"left": f"A-{n}", "right": f"B-{n}"} for n in range(1, 6)]}
 
 @dataclass
 class Flow:
-    """Starts with five twins. ``run`` is the worker, ``compare`` looks at all of them."""
+    """Starts with five twins. `run` is the worker, `compare` looks at all of them."""
 
     api: Api
     client: httpx.AsyncClient

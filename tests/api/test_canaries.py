@@ -47,7 +47,7 @@ def evidence() -> Iterator[Evidence]:
 async def told(
     evidence: Evidence, api: Api, client: httpx.AsyncClient, db: asyncpg.Pool
 ) -> AsyncIterator[Flow]:
-    """The connection ``ab``, live, its twins named by a field of the left side; webhooks flow."""
+    """The connection `ab`, live, its twins named by a field of the left side; webhooks flow."""
     client.event_hooks["response"].append(evidence.hear)
     (left, twin), (right, _) = (
         canaries.world("left", "cloud", "A"),

@@ -1,7 +1,7 @@
 """Durable ingest against the same route without a store, in one run on one machine.
 
 Rates of a shared machine mean nothing by themselves; their ratios within a run do. Everything is
-on loopback. ``python -m tests.benchmarks.ingest`` prints the table.
+on loopback. `python -m tests.benchmarks.ingest` prints the table.
 """
 
 import asyncio
@@ -33,8 +33,8 @@ ROUNDS = 5
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Each variant's slices at its highest rate, in the order of the rounds; ``half`` is the
-    durable route at half of its own. ``lost``: answered with 202 and not in the inbox."""
+    """Each variant's slices at its highest rate, in the order of the rounds; `half` is the
+    durable route at half of its own. `lost`: answered with 202 and not in the inbox."""
 
     highest: Mapping[Variant, Sequence[Measured]]
     half: Measured
@@ -51,7 +51,7 @@ class Result:
 
 
 async def _prepare(admin_url: str) -> str:
-    """Two sites, one live connection, ``TWINS`` pairs. Returns the run role's URL."""
+    """Two sites, one live connection, `TWINS` pairs. Returns the run role's URL."""
     migrate_url, run_url = await bootstrap_roles(admin_url)
     await migrate(migrate_url)
     conn = await asyncpg.connect(run_url)

@@ -1,7 +1,7 @@
 """One uvicorn process with the service's app and one way to deal with a delivery.
 
-``empty`` answers and does nothing; ``validated`` checks everything and stores nothing; ``single``
-spends one transaction and one job on each delivery; ``durable`` is the service's own.
+`empty` answers and does nothing; `validated` checks everything and stores nothing; `single`
+spends one transaction and one job on each delivery; `durable` is the service's own.
 """
 
 import socket

@@ -1,4 +1,4 @@
-"""The ingest targets of the design, section 11. Run by ``make bench``."""
+"""The ingest targets of the design, section 11. Run by `make bench`."""
 
 import pytest
 

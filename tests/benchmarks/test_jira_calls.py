@@ -34,7 +34,7 @@ class Meter:
         return sum(self.by_site())
 
     def by_endpoint(self) -> str:
-        """Such as ``POST /issueLink 10``."""
+        """Such as `POST /issueLink 10`."""
         counts = Counter(
             f"{it.method} {it.endpoint}"
             for log, since in zip(self._logs, self._since, strict=True)

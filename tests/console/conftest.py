@@ -17,7 +17,7 @@ CSRF = re.compile(r'name="csrf" value="([0-9a-f]+)"')
 
 @dataclass
 class Browser:
-    """Keeps cookies and follows redirects; ``send`` posts with the page's CSRF token."""
+    """Keeps cookies and follows redirects; `send` posts with the page's CSRF token."""
 
     http: httpx.AsyncClient
     csrf: str = ""

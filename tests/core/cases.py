@@ -50,7 +50,7 @@ def row(
 
 
 def sides(origin: Side, at_origin: Observed, at_mirror: Observed) -> tuple[Observed, Observed]:
-    """As ``decide`` takes them: left, right."""
+    """As `decide` takes them: left, right."""
     return (at_origin, at_mirror) if origin is Side.LEFT else (at_mirror, at_origin)
 
 

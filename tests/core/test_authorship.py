@@ -1,4 +1,4 @@
-"""Who made a link: the table of ``app.core.authorship``, row by row."""
+"""Who made a link: the table of `app.core.authorship`, row by row."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta

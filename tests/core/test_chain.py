@@ -136,7 +136,7 @@ def test_no_change_of_a_field_goes_unseen(at: int, field: str, value: str) -> No
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Equal as JSON: unlike in Python, ``True`` is not 1."""
+    """Equal as JSON: unlike in Python, `True` is not 1."""
     return bool(repr_json(one) == repr_json(other))
 
 

@@ -1,4 +1,4 @@
-"""The decision table of ``app.core.diff``, row by row, for both origins and every direction."""
+"""The decision table of `app.core.diff`, row by row, for both origins and every direction."""
 
 import pytest
 

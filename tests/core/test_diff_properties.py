@@ -1,4 +1,4 @@
-"""What no input may make ``decide`` say."""
+"""What no input may make `decide` say."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Proof of absence: each reason of ``presence``'s table, and what makes the difference."""
+"""Proof of absence: each reason of `presence`'s table, and what makes the difference."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -175,7 +175,7 @@ def test_merged_readings_keep_the_earlier_time_and_the_later_views() -> None:
 def test_one_missing_piece_is_enough_for_unknown(
     lookup: Lookup | None, assured: bool, known: LinkId | None, ends: list[str]
 ) -> None:
-    """``Absent`` exactly where every part of the proof is there."""
+    """`Absent` exactly where every part of the proof is there."""
     views: list[IssueView] = []
     unread: dict[str, str] = {}
     keys: list[IssueKey] = []

@@ -1,4 +1,4 @@
-"""Claims on one issue: the table of ``twinclaims`` row by row."""
+"""Claims on one issue: the table of `twinclaims` row by row."""
 
 import pytest
 

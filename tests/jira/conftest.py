@@ -66,7 +66,7 @@ def access(site: JiraSite, user: str = "twinlink", **changes: Any) -> SiteAccess
 
 @pytest.fixture
 async def connect() -> AsyncIterator[Connect]:
-    """``connect(site)``: a client in process; ``user`` and fields of `SiteAccess` may be given,
+    """`connect(site)`: a client in process; `user` and fields of `SiteAccess` may be given,
     other arguments go to the client."""
     opened: list[JiraClient] = []
 

@@ -96,7 +96,7 @@ async def test_what_cannot_be_seen_is_unread_and_blinds_nobody(
 async def test_a_refused_search_is_split_until_the_culprit_is_alone(
     datacenter: JiraSite, connect: Connect
 ) -> None:
-    """A Data Center that ignores ``validateQuery`` answers 400 as long as A-2 is named."""
+    """A Data Center that ignores `validateQuery` answers 400 as long as A-2 is named."""
     hidden = id_of(datacenter, "A-2")
     person_on(datacenter, "ann").hide("A-2", "twinlink")
     ids = [id_of(datacenter, f"A-{number}") for number in range(1, 6)]

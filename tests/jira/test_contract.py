@@ -54,7 +54,7 @@ async def test_every_exchange_is_as_documented(cloud: JiraSite) -> None:
 
 
 async def test_the_body_of_a_creation_names_the_source_inward(cloud: JiraSite) -> None:
-    """jira-facts section 1: ``{inward: A, outward: B, Blocks}`` makes "A blocks B"."""
+    """jira-facts section 1: `{inward: A, outward: B, Blocks}` makes "A blocks B"."""
     sent: list[dict[str, Any]] = []
 
     def handler(request: httpx.Request) -> httpx.Response:

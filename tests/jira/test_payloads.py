@@ -23,7 +23,7 @@ AT = datetime(2025, 8, 29, 16, 0, tzinfo=UTC)
 
 
 def entry(side: str, number: int = 12) -> Json:
-    """One entry of A-11's own ``issuelinks``."""
+    """One entry of A-11's own `issuelinks`."""
     return {"id": "501", "type": {"id": "7"}, side: {"id": str(number), "key": f"A-{number}"}}
 
 

@@ -55,7 +55,7 @@ def dc(clock: ManualClock) -> JiraSite:
 
 @pytest.fixture
 async def connect(contract: Contract) -> AsyncIterator[Connect]:
-    """``connect(site, "ann")``: a client in process, its exchanges checked."""
+    """`connect(site, "ann")`: a client in process, its exchanges checked."""
     opened: list[httpx.AsyncClient] = []
 
     def make(

@@ -20,7 +20,7 @@ UNDOCUMENTED = frozenset({401, 403, 405, 410, 415, 429, 500, 502, 503})
 
 
 class Contract:
-    """``exchanges`` counts what was checked, per operation."""
+    """`exchanges` counts what was checked, per operation."""
 
     def __init__(self, facts: Path = FACTS) -> None:
         known = json.loads(facts.read_text())

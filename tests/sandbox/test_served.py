@@ -29,7 +29,7 @@ def wall_site(flavour: Flavour = "cloud") -> JiraSite:
 
 
 class Receiver:
-    """A webhook target with memory; answers what ``statuses`` say, then 202."""
+    """A webhook target with memory; answers what `statuses` say, then 202."""
 
     def __init__(self, *statuses: int) -> None:
         self.statuses = list(statuses)
@@ -53,7 +53,7 @@ class Receiver:
 
 @asynccontextmanager
 async def received(site: JiraSite, receiver: Receiver) -> AsyncIterator[Served]:
-    """The site served, its webhooks going to ``receiver`` in process."""
+    """The site served, its webhooks going to `receiver` in process."""
     async with serve(site) as (served,):
         served.courier.reroute(httpx.ASGITransport(app=receiver))
         listen(site, "http://receiver.invalid/webhooks/jira/left", SECRET)

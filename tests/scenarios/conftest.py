@@ -68,7 +68,7 @@ Build = Callable[..., Awaitable[Duo]]
 
 @pytest.fixture
 async def build(lab: Lab) -> AsyncIterator[Build]:
-    """``await build(mode=..., direction=...)``: a duo whose connection is made so."""
+    """`await build(mode=..., direction=...)`: a duo whose connection is made so."""
     worlds = []
 
     async def make(*, mode: Mode = Mode.LIVE, issues: int = 5, **changes: Any) -> Duo:

@@ -22,7 +22,7 @@ MISLEADING = ("anonymous", "unauthorized", "issue_error")
 
 
 class People:
-    """Every method is one act; it answers a line for the trace. ``mail`` delivers what is due:
+    """Every method is one act; it answers a line for the trace. `mail` delivers what is due:
     news may arrive while the look goes on that cannot have seen it."""
 
     def __init__(self, ground: Ground, random: Random, mail: Callable[[], object]) -> None:

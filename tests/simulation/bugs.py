@@ -1,6 +1,6 @@
 """Bugs to plant in the service before stories are told: each must break a promise soon.
 
-They change this process for good; only ``teller`` uses them.
+They change this process for good; only `teller` uses them.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ from app.sync.writes import confirm, create, delete, outcome, plan_outcome, read
 
 @dataclass(frozen=True, slots=True)
 class Bug:
-    """``ddl`` runs as the schema's owner; ``rewrite`` changes statements on their way."""
+    """`ddl` runs as the schema's owner; `rewrite` changes statements on their way."""
 
     plant: Callable[[], None]
     ddl: str = ""

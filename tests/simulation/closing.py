@@ -49,7 +49,7 @@ _DUE = """
 
 
 class Closing:
-    """``hands``: a worker that nothing happens to."""
+    """`hands`: a worker that nothing happens to."""
 
     def __init__(self, ground: Ground, service: Service, watch: Watch, hands: Worker) -> None:
         self.ground = ground

@@ -30,7 +30,7 @@ SETTINGS = {
 
 @dataclass(slots=True, eq=False)
 class Wire:
-    """One connection of the real kind. ``pid`` is its backend's."""
+    """One connection of the real kind. `pid` is its backend's."""
 
     raw: Raw
     pid: int

@@ -26,7 +26,7 @@ class Watcher(Protocol):
 
 
 class GatedWire(httpx.AsyncBaseTransport):
-    """To one site, for one process. ``latency`` draws how long an answer takes."""
+    """To one site, for one process. `latency` draws how long an answer takes."""
 
     def __init__(
         self,

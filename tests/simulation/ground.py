@@ -47,7 +47,7 @@ TYPES = ("Blocks", "Blocks", "Blocks", "Relates", "Relates", "Tests")
 
 
 class StoryClock(ManualClock):
-    """The loop's virtual time as a date, for us or for a site whose clock is ``skew`` ahead."""
+    """The loop's virtual time as a date, for us or for a site whose clock is `skew` ahead."""
 
     def __init__(self, loop: VirtualLoop, skew: float = 0.0) -> None:
         super().__init__()
@@ -69,8 +69,8 @@ class StoryClock(ManualClock):
 
 @dataclass(slots=True)
 class Ground:
-    """``quiet_mail``: nothing is lost or hidden without a trace, so that events alone must bring
-    both sides in step. ``most``: removals that the guard lets go in an hour."""
+    """`quiet_mail`: nothing is lost or hidden without a trace, so that events alone must bring
+    both sides in step. `most`: removals that the guard lets go in an hour."""
 
     world: World
     random: Random
@@ -138,7 +138,7 @@ class Ground:
     async def pair_on(
         self, database: Database, connection: int, left: str, right: str, number: int
     ) -> None:
-        """As ``pair``, through the database of a process; where an issue is taken, not at all."""
+        """As `pair`, through the database of a process; where an issue is taken, not at all."""
         keys = self.key(left, number), self.key(right, number)
         one, other = self.world.stations[left], self.world.stations[right]
         if keys[0] is None or keys[1] is None:
@@ -168,7 +168,7 @@ class Ground:
         return found.key if found else None
 
     def number(self, name: str, issue: int) -> int:
-        """The inverse of ``key``, by the issue's id."""
+        """The inverse of `key`, by the issue's id."""
         at = issue - 10000
         return (at - 1) % self.twinned if name == "m" and at < self.twinned else at
 

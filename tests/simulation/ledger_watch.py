@@ -23,7 +23,7 @@ _ROWS = """
 
 
 class LedgerWatch:
-    """``alarm`` hears of the first broken promise."""
+    """`alarm` hears of the first broken promise."""
 
     def __init__(self, world: World, truth: Truth, alarm: Callable[[str], None]) -> None:
         self._world = world

@@ -1,7 +1,7 @@
 """A Hypothesis machine over real sites, the real engine and the real store.
 
 People and other tools act on every side, Jira and the network misbehave, processes die. Now and
-then everything heals and comes to rest; the oracle is in ``oracle.py``.
+then everything heals and comes to rest; the oracle is in `oracle.py`.
 """
 
 from collections.abc import Callable
@@ -40,7 +40,7 @@ THEN = st.sampled_from(["wait", "wait", "look", "settle"])
 
 
 class Machine(Council):
-    """Every rule ends with what the engine does next (``then``): else people would be alone."""
+    """Every rule ends with what the engine does next (`then`): else people would be alone."""
 
     @initialize(
         joins=st.sampled_from(TOPOLOGIES),

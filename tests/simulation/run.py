@@ -1,8 +1,8 @@
-"""Tell many stories, in several processes: ``python -m tests.simulation.run --seeds 2000``.
+"""Tell many stories, in several processes: `python -m tests.simulation.run --seeds 2000`.
 
 Every process has a throw-away PostgreSQL of its own: what one story's transactions leave behind
 on a page, and so where the next row goes, depends on all that the server has open. A story that
-breaks a promise is printed and can be told again, exactly: ``--seed 1234``.
+breaks a promise is printed and can be told again, exactly: `--seed 1234`.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from app.embedded import PostgresServer, start_postgres, throwaway_directory
 from tests.support.servers import Servers, ensure_template, throwaway_parent
 
 SHOWN = 45
-"""Lines of a broken story that are printed; ``--all-lines`` prints the rest as well."""
+"""Lines of a broken story that are printed; `--all-lines` prints the rest as well."""
 
 
 def main() -> int:

@@ -16,12 +16,12 @@ from tests.simulation.virtual import BEGIN, REAL_MONOTONIC, VirtualLoop
 STRAND: ContextVar[str] = ContextVar("STRAND", default="")
 """The job that a task belongs to, its children included."""
 BLOCKED_SECONDS = 0.008
-"""Longer than the simulation's ``deadlock_timeout``: a statement that is taken for blocked has
+"""Longer than the simulation's `deadlock_timeout`: a statement that is taken for blocked has
 looked for a deadlock and found none."""
 
 
 class Died(BaseException):
-    """The process is gone. Not an ``Exception``: no code of ours may catch it and tidy up."""
+    """The process is gone. Not an `Exception`: no code of ours may catch it and tidy up."""
 
 
 class Owner(Protocol):
@@ -52,7 +52,7 @@ class Gate:
 
 @dataclass(slots=True, eq=False)
 class Flight:
-    """One statement that PostgreSQL is at. ``since`` in real seconds; ``first`` in the line."""
+    """One statement that PostgreSQL is at. `since` in real seconds; `first` in the line."""
 
     pid: int
     since: float
@@ -63,7 +63,7 @@ class Flight:
 
 @dataclass(slots=True)
 class Trace:
-    """What happened, line by line. ``digest`` is equal for equal stories."""
+    """What happened, line by line. `digest` is equal for equal stories."""
 
     loop: VirtualLoop
     lines: list[tuple[float, str]] = field(default_factory=list)
@@ -80,8 +80,8 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class Temper:
-    """How this seed plays. ``stick``: how often the same job goes on; ``pace``: how often the
-    people act while jobs could go on; with ``ranked`` the job of highest rank goes on, and ranks
+    """How this seed plays. `stick`: how often the same job goes on; `pace`: how often the
+    people act while jobs could go on; with `ranked` the job of highest rank goes on, and ranks
     change now and then, which finds races that need one side to run far ahead."""
 
     stick: float
@@ -98,7 +98,7 @@ class Temper:
 
 
 class Scheduler:
-    """``people`` is the owner whose gates are the next act's."""
+    """`people` is the owner whose gates are the next act's."""
 
     def __init__(self, loop: VirtualLoop, observer: Observer, seed: int) -> None:
         self.loop = loop

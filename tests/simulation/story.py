@@ -28,7 +28,7 @@ class Broken(AssertionError):
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """``broken`` says which promise, None where all held. ``digest`` is equal for equal stories."""
+    """`broken` says which promise, None where all held. `digest` is equal for equal stories."""
 
     seed: int
     digest: str
@@ -38,7 +38,7 @@ class Ending:
 
 
 class Story:
-    """Built by ``tell``."""
+    """Built by `tell`."""
 
     def __init__(self, seed: int, loop: VirtualLoop, wires: Wires) -> None:
         chance.seed(seed)

@@ -1,6 +1,6 @@
 """Stories hold, and are the same when they are told again; planted bugs are found in few.
 
-Each test is a run of its own: ``python -m tests.simulation.run``, as `make simulate` does.
+Each test is a run of its own: `python -m tests.simulation.run`, as `make simulate` does.
 """
 
 import re

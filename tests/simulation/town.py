@@ -40,9 +40,9 @@ A_DAY = 90_000.0
 
 
 class Town(RuleBasedStateMachine):
-    """``limit``: how many removals any hour may see, or None where the guard is generous.
+    """`limit`: how many removals any hour may see, or None where the guard is generous.
 
-    ``resets``: when the guard of each connection was armed with fresh windows. ``sound`` is False
+    `resets`: when the guard of each connection was armed with fresh windows. `sound` is False
     once something has failed: then nothing comes to rest, and the failure that is told is the
     first.
     """
@@ -145,7 +145,7 @@ class Town(RuleBasedStateMachine):
         return ends[0], at.jira.types[link.type_id].name, ends[1]
 
     def _number(self, name: str, issue: int) -> int:
-        """The inverse of ``_key``."""
+        """The inverse of `_key`."""
         at = issue - 10000
         return (at - (name == "m")) % TWINNED if at < TWINNED else at
 

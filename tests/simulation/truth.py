@@ -29,7 +29,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """``skews``: by how many seconds each site's clock is ahead of ours."""
+    """`skews`: by how many seconds each site's clock is ahead of ours."""
 
     stations: dict[str, Station]
     skews: dict[str, float]

@@ -20,10 +20,10 @@ class Stuck(AssertionError):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """``choose`` is asked whenever every task waits: it lets one go on and answers True, or
-    answers False, and time jumps to the next timer. While ``outside`` answers true, what is
+    """`choose` is asked whenever every task waits: it lets one go on and answers True, or
+    answers False, and time jumps to the next timer. While `outside` answers true, what is
     awaited comes from the real world (a statement in PostgreSQL): nothing is chosen and no time
-    passes; ``impatient`` is called when it does not come at once."""
+    passes; `impatient` is called when it does not come at once."""
 
     def __init__(self) -> None:
         super().__init__(_Selector(self))

@@ -1,5 +1,5 @@
 """Promises held at every moment, judged when Jira acts on a request of ours: by the sites' own
-logs (``truth``), by what is committed, and by what this process has asked before.
+logs (`truth`), by what is committed, and by what this process has asked before.
 
 Nothing here believes the service's own conclusions.
 """
@@ -15,11 +15,11 @@ from tests.simulation.truth import Place, Truth
 from tests.support.engine import Station, World
 
 CONFIRM_SECONDS = 30.0
-"""After ``send_before`` nothing of a request may be on its way for longer."""
+"""After `send_before` nothing of a request may be on its way for longer."""
 
 
 class Watch:
-    """``alarm`` hears of the first broken promise."""
+    """`alarm` hears of the first broken promise."""
 
     def __init__(
         self, world: World, truth: Truth, random: Random, alarm: Callable[[str], None]

@@ -17,7 +17,7 @@ STARTS = 10
 
 @dataclass(slots=True)
 class Seat:
-    """A place for one process. ``running`` is empty while there is none to strike."""
+    """A place for one process. `running` is empty while there is none to strike."""
 
     kind: Kind
     start: Callable[[], Awaitable[Process]]
@@ -66,7 +66,7 @@ class Seat:
 
 @dataclass(slots=True)
 class Fleet:
-    """``url`` stays, whoever answers there."""
+    """`url` stays, whoever answers there."""
 
     processes: Processes
     url: str

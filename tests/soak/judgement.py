@@ -13,12 +13,12 @@ from tests.support.twinsites import ACCOUNT, TwinSites
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """``lost``: deliveries answered 202 that are not in the inbox. ``doubled``: links that we
+    """`lost`: deliveries answered 202 that are not in the inbox. `doubled`: links that we
     made where their like stood, at any time, and POSTs that found their link there already.
-    ``unaudited``: mutations without their rows, rows without their mutation, intents without
-    exactly one outcome, places at which the chain is broken. ``unmanaged_changed``: unmanaged
+    `unaudited`: mutations without their rows, rows without their mutation, intents without
+    exactly one outcome, places at which the chain is broken. `unmanaged_changed`: unmanaged
     links that are gone or changed by another hand than people's, and removals of what we had not
-    made. ``out_of_step``: mirrors without origin and origins without mirror. ``given_up``: pairs
+    made. `out_of_step`: mirrors without origin and origins without mirror. `given_up`: pairs
     that wait for a person."""
 
     lost: int
@@ -45,7 +45,7 @@ def judge(
     given_up: int,
 ) -> Figures:
     """*before*: the unmanaged links of each site when the soak began; *broken*: places at which
-    ``audit verify`` refuses the chain; *inbox*: the deliveries that are stored."""
+    `audit verify` refuses the chain; *inbox*: the deliveries that are stored."""
     return Figures(
         lost=len(accepted(sites) - inbox),
         doubled=sum(_doubled(served.site) for served in sites.both) + oracle.repeated(sites),

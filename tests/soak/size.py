@@ -1,4 +1,4 @@
-"""How much of it. ``make soak`` passes its arguments through the environment."""
+"""How much of it. `make soak` passes its arguments through the environment."""
 
 import os
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ LEASE_SECONDS = 8.0
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """``events`` are acts of people; each brings one or more deliveries, echoes included."""
+    """`events` are acts of people; each brings one or more deliveries, echoes included."""
 
     events: int = 5000
     kills: int = 40
@@ -21,7 +21,7 @@ class Size:
 
     @classmethod
     def of_environment(cls) -> Self:
-        """``TWINLINK_TEST_SOAK_EVENTS`` and so on; what is not said stays as it is above."""
+        """`TWINLINK_TEST_SOAK_EVENTS` and so on; what is not said stays as it is above."""
         names = cls.__dataclass_fields__
         said = {name: os.environ.get(f"TWINLINK_TEST_SOAK_{name.upper()}") for name in names}
         return cls(**{name: int(text) for name, text in said.items() if text})

@@ -59,7 +59,7 @@ def schedule(size: Size, dice: random.Random) -> list[Strike]:
 
 @dataclass(slots=True)
 class Chaos:
-    """``strike`` does one thing and returns when the next one may come: what was killed is being
+    """`strike` does one thing and returns when the next one may come: what was killed is being
     started again, and what was stopped may be still."""
 
     fleet: Fleet
@@ -105,7 +105,7 @@ class Chaos:
         await asyncio.sleep(self.dice.uniform(0.0, most))
 
     def _past_lease(self) -> float:
-        """Past the lease and ``send_before``; every fourth, past the confirmation by others."""
+        """Past the lease and `send_before`; every fourth, past the confirmation by others."""
         self._longest += 1
         return CONFIRMED_AFTER if self._longest % 4 == 1 else max(LEASE_SECONDS, SEND_WITHIN) + 2
 

@@ -1,6 +1,6 @@
 """Under load everything that can die or stop does so at random moments; then all is as it must be.
 
-``make soak`` runs it; a seed gives the same acts and strikes in the same order, though never at
+`make soak` runs it; a seed gives the same acts and strikes in the same order, though never at
 the same instants.
 """
 

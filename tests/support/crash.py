@@ -9,7 +9,7 @@ from app.sandbox import Fault, JiraSite
 
 
 class Died(BaseException):
-    """Not an ``Exception``: no code of ours may catch it and tidy up."""
+    """Not an `Exception`: no code of ours may catch it and tidy up."""
 
 
 def die() -> None:

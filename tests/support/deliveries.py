@@ -24,7 +24,7 @@ BLOCKS = {
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """``twins[n]`` pairs issue 100 + n on the left with 200 + n on the right."""
+    """`twins[n]` pairs issue 100 + n on the left with 200 + n on the right."""
 
     left: int
     right: int

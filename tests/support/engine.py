@@ -288,7 +288,7 @@ class World:
     # -- reading
 
     async def rows(self, query: str) -> list[dict[str, Any]]:
-        """The rows of a query whose ``$1`` is this world's connections."""
+        """The rows of a query whose `$1` is this world's connections."""
         async with self.database.connection() as conn:
             return [dict(row) for row in await conn.fetch(query, self.connections)]
 

@@ -2,7 +2,7 @@
 
 A real full disk needs a file system of its own, which not every machine lets us mount. So each
 table gets a deferred constraint trigger: while the switch is on, it fails with SQLSTATE 53100
-(``disk_full``) at the very COMMIT of whatever wrote a row, the moment at which a full disk is
+(`disk_full`) at the very COMMIT of whatever wrote a row, the moment at which a full disk is
 felt at the latest. Reads go on, as they do there.
 """
 

@@ -21,7 +21,7 @@ WIDE = {
 
 
 def site_body(served: Served) -> dict[str, Any]:
-    """What registers a site, with its ``twinlink`` account."""
+    """What registers a site, with its `twinlink` account."""
     site = served.site
     auth: dict[str, Any] = {"kind": "bearer", "token": token_of(site, ACCOUNT)}
     if site.flavour == "cloud":
@@ -69,7 +69,7 @@ class Operator:
         return answer.json() if answer.content else None
 
     async def connect(self, sites: TwinSites, **changes: Any) -> None:
-        """Both sites and the connection ``ab``, in shadow, without twins."""
+        """Both sites and the connection `ab`, in shadow, without twins."""
         for served in sites.both:
             await self.call("PUT", f"/sites/{served.site.name}", json=site_body(served))
         await self.call("PUT", f"/connections/{CONNECTION}", json=connection_body(**changes))

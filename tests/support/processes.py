@@ -137,7 +137,7 @@ class Processes:
         return made
 
     async def worker(self, **more: object) -> Process:
-        """Started when this returns; its probes answer at ``url``."""
+        """Started when this returns; its probes answer at `url`."""
         port = free_port()
         made = await self._start(
             "worker", f"http://127.0.0.1:{port}", (), (), {"worker_port": port, **more}

@@ -19,7 +19,7 @@ Ends = tuple[int, int]
 async def record_removals(
     url: str, connection: str, site: JiraSite, links: Sequence[Ends], *, engine: str = "bad/1"
 ) -> None:
-    """Audit rows of so many managed ``Blocks`` links between issues of *site*, by the numbers of
+    """Audit rows of so many managed `Blocks` links between issues of *site*, by the numbers of
     their keys, as *engine* would have written them. The chain holds."""
     pool = await open_pool(url, low=1, high=2)
     try:

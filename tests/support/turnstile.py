@@ -9,7 +9,7 @@ from tests.support.waiting import until
 
 @dataclass(slots=True)
 class Turnstile:
-    """``passes`` calls go through before it holds any. Whoever is held may give up meanwhile;
+    """`passes` calls go through before it holds any. Whoever is held may give up meanwhile;
     the call then acts all the same, as a request does whose client has died."""
 
     passes: int = 0

@@ -22,7 +22,7 @@ Triple = tuple[str, int, int]
 
 
 def build(pairs: int, *, right: Flavour = "cloud") -> tuple[JiraSite, JiraSite]:
-    """Issues without text, and the types ``Blocks`` and ``Relates``, which has no direction."""
+    """Issues without text, and the types `Blocks` and `Relates`, which has no direction."""
     return _site("left", "cloud", "A", pairs, 10_000), _site("right", right, "B", pairs, 500_000)
 
 

@@ -14,7 +14,7 @@ from workers.passes import Passes
 
 @dataclass
 class Passing:
-    """Passes that wait at a gate; what they asked for is in ``asked``."""
+    """Passes that wait at a gate; what they asked for is in `asked`."""
 
     result: Pass | Exception = field(default_factory=lambda: Pass(0, 0))
     full: bool = False

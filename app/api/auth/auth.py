@@ -21,7 +21,7 @@ _LONGEST = 512
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """``id`` identifies the token, ``owner`` goes into records. ``connections`` None means all."""
+    """`id` identifies the token, `owner` goes into records. `connections` None means all."""
 
     id: str
     owner: str
@@ -33,7 +33,7 @@ class Caller:
 
 
 async def authenticate(request: Request, services: Services) -> Caller:
-    """Raises ``Problem`` 401, or 429 after too many of them."""
+    """Raises `Problem` 401, or 429 after too many of them."""
     session: SignedIn | None = request.scope.get(SIGNED_IN)
     if session is not None:
         caller = await _signed_in(session, services)
@@ -93,7 +93,7 @@ def _too_many(services: Services, wait: float) -> Problem:
 
 
 def authorize(caller: Caller, rule: Rule) -> None:
-    """Raises ``Problem`` 403."""
+    """Raises `Problem` 403."""
     if not caller.role.includes(rule.role):
         raise Problem("forbidden", f"needs the role {rule.role.value}")
     if rule.everywhere and caller.connections is not None:

@@ -26,7 +26,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """``everywhere``: what the call does is not confined to connections, so a token that is
+    """`everywhere`: what the call does is not confined to connections, so a token that is
     restricted to some of them may not make it, whatever its role."""
 
     role: Role
@@ -112,5 +112,5 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
 
 
 def rule_for(method: str, path: str) -> Rule:
-    """*path* is a route's full template. Raises ``KeyError`` for a route without a line."""
+    """*path* is a route's full template. Raises `KeyError` for a route without a line."""
     return RULES[method, path.removeprefix(V1)]

@@ -44,7 +44,7 @@ class Intake:
 
 
 class Body:
-    """One request's body. Its bytes count as held until the ``with`` block ends."""
+    """One request's body. Its bytes count as held until the `with` block ends."""
 
     __slots__ = ("_intake", "_size")
 
@@ -60,7 +60,7 @@ class Body:
 
     async def read(self, receive: Receive, announced: bytes | None) -> bytes:
         """All of it. *announced* is the Content-Length: believed where it says too much, else
-        the bytes themselves are counted as they come. Errors: ``BodyRefused``."""
+        the bytes themselves are counted as they come. Errors: `BodyRefused`."""
         if announced is not None and announced.isdigit() and int(announced) > self._intake.largest:
             raise BodyTooLarge
         try:

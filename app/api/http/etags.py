@@ -1,4 +1,4 @@
-"""``ETag`` is the revision, and ``If-Match`` protects a PUT from overwriting what it never saw."""
+"""`ETag` is the revision, and `If-Match` protects a PUT from overwriting what it never saw."""
 
 from fastapi import Response
 
@@ -10,7 +10,7 @@ def set_etag(response: Response, revision: int) -> None:
 
 
 def check(if_match: str | None, current: int | None) -> None:
-    """Raises ``Problem`` 412 where *current* (None: there is nothing yet) is not meant."""
+    """Raises `Problem` 412 where *current* (None: there is nothing yet) is not meant."""
     if if_match is None:
         return
     wanted = {tag.strip().removeprefix("W/").strip('"') for tag in if_match.split(",")}

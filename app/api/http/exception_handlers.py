@@ -19,7 +19,7 @@ _LOG = structlog.get_logger(__name__)
 
 
 def install(app: FastAPI) -> None:
-    """What reaches none of these is caught by ``middleware`` and answered with 500."""
+    """What reaches none of these is caught by `middleware` and answered with 500."""
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(TransientError, _on_transient)
@@ -69,7 +69,7 @@ def _on_transient(_request: Request, error: Exception) -> Response:
 
 def _on_permanent(_request: Request, error: Exception) -> Response:
     """Refusals of use cases. A code that means something else at the edge (a Jira's
-    ``forbidden``) is none of the caller's doing, and was not expected here."""
+    `forbidden`) is none of the caller's doing, and was not expected here."""
     code = error.code if isinstance(error, PermanentError) else "internal"
     status = KINDS[code].status if code in KINDS else 500
     if isinstance(error, Refused) and status < 500:
@@ -83,7 +83,7 @@ def _on_permanent(_request: Request, error: Exception) -> Response:
 
 
 def pointer(loc: tuple[int | str, ...], sent: Any) -> str:
-    """A JSON pointer into the body; ``/query/limit``, ``/path/name`` or ``/header/…`` elsewhere.
+    """A JSON pointer into the body; `/query/limit`, `/path/name` or `/header/…` elsewhere.
 
     For a union pydantic puts the name of the alternative into the place; no field of that name
     was sent there, so it is left out.

@@ -1,7 +1,7 @@
-"""``Idempotency-Key``: a POST that is sent again gets the first answer, and acts once.
+"""`Idempotency-Key`: a POST that is sent again gets the first answer, and acts once.
 
 Only answers of calls that were carried out are kept. A call that was refused changed nothing,
-so its key is free again. An answer with a secret is kept without it: ``withhold``.
+so its key is free again. An answer with a secret is kept without it: `withhold`.
 """
 
 import hashlib

@@ -13,7 +13,7 @@ def is_json(content_type: str | None) -> bool:
 
 
 def accepts(header: str | None, produces: Iterable[str]) -> bool:
-    """Whether an ``Accept`` header leaves room for one of *produces*. No header takes all."""
+    """Whether an `Accept` header leaves room for one of *produces*. No header takes all."""
     if header is None or not header.strip():
         return True
     offered = (*produces, *_ALWAYS)
@@ -21,14 +21,14 @@ def accepts(header: str | None, produces: Iterable[str]) -> bool:
 
 
 def preferred(header: str | None, produces: Sequence[str]) -> str:
-    """Which of *produces* an ``Accept`` header would have; the first where it does not mind."""
+    """Which of *produces* an `Accept` header would have; the first where it does not mind."""
     items = sorted((header or "*/*").split(","), key=_weight, reverse=True)
     found = (media for item in items for media in produces if _matches(item, media))
     return next(found, produces[0])
 
 
 def _weight(item: str) -> float:
-    """The ``q`` of one item; what cannot be read counts as wanted least."""
+    """The `q` of one item; what cannot be read counts as wanted least."""
     for param in item.split(";")[1:]:
         name, _, value = param.strip().partition("=")
         if name.strip().lower() == "q":

@@ -1,4 +1,4 @@
-"""Lists in pages: ``limit``, and a ``cursor`` that fits only the list and filters it came from."""
+"""Lists in pages: `limit`, and a `cursor` that fits only the list and filters it came from."""
 
 import base64
 import binascii
@@ -44,7 +44,7 @@ class Page:
     def answer(
         self, rows: Sequence[_R], show: Callable[[_R], _T], position: Callable[[_R], str | int]
     ) -> dict[str, Any]:
-        """``items`` and ``next`` of up to ``fetch`` rows."""
+        """`items` and `next` of up to `fetch` rows."""
         shown = rows[: self.limit]
         more = len(rows) > self.limit
         following = _encode(self._digest, position(shown[-1])) if more else None
@@ -52,7 +52,7 @@ class Page:
 
 
 def page(request: Request, limit: Limit = 100, cursor: Cursor = None) -> Page:
-    """A dependency of every list. Raises ``Problem`` ``cursor_mismatch``."""
+    """A dependency of every list. Raises `Problem` `cursor_mismatch`."""
     return _page(request, limit, cursor)
 
 

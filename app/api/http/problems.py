@@ -1,6 +1,6 @@
-"""Every refusal of the API: one registry of codes, one shape (``application/problem+json``).
+"""Every refusal of the API: one registry of codes, one shape (`application/problem+json`).
 
-``detail`` and ``errors`` are our own words. What was sent, what Jira answered, and what an
+`detail` and `errors` are our own words. What was sent, what Jira answered, and what an
 exception says never enter them: any of these may hold a secret or an issue's content.
 """
 
@@ -20,7 +20,7 @@ MEDIA_TYPE = "application/problem+json"
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """``title`` is the same for every occurrence of a code."""
+    """`title` is the same for every occurrence of a code."""
 
     status: int
     title: str
@@ -48,7 +48,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "headers_too_large": Kind(431, "The address and the headers are too large"),
     "request_too_slow": Kind(408, "The request did not arrive in time"),
     "stale": Kind(412, "It changed since the version that If-Match names"),
-    # A delivery (``app.api.routes.webhooks``)
+    # A delivery (`app.api.routes.webhooks`)
     "malformed_delivery": Kind(400, "This is no delivery that Jira sends"),
     "delivery_unstorable": Kind(400, "This delivery cannot be stored"),
     "signature_invalid": Kind(401, "The signature is not of a secret of this site"),
@@ -113,7 +113,7 @@ _RETRY_AFTER = 5
 
 
 class Problem(HTTPException):
-    """Raise it anywhere below a route. An ``HTTPException``, so that FastAPI lets it pass even
+    """Raise it anywhere below a route. An `HTTPException`, so that FastAPI lets it pass even
     where it reads the body."""
 
     def __init__(

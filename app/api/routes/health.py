@@ -31,7 +31,7 @@ Writes = Literal["ok", "paused", "read_only", "installation_mismatch", "unknown"
 
 
 class Ready(BaseModel):
-    """``degraded``: everything is taken in, some of it done later."""
+    """`degraded`: everything is taken in, some of it done later."""
 
     status: Literal["ok", "degraded", "unavailable"]
     postgres: Literal["ok", "unavailable"]

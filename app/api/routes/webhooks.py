@@ -1,4 +1,4 @@
-"""``POST /webhooks/jira/{site}``: where Jira delivers.
+"""`POST /webhooks/jira/{site}`: where Jira delivers.
 
 FastAPI finds and documents this route but does not run it: taking a request apart for a function
 would cost more than checking the delivery does.
@@ -28,7 +28,7 @@ _CLOSE = {"Connection": "close"}
 
 
 async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-    """The route itself, on bare ASGI. ``inbox`` and ``intake`` are in the app's state."""
+    """The route itself, on bare ASGI. `inbox` and `intake` are in the app's state."""
     state = scope["app"].state
     try:
         receipt = await _received(state.inbox, state.intake, scope, receive)
@@ -91,7 +91,7 @@ def _problem(error: PermanentError | TransientError | BodyRefused) -> Problem:
 
 
 class _Undressed(APIRoute):
-    """Matched and documented as any route, answered by ``answer``."""
+    """Matched and documented as any route, answered by `answer`."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] == "POST":
@@ -101,7 +101,7 @@ class _Undressed(APIRoute):
 
 
 class Accepted(BaseModel):
-    """``accepted`` and ``duplicate``: it is committed. ``ignored``: it says nothing here."""
+    """`accepted` and `duplicate`: it is committed. `ignored`: it says nothing here."""
 
     delivery: str = Field(description="Jira's identifier of the event, else the body's hash")
     status: Literal["accepted", "duplicate", "ignored"]

@@ -1,6 +1,6 @@
 """The OpenAPI document: what FastAPI derives, and the answers that all routes share.
 
-``openapi/openapi.json`` is this document, written by ``twinlink openapi``; a test fails on drift.
+`openapi/openapi.json` is this document, written by `twinlink openapi`; a test fails on drift.
 """
 
 import json

@@ -9,8 +9,8 @@ Responses = dict[int | str, dict[str, Any]]
 
 
 def problems(*codes: str) -> Responses:
-    """``responses`` of a route for the problems that are its own; those that every route can
-    answer are added by ``openapi``."""
+    """`responses` of a route for the problems that are its own; those that every route can
+    answer are added by `openapi`."""
     found: Responses = {}
     for code in codes:
         kind = KINDS[code]

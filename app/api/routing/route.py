@@ -41,7 +41,7 @@ class BoundedRequest(Request):
 
 
 class HouseRoute(APIRoute):
-    """One method and path of the table in ``roles``."""
+    """One method and path of the table in `roles`."""
 
     def get_route_handler(self) -> Handler:
         call = super().get_route_handler()

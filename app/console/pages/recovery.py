@@ -53,7 +53,7 @@ async def _adopt(visit: Visit) -> Response:
 
 
 def _times(visit: Visit) -> Json:
-    """``since`` and ``until`` of a form, which gives them without a zone: they are UTC."""
+    """`since` and `until` of a form, which gives them without a zone: they are UTC."""
     return {
         name: instant
         for name in ("since", "until")

@@ -1,4 +1,4 @@
-"""Where the notifications arrive: a receiver of webhooks on loopback, as Apprise's ``json://``."""
+"""Where the notifications arrive: a receiver of webhooks on loopback, as Apprise's `json://`."""
 
 import asyncio
 import socket
@@ -18,7 +18,7 @@ from workers.probes import QuietServer
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """``at`` in Unix seconds."""
+    """`at` in Unix seconds."""
 
     at: float
     title: str

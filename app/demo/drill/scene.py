@@ -36,8 +36,8 @@ class Figures:
 
 @dataclass
 class Scene:
-    """``origins`` are the left's links as they were; ``made`` counts those that people made
-    since. ``lost`` are the mirrors that went before the guard held, ``incidents`` what opened,
+    """`origins` are the left's links as they were; `made` counts those that people made
+    since. `lost` are the mirrors that went before the guard held, `incidents` what opened,
     by connection."""
 
     stage: Stage

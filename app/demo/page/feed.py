@@ -20,7 +20,7 @@ _KEPT = 300
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """``at`` in Unix seconds; ``number`` ascends in the order in which entries became known."""
+    """`at` in Unix seconds; `number` ascends in the order in which entries became known."""
 
     at: float
     kind: Kind

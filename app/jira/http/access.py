@@ -1,4 +1,4 @@
-"""What a client needs to know about one site. Built by ``wiring`` from the stored row."""
+"""What a client needs to know about one site. Built by `wiring` from the stored row."""
 
 import base64
 from dataclasses import dataclass, field
@@ -37,12 +37,12 @@ class BearerAuth:
 
 @dataclass(frozen=True, slots=True)
 class SiteAccess:
-    """One site. ``identity`` and ``account_id`` are pinned at the first successful check;
+    """One site. `identity` and `account_id` are pinned at the first successful check;
     None means not pinned yet, and then nothing can be assured (`JiraClient.assure`).
 
-    ``rate``: calls per second that it takes, where its administrator said so.
+    `rate`: calls per second that it takes, where its administrator said so.
 
-    A changed ``version`` means that the row changed: build a new client and close this one.
+    A changed `version` means that the row changed: build a new client and close this one.
     """
 
     id: int

@@ -1,4 +1,4 @@
-"""Status codes, headers and broken connections, as ``core.errors``.
+"""Status codes, headers and broken connections, as `core.errors`.
 
 =========================  ==============================  ===============================
 what happened              a read                          a write
@@ -40,13 +40,13 @@ from app.jira.http.response import Answer
 Facts = dict[str, str | int | float | None]
 
 DEFAULT_RETRY_AFTER = 5.0
-"""Seconds. Gateways send 429 without ``Retry-After`` (docs/jira.md)."""
+"""Seconds. Gateways send 429 without `Retry-After` (docs/jira.md)."""
 
 LONGEST_RETRY_AFTER = 3600.0
 """Seconds. Hourly quotas end at the next hour; a longer pause would be a broken header."""
 
 LONGEST_5XX = 300.0
-"""Seconds. A failing server's ``Retry-After`` is a guess (a proxy's page says an hour for a
+"""Seconds. A failing server's `Retry-After` is a guess (a proxy's page says an hour for a
 restart of minutes), so the site is asked again sooner than an hourly quota would be."""
 
 _REASON_LENGTH = 64
@@ -107,10 +107,10 @@ def unexpected(answer: Answer, call: Call) -> PermanentError:
 
 
 def retry_after(answer: Answer, now: datetime) -> float | None:
-    """Seconds from ``Retry-After`` (number or HTTP date) or ``X-RateLimit-Reset`` (ISO 8601);
+    """Seconds from `Retry-After` (number or HTTP date) or `X-RateLimit-Reset` (ISO 8601);
     None where neither names a time ahead.
 
-    Jira sends ``Retry-After: 0``, and a reset in whole minutes of which the minute is over
+    Jira sends `Retry-After: 0`, and a reset in whole minutes of which the minute is over
     (docs/jira.md). Neither says for how long to wait, and least of all not to wait.
     """
     text = answer.limit_header("retry-after")

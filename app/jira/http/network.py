@@ -2,7 +2,7 @@
 
 The administrator types the base URL, and whoever owns its DNS decides where it points. So the
 check is made on the addresses that are connected to: resolved once per connection, checked,
-and dialled as checked, with TLS still verifying the name. ``TWINLINK_ALLOW_PRIVATE_SITES``
+and dialled as checked, with TLS still verifying the name. `TWINLINK_ALLOW_PRIVATE_SITES`
 turns it off for sites inside.
 """
 

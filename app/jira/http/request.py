@@ -9,11 +9,11 @@ from app.core.links import IssueId
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """``endpoint`` is a word of ours with a bounded set of values: the label of metrics and the
-    name of a rate budget. ``issues`` are the issues that a write counts against.
+    """`endpoint` is a word of ours with a bounded set of values: the label of metrics and the
+    name of a rate budget. `issues` are the issues that a write counts against.
 
-    ``write`` marks what may change Jira, so that a lost answer becomes *outcome unknown*;
-    several reads are POSTs. A write does not leave after ``send_before`` (our clock).
+    `write` marks what may change Jira, so that a lost answer becomes *outcome unknown*;
+    several reads are POSTs. A write does not leave after `send_before` (our clock).
     """
 
     endpoint: str

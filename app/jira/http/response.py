@@ -22,7 +22,7 @@ TRIAL_PREFIXES = ("x-beta-", "beta-")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """``headers`` looks names up without regard to case. The body never reaches an error."""
+    """`headers` looks names up without regard to case. The body never reaches an error."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
@@ -54,7 +54,7 @@ class Answer:
     def anonymous(self) -> bool:
         """Jira says that the credentials did not log anybody in, whatever the status.
 
-        ``X-Seraph-LoginReason`` on both flavours; Data Center also names the user it served.
+        `X-Seraph-LoginReason` on both flavours; Data Center also names the user it served.
         """
         reason = self.headers.get("x-seraph-loginreason", "").upper()
         if any(word in reason for word in ANONYMOUS_REASONS):
@@ -116,7 +116,7 @@ def _once(pairs: list[tuple[str, object]]) -> JsonObject:
 class CallRecord:
     """One request, for metrics and traces: identifiers only.
 
-    ``status`` is None where no answer came; ``outcome`` is "ok" or the code of the error.
+    `status` is None where no answer came; `outcome` is "ok" or the code of the error.
     """
 
     site: int

@@ -1,7 +1,7 @@
 """What Jira's rate-limit headers ask for, handed to the budget. Only what they name is paused.
 
 ==========================  =============================================
-``RateLimit-Reason``        paused
+`RateLimit-Reason`        paused
 ==========================  =============================================
 jira-burst-based            this endpoint and method
 jira-per-issue-on-write     the issues of this call
@@ -11,7 +11,7 @@ none or unknown             Cloud: this endpoint and method;
 ==========================  =============================================
 
 After it the endpoint's pace is lower for a while, unless only issues are paused. A 429
-that does not say for how long (a gateway's, ``Retry-After: 0``, a reset that is over) pauses
+that does not say for how long (a gateway's, `Retry-After: 0`, a reset that is over) pauses
 longer each time, with chance. A 5xx pauses only where it says for how long.
 
 Source: docs/jira.md; undocumented reasons were seen, so unknown ones are expected.

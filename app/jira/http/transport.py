@@ -23,7 +23,7 @@ BODY_LIMIT = 64 * 1024 * 1024
 """Bytes after decompression. 100 issues with 2,000 links each stay below it."""
 
 CONNECT_SECONDS = 5.0
-"""For a free connection, and again for a new one. A write's ``send_before`` is checked before it
+"""For a free connection, and again for a new one. A write's `send_before` is checked before it
 waits for one, and again at the socket."""
 
 _AT_THE_SOCKET = "http11.send_request_headers.started"

@@ -90,8 +90,8 @@ def scopes_of(endpoint: str, method: str, issues: Sequence[IssueId]) -> list[Sco
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast one line of turns goes: ``most`` in a `SECOND`, and seconds between two:
-    ``steady``, or ``quick`` while it makes up for an idle moment, ``even`` near the limit."""
+    """How fast one line of turns goes: `most` in a `SECOND`, and seconds between two:
+    `steady`, or `quick` while it makes up for an idle moment, `even` near the limit."""
 
     line: str
     most: int
@@ -169,8 +169,8 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Granted: use it in ``wait`` seconds. Else: ask again then. ``queue`` says whether those
-    behind must wait too, or only this one (its issue has had its share). ``name`` is what whoever
+    """Granted: use it in `wait` seconds. Else: ask again then. `queue` says whether those
+    behind must wait too, or only this one (its issue has had its share). `name` is what whoever
     granted it knows it by, for giving it back."""
 
     granted: bool
@@ -181,8 +181,8 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A turn that has come: one request may leave now. ``waited`` are the seconds until it did;
-    ``moved`` hears by how many it was used late, or None where it is given back."""
+    """A turn that has come: one request may leave now. `waited` are the seconds until it did;
+    `moved` hears by how many it was used late, or None where it is given back."""
 
     waited: float
     due: float
@@ -216,7 +216,7 @@ class Budget(Protocol):
         bulk: bool = False,
         rate: float | None = None,
     ) -> Grant:
-        """Wait for a turn. ``issues`` are both ends of a write; ``rate`` is what the site takes
+        """Wait for a turn. `issues` are both ends of a write; `rate` is what the site takes
         per second, all calls together, where that is known."""
         ...
 
@@ -233,8 +233,8 @@ class Budget(Protocol):
         ago: float = 0.0,
         paused: float | None = None,
     ) -> None:
-        """Jira said to a request that left so many seconds ``ago`` that this limit is near: for
+        """Jira said to a request that left so many seconds `ago` that this limit is near: for
         `SLOW_SECONDS` the even pace where our own calls are the reason, else half of it.
-        ``paused``: it refused the call for so many seconds; all refusals until then are one.
+        `paused`: it refused the call for so many seconds; all refusals until then are one.
         Another one soon after them halves the pace as well."""
         ...

@@ -71,7 +71,7 @@ class _Bucket:
 
 
 class LocalBudget:
-    """See `Budget`. ``clock`` and ``sleep`` are replaced where time is simulated."""
+    """See `Budget`. `clock` and `sleep` are replaced where time is simulated."""
 
     def __init__(
         self,

@@ -2,7 +2,7 @@
 
 | state | which calls go | until |
 |---|---|---|
-| closed | all | ``least`` failures within ``window`` seconds, half or more of the calls: open |
+| closed | all | `least` failures within `window` seconds, half or more of the calls: open |
 | open | none | its time is over: half-open |
 | half-open | one read, the probe | it is answered: closed; it fails: open, for twice as long |
 
@@ -27,7 +27,7 @@ PROBING = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """All in seconds but ``least``. ``probe``: for so long nobody else probes; longer than a
+    """All in seconds but `least`. `probe`: for so long nobody else probes; longer than a
     request may take, so that a worker that died meanwhile holds nobody up for good."""
 
     least: int = 10
@@ -45,7 +45,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """``wait`` is None: it may go. Else not before so many seconds. ``probe``: it is the one
+    """`wait` is None: it may go. Else not before so many seconds. `probe`: it is the one
     call of a half-open circuit, here or among all workers, and its end must be reported."""
 
     wait: float | None = None
@@ -58,7 +58,7 @@ GO = Admission()
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """``certain``: all workers see it so; else it is what this process has seen."""
+    """`certain`: all workers see it so; else it is what this process has seen."""
 
     state: State
     certain: bool = True

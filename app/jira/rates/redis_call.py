@@ -26,7 +26,7 @@ class RedisCalls:
     ) -> Any:
         """The script's reply, or None while Redis is away.
 
-        redis-py waits with ``asyncio.wait_for``, which on Python 3.11 forgets a cancellation that
+        redis-py waits with `asyncio.wait_for`, which on Python 3.11 forgets a cancellation that
         comes in the very moment in which what it waits for ends: so it is raised here.
         """
         if monotonic() < self._away_until:

@@ -1,4 +1,4 @@
-"""Admin webhooks: the only kind that sends ``issuelink_*`` events (docs/jira.md)."""
+"""Admin webhooks: the only kind that sends `issuelink_*` events (docs/jira.md)."""
 
 from dataclasses import dataclass, field
 
@@ -21,7 +21,7 @@ EVENTS = (
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """One registered webhook. ``id`` is the last part of its address at Jira."""
+    """One registered webhook. `id` is the last part of its address at Jira."""
 
     id: str
     name: str
@@ -29,7 +29,7 @@ class Webhook:
     events: tuple[str, ...]
     enabled: bool
     signed: bool | None
-    """None where Jira does not say (``isSigned`` is a field of newer versions)."""
+    """None where Jira does not say (`isSigned` is a field of newer versions)."""
 
 
 @dataclass(frozen=True, slots=True)

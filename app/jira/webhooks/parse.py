@@ -54,12 +54,12 @@ _FIELDS = {
     "security level": "security",
 }
 _ID_LIMIT = 2**63
-"""Ids are stored as ``bigint``."""
+"""Ids are stored as `bigint`."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class MalformedDelivery(PermanentError):
-    """Not a delivery that Jira sends: 400. ``detail`` names the part, never its content."""
+    """Not a delivery that Jira sends: 400. `detail` names the part, never its content."""
 
     def __init__(self, part: str) -> None:
         super().__init__("malformed_delivery", part)
@@ -69,10 +69,10 @@ class MalformedDelivery(PermanentError):
 class Delivery:
     """Issues to look at, and what the delivery said about them. All ids are 0 < id < 2**63.
 
-    ``issue_ids`` holds one issue or the two ends, without repeats. ``fields_changed`` holds, of
-    an update only, words among ``link``, ``key``, ``project``, ``security``, ids of custom
-    fields (``customfield_10042``), and ``custom`` for a custom field that Jira did not name by
-    id (Data Center): it may be the twin field. ``timestamp`` is None where it was unreadable.
+    `issue_ids` holds one issue or the two ends, without repeats. `fields_changed` holds, of
+    an update only, words among `link`, `key`, `project`, `security`, ids of custom
+    fields (`customfield_10042`), and `custom` for a custom field that Jira did not name by
+    id (Data Center): it may be the twin field. `timestamp` is None where it was unreadable.
     """
 
     event: str
@@ -89,7 +89,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """Understood, and nothing to do. ``event`` is ``other`` where its name is not a plain word."""
+    """Understood, and nothing to do. `event` is `other` where its name is not a plain word."""
 
     event: str
     reason: IgnoredReason

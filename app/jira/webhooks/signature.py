@@ -1,4 +1,4 @@
-"""``X-Hub-Signature``: HMAC of the raw body, the same on Cloud and Data Center."""
+"""`X-Hub-Signature`: HMAC of the raw body, the same on Cloud and Data Center."""
 
 import hmac
 from collections.abc import Sequence

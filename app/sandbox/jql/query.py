@@ -25,7 +25,7 @@ COMPARE = {">=": operator.ge, ">": operator.gt, "<=": operator.le, "<": operator
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A parsed query; ``order`` holds (field, descending)."""
+    """A parsed query; `order` holds (field, descending)."""
 
     where: Condition | None
     order: tuple[tuple[str, bool], ...]
@@ -35,7 +35,7 @@ class Query:
     ) -> list[Issue]:
         """All matching issues that this caller may see, ordered; archived ones never.
 
-        Search does not lag for ``reconciled`` ids.
+        Search does not lag for `reconciled` ids.
         """
         pool = _candidates(self.where, site)
         reading = _Reading(site, user, reconciled)

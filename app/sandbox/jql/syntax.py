@@ -16,7 +16,7 @@ TOKEN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """``field`` is lower case; ``op`` one of = != in, not in, >= > <= < ~ !~ is, is not."""
+    """`field` is lower case; `op` one of = != in, not in, >= > <= < ~ !~ is, is not."""
 
     field: str
     op: str
@@ -25,7 +25,7 @@ class Clause:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """``word`` is and, or, not."""
+    """`word` is and, or, not."""
 
     word: str
     parts: tuple[Condition, ...]

@@ -66,7 +66,7 @@ def missing_value(site: JiraSite, user: User | None, field: str, value: str) -> 
 def matches_value(
     site: JiraSite, issue: Issue, field: str, op: str, values: tuple[str, ...]
 ) -> bool:
-    """System text fields and custom fields: by ``cf[id]`` or by name."""
+    """System text fields and custom fields: by `cf[id]` or by name."""
     held: Any
     if field in SYSTEM:
         held = getattr(issue, SYSTEM[field])

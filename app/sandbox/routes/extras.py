@@ -69,7 +69,7 @@ def remove_property(call: Call) -> Reply:
 
 
 def remote_links(call: Call) -> Reply:
-    """A list, or one object when ``globalId`` is asked for."""
+    """A list, or one object when `globalId` is asked for."""
     issue, view, wanted = call.issue(), call.view(), call.text("globalId")
     where = f"{view.rest}/issue/{issue.key}/remotelink"
     shown = [
@@ -85,7 +85,7 @@ def remote_links(call: Call) -> Reply:
 
 
 def write_remote_link(call: Call) -> Reply:
-    """The same ``globalId`` is updated (200), omitted fields become null; else created (201)."""
+    """The same `globalId` is updated (200), omitted fields become null; else created (201)."""
     user, issue, body = call.signed_in(), call.issue(), call.json()
     if not call.site.can(user, "LINK_ISSUES", call.site.projects[issue.project]):
         raise Refusal(403, "No Link Issue Permission.")
@@ -137,7 +137,7 @@ def read_webhook(call: Call) -> Reply:
 
 
 def create_webhook(call: Call) -> Reply:
-    """The secret is taken and never shown again; ``isSigned`` tells that there is one."""
+    """The secret is taken and never shown again; `isSigned` tells that there is one."""
     user, body = call.admin(), call.json()
     url, events, filters = body.get("url"), body.get("events"), body.get("filters") or {}
     if not isinstance(url, str) or not url.startswith(("http://", "https://")):

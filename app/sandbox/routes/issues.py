@@ -31,7 +31,7 @@ def read(call: Call) -> Reply:
 
 
 def bulkfetch(call: Call) -> Reply:
-    """Ascending by id. What is missing or hidden is absent; ``issueErrors`` may be retried."""
+    """Ascending by id. What is missing or hidden is absent; `issueErrors` may be retried."""
     body = call.json(*BULK_BODY)
     refs = listed(body.get("issueIdsOrKeys"), "issueIdsOrKeys")
     if not refs:
@@ -55,9 +55,9 @@ def bulkfetch(call: Call) -> Reply:
 
 
 def changelog(view: View, issue: Issue, most: int) -> Json:
-    """PageOfChangelogs: Cloud cuts at ``most``, newest first; Data Center gives all, oldest first.
+    """PageOfChangelogs: Cloud cuts at `most`, newest first; Data Center gives all, oldest first.
 
-    ``total`` says how many there are, so that a reader can see the cut.
+    `total` says how many there are, so that a reader can see the cut.
     """
     entries = issue.history
     if view.site.flavour == "cloud":
@@ -94,7 +94,7 @@ def read_changelog(call: Call) -> Reply:
 
 
 def changelog_bulkfetch(call: Call) -> Reply:
-    """Oldest first within an issue; ``fieldIds`` selects items, and Link items have no id."""
+    """Oldest first within an issue; `fieldIds` selects items, and Link items have no id."""
     body = call.json("issueIdsOrKeys", "fieldIds", "maxResults", "nextPageToken")
     refs = listed(body.get("issueIdsOrKeys"), "issueIdsOrKeys")
     wanted = listed(body.get("fieldIds"), "fieldIds")

@@ -12,7 +12,7 @@ LINK_BODY = ("type", "inwardIssue", "outwardIssue", "comment")
 
 
 def create(call: Call) -> Reply:
-    """``inwardIssue`` is the source: ``{inward: A, outward: B, Blocks}`` means A blocks B."""
+    """`inwardIssue` is the source: `{inward: A, outward: B, Blocks}` means A blocks B."""
     site, user, body = call.site, call.signed_in(), call.json(*LINK_BODY)
     source = _end(call, body, "inwardIssue")
     destination = _end(call, body, "outwardIssue")
@@ -88,7 +88,7 @@ def find_type(call: Call, given: Any) -> LinkType:
 
 
 def from_update(call: Call, issue: Issue, operation: dict[str, Any]) -> None:
-    """``update.issuelinks[].add``: with ``outwardIssue`` the edited issue is the source."""
+    """`update.issuelinks[].add`: with `outwardIssue` the edited issue is the source."""
     given = operation.get("add")
     if not isinstance(given, dict):
         raise Refusal(400, errors={"issuelinks": "Only 'add' is supported for issue links."})

@@ -16,7 +16,7 @@ Where = Literal["both", "cloud", "datacenter"]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """``handlers`` by method; ``parts`` None stands for a wildcard."""
+    """`handlers` by method; `parts` None stands for a wildcard."""
 
     template: str
     parts: tuple[str | None, ...]
@@ -92,7 +92,7 @@ class Router:
             route.handlers[method] = handler
 
     def find(self, path: str) -> tuple[Route, tuple[str, ...]] | None:
-        """The route of a path below ``/rest/api/<n>`` and its wildcards."""
+        """The route of a path below `/rest/api/<n>` and its wildcards."""
         route = self._literal.get(path)
         if route is not None:
             return route, ()

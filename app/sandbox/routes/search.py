@@ -29,7 +29,7 @@ REMOVED = (
 
 
 def by_token(call: Call) -> Reply:
-    """Bounded JQL only; ``fields`` defaults to id; no total; big pages only for ids and keys."""
+    """Bounded JQL only; `fields` defaults to id; no total; big pages only for ids and keys."""
     given = _parameters(call, TOKEN_BODY)
     query = jql_query.parse(str(given.get("jql") or ""))
     if query.where is None:
@@ -55,7 +55,7 @@ def by_token(call: Call) -> Reply:
 def by_offset(call: Call) -> Reply:
     """Data Center's search; gone from Cloud. Unknown ids spoil the whole query unless told not to.
 
-    ``validateQuery`` is a boolean to some versions and strict, warn, none to others.
+    `validateQuery` is a boolean to some versions and strict, warn, none to others.
     """
     if call.site.flavour == "cloud" and call.site.quirks.old_search_gone:
         raise Refusal(410, REMOVED)

@@ -22,7 +22,7 @@ def myself(call: Call) -> Reply:
 
 
 def server_info(call: Call) -> Reply:
-    """Open to anonymous callers. ``baseUrl`` is the site's own, also through the gateway."""
+    """Open to anonymous callers. `baseUrl` is the site's own, also through the gateway."""
     site = call.site
     cloud = site.flavour == "cloud"
     made: Json = {
@@ -45,7 +45,7 @@ def projects(call: Call) -> Reply:
 
 
 def project_search(call: Call) -> Reply:
-    """Paged; ``keys``, ``query`` and ``status`` (live, archived) narrow it."""
+    """Paged; `keys`, `query` and `status` (live, archived) narrow it."""
     start, most = call.number("startAt", 0), min(call.number("maxResults", 50), 100)
     keys, words = call.names("keys"), call.text("query").casefold()
     status = call.names("status") or ["live"]
@@ -115,7 +115,7 @@ def fields(call: Call) -> Reply:
 
 
 def my_permissions(call: Call) -> Reply:
-    """For the site, one project or one issue. Cloud wants ``permissions`` to be named."""
+    """For the site, one project or one issue. Cloud wants `permissions` to be named."""
     wanted = call.names("permissions")
     known = (*PROJECT_PERMISSIONS, *GLOBAL_PERMISSIONS)
     if not wanted and call.site.flavour == "cloud":

@@ -23,7 +23,7 @@ IDENTITY = ("site:identity_changed", "site:account_changed")
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """``since`` it holds: whoever resolved an incident of it later knew of it. ``certain`` enough
+    """`since` it holds: whoever resolved an incident of it later knew of it. `certain` enough
     to open one; else it only keeps one that is open."""
 
     kind: str
@@ -166,7 +166,7 @@ async def silent(conn: Connection, now: datetime) -> list[Condition]:
 
 @dataclass(frozen=True, slots=True)
 class HeldPlan:
-    """``second``: one of two owners has approved it."""
+    """`second`: one of two owners has approved it."""
 
     id: int
     connection: str

@@ -26,7 +26,7 @@ EVERYTHING = Place()
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """``connection`` and ``site`` are names."""
+    """`connection` and `site` are names."""
 
     id: int
     kind: str

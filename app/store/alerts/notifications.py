@@ -18,7 +18,7 @@ MINUTE = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """One message for one target, claimed. ``suppressed`` of its key were not sent before."""
+    """One message for one target, claimed. `suppressed` of its key were not sent before."""
 
     id: int
     target: str

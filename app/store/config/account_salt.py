@@ -1,4 +1,4 @@
-"""What accounts are keyed with before they are stored: see ``core.accounts``."""
+"""What accounts are keyed with before they are stored: see `core.accounts`."""
 
 from app.store.pool import Connection
 

@@ -1,6 +1,6 @@
 """A connection as the workers need it: its state, its active revision, and its lock.
 
-Everything that changes pause, mode, revision, guard or twins takes ``lock`` first in its
+Everything that changes pause, mode, revision, guard or twins takes `lock` first in its
 transaction, and so does every intent: once such a change has returned, no older intent commits.
 """
 
@@ -14,8 +14,8 @@ from app.store.pool import Connection, Row
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """One connection at one moment. ``paused`` holds for its own pause and the global one;
-    ``open_plans``: a plan may name links that a look judges anew; ``first_pass``: the comparison
+    """One connection at one moment. `paused` holds for its own pause and the global one;
+    `open_plans`: a plan may name links that a look judges anew; `first_pass`: the comparison
     after a long pause has not ended yet."""
 
     id: int
@@ -72,14 +72,14 @@ async def lock(conn: Connection, connection_id: int) -> Running | None:
     """Lock the row, *then* read it in a later statement, so that what is read is what the
     last holder of the lock committed.
 
-    ``NO KEY`` because ingest's foreign keys share-lock this row: webhooks never wait for us.
+    `NO KEY` because ingest's foreign keys share-lock this row: webhooks never wait for us.
     """
     await conn.execute("SELECT 1 FROM connections WHERE id = $1 FOR NO KEY UPDATE", connection_id)
     return await load(conn, connection_id)
 
 
 async def lock_any(conn: Connection, connection_id: int) -> Running:
-    """``lock``, also of a connection that was deleted: an outcome is recorded all the same."""
+    """`lock`, also of a connection that was deleted: an outcome is recorded all the same."""
     await conn.execute("SELECT 1 FROM connections WHERE id = $1 FOR NO KEY UPDATE", connection_id)
     row = await conn.fetchrow(_SELECT.replace("AND c.deleted_at IS NULL", ""), connection_id)
     assert row is not None
@@ -87,7 +87,7 @@ async def lock_any(conn: Connection, connection_id: int) -> Running:
 
 
 async def lock_sites(conn: Connection, site_ids: set[int]) -> None:
-    """Before ``lock`` where a removal counts in its site's window, in id order."""
+    """Before `lock` where a removal counts in its site's window, in id order."""
     await conn.execute(
         "SELECT 1 FROM sites WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE",
         sorted(site_ids),

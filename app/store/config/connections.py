@@ -9,7 +9,7 @@ from app.core.links import Side
 from app.store.config import revisions
 from app.store.pool import Connection, Row
 
-# Two PUTs that would connect the same projects take turns here; see ``lock_admin``.
+# Two PUTs that would connect the same projects take turns here; see `lock_admin`.
 _ADMIN_LOCK = 0x7477_4341
 
 
@@ -64,7 +64,7 @@ async def lock(conn: Connection, name: str) -> ConnectionRow | None:
     """The connection, held until this transaction ends: no intent commits meanwhile.
 
     Locked first and read in a later statement, so that what is read is what the lock protects.
-    ``NO KEY`` as in ``running.lock``: ingest's foreign keys share this row.
+    `NO KEY` as in `running.lock`: ingest's foreign keys share this row.
     """
     connection_id: int | None = await conn.fetchval(
         "SELECT id FROM connections WHERE name = $1 AND deleted_at IS NULL FOR NO KEY UPDATE", name
@@ -154,7 +154,7 @@ async def append_revision(
     note: str,
     now: datetime,
 ) -> int:
-    """The number of the new revision, active from this commit on. Call under ``lock``."""
+    """The number of the new revision, active from this commit on. Call under `lock`."""
     revision = await revisions.next_number(conn, connection_id)
     await revisions.insert(conn, connection_id, revision, config, author=author, note=note, now=now)
     await conn.execute(
@@ -171,7 +171,7 @@ async def set_paused(
     conn: Connection, connection_id: int, *, at: datetime | None, by: str | None
 ) -> None:
     """Pausing again keeps the first time: the length of a pause decides what follows it (see
-    ``pauses.end``, which whoever resumes asks)."""
+    `pauses.end`, which whoever resumes asks)."""
     await conn.execute(
         """
         UPDATE connections SET

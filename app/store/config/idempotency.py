@@ -1,4 +1,4 @@
-"""Answers of POST calls that carried an ``Idempotency-Key``, kept 24 hours per token and key.
+"""Answers of POST calls that carried an `Idempotency-Key`, kept 24 hours per token and key.
 
 An answer is stored after the call's own transaction. If the process dies between the two, the
 claim lapses and the same key runs the call again: at least once, and never two at a time.
@@ -11,7 +11,7 @@ from typing import Literal
 from app.store.pool import Connection
 
 KEPT = timedelta(hours=24)
-# No call lasts longer (``api.route`` ends it before); its process died, then.
+# No call lasts longer (`api.route` ends it before); its process died, then.
 RUNNING_AT_MOST = timedelta(minutes=2)
 
 
@@ -28,7 +28,7 @@ Claim = Literal["ours", "running", "other_request"] | Stored
 async def claim(
     conn: Connection, token_id: str, key: str, request_hash: bytes, now: datetime
 ) -> Claim:
-    """``ours``: run the call, then ``store`` or ``release``. A row that is too old, or whose
+    """`ours`: run the call, then `store` or `release`. A row that is too old, or whose
     process died, is taken over."""
     taken = await conn.fetchval(
         """

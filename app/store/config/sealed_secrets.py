@@ -11,12 +11,12 @@ from typing import Final
 from app.store.pool import Connection
 
 COLUMNS: Final = ("auth_sealed", "webhook_secret_sealed", "previous_secret_sealed")
-"""Of ``sites``, the only table with secrets that can be read back."""
+"""Of `sites`, the only table with secrets that can be read back."""
 
 
 @dataclass(frozen=True, slots=True)
 class SealedSite:
-    """``sealed`` by column; a column that holds nothing is left out."""
+    """`sealed` by column; a column that holds nothing is left out."""
 
     id: int
     name: str

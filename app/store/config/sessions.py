@@ -10,7 +10,7 @@ from app.store.pool import Connection, Row
 
 SIGNED_IN = "twinlink.signed_in"
 """Where a request that is made inside the process carries whose session it acts for, as
-``SignedIn``. It lies in the ASGI scope, which nothing that comes over a socket can fill."""
+`SignedIn`. It lies in the ASGI scope, which nothing that comes over a socket can fill."""
 IDLE = timedelta(hours=2)
 """A session that nobody used for so long is over."""
 LONGEST = timedelta(hours=12)
@@ -21,8 +21,8 @@ _SEEN_EVERY = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """Whose session it is. ``token_id`` None: the administrator's token of the environment, whose
-    digest must still be ``token_hash``."""
+    """Whose session it is. `token_id` None: the administrator's token of the environment, whose
+    digest must still be `token_hash`."""
 
     token_id: int | None
     token_hash: bytes

@@ -17,7 +17,7 @@ _ADMIN_LOCK = 0x7477_5341
 
 @dataclass(frozen=True, slots=True)
 class SiteRow:
-    """``version`` moves with every change that a client of the site must notice, pins included."""
+    """`version` moves with every change that a client of the site must notice, pins included."""
 
     id: int
     name: str

@@ -12,13 +12,13 @@ from app.store.pool import Connection, Row
 
 PREFIX = "twl_"
 _OURS = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}")
-# ``last_used_at`` is for people; a write per request would be for nobody.
+# `last_used_at` is for people; a write per request would be for nobody.
 _USE_RECORDED_EVERY = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
 class TokenRow:
-    """``connections`` None means all of them."""
+    """`connections` None means all of them."""
 
     id: int
     role: str

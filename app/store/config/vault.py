@@ -14,8 +14,8 @@ _PURPOSE = b"twinlink site credentials"
 
 
 class Vault:
-    """Seals with ``keys[0]``. To rotate: put the new key first, keep the former one behind it
-    until ``twinlink secrets rotate`` has sealed everything anew."""
+    """Seals with `keys[0]`. To rotate: put the new key first, keep the former one behind it
+    until `twinlink secrets rotate` has sealed everything anew."""
 
     def __init__(self, keys: Sequence[str]) -> None:
         if not keys:
@@ -27,7 +27,7 @@ class Vault:
         return self._fernet.encrypt(text.encode("utf-8"))
 
     def open(self, sealed: bytes) -> str:
-        """Raises ``PermanentError(secret_key_wrong)`` where none of the keys fits."""
+        """Raises `PermanentError(secret_key_wrong)` where none of the keys fits."""
         try:
             return self._fernet.decrypt(sealed).decode("utf-8")
         except InvalidToken as error:

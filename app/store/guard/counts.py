@@ -3,7 +3,7 @@ the site's: one statement's snapshot is older than the lock it waits for.
 
 A slot is taken by the attempt. Only removals reserved since the last reset count, without those
 that certainly did not act: their tries must not use up the window. A mirror that vanished by
-someone else's hand has a slot as well, see ``store.vanished``.
+someone else's hand has a slot as well, see `store.vanished`.
 """
 
 from collections.abc import Collection, Iterable
@@ -76,7 +76,7 @@ async def of_site(conn: Connection, site: int, now: datetime) -> int:
 async def of_connection(
     conn: Connection, running: Running, asked: Collection[int], now: datetime
 ) -> Standing:
-    """The links of the connection while those of the *asked* ledger rows are to go. ``left`` is
+    """The links of the connection while those of the *asked* ledger rows are to go. `left` is
     1 for any number: whether there is one is all that matters."""
     left = await conn.fetchval(
         f"""SELECT EXISTS (SELECT 1 FROM ledger l WHERE l.connection_id = $1 AND {_STANDS}

@@ -13,8 +13,8 @@ SHOWN = 1000
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """``removed`` went through within the windows that the trip ended, ``causes`` counts them by
-    kind. ``changes`` are candidates for what brought it about."""
+    """`removed` went through within the windows that the trip ended, `causes` counts them by
+    kind. `changes` are candidates for what brought it about."""
 
     removed: int
     held: int

@@ -16,8 +16,8 @@ GATHER = timedelta(seconds=GATHER_SECONDS)
 
 @dataclass(frozen=True, slots=True)
 class HeldPlan:
-    """A plan's own row. ``digest`` is None until it is sealed; ``left_over_of`` names the
-    approved undo that the guard would not let do all of this. ``of_guard``: the guard is not
+    """A plan's own row. `digest` is None until it is sealed; `left_over_of` names the
+    approved undo that the guard would not let do all of this. `of_guard`: the guard is not
     armed before it is decided."""
 
     id: int
@@ -33,7 +33,7 @@ class HeldPlan:
 
     @property
     def waits(self) -> bool:
-        """For a person. ``approved`` by one owner where two are asked for: it can still be
+        """For a person. `approved` by one owner where two are asked for: it can still be
         rejected, and expires."""
         return self.status in ("held", "approved")
 
@@ -171,7 +171,7 @@ async def approve_first(
 
 
 async def finish(conn: Connection, plan_id: int) -> bool:
-    """``applied`` once nothing of it is open."""
+    """`applied` once nothing of it is open."""
     done = await conn.fetchval(
         """UPDATE plans SET status = 'applied' WHERE id = $1 AND status = 'applying'
            AND NOT EXISTS (SELECT 1 FROM plan_changes WHERE plan_id = $1 AND result IS NULL)

@@ -36,7 +36,7 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """``counted`` within the windows, and ``withheld``; when the first and the last were seen."""
+    """`counted` within the windows, and `withheld`; when the first and the last were seen."""
 
     counted: int
     withheld: int

@@ -16,7 +16,7 @@ Status = Literal["paired", "unknown_issue", "wrong_project", "already_paired", "
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """``issue`` says that it belongs to ``key``. ``target`` is the id behind that key, known
+    """`issue` says that it belongs to `key`. `target` is the id behind that key, known
     only where both issues are in scope: then the claim counts for or against others."""
 
     issue: IssueRef

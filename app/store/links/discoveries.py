@@ -1,6 +1,6 @@
 """Discoveries: issues whose twin field wants another look. Raised by webhooks, polls and resyncs.
 
-A claim is a lease (``due_at`` moves forward) and a fence; what is committed for a row, and its
+A claim is a lease (`due_at` moves forward) and a fence; what is committed for a row, and its
 end, count only while both its generation and its fence still stand.
 """
 
@@ -57,7 +57,7 @@ async def standing(conn: Connection, claimed: Sequence[Discovery]) -> set[IssueI
     """The issues among *claimed* (one connection and side) that nothing has touched since.
 
     Not locked: ingest takes work before discoveries, and whoever calls this takes work later.
-    ``end`` looks again.
+    `end` looks again.
     """
     rows = await conn.fetch(
         """

@@ -173,7 +173,7 @@ async def insert(conn: Connection, connection_id: int, new: NewRow, *, now: date
 async def insert_all(
     conn: Connection, connection_id: int, news: Sequence[NewRow], *, now: datetime
 ) -> None:
-    """Many at once; those for which ``insert`` would answer None are left out."""
+    """Many at once; those for which `insert` would answer None are left out."""
     if news:
         await conn.executemany(_INSERT, [_values(connection_id, new, now) for new in news])
 

@@ -10,7 +10,7 @@ from app.store.pool import Connection, Row
 
 @dataclass(frozen=True, slots=True)
 class Twin:
-    """``suspended`` says why nothing is planned for the pair; None means it is in scope."""
+    """`suspended` says why nothing is planned for the pair; None means it is in scope."""
 
     id: int
     connection_id: int

@@ -1,4 +1,4 @@
-"""Alembic's entry: the connection comes from ``app.store.migrations.run``, never from a file."""
+"""Alembic's entry: the connection comes from `app.store.migrations.run`, never from a file."""
 
 from alembic import context
 

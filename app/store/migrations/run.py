@@ -14,7 +14,7 @@ _LOCK = 0x7457494E
 
 
 def execute_beside(version_file: str) -> None:
-    """Run the ``.sql`` file of the same name, as many statements as it holds."""
+    """Run the `.sql` file of the same name, as many statements as it holds."""
     sql = Path(version_file).with_suffix(".sql").read_text(encoding="utf-8")
     driver = op.get_bind().connection.dbapi_connection
     assert driver is not None
@@ -35,7 +35,7 @@ def _upgrade(connection: Connection) -> None:
 
 
 async def migrate(url: str) -> None:
-    """Bring the database at *url* (``postgresql://…``, the migrate role) to the newest version.
+    """Bring the database at *url* (`postgresql://…`, the migrate role) to the newest version.
 
     Errors: whatever the driver raises; the failing version leaves nothing behind.
     """

@@ -1,5 +1,5 @@
 """What the monitor reads, how far it is, and what it found. One row per issue, with the manners
-of ``work``: an event raises the generation, a claim has a lease and a fence.
+of `work`: an event raises the generation, a claim has a lease and a fence.
 """
 
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ KEPT = timedelta(days=90)
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An issue under our claim. ``since``: removals before it are judged, or none of ours."""
+    """An issue under our claim. `since`: removals before it are judged, or none of ours."""
 
     site: int
     issue: IssueId
@@ -92,7 +92,7 @@ async def put_off(conn: Connection, candidates: Iterable[Candidate], until: date
 
 
 async def lock(conn: Connection, candidates: Iterable[Candidate]) -> None:
-    """Before ``settle`` and ``put_off``, in key order, as those who raise take them: an update by
+    """Before `settle` and `put_off`, in key order, as those who raise take them: an update by
     itself takes them in any. After every other lock."""
     those = sorted(candidates, key=lambda it: (it.site, int(it.issue)))
     await conn.execute(

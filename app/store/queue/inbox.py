@@ -27,8 +27,8 @@ _SECONDS = 10.0
 class Arrival(NamedTuple):
     """One delivery as it is stored: metadata, validated (ids within bigint, text without NUL).
 
-    ``issue_id`` is that of an issue event; link events have source and destination.
-    ``fields`` are the parser's words for what changed. ``project`` limits discovery, where known.
+    `issue_id` is that of an issue event; link events have source and destination.
+    `fields` are the parser's words for what changed. `project` limits discovery, where known.
     """
 
     site_id: int
@@ -49,7 +49,7 @@ class Arrival(NamedTuple):
 
 
 class Ingested(NamedTuple):
-    """``known`` had been stored before; the rest is new. ``raised``: work waits."""
+    """`known` had been stored before; the rest is new. `raised`: work waits."""
 
     known: frozenset[Key]
     raised: bool
@@ -169,8 +169,8 @@ SELECT EXISTS (SELECT FROM raised) OR EXISTS (SELECT FROM discovered) AS raised,
 async def ingest(conn: Connection, arrivals: Sequence[Arrival], *, now: datetime) -> Ingested:
     """Store *arrivals* (keys distinct) and raise what they name, all or nothing.
 
-    Errors: ``Conflict`` for a second try; ``PermanentError("delivery_unstorable")`` if one of
-    them cannot be stored at all. When PostgreSQL is away, what ``Database`` makes of it.
+    Errors: `Conflict` for a second try; `PermanentError("delivery_unstorable")` if one of
+    them cannot be stored at all. When PostgreSQL is away, what `Database` makes of it.
     """
     try:
         row = await conn.fetchrow(_INGEST, *_columns(arrivals), now, MOST_CAUSES, timeout=_SECONDS)

@@ -44,7 +44,7 @@ async def link_events(conn: Connection, ids: Iterable[int]) -> list[LinkEvent]:
 async def deleted_issues(
     conn: Connection, site: int, issues: Iterable[IssueId]
 ) -> dict[IssueId, tuple[str, datetime]]:
-    """Those of *issues* for which an authenticated ``jira:issue_deleted`` came, with the
+    """Those of *issues* for which an authenticated `jira:issue_deleted` came, with the
     delivery's name and the time when it came."""
     rows = await conn.fetch(
         """SELECT DISTINCT ON (issue_id) issue_id, delivery, received_at FROM inbox

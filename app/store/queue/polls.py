@@ -14,7 +14,7 @@ LONGEST_BACK_OFF = timedelta(minutes=15)
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A site under our claim. ``until`` is the start of the last poll that succeeded."""
+    """A site under our claim. `until` is the start of the last poll that succeeded."""
 
     site_id: int
     name: str

@@ -9,8 +9,8 @@ from app.store.pool import Connection, Row
 
 @dataclass(frozen=True, slots=True)
 class Resync:
-    """``twin_ids`` None means all of the connection. ``cursor`` is the last twin raised.
-    ``revision`` is one that is tried out beside ``against``, which was active as it began."""
+    """`twin_ids` None means all of the connection. `cursor` is the last twin raised.
+    `revision` is one that is tried out beside `against`, which was active as it began."""
 
     id: int
     connection_id: int
@@ -156,7 +156,7 @@ async def let_go(conn: Connection, resync: Resync, *, due: datetime) -> None:
 async def finish(
     conn: Connection, resync: Resync, status: str, *, now: datetime, detail: str = ""
 ) -> None:
-    """``succeeded`` becomes ``held`` where removals of it wait for a person."""
+    """`succeeded` becomes `held` where removals of it wait for a person."""
     await conn.execute(
         """UPDATE resyncs SET lease_until = NULL, finished_at = $4, detail = $5,
              status = CASE WHEN $3 = 'succeeded' AND held > 0 AND NOT dry_run THEN 'held'

@@ -13,7 +13,7 @@ WINDOW = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class SealedSender:
-    """One site with its sealed secrets. ``flagged``: a comparison is owed (see ``reject``)."""
+    """One site with its sealed secrets. `flagged`: a comparison is owed (see `reject`)."""
 
     id: int
     name: str
@@ -40,7 +40,7 @@ async def reject(conn: Connection, counts: Mapping[int, int], *, now: datetime) 
     """Count refused deliveries per site id; the answer holds the sites that are flagged now.
 
     The window begins with its first refusal. Once flagged, a site stays so until
-    ``owe_comparison`` takes the flag, however long no valid delivery comes.
+    `owe_comparison` takes the flag, however long no valid delivery comes.
     """
     rows = await conn.fetch(
         """

@@ -2,7 +2,7 @@
 
 An event raises a pair's generation; a claim takes pairs under a lease and a fencing number; a
 pair whose generation moved meanwhile stays dirty when it is settled. What a claim takes from
-``causes`` and ``look`` is gone from the row, so a claim whose lease ran out is looked at whole.
+`causes` and `look` is gone from the row, so a claim whose lease ran out is looked at whole.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ BULK_SHARE = 5
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why something is done: ``webhook``, ``poll``, ``resync``, ``twin``, ``plan``, ``confirm``."""
+    """Why something is done: `webhook`, `poll`, `resync`, `twin`, `plan`, `confirm`."""
 
     kind: str
     id: str = ""
@@ -25,8 +25,8 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """One pair under our lease. Without ``look`` all that happened are the inbox rows in
-    ``causes``. ``fence`` must still stand on the row when we commit anything for it."""
+    """One pair under our lease. Without `look` all that happened are the inbox rows in
+    `causes`. `fence` must still stand on the row when we commit anything for it."""
 
     connection_id: int
     twin_id: int
@@ -66,8 +66,8 @@ class Tally:
 class Settlement:
     """How a look at one pair ended.
 
-    ``again`` (seconds) asks for another try; ``waiting`` says what is not known, for people;
-    ``failure`` gives up until something changes. None of them: the pair is done.
+    `again` (seconds) asks for another try; `waiting` says what is not known, for people;
+    `failure` gives up until something changes. None of them: the pair is done.
     """
 
     claimed: Claimed

@@ -22,8 +22,8 @@ _OPEN = (State.PREEXISTING.value, State.DETACHED.value)
 
 @dataclass(frozen=True, slots=True)
 class Adoption:
-    """One under our lease. ``planning``: its plan is not sealed yet; else it is applied, and
-    ``approver`` said so."""
+    """One under our lease. `planning`: its plan is not sealed yet; else it is applied, and
+    `approver` said so."""
 
     id: int
     connection_id: int

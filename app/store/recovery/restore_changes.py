@@ -1,7 +1,7 @@
 """The changes of plans that put back or take back, as workers take and close them.
 
-A claim gives a change a fence and moves its ``due_at`` forward as its lease; the intent's
-transaction asks for the fence again. A change ends with a ``result``, once.
+A claim gives a change a fence and moves its `due_at` forward as its lease; the intent's
+transaction asks for the fence again. A change ends with a `result`, once.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,8 +29,8 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class PlanLink:
-    """``cause`` goes into the audit. ``outside`` the guard's windows: what they left over, once
-    it was approved itself. ``former`` is what a removed link was."""
+    """`cause` goes into the audit. `outside` the guard's windows: what they left over, once
+    it was approved itself. `former` is what a removed link was."""
 
     place: Place
     connection_id: int

@@ -14,9 +14,9 @@ from app.store.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """None or empty: any. ``names`` are the connections that whoever asks may see. ``issues``
-    are keys, as they were written down or as twins have them now, of either side; ``cause`` is
-    a kind, or ``kind:id``."""
+    """None or empty: any. `names` are the connections that whoever asks may see. `issues`
+    are keys, as they were written down or as twins have them now, of either side; `cause` is
+    a kind, or `kind:id`."""
 
     names: Sequence[str] | None = None
     connection: str | None = None
@@ -31,7 +31,7 @@ class Filters:
     link_ids: Sequence[int] = ()
 
     def where(self, first: int) -> tuple[str, list[Any]]:
-        """Conditions on the audit row ``a``, with their parameters from ``$first`` on."""
+        """Conditions on the audit row `a`, with their parameters from `$first` on."""
         kind, _, cause_id = (self.cause or "").partition(":")
         asked: list[tuple[str, Any]] = [
             ("a.connection = ANY($)", self.names),

@@ -17,7 +17,7 @@ _DECIDABLE = frozenset({"removals", "adoption", *KINDS})
 
 @dataclass(frozen=True, slots=True)
 class Restore:
-    """One that is being planned, under our lease. ``site`` and ``asked`` matter to a rescue."""
+    """One that is being planned, under our lease. `site` and `asked` matter to a rescue."""
 
     id: int
     kind: Kind

@@ -9,9 +9,9 @@ from app.store.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """``system`` is set when a cluster is made, ``timeline`` moves on when a backup is restored
-    to a point in time or a replica is promoted; ``place`` is another wherever a dump was loaded.
-    None: nobody told us. ``beat`` counts looks."""
+    """`system` is set when a cluster is made, `timeline` moves on when a backup is restored
+    to a point in time or a replica is promoted; `place` is another wherever a dump was loaded.
+    None: nobody told us. `beat` counts looks."""
 
     system: str | None
     timeline: str | None
@@ -71,7 +71,7 @@ async def store(conn: Connection, it: Identity) -> int:
 
 
 async def hold_removals(conn: Connection) -> list[str]:
-    """Every live connection into review; answers their names. Call under ``lock_all``."""
+    """Every live connection into review; answers their names. Call under `lock_all`."""
     rows = await conn.fetch(
         """UPDATE connections SET mode = 'review' WHERE mode = 'live' AND deleted_at IS NULL
            RETURNING name"""

@@ -11,8 +11,8 @@ _LEASE = timedelta(minutes=2)
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """``rows`` were read. ``place`` says where the first chain breaks: connection, chain, seq,
-    fault; None where all hold. ``failed`` says that the check itself did not come to an end."""
+    """`rows` were read. `place` says where the first chain breaks: connection, chain, seq,
+    fault; None where all hold. `failed` says that the check itself did not come to an end."""
 
     rows: int
     place: Mapping[str, str | int] | None = None

@@ -13,7 +13,7 @@ from app.store.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """``at`` is when it begins, in UTC."""
+    """`at` is when it begins, in UTC."""
 
     at: datetime
     created: int

@@ -13,8 +13,8 @@ _PAGE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """None: any. ``names`` are the connections that the reader may see. ``issue`` is a key of
-    either end as it was written down; ``cause`` a kind, or ``kind:id``."""
+    """None: any. `names` are the connections that the reader may see. `issue` is a key of
+    either end as it was written down; `cause` a kind, or `kind:id`."""
 
     names: Sequence[str] | None = None
     connection: str | None = None
@@ -30,7 +30,7 @@ class Filters:
     until: datetime | None = None
 
     def where(self, issue: str = "$ IN (source_key, destination_key)") -> tuple[str, list[Any]]:
-        """Conditions with their parameters, from ``$1`` on. Only what is set is asked for, so
+        """Conditions with their parameters, from `$1` on. Only what is set is asked for, so
         that an index can serve it. *issue* is how an issue's key is compared."""
         kind, _, cause_id = (self.cause or "").partition(":")
         asked: list[tuple[str, Any]] = [

@@ -1,7 +1,7 @@
 """The ledger as people see it: each link with both of its sides.
 
-A write whose outcome is not known yet shows as ``unconfirmed``: in place of its row's state, or,
-for a create that has no row yet, as an entry of its own (position ``1:…`` after all rows).
+A write whose outcome is not known yet shows as `unconfirmed`: in place of its row's state, or,
+for a create that has no row yet, as an entry of its own (position `1:…` after all rows).
 """
 
 from dataclasses import dataclass
@@ -73,7 +73,7 @@ class LinkShown:
         return f"{self.row['kind']}:{self.row['id']}"
 
     def side(self, side: Side) -> dict[str, Any]:
-        """``link_id`` None: not there, or not known."""
+        """`link_id` None: not there, or not known."""
 
         def value(name: str) -> Any:
             return self.row[f"{side.value}_{name}"]

@@ -7,8 +7,8 @@ from app.store.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """``creates`` and ``removes`` are the open shadow plan's; ``held`` are removals that wait,
-    ``plans`` the sealed plans among them that a person can decide about."""
+    """`creates` and `removes` are the open shadow plan's; `held` are removals that wait,
+    `plans` the sealed plans among them that a person can decide about."""
 
     twins: int
     creates: int

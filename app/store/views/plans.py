@@ -17,7 +17,7 @@ _SELECT = """
 
 
 def visible(names: int) -> str:
-    """A condition on ``p`` and ``c``: whoever may not see one of the connections that a plan's
+    """A condition on `p` and `c`: whoever may not see one of the connections that a plan's
     changes lie in sees nothing of it. *names* is the number of the parameter, null for all."""
     return f"""(${names}::text[] IS NULL OR (c.name = ANY(${names}) AND NOT EXISTS (
         SELECT 1 FROM plan_changes v JOIN connections d ON d.id = v.connection_id
@@ -52,7 +52,7 @@ async def page(
 
 
 async def changes(conn: Connection, plan_id: int, *, after: str, limit: int) -> list[Row]:
-    """In the order of their keys; *after* is the ``position`` of the last one seen."""
+    """In the order of their keys; *after* is the `position` of the last one seen."""
     site, type_id, source, destination, operation = (after.split(":") + [""] * 5)[:5]
     return await conn.fetch(
         """

@@ -8,7 +8,7 @@ from app.store.pool import Connection, Row
 
 @dataclass(frozen=True, slots=True)
 class TwinShown:
-    """``id`` is None for a claim that paired nothing; then one of the issue ids may be unknown."""
+    """`id` is None for a claim that paired nothing; then one of the issue ids may be unknown."""
 
     id: int | None
     left: str

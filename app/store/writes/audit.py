@@ -1,4 +1,4 @@
-"""The audit: one append-only table, hash-chained per connection. See ``core.chain``."""
+"""The audit: one append-only table, hash-chained per connection. See `core.chain`."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from app.store.queue.work import Cause
 class Entry:
     """A row that is not appended yet.
 
-    ``evidence`` holds words, identifiers and times as text; never issue content.
+    `evidence` holds words, identifiers and times as text; never issue content.
     """
 
     site: str
@@ -112,7 +112,7 @@ async def heads(conn: Connection) -> list[dict[str, Any]]:
 async def chain_rows(
     conn: Connection, connection_id: int, *, after: int = 0
 ) -> AsyncIterator[dict[str, Any]]:
-    """One chain in order, as ``exported`` rows, in flat memory. Needs a transaction."""
+    """One chain in order, as `exported` rows, in flat memory. Needs a transaction."""
     query = "SELECT * FROM audit WHERE connection_id = $1 AND seq > $2 ORDER BY seq"
     async for row in conn.cursor(query, connection_id, after, prefetch=1000):
         yield exported(row)
@@ -207,7 +207,7 @@ _COLUMNS = (
 def _record(
     fields: Mapping[str, Any], now: datetime, previous: bytes, following: bytes
 ) -> tuple[Any, ...]:
-    """The columns of ``exported``'s fields, in the order of ``_COLUMNS``."""
+    """The columns of `exported`'s fields, in the order of `_COLUMNS`."""
     source, destination, cause = fields["source"], fields["destination"], fields["cause"]
     return (
         int(fields["chain"]), fields["seq"], now, fields["connection"], fields["site"],

@@ -62,7 +62,7 @@ def of_intent(
     type_name: str | None = None,
     link_id: LinkId | None = None,
 ) -> Entry:
-    """The row of an intent (``intended``) or of its outcome; *link_id* of a link that it made."""
+    """The row of an intent (`intended`) or of its outcome; *link_id* of a link that it made."""
     wanted = intent.wanted
     return entry(
         state,

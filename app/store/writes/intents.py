@@ -1,6 +1,6 @@
 """Intents: the small mutable table that says which physical links are being written now.
 
-At most one intent is open per physical link, whatever connection wants it. ``reserve`` must be
+At most one intent is open per physical link, whatever connection wants it. `reserve` must be
 followed by the audit rows of the same transaction, and any close by its outcome row.
 """
 
@@ -19,14 +19,14 @@ from app.store.queue.work import Cause
 
 # Checked right before the request; what is later than this is not sent at all.
 SEND_WITHIN = timedelta(seconds=10)
-# Nobody confirms earlier than this after ``send_before``: it exceeds the request's time-out
+# Nobody confirms earlier than this after `send_before`: it exceeds the request's time-out
 # of 20 s, so a request that was sent at the last moment has ended by then.
 CONFIRM_AFTER = timedelta(seconds=30)
 
 
 Purpose = Literal["sync", "restore", "rescue", "undo"]
-"""``restore``: comes back as ours, where twins allow; ``rescue``: comes back unmanaged;
-``undo``: goes, and its row is detached, so that its origin does not make it again."""
+"""`restore`: comes back as ours, where twins allow; `rescue`: comes back unmanaged;
+`undo`: goes, and its row is detached, so that its origin does not make it again."""
 
 
 Mirror = tuple[int, LinkId]
@@ -35,9 +35,9 @@ Mirror = tuple[int, LinkId]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One write to be reserved. ``link_id`` is the mirror's for a removal, None for a create.
+    """One write to be reserved. `link_id` is the mirror's for a removal, None for a create.
 
-    ``read_at`` is Jira's Date of the read that this write rests on. ``key`` is ``UNTWINNED``
+    `read_at` is Jira's Date of the read that this write rests on. `key` is `UNTWINNED`
     for a link that is put back where it belongs to no twins; its origin then says nothing.
     """
 
@@ -173,7 +173,7 @@ def _counted_at(running: Running, it: Wanted, now: datetime) -> datetime:
 async def close(
     conn: Connection, ended: Sequence[tuple[int, Ended, str]], *, now: datetime
 ) -> set[int]:
-    """End open intents, each given with its state (``applied``, ``noop``, ``failed``) and code.
+    """End open intents, each given with its state (`applied`, `noop`, `failed`) and code.
     Answers the ids of those that nobody else had ended."""
     rows = await conn.fetch(
         """UPDATE intents i SET state = u.state, outcome = u.code, closed_at = $4,

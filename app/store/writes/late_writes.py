@@ -1,6 +1,6 @@
 """Writes recorded as failed that later evidence shows did take effect in Jira.
 
-Code that sees such evidence marks the write as suspected; ``app.sync.writes.late_writes`` reads
+Code that sees such evidence marks the write as suspected; `app.sync.writes.late_writes` reads
 Jira, and corrects the outcome or clears the suspicion.
 """
 
@@ -73,7 +73,7 @@ async def clear(conn: Connection, intent_ids: Iterable[int], now: datetime) -> N
 async def correct(
     conn: Connection, ended: Sequence[tuple[int, Ended, str]], *, now: datetime
 ) -> set[int]:
-    """As ``intents.close``, for those that were closed as not having acted. Answers the ids of
+    """As `intents.close`, for those that were closed as not having acted. Answers the ids of
     those that nobody else had corrected or cleared."""
     rows = await conn.fetch(
         f"""UPDATE intents i SET state = u.state, outcome = u.code, closed_at = $4

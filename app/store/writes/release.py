@@ -35,7 +35,7 @@ async def release_rows(
 
 
 def was_managed(row: Row) -> bool:
-    """Whether a row, as ``release_rows`` answers it, stood for a link of ours."""
+    """Whether a row, as `release_rows` answers it, stood for a link of ours."""
     return "managed" in (row["was"], row["was_former"])
 
 

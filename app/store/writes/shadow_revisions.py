@@ -10,7 +10,7 @@ from app.store.writes.plans import Planned
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """Figures of a trial. ``more`` and ``less`` count changes by operation."""
+    """Figures of a trial. `more` and `less` count changes by operation."""
 
     resync_id: int
     status: str
@@ -83,7 +83,7 @@ async def of(conn: Connection, connection_id: int, revision: int) -> Trial | Non
 async def changes(
     conn: Connection, connection_id: int, revision: int, *, after: str, limit: int
 ) -> list[Row]:
-    """In the order of their keys; *after* is the ``position`` of the last one seen."""
+    """In the order of their keys; *after* is the `position` of the last one seen."""
     effect, operation, *ids = (after.split(":") + [""] * 6)[:6]
     return await conn.fetch(
         """

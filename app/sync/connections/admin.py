@@ -33,7 +33,7 @@ class Compare(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """``changed`` is False where the body was what is stored already."""
+    """`changed` is False where the body was what is stored already."""
 
     connection: ConnectionRow
     created: bool
@@ -56,7 +56,7 @@ class ConnectionAdmin:
         now: datetime,
         note: str = "",
     ) -> Put:
-        """Raises ``Refused``, and ``TransientError`` where a site had to be asked and is away."""
+        """Raises `Refused`, and `TransientError` where a site had to be asked and is away."""
         ends, config = await self.resolve(spec)
         async with self.database.transaction() as conn:
             await sites.lock_admin(conn)
@@ -85,7 +85,7 @@ class ConnectionAdmin:
         return Put(stored, current is None, changed)
 
     async def resolve(self, spec: ConnectionSpec) -> tuple[dict[Side, SiteRow], ConnectionConfig]:
-        """The sites and link types that it names; raises as ``put`` does."""
+        """The sites and link types that it names; raises as `put` does."""
         ends = await self._sites(spec)
         return ends, await self._config(spec, ends)
 
@@ -154,7 +154,7 @@ async def refuse_conflicts(
     current: ConnectionRow | None,
     config: ConnectionConfig,
 ) -> None:
-    """*ends* are the ids of its sites. Raises ``Refused``."""
+    """*ends* are the ids of its sites. Raises `Refused`."""
     if current is not None:
         moved = [side for side in Side if current.site_id(side) != ends[side]]
         if moved:

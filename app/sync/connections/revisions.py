@@ -33,7 +33,7 @@ PATIENCE_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class RolledBack:
-    """``plan_id`` of the plan that undoes; None if that was not asked for or finds nothing."""
+    """`plan_id` of the plan that undoes; None if that was not asked for or finds nothing."""
 
     connection: ConnectionRow
     plan_id: int | None
@@ -72,11 +72,11 @@ class Revisions:
         self, name: str, number: int, *, undo: bool, note: str, by: str, now: datetime
     ) -> RolledBack:
         """Append a revision equal to an earlier one, but for what protects links: the mode stays,
-        and of the guard's limits, ``on_issue_deleted`` and the number of owners the stricter of
+        and of the guard's limits, `on_issue_deleted` and the number of owners the stricter of
         both revisions holds. With *undo*, also plan to take back what was done since.
 
-        Raises ``Refused``: ``connection_unknown``, ``revision_unknown``, ``validation``,
-        ``link_types_gone``, ``projects_connected``.
+        Raises `Refused`: `connection_unknown`, `revision_unknown`, `validation`,
+        `link_types_gone`, `projects_connected`.
         """
         async with self.admin.database.connection() as conn:
             row = await connections.by_name(conn, name)

@@ -24,14 +24,14 @@ _LOG = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Switches:
-    """``by`` names who did it; every change is logged with it. *wake* after what frees work."""
+    """`by` names who did it; every change is logged with it. *wake* after what frees work."""
 
     database: Database
     compare: Compare
     wake: Callable[[], None]
 
     async def mode(self, name: str, mode: Mode, *, by: str) -> ConnectionRow:
-        """Raises ``Refused`` where a site does not allow writing. Raising the mode looks at all
+        """Raises `Refused` where a site does not allow writing. Raising the mode looks at all
         twins again: what was only planned until now may be written."""
         async with self.database.transaction() as conn:
             row = await _locked(conn, name)
@@ -68,7 +68,7 @@ class Switches:
         return await self._now(name)
 
     async def reset_guard(self, name: str, *, by: str, now: datetime) -> ConnectionRow:
-        """Raises ``Refused`` where the resets of a day are spent."""
+        """Raises `Refused` where the resets of a day are spent."""
         async with self.database.transaction() as conn:
             row = await _locked(conn, name)
             await reset.reset(conn, row.id, by=by, now=now)

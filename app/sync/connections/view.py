@@ -18,7 +18,7 @@ from app.sync.guard.reset import Resets
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """``paused`` holds for its own pause and the global one."""
+    """`paused` holds for its own pause and the global one."""
 
     row: ConnectionRow
     paused: bool

@@ -101,8 +101,8 @@ async def approve(
 ) -> HeldPlan:
     """Begin to apply exactly this plan; where two owners are asked for, the second one does.
 
-    Raises ``PermanentError``: ``plan_unknown``, ``plan_not_sealed``, ``plan_decided``,
-    ``plan_expired``, ``plan_digest``, ``second_owner``.
+    Raises `PermanentError`: `plan_unknown`, `plan_not_sealed`, `plan_decided`,
+    `plan_expired`, `plan_digest`, `second_owner`.
     """
     async with database.transaction() as conn:
         plan = await _undecided(conn, plan_id, digest, now)
@@ -114,7 +114,7 @@ async def approve(
             if _same_owner(plan.approved_by, by):
                 raise PermanentError("second_owner")
         await held_plans.decide(conn, plan_id, "applying", by=by, note=note, now=now)
-        # Removals are carried out by looks; what is put back or undone, by ``restore``.
+        # Removals are carried out by looks; what is put back or undone, by `restore`.
         twins = await _twins_of(conn, plan)
         cause = Cause("plan", str(plan_id))
         await raise_pairs(conn, plan.connection_id, twins, cause=cause, now=now)
@@ -131,7 +131,7 @@ async def reject(
     database: Database, plan_id: int, digest: str, *, by: str, note: str, now: datetime
 ) -> HeldPlan:
     """Keep these links: their rows are detached, also those at rest, which would come back as
-    managed; so nothing removes them again. Raises as ``approve`` does."""
+    managed; so nothing removes them again. Raises as `approve` does."""
     async with database.transaction() as conn:
         plan = await _undecided(conn, plan_id, digest, now)
         named = dict(await held_changes.keys(conn, plan_id)) if plan.kind == "removals" else {}

@@ -1,5 +1,5 @@
 """The guard's judgement, in the transaction of what it lets go: under the connection's lock and
-that of the sites, in later statements. See ``core.guard`` for its rules.
+that of the sites, in later statements. See `core.guard` for its rules.
 """
 
 from collections import Counter
@@ -43,7 +43,7 @@ R = TypeVar("R", bound=Removal)
 
 @dataclass(slots=True)
 class Ruling(Generic[R]):
-    """``going`` may be reserved now. The others are held, each group for one reason."""
+    """`going` may be reserved now. The others are held, each group for one reason."""
 
     going: list[R] = field(default_factory=list)
     held: list[tuple[str, list[R]]] = field(default_factory=list)

@@ -39,7 +39,7 @@ async def shown(conn: Connection, connection_id: int, now: datetime) -> Resets:
 
 
 async def reset(conn: Connection, connection_id: int, *, by: str, now: datetime) -> None:
-    """Under the connection's lock. Raises ``Refused``: ``guard_resets_spent``."""
+    """Under the connection's lock. Raises `Refused`: `guard_resets_spent`."""
     found = await shown(conn, connection_id, now)
     if found.next_at is not None:
         raise Refused(

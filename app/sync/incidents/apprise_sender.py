@@ -12,8 +12,8 @@ from app.core.errors import PermanentError, TransientError
 SECONDS = 20.0
 
 Carry = Callable[[str, str, str], Awaitable[None]]
-"""Sends to a URL a title and a body. Raises ``PermanentError`` for a URL that names no service,
-``TransientError`` for everything that may work later."""
+"""Sends to a URL a title and a body. Raises `PermanentError` for a URL that names no service,
+`TransientError` for everything that may work later."""
 
 
 async def carry(url: str, title: str, body: str) -> None:

@@ -1,7 +1,7 @@
 """Sends what the outbox holds. Whatever happens here stops nothing else: a message that fails is
 counted, logged without its URL, and tried again later.
 
-A target is named by its place in the settings (``notify-1``, ``page-2``).
+A target is named by its place in the settings (`notify-1`, `page-2`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ LEASE = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """URLs by name. ``notify`` are told everything, ``page`` only what may wake somebody."""
+    """URLs by name. `notify` are told everything, `page` only what may wake somebody."""
 
     notify: Mapping[str, str] = field(default_factory=dict, repr=False)
     page: Mapping[str, str] = field(default_factory=dict, repr=False)

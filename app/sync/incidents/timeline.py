@@ -1,5 +1,5 @@
 """Incidents: opened where something happens, told in the same transaction, and over when a person
-says so or a day after their condition went. ``incident_watch`` looks for conditions.
+says so or a day after their condition went. `incident_watch` looks for conditions.
 """
 
 from dataclasses import replace
@@ -107,7 +107,7 @@ async def update(
 ) -> None:
     """What a person says of it. Resolving one is also the acknowledgement where one is needed.
 
-    Raises ``PermanentError``: ``incident_unknown``; ``incident_resolved`` where it is over and
+    Raises `PermanentError`: `incident_unknown`; `incident_resolved` where it is over and
     more than a text is sent, for another may be open by now.
     """
     async with database.transaction() as conn:

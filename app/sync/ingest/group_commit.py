@@ -26,13 +26,13 @@ RETRY_SECONDS = 5.0
 
 
 class Store(Protocol):
-    """Stores arrivals with distinct keys, all or nothing; see ``store.inbox.ingest``."""
+    """Stores arrivals with distinct keys, all or nothing; see `store.inbox.ingest`."""
 
     async def __call__(self, arrivals: Sequence[Arrival], /) -> Ingested: ...
 
 
 Lane = Callable[[], AbstractAsyncContextManager[Store]]
-"""One batch after the other goes through the same ``Store``, until nothing waits."""
+"""One batch after the other goes through the same `Store`, until nothing waits."""
 
 
 def lanes_of(database: Database, clock: Callable[[], datetime]) -> Lane:
@@ -58,7 +58,7 @@ class _Waiting(NamedTuple):
 
 
 class GroupCommit:
-    """``add`` returns when its delivery is committed; others' troubles are not its own.
+    """`add` returns when its delivery is committed; others' troubles are not its own.
 
     Batches run in tasks of this object, so a client that goes away takes nobody's commit along.
     """
@@ -81,8 +81,8 @@ class GroupCommit:
         self._closed = False
 
     async def add(self, arrival: Arrival) -> Status:
-        """Errors: ``TransientError`` (not committed, or nobody knows: send it again, the same
-        delivery is stored once), ``PermanentError`` (this one can never be stored)."""
+        """Errors: `TransientError` (not committed, or nobody knows: send it again, the same
+        delivery is stored once), `PermanentError` (this one can never be stored)."""
         if self._closed or len(self._queue) >= self._most_waiting:
             raise TransientError("inbox_full", retry_after=RETRY_SECONDS)
         loop = asyncio.get_running_loop()

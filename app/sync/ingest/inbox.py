@@ -35,9 +35,9 @@ class BadSignature(PermanentError):
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """``delivery`` names the event in the inbox, in causes and in the audit.
+    """`delivery` names the event in the inbox, in causes and in the audit.
 
-    ``accepted`` and ``duplicate`` mean that it is committed; ``ignored``, that it says nothing.
+    `accepted` and `duplicate` mean that it is committed; `ignored`, that it says nothing.
     """
 
     delivery: str
@@ -45,7 +45,7 @@ class Receipt:
 
 
 class Commits(Protocol):
-    """``GroupCommit``, or what a benchmark puts in its place."""
+    """`GroupCommit`, or what a benchmark puts in its place."""
 
     async def add(self, arrival: Arrival, /) -> Status: ...
 
@@ -87,7 +87,7 @@ class Inbox:
         return cls(senders, commits, wake, metrics=metrics, clock=clock)
 
     async def sender(self, name: str) -> Sender:
-        """Who delivers to this name; asked before the body is read. Errors: ``UnknownSite``."""
+        """Who delivers to this name; asked before the body is read. Errors: `UnknownSite`."""
         sender = await self._senders.named(name)
         if sender is None:
             raise UnknownSite("site_unknown")
@@ -96,8 +96,8 @@ class Inbox:
     async def receive(
         self, sender: Sender, raw: bytes, *, signature: str | None, identifier: str | None
     ) -> Receipt:
-        """Returning means committed. Errors: ``BadSignature``; other ``PermanentError`` for a
-        body that can never be taken; ``TransientError``: send it again."""
+        """Returning means committed. Errors: `BadSignature`; other `PermanentError` for a
+        body that can never be taken; `TransientError`: send it again."""
         began = time.perf_counter()
         try:
             receipt = await self._receive(sender, raw, signature, identifier)

@@ -31,7 +31,7 @@ _ANSWER_SECONDS = 2.0
 
 
 class Queue(Protocol):
-    """Where wake-ups go. Errors of the way there are ``RedisError``, ``OSError``, time-outs."""
+    """Where wake-ups go. Errors of the way there are `RedisError`, `OSError`, time-outs."""
 
     async def put(self) -> bool:
         """Whether it went to a place where workers look."""

@@ -27,7 +27,7 @@ class Opener(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """One site as deliveries see it. ``flagged``: its next valid one starts a comparison.
+    """One site as deliveries see it. `flagged`: its next valid one starts a comparison.
 
     A secret is None where no key of this process opens it.
     """
@@ -43,7 +43,7 @@ class Sender:
         """What a signature may have been made with at *now*.
 
         Without the current secret nothing can be refused for good, and Jira never repeats what
-        got 401: that is a ``TransientError``.
+        got 401: that is a `TransientError`.
         """
         if self.secret is None:
             raise TransientError("secret_unreadable", facts={"site": self.name}, retry_after=60)
@@ -53,7 +53,7 @@ class Sender:
 
 
 class Senders:
-    """All sites, read together and at most ``FRESH_SECONDS`` old.
+    """All sites, read together and at most `FRESH_SECONDS` old.
 
     Whoever misses something (a name, a valid signature) waits for one read that begins after it
     asked, shared with everybody else who waits: Jira never repeats what got 401 or 404, so a
@@ -81,7 +81,7 @@ class Senders:
         self._counting: asyncio.Task[None] | None = None
 
     async def named(self, name: str) -> Sender | None:
-        """The site, or None where there is none. Errors: ``TransientError``."""
+        """The site, or None where there is none. Errors: `TransientError`."""
         if time.monotonic() - self._read_at > FRESH_SECONDS:
             await (asyncio.shield(self._reading) if self._reading else self.refresh())
         if name not in self._known:

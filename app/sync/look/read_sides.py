@@ -167,7 +167,7 @@ async def _know_foreign(ctx: Context, look: Look) -> None:
 
 async def prove(ctx: Context, look: Look, asked: Mapping[LinkKey, frozenset[Side]]) -> None:
     """Gather what a proof of absence needs for the named sides: see docs/how-it-decides.md. Raises
-    ``PermanentError`` where another Jira, or another account, answers than was pinned.
+    `PermanentError` where another Jira, or another account, answers than was pinned.
 
     Errors of single steps leave their part missing, so that the judgement is *unknown*; an
     error of the bulk read is raised, since it concerns the whole look.

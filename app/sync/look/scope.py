@@ -1,7 +1,7 @@
 """Pairs and rows that leave the scope rest; coming back they go on. Neither removes anything.
 
-A row rests (``suspended``) while an end has moved out of the connection's projects, its type is
-not mapped as it was, or its origin's side no longer leads. It is ``orphaned`` while an end
+A row rests (`suspended`) while an end has moved out of the connection's projects, its type is
+not mapped as it was, or its origin's side no longer leads. It is `orphaned` while an end
 issue is deleted or cannot be seen.
 """
 
@@ -140,7 +140,7 @@ def _in_scope(look: Look, row: Row) -> bool:
 
 
 def _turned(look: Look, row: Row) -> bool:
-    """Whether the type map's ``reversed`` has changed since the row was written."""
+    """Whether the type map's `reversed` has changed since the row was written."""
     if row.right_source is None or not all(twin in look.twins for twin in row.key.twins):
         return False
     source, _ = look.ends(row.key, Side.RIGHT)
@@ -180,7 +180,7 @@ async def orphan(ctx: Context, look: Look, keys: Iterable[LinkKey], reason: str)
 
 
 async def deleted_ends(ctx: Context, look: Look, key: LinkKey, side: Side) -> str | None:
-    """The ``jira:issue_deleted`` delivery for an end of this link on *side*, if one came and
+    """The `jira:issue_deleted` delivery for an end of this link on *side*, if one came and
     the issue still cannot be seen."""
     ends = [end.id for end in look.ends(key, side)]
     unseen = [end for end in ends if look.readings[side].unread.get(end) == "not_returned"]

@@ -1,6 +1,6 @@
 """One look at some twin pairs of one connection: what was loaded and read so far.
 
-Everything here is a lookup in memory; ``observe`` fills it, ``reconcile`` judges it.
+Everything here is a lookup in memory; `observe` fills it, `reconcile` judges it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -29,10 +29,10 @@ from app.store.queue.work import Cause, Claimed
 
 @dataclass(slots=True)
 class Look:
-    """``pairs`` are ours to settle; ``twins`` also holds the far ends of their links.
+    """`pairs` are ours to settle; `twins` also holds the far ends of their links.
 
-    ``foreign`` are links that other connections manage; ``lookups`` answers by id. Listings lag:
-    ``unlisted`` are links that answered by id and that nothing lists, ``ended`` are listed ones
+    `foreign` are links that other connections manage; `lookups` answers by id. Listings lag:
+    `unlisted` are links that answered by id and that nothing lists, `ended` are listed ones
     that are gone.
     """
 

@@ -37,7 +37,7 @@ async def record(
 ) -> dict[LinkKey, Held | Stale]:
     """Write them all in one transaction under the connection's lock, each against the version
     that the decision rests on and only while our claim lasts. Answers those that were not
-    written: ``Held`` where more mirrors vanish than the guard has room for."""
+    written: `Held` where more mirrors vanish than the guard has room for."""
     writing = {key: it for key, it in decisions.items() if _changes(look, key, it)}
     if not writing:
         return {}

@@ -28,8 +28,8 @@ MARGIN = timedelta(minutes=30)
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Histories by our clock, and why the other issues have none. ``shift`` is what was added
-    to Jira's times; ``views`` are what the histories were made from."""
+    """Histories by our clock, and why the other issues have none. `shift` is what was added
+    to Jira's times; `views` are what the histories were made from."""
 
     histories: Mapping[IssueId, History]
     unread: Mapping[IssueId, str]
@@ -156,7 +156,7 @@ def _moved(changes: Sequence[LinkChange], shift: timedelta) -> tuple[LinkChange,
 
 
 def _shift(ours: datetime, jira: datetime) -> timedelta:
-    """From Jira's clock to ours. Its ``Date`` has no fractions; the answer took some time."""
+    """From Jira's clock to ours. Its `Date` has no fractions; the answer took some time."""
     if jira == NO_DATE:
         return timedelta(0)
     difference = ours - jira

@@ -37,7 +37,7 @@ UNSEEN = 3
 
 @dataclass(frozen=True, slots=True)
 class _Result:
-    """One site's batch, judged up to ``until``."""
+    """One site's batch, judged up to `until`."""
 
     until: datetime
     judged: Mapping[IssueId, Sequence[Judged]]

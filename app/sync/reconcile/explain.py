@@ -55,7 +55,7 @@ REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class EndShown:
-    """One side of the link. ``link_id`` None: not there, or not known."""
+    """One side of the link. `link_id` None: not there, or not known."""
 
     type: LinkType
     source: IssueRef
@@ -65,7 +65,7 @@ class EndShown:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """``row`` is the table's row, None where the table was not asked."""
+    """`row` is the table's row, None where the table was not asked."""
 
     ends: Mapping[Side, EndShown]
     state: str | None
@@ -79,8 +79,8 @@ class Explained:
 
 
 async def explain(ctx: Context, connection_id: int, issue: str) -> list[Explained]:
-    """Every link of this issue, on either side. Raises ``Refused`` where the issue has no twin
-    here, ``TransientError`` where a site cannot be asked."""
+    """Every link of this issue, on either side. Raises `Refused` where the issue has no twin
+    here, `TransientError` where a site cannot be asked."""
     now = ctx.clock()
     async with ctx.database.connection() as conn:
         state = await active_connection.load(conn, connection_id)

@@ -47,7 +47,7 @@ ROUNDS = 3
 @dataclass(frozen=True, slots=True)
 class Pass:
     """What one pass did: pairs claimed, pairs that are dirty still, and how many seconds from
-    now the first of those that were put off is due. ``tally`` counts links and pairs."""
+    now the first of those that were put off is due. `tally` counts links and pairs."""
 
     claimed: int
     dirty: int
@@ -62,7 +62,7 @@ class Pass:
 async def run_once(
     ctx: Context, *, size: int, lease: float, full: Callable[[], object] = lambda: None
 ) -> Pass:
-    """Claim up to *size* pairs, look at them and settle them. ``Pass(0, 0)``: nothing is due, or
+    """Claim up to *size* pairs, look at them and settle them. `Pass(0, 0)`: nothing is due, or
     this process may not write and leaves them to others. *full* is called as soon as a claim came
     back full: there may be work for another pass beside this one."""
     if not ctx.permit.granted:

@@ -38,7 +38,7 @@ def _orphaned(look: Look, key: LinkKey) -> bool:
 
 
 async def _orphan_removal(ctx: Context, look: Look, key: LinkKey) -> list[Proposal]:
-    """``on_issue_deleted: remove``: with the authenticated delivery that says so, and only
+    """`on_issue_deleted: remove`: with the authenticated delivery that says so, and only
     while our mirror's id is listed. It passes the guard like any removal."""
     row = look.rows[key]
     if look.running.config.on_issue_deleted is not OnIssueDeleted.REMOVE or row.mirror_id is None:

@@ -2,7 +2,7 @@
 
 A request is planned by a worker: every link that is there without being managed is judged by
 both sides' changelogs and stands in the plan, with its reason where it is left alone. Once a
-person approved the plan, each pair is judged anew (``adopt_apply``). Nothing in Jira changes.
+person approved the plan, each pair is judged anew (`adopt_apply`). Nothing in Jira changes.
 """
 
 from collections.abc import Iterable
@@ -47,7 +47,7 @@ async def request(
     now: datetime,
 ) -> tuple[int, int]:
     """Plan to take over what *account* wrote between *since* and *until*; the ids of the adoption
-    and of its plan. Raises ``PermanentError("connection_unknown")``."""
+    and of its plan. Raises `PermanentError("connection_unknown")`."""
     async with database.transaction() as conn:
         if await active_connection.lock(conn, connection_id) is None:
             raise PermanentError("connection_unknown")

@@ -50,7 +50,7 @@ async def examine(
     """Judge these rows by what both sides show now. Those whose type is not mapped any more, or
     whose twins are gone, are left out.
 
-    Raises ``TransientError`` where a site cannot be read and, if *patient*, where it could not
+    Raises `TransientError` where a site cannot be read and, if *patient*, where it could not
     deliver one of the issues.
     """
     look = Look(state, ctx.clock(), {})

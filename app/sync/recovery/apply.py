@@ -2,7 +2,7 @@
 
 Several lanes claim chunks side by side, so that while one reads, the others write. Any number
 of workers may do so: a claim has a lease and a fence, the intent's transaction asks for both
-again, and what a killed worker leaves open is confirmed (``confirm``) before its link is
+again, and what a killed worker leaves open is confirmed (`confirm`) before its link is
 touched. Restores never wait for the guard, and go on in every mode: a person approved them.
 """
 

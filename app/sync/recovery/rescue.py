@@ -45,8 +45,8 @@ async def request(
     """Plan to put back what an account removed on a site; the ids of the rescue and its plan.
     *names* are the connections that whoever asks may see.
 
-    Raises ``PermanentError``: ``nothing_selected`` where no connection reads this site,
-    ``own_account``: what this service removed is in its audit, so restore it from there.
+    Raises `PermanentError`: `nothing_selected` where no connection reads this site,
+    `own_account`: what this service removed is in its audit, so restore it from there.
     """
     async with database.transaction() as conn:
         if await rescues.is_own_account(conn, site, culprit.account):

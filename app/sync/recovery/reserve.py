@@ -1,4 +1,4 @@
-"""The intent's transaction of a link that comes back: see ``reserve`` for what it has to be.
+"""The intent's transaction of a link that comes back: see `reserve` for what it has to be.
 
 Nothing of a look stands behind it: the claim on the plan's change takes the place of the claim
 on a pair, and a plan that a person approved that of a decision. Mode and revision do not matter,
@@ -47,7 +47,7 @@ _NOWHERE = IssueRef(IssueId("0"), IssueKey(""))
 
 @dataclass(frozen=True, slots=True)
 class Returning:
-    """A link that nothing stands in the way of. ``read_at`` is Jira's Date of that reading."""
+    """A link that nothing stands in the way of. `read_at` is Jira's Date of that reading."""
 
     link: PlanLink
     kind: LinkType

@@ -2,7 +2,7 @@
 
 A request copies what the audit says into a plan at once. A worker then asks Jira what stands in
 the way of each link, and seals the plan with its digest. Once it is approved, all workers apply
-it together (``restore_apply``, ``undo``); whatever dies in between is confirmed and resumed.
+it together (`restore_apply`, `undo`); whatever dies in between is confirmed and resumed.
 """
 
 from collections.abc import Mapping
@@ -39,10 +39,10 @@ async def request(
     requested_by: str,
     now: datetime,
 ) -> tuple[int, int]:
-    """Plan to put back what was removed (*operation* ``remove``), or to take back what was made
-    (``create``); answers the ids of the restore and of its plan.
+    """Plan to put back what was removed (*operation* `remove`), or to take back what was made
+    (`create`); answers the ids of the restore and of its plan.
 
-    Raises ``PermanentError("nothing_selected")``.
+    Raises `PermanentError("nothing_selected")`.
     """
     kind = _kind(as_write(operation))
     async with database.transaction() as conn:

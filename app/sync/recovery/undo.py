@@ -1,7 +1,7 @@
 """Take back links that we made, although their origins are there: an approved plan says so.
 
 Only managed links of proven authorship, each through the guard's windows and read once more
-right before the DELETE, which is the one of ``remove``. What the windows leave over waits in a
+right before the DELETE, which is the one of `remove`. What the windows leave over waits in a
 plan of its own; once that is approved, it goes outside of them. The row stays, detached: its
 origin must not make the link again.
 """
@@ -156,7 +156,7 @@ async def _moved(ctx: Context, connection_id: int, it: Removing) -> bool:
 async def _reserve(
     ctx: Context, connection_id: int, removing: Sequence[Removing], started_at: datetime
 ) -> list[tuple[Intent, Removing]]:
-    """The intent's transaction; see ``reserve``. The rest is left over, or claimed again."""
+    """The intent's transaction; see `reserve`. The rest is left over, or claimed again."""
     if not removing:
         return []
     async with ctx.database.transaction() as conn:
@@ -209,7 +209,7 @@ async def _standing(
 async def _guarded(
     conn: Connection, state: Running, sound: Sequence[Removing], now: datetime
 ) -> list[Removing]:
-    """As many as the windows have room for. ``review`` holds nothing here: a person has
+    """As many as the windows have room for. `review` holds nothing here: a person has
     reviewed this very plan."""
     outside = [it for it in sound if it.link.outside]
     inside = sorted(

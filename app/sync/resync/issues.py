@@ -9,7 +9,7 @@ from app.sync.runtime.refusals import invalid
 
 
 async def twins_of(conn: Connection, connection_id: int, keys: Sequence[str]) -> list[int]:
-    """Each twin once. Raises ``Refused`` naming every key that belongs to none."""
+    """Each twin once. Raises `Refused` naming every key that belongs to none."""
     found = await twins.by_keys(conn, connection_id, list(dict.fromkeys(keys)))
     unknown = [
         Problem(f"/issues/{at}", "belongs to no twin of this connection")

@@ -15,8 +15,8 @@ from app.sync.writes.proposal import Proposal
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """``more``: only the candidate would do it; ``less``: only the active revision would.
-    ``skipped`` links showed too little under the candidate."""
+    """`more`: only the candidate would do it; `less`: only the active revision would.
+    `skipped` links showed too little under the candidate."""
 
     more: Sequence[Proposal]
     less: Sequence[Proposal]

@@ -72,7 +72,7 @@ async def enqueue(
     now: datetime,
     cause: str,
 ) -> int:
-    """``request`` in a transaction of the caller's."""
+    """`request` in a transaction of the caller's."""
     if twin_ids is None and not dry_run:
         queued = await resyncs.waiting(conn, connection_id)
         if queued is not None:

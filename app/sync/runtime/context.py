@@ -1,4 +1,4 @@
-"""What the use cases of the workers work with. Built in ``wiring``, passed as an argument."""
+"""What the use cases of the workers work with. Built in `wiring`, passed as an argument."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from app.telemetry import Metrics
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """``clock`` gives our time, aware and in UTC; ``engine`` names this version in the audit."""
+    """`clock` gives our time, aware and in UTC; `engine` names this version in the audit."""
 
     database: Database
     sites: Sites

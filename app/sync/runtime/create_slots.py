@@ -20,7 +20,7 @@ class Turns:
 
     @asynccontextmanager
     async def take(self, site: int, *, bulk: bool, writes: int) -> AsyncIterator[None]:
-        """Hold room for *writes*, at most ``ROOM``, from before they are reserved until the last
+        """Hold room for *writes*, at most `ROOM`, from before they are reserved until the last
         of them is on its way. First come, first served."""
         room = self._rooms.setdefault((site, bulk), _Room())
         await room.enter(writes)

@@ -15,7 +15,7 @@ _NOTABLE = timedelta(seconds=2)
 
 
 class DatabaseClock:
-    """Local time plus the offset that was measured last; ``refresh`` measures it."""
+    """Local time plus the offset that was measured last; `refresh` measures it."""
 
     def __init__(self) -> None:
         self._offset = timedelta(0)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from app.jira.client import JiraClient, SiteAccess
 
 Load = Callable[[int], Awaitable[SiteAccess]]
-"""Reads a site with its credentials; raises ``PermanentError("site_unknown")``."""
+"""Reads a site with its credentials; raises `PermanentError("site_unknown")`."""
 Build = Callable[[SiteAccess], JiraClient]
 
 

@@ -1,6 +1,6 @@
 """How a use case says no: a stable code and, where a field is to blame, a pointer to it.
 
-The words and the HTTP status belong to the edge (``api.problems``); a refusal changed nothing.
+The words and the HTTP status belong to the edge (`api.problems`); a refusal changed nothing.
 """
 
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from app.core.errors import PermanentError
 
 @dataclass
 class Refused(PermanentError):
-    """``problems`` name every field that is wrong, by JSON pointer into what was sent;
-    ``retry_after`` is in seconds, where the same call is possible later."""
+    """`problems` name every field that is wrong, by JSON pointer into what was sent;
+    `retry_after` is in seconds, where the same call is possible later."""
 
     problems: tuple[Problem, ...] = ()
     retry_after: float | None = None

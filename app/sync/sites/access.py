@@ -23,7 +23,7 @@ def seal_auth(auth: Auth, vault: Vault) -> bytes:
 
 
 def open_auth(row: SiteRow, vault: Vault) -> Auth:
-    """Raises ``PermanentError`` where no key of this process opens it."""
+    """Raises `PermanentError` where no key of this process opens it."""
     plain = json.loads(vault.open(row.auth_sealed))
     try:
         if row.auth_kind == "basic":

@@ -39,7 +39,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """``ok``: no finding is an error."""
+    """`ok`: no finding is an error."""
 
     site: SiteRow
     seen: Probe
@@ -52,7 +52,7 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class SiteAdmin:
-    """The use cases. Every refusal is ``Refused`` and leaves everything as it was."""
+    """The use cases. Every refusal is `Refused` and leaves everything as it was."""
 
     database: Database
     vault: Vault

@@ -15,7 +15,7 @@ Severity = Literal["error", "warning", "info"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that an administrator should know. ``error``: nothing works before it is mended."""
+    """One thing that an administrator should know. `error`: nothing works before it is mended."""
 
     code: str
     severity: Severity

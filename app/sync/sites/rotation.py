@@ -21,7 +21,7 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """``rotated`` were under a former key, ``current`` under the newest already, ``forgotten``
+    """`rotated` were under a former key, `current` under the newest already, `forgotten`
     were replaced webhook secrets whose day was over."""
 
     rotated: int

@@ -33,8 +33,8 @@ SAMPLE = 50
 
 @dataclass(slots=True)
 class Findings:
-    """``claims`` by issue, None where the field is blank; ``stale`` are pairs that their issue
-    no longer claims; ``unread`` as in a reading. ``targets`` are issues of the other side."""
+    """`claims` by issue, None where the field is blank; `stale` are pairs that their issue
+    no longer claims; `unread` as in a reading. `targets` are issues of the other side."""
 
     claims: dict[IssueId, Claim | None] = field(default_factory=dict)
     stale: dict[IssueId, Twin] = field(default_factory=dict)
@@ -107,7 +107,7 @@ def _claim(
     target: IssueView | None,
     bases: Iterable[str],
 ) -> Claim | None:
-    """The claim by itself; ``paired`` means that it may be, if nothing else claims the same."""
+    """The claim by itself; `paired` means that it may be, if nothing else claims the same."""
     if not _text(view):
         return None
     if key is None:

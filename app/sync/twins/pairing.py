@@ -45,7 +45,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Paired:
-    """``id`` of the twin, where there is one. ``detail`` says what the status leaves open."""
+    """`id` of the twin, where there is one. `detail` says what the status leaves open."""
 
     claim: Claim
     status: Status
@@ -61,7 +61,7 @@ async def pair(
     *,
     now: datetime,
 ) -> list[Paired]:
-    """Outcomes in the order of *claims*. Raises ``TransientError`` ``site_unavailable``, then
+    """Outcomes in the order of *claims*. Raises `TransientError` `site_unavailable`, then
     nothing is paired."""
     seen = await _look(sites, connection, claims)
     async with database.transaction() as conn:
@@ -79,7 +79,7 @@ async def pair(
 
 
 def judge(claims: Sequence[Claim], seen: Seen, config: ConnectionConfig) -> list[Paired]:
-    """Everything that does not need the twins that are there; ``paired`` means: may be."""
+    """Everything that does not need the twins that are there; `paired` means: may be."""
     twice = {side: _twice(claim.on(side) for claim in claims) for side in Side}
     met = {side: _twice(_ids(claims, seen, side)) for side in Side}
     return [_judge_one(claim, seen, config, twice, met) for claim in claims]

@@ -26,7 +26,7 @@ async def unpair(
 ) -> int:
     """Unpair two issues; answers how many managed links were released.
 
-    Raises ``PermanentError``: ``twin_unknown``, or ``write_in_progress`` while a link of theirs
+    Raises `PermanentError`: `twin_unknown`, or `write_in_progress` while a link of theirs
     is being written or its outcome is not known yet.
     """
     async with database.transaction() as conn:

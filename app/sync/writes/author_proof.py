@@ -32,7 +32,7 @@ READS_AT_ONCE = 4
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A link, and Jira's ``Date`` of a reading that did not show it yet, where there is one."""
+    """A link, and Jira's `Date` of a reading that did not show it yet, where there is one."""
 
     link: Link
     pre_read: datetime | None = None

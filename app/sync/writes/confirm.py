@@ -1,6 +1,6 @@
 """What a crash, a time-out or a dropped connection left open is confirmed by reading Jira.
 
-Never earlier than ``send_before`` + 30 s: by then its request has ended. Until an intent is
+Never earlier than `send_before` + 30 s: by then its request has ended. Until an intent is
 closed, nothing else touches its link. What cannot be read stays open, with its age. An end issue
 that was deleted has taken the link with it: proven by its delivery, and by its not coming back.
 """

@@ -36,7 +36,7 @@ from app.sync.writes.reserve import reserve
 # Requests of one batch side by side: enough to hide Jira's 100 ms, within its budgets.
 WRITES_AT_ONCE = 16
 # One intent transaction: all of its requests must begin within ten seconds. No more than
-# ``create_slots.ROOM``, else it would wait for ever.
+# `create_slots.ROOM`, else it would wait for ever.
 BATCH = 100
 # Of these, as many on one issue as Jira takes in two seconds (20 writes in 2 s per issue).
 PER_ISSUE = 20
@@ -57,7 +57,7 @@ async def create_all(
 
 
 def batches(proposals: Sequence[Proposal]) -> list[list[Proposal]]:
-    """In the order given, each batch within ``BATCH`` in all and ``PER_ISSUE`` on any issue."""
+    """In the order given, each batch within `BATCH` in all and `PER_ISSUE` on any issue."""
     out: list[list[Proposal]] = []
     counts: list[Counter[tuple[int, IssueId]]] = []
     first_open = 0
@@ -143,7 +143,7 @@ async def _send_all(
 async def _send(ctx: Context, intent: Intent, *, bulk: bool) -> Unsent | None:
     """None if the request may have acted; else why it certainly has not.
 
-    A window remains, as at the DELETE: ``send_before`` is checked for the last time when the
+    A window remains, as at the DELETE: `send_before` is checked for the last time when the
     connection is about to write. A process that is stopped within those microseconds, and goes
     on after others have confirmed that nothing was made, makes the link late. If it is there by
     then, Jira makes no second one. If its origin is gone by then, it is a link like a person's:

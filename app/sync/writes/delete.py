@@ -143,9 +143,9 @@ async def _delete(client: JiraClient, intent: Intent) -> tuple[Outcome | None, R
     """The one DELETE of this service.
 
     A window remains. Between the reads and the DELETE lies the wait for its turn at the site's
-    rate, at most until ``send_before``. While Jira runs, a link id is given to no other link, so
+    rate, at most until `send_before`. While Jira runs, a link id is given to no other link, so
     what goes is our mirror or nothing, though its origin may have come back meanwhile. And
-    ``send_before`` is checked for the last time when the connection is about to write: a process
+    `send_before` is checked for the last time when the connection is about to write: a process
     that is stopped within those microseconds, and goes on after others have confirmed that the
     link is still there, removes it late. No check on this side of the socket closes that. What
     does: the echo of the removal makes the next look, which finds the mirror gone and detaches or

@@ -66,7 +66,7 @@ def _strange(look: Look) -> dict[PhysicalKey, LinkKey]:
 
 @dataclass(slots=True)
 class _Judged:
-    """Of one connection's suspects on one site. ``cleared``: not their doing. ``unclear`` ones
+    """Of one connection's suspects on one site. `cleared`: not their doing. `unclear` ones
     among them: the monitor saw a removal by our account, and no write of ours explains it."""
 
     acted: list[Outcome] = field(default_factory=list)

@@ -20,7 +20,7 @@ from app.sync.writes.proposal import Proposal
 
 
 def may_write(mode: Mode, operation: Write) -> bool:
-    """Whether a mode lets this kind of write be proposed. ``review`` holds every removal."""
+    """Whether a mode lets this kind of write be proposed. `review` holds every removal."""
     match operation:
         case Operation.CREATE:
             return mode is not Mode.SHADOW

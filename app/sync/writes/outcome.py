@@ -1,6 +1,6 @@
 """The outcome of a write: intent closed, ledger row and audit row, in one transaction.
 
-Nothing here talks to Jira. What a caller could not find out it leaves open, for ``confirm``.
+Nothing here talks to Jira. What a caller could not find out it leaves open, for `confirm`.
 """
 
 from collections.abc import Sequence
@@ -30,8 +30,8 @@ from app.sync.writes import plan_outcome
 class Outcome:
     """How one intent ended.
 
-    ``code`` says in which way it ended, for people.
-    ``link_id`` and ``authorship`` are set where a link was found after a create. ``final`` is
+    `code` says in which way it ended, for people.
+    `link_id` and `authorship` are set where a link was found after a create. `final` is
     False where nothing was done that an approved plan may not try again.
     """
 

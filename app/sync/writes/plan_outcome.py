@@ -8,9 +8,9 @@ to know the origin's side, and what cannot be read there does no harm.
 row for the link's key       after a create
 ===========================  ======================================================
 no twins, or not mapped      none: the link stays unmanaged
-none                         ``restore``: detached, ours; ``rescue``: none
+none                         `restore`: detached, ours; `rescue`: none
 the link is its origin       unchanged: the look finds the origin again
-not made by us, ``rescue``   unchanged: the link stays what it is to us
+not made by us, `rescue`   unchanged: the link stays what it is to us
 at rest                      stays at rest, over a detached mirror
 any other                    detached, ours
 ===========================  ======================================================
@@ -39,7 +39,7 @@ _RESTING = (State.SUSPENDED, State.ORPHANED)
 
 
 class Ending(Protocol):
-    """The outcome of one intent, as ``outcome`` has it."""
+    """The outcome of one intent, as `outcome` has it."""
 
     @property
     def intent(self) -> Intent: ...

@@ -2,7 +2,7 @@
 
 On the way there: the decision (row 7: ledger id seen right now, origin proven absent), no other
 connection whose origin keeps the link, and a guard slot in the intent's own transaction. The last
-proof of whose the link is, and the DELETE itself, are in ``delete``.
+proof of whose the link is, and the DELETE itself, are in `delete`.
 """
 
 from collections.abc import Sequence

@@ -33,7 +33,7 @@ from app.sync.writes.proposal import Proposal, planned
 
 @dataclass(slots=True)
 class Reserved:
-    """``granted`` may be sent. The other proposals are refused, each for its reason."""
+    """`granted` may be sent. The other proposals are refused, each for its reason."""
 
     granted: list[tuple[Intent, Proposal]] = field(default_factory=list)
     refused: dict[LinkKey, Refused] = field(default_factory=dict)

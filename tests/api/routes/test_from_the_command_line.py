@@ -1,7 +1,7 @@
 """Decisions and roll-backs as somebody makes them on a terminal, on the real service.
 
 The commands run in a thread and speak to the application in this one's loop. What they print is
-tested in ``tests/cli``; here it is what they bring about.
+tested in `tests/cli`; here it is what they bring about.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""``next_step`` says what going up a mode would do, in numbers."""
+"""`next_step` says what going up a mode would do, in numbers."""
 
 from app.api.auth.roles import V1
 from tests.api.conftest import connection_body

@@ -31,7 +31,7 @@ def operations(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]
 
 
 def test_committed_document_has_not_drifted() -> None:
-    """Write it anew with ``twinlink openapi`` when this fails."""
+    """Write it anew with `twinlink openapi` when this fails."""
     assert COMMITTED.read_text("utf-8") == text(create_app(Settings()))
 
 
@@ -60,7 +60,7 @@ def test_every_api_operation_documents_what_its_frame_answers(document: dict[str
 
 
 def test_every_code_is_documented_somewhere(document: dict[str, Any]) -> None:
-    """``not_found`` and ``method_not_allowed`` belong to addresses that have no operation."""
+    """`not_found` and `method_not_allowed` belong to addresses that have no operation."""
     everything = json.dumps(document)
     outside = {"not_found", "method_not_allowed", "body_too_slow", "delivery_unstorable"}
     outside |= {"malformed_delivery", "signature_invalid"}

@@ -259,7 +259,7 @@ def test_an_answer_that_is_not_compact_is_read(flavour: Flavour) -> None:
 
 
 class Pieces(httpx.AsyncByteStream):
-    """A body that comes in pieces; ``read`` says how many were taken."""
+    """A body that comes in pieces; `read` says how many were taken."""
 
     def __init__(self, pieces: list[bytes], *, endless: bool = False) -> None:
         self._pieces = pieces

@@ -1,6 +1,6 @@
 """One worker of `test_rates`: asks a site as fast as its share of the budget allows.
 
-``python -m tests.jira.rates.rate_worker SITE TOKEN REDIS RATE``: says ``ready``, begins with the
+`python -m tests.jira.rates.rate_worker SITE TOKEN REDIS RATE`: says `ready`, begins with the
 first line of its standard input and ends with the next.
 """
 

@@ -1,7 +1,7 @@
 """Two workers and deliveries in any order, some of them twice: the end is right.
 
 People's events and those of our own writes count alike: two thousand on three hundred issues in
-``make soak``, some two hundred each time. ``make bench`` takes two thousand events of people alone,
+`make soak`, some two hundred each time. `make bench` takes two thousand events of people alone,
 and compares with one worker.
 """
 

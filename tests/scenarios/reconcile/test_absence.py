@@ -177,7 +177,7 @@ async def test_an_origin_issue_deleted(build: Build, policy: OnIssueDeleted) -> 
 
 
 async def test_deletion_needs_its_own_delivery(build: Build) -> None:
-    """Without ``jira:issue_deleted`` a missing issue is hidden, as far as anybody knows."""
+    """Without `jira:issue_deleted` a missing issue is hidden, as far as anybody knows."""
     duo = await build(on_issue_deleted=OnIssueDeleted.REMOVE)
     await duo.mirrored()
     duo.left.jira.outbox.faults.append(DeliveryFault("lose", "jira:issue_deleted"))

@@ -20,7 +20,7 @@ LONG = 3600.0
 
 
 class Disk:
-    """A store with memory. ``open`` lets batches through; ``fails`` raises for a batch."""
+    """A store with memory. `open` lets batches through; `fails` raises for a batch."""
 
     def __init__(self) -> None:
         self.stored: set[Key] = set()
@@ -52,7 +52,7 @@ class Disk:
 
 
 class Group:
-    """A ``GroupCommit`` on a ``Disk``, with the wake-ups counted."""
+    """A `GroupCommit` on a `Disk`, with the wake-ups counted."""
 
     def __init__(self, *, window: float = 0.0, most_waiting: int = 10_000) -> None:
         self.disk = Disk()

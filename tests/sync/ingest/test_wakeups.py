@@ -14,7 +14,7 @@ from app.sync.ingest.wakeups import HEARD, TASK, ArqQueue, Wake
 
 
 class Queue:
-    """``gate`` holds a wake-up on its way; ``error`` is what each meets."""
+    """`gate` holds a wake-up on its way; `error` is what each meets."""
 
     def __init__(self) -> None:
         self.began = 0

@@ -17,7 +17,7 @@ from tests.support.engine import Station, World, open_lab
 
 @dataclass(slots=True)
 class FieldWorld:
-    """``left`` carries the field and has P-1 to P-6; on the right are P-2 to P-7."""
+    """`left` carries the field and has P-1 to P-6; on the right are P-2 to P-7."""
 
     world: World
     left: Station
