@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from app import __version__
 from app.core.errors import PermanentError
-from app.jira.client import JiraClient
+from app.jira.client import JiraClient, Options
 from app.jira.http.access import SiteAccess
 from app.jira.http.response import CallRecord
 from app.jira.rates.budget import Budget
@@ -210,8 +210,7 @@ def build_client(
     def odd(what: str) -> None:
         metrics.jira_odd_answers.labels(to.name, what).inc()
 
-    return JiraClient(
-        to,
+    options = Options(
         budget=budget,
         circuit=circuit,
         observe=observe,
@@ -222,6 +221,7 @@ def build_client(
         timeout_seconds=settings.jira_timeout_seconds,
         now=clock,
     )
+    return JiraClient(to, options)
 
 
 def _needed(url: SecretStr | None, name: str) -> str:

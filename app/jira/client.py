@@ -4,7 +4,7 @@ Every method raises only `core.errors` (the table stands in `errors.py`). Absenc
 an answer: what was asked for and did not come back is in `Reading.unread`, with a reason.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
 import httpx
@@ -37,13 +37,12 @@ from app.jira.http.access import BasicAuth, BearerAuth, SiteAccess
 from app.jira.http.errors import facts, unexpected
 from app.jira.http.malformed import MalformedError
 from app.jira.http.network import guarded_transport
+from app.jira.http.options import Options
 from app.jira.http.request import Call
 from app.jira.http.response import CallRecord
-from app.jira.http.transport import Observer, Transport, utc_now
+from app.jira.http.transport import Transport
 from app.jira.identity_check import Assurance
 from app.jira.payloads import ISSUE_KEY, Wanted, parse_link, parse_link_types
-from app.jira.rates.budget import Budget
-from app.jira.rates.circuit import Circuit
 from app.jira.search import project_search
 from app.jira.webhooks.admin import Webhook, WebhookAdmin, WebhookRequest
 from app.jira.writes import WriteAnswer, created, creation, decimal, deleted, deletion
@@ -53,6 +52,7 @@ __all__ = [
     "BearerAuth",
     "CallRecord",
     "JiraClient",
+    "Options",
     "SiteAccess",
     "Webhook",
     "WebhookRequest",
@@ -64,43 +64,27 @@ _DROPPING = frozenset({"anonymous", "unauthorized", "redirected"})
 
 
 class JiraClient:
-    """One site. Safe to share between tasks; close it with `aclose`.
-
-    `http` replaces the network in tests; without it the address guard applies unless
-    `allow_private`. `observe` is called once per request that was sent, `odd` with
-    a word for an answer that contradicts an earlier one; `read_only`, where it can change, before
-    every write.
-    """
+    """One site. Safe to share between tasks; close it with `aclose`. `http` replaces the network
+    in tests."""
 
     def __init__(
         self,
         site: SiteAccess,
+        options: Options | None = None,
         *,
-        budget: Budget | None = None,
-        circuit: Circuit | None = None,
-        observe: Observer | None = None,
-        odd: Callable[[str], None] | None = None,
-        read_only: bool | Callable[[], bool] = False,
-        allow_private: bool = False,
-        ca_file: str | None = None,
-        timeout_seconds: float = 20.0,
         http: httpx.AsyncBaseTransport | None = None,
-        now: Callable[[], datetime] = utc_now,
     ) -> None:
+        options = options or Options()
         self.site = site
-        self._read_only = read_only if callable(read_only) else lambda: read_only
-        self._now = now
-        self._odd = odd
-        self._assurance = Assurance(self._check_pins, now)
+        self._read_only = options.read_only
+        self._now = options.now
+        self._odd = options.odd
+        self._assurance = Assurance(self._check_pins, options.now)
         self._transport = Transport(
             site,
-            http or guarded_transport(allow_private=allow_private, ca_file=ca_file),
-            budget=budget,
-            circuit=circuit,
-            observe=observe,
+            http or guarded_transport(allow_private=options.allow_private, ca_file=options.ca_file),
+            options,
             failed=self._note,
-            timeout_seconds=timeout_seconds,
-            now=now,
         )
         self._flavour: Flavour = (
             Cloud(self._transport, site.base_url)

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from app.jira.client import BasicAuth, BearerAuth, JiraClient, SiteAccess
+from app.jira.http.options import Options
 from app.sandbox import Flavour, JiraSite, ManualClock, SiteApp, serve, token_of
 from app.sandbox.people import person_on
 from tests.support.assured import assured
@@ -73,8 +74,8 @@ async def connect() -> AsyncIterator[Connect]:
     def make(
         site: JiraSite, user: str = "twinlink", pins: dict[str, Any] | None = None, **options: Any
     ) -> JiraClient:
-        options.setdefault("http", httpx.ASGITransport(app=SiteApp(site)))
-        client = JiraClient(access(site, user, **(pins or {})), **options)
+        http = options.pop("http", httpx.ASGITransport(app=SiteApp(site)))
+        client = JiraClient(access(site, user, **(pins or {})), Options(**options), http=http)
         opened.append(client)
         return client
 
@@ -89,7 +90,8 @@ async def on_the_air(site: JiraSite) -> AsyncIterator[JiraClient]:
     async with serve(site) as (served,):
         client = assured(
             JiraClient(
-                access(site, base_url=served.base_url), allow_private=True, timeout_seconds=2
+                access(site, base_url=served.base_url),
+                Options(allow_private=True, timeout_seconds=2),
             )
         )
         yield client

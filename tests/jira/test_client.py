@@ -17,6 +17,7 @@ from app.core.errors import (
 )
 from app.core.links import AccountId, IssueId, IssueKey, Link, LinkId, ProjectKey, TypeId
 from app.jira.client import CallRecord, JiraClient, WebhookRequest
+from app.jira.http.options import Options
 from app.jira.rates.budget import Grant
 from app.sandbox import Fault, JiraSite, ManualClock, serve
 from app.sandbox.people import person_on
@@ -304,7 +305,7 @@ async def test_a_drop_while_asking_discards_the_answer(site: JiraSite, connect: 
 
 async def test_read_only_refuses_every_write(site: JiraSite, connect: Connect) -> None:
     calls: list[CallRecord] = []
-    client = connect(site, read_only=True, observe=calls.append)
+    client = connect(site, read_only=lambda: True, observe=calls.append)
     ends = id_of(site, "A-1"), id_of(site, "A-2")
     writes = [
         client.create_link(type_id(site), *ends),
@@ -339,7 +340,9 @@ async def test_late_at_the_socket_it_does_not_leave(cloud: JiraSite) -> None:
 
     async with serve(cloud) as (served,):
         late = assured(
-            JiraClient(access(cloud, base_url=served.base_url), allow_private=True, now=now)
+            JiraClient(
+                access(cloud, base_url=served.base_url), Options(allow_private=True, now=now)
+            )
         )
         with pytest.raises(NotSent) as caught:
             await late.create_link(
@@ -361,7 +364,7 @@ async def test_a_request_that_leaves_late_moves_its_turn_or_takes_another(
     budget.behind = behind
     async with serve(cloud) as (served,):
         site = access(cloud, base_url=served.base_url)
-        client = assured(JiraClient(site, budget=budget, allow_private=True))
+        client = assured(JiraClient(site, Options(budget=budget, allow_private=True)))
         await client.link_types()
         await client.aclose()
     assert len(budget.taken) == taken
@@ -382,7 +385,7 @@ async def test_a_write_whose_other_turn_comes_too_late_does_not_leave(cloud: Jir
     soon = datetime.now(UTC) + timedelta(seconds=0.2)
     async with serve(cloud) as (served,):
         site = access(cloud, base_url=served.base_url)
-        client = assured(JiraClient(site, budget=budget, allow_private=True))
+        client = assured(JiraClient(site, Options(budget=budget, allow_private=True)))
         with pytest.raises(NotSent) as caught:
             await client.delete_link(LinkId("1"), send_before=soon)
         await client.aclose()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 
-from app.jira.client import JiraClient
+from app.jira.client import JiraClient, Options
 from app.jira.http.access import SiteAccess
 from app.store.pool import Database
 from app.sync.ingest.inbox import Inbox
@@ -83,7 +83,7 @@ class House:
             (name, it) for name, it in self.world.stations.items() if it.id == access.id
         )
         wire = GatedWire(process, name, station.app, self.scheduler, self.watch, latency)
-        return JiraClient(access, http=wire, now=self.world.now)
+        return JiraClient(access, Options(now=self.world.now), http=wire)
 
 
 def own_hands(scheduler: Scheduler, wires: Wires) -> tuple[Process, Database]:

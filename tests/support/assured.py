@@ -3,7 +3,7 @@
 from time import monotonic
 
 from app.jira.client import JiraClient
-from app.jira.http.transport import utc_now
+from app.jira.http.options import utc_now
 
 
 def assured(client: JiraClient) -> JiraClient:

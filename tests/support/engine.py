@@ -15,7 +15,7 @@ import httpx
 
 from app.core.config import ConnectionConfig, Mode
 from app.core.links import IssueId, IssueKey, IssueRef, LinkType, TypeId
-from app.jira.client import JiraClient
+from app.jira.client import JiraClient, Options
 from app.jira.http.access import BasicAuth, BearerAuth, SiteAccess
 from app.jira.rates.circuit import Circuit
 from app.sandbox import JiraSite, ManualClock, Person, SiteApp, listen, token_of
@@ -168,7 +168,7 @@ class World:
         auth = BasicAuth(jira.user(ACCOUNT).email, token) if cloud else BearerAuth(token)
         app = SiteApp(jira)
         access = SiteAccess(0, stored, jira.base_url, jira.flavour, auth)
-        client = JiraClient(access, http=httpx.ASGITransport(app=app), now=self.now)
+        client = JiraClient(access, Options(now=self.now), http=httpx.ASGITransport(app=app))
         pins = Pins(await client.identity(), await client.myself())
         types = await client.link_types()
         await client.aclose()
@@ -333,7 +333,7 @@ class World:
     def _client(self, access: SiteAccess) -> JiraClient:
         app = next(it.app for it in self.stations.values() if it.id == access.id)
         http = httpx.ASGITransport(app=app)
-        return JiraClient(access, http=http, circuit=self.circuit, now=self.now)
+        return JiraClient(access, Options(circuit=self.circuit, now=self.now), http=http)
 
 
 @dataclass(slots=True)

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
 
@@ -13,11 +12,12 @@ from app.core.errors import NotSent, TransientError, TwinlinkError
 from app.jira.http.access import SiteAccess
 from app.jira.http.errors import connection_failure, facts, lost, refusal
 from app.jira.http.heard import heard_of
+from app.jira.http.options import Options
 from app.jira.http.request import Call
 from app.jira.http.response import Answer, CallRecord
 from app.jira.http.throttle import Throttle
-from app.jira.rates.budget import Budget, Grant
-from app.jira.rates.circuit import GO, Admission, Circuit
+from app.jira.rates.budget import Grant
+from app.jira.rates.circuit import GO, Admission
 
 BODY_LIMIT = 64 * 1024 * 1024
 """Bytes after decompression. 100 issues with 2,000 links each stay below it."""
@@ -28,12 +28,6 @@ waits for one, and again at the socket."""
 
 _AT_THE_SOCKET = "http11.send_request_headers.started"
 """What the connection says right before it writes the first byte."""
-
-Observer = Callable[[CallRecord], None]
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 @dataclass(slots=True)
@@ -57,24 +51,20 @@ class Transport:
         self,
         site: SiteAccess,
         http: httpx.AsyncBaseTransport,
+        options: Options,
         *,
-        budget: Budget | None = None,
-        circuit: Circuit | None = None,
-        observe: Observer | None = None,
         failed: Callable[[TwinlinkError], None] | None = None,
-        timeout_seconds: float = 20.0,
-        now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._site = site
-        self._budget = budget
-        self._throttle = None if budget is None else Throttle(budget, site)
-        self._circuit = circuit
-        self._observe = observe
+        self._budget = options.budget
+        self._throttle = None if options.budget is None else Throttle(options.budget, site)
+        self._circuit = options.circuit
+        self._observe = options.observe
         self._failed = failed
-        self._timeout = timeout_seconds
-        self._now = now
+        self._timeout = options.timeout_seconds
+        self._now = options.now
         self._base = site.base_url.rstrip("/")
-        connect = min(CONNECT_SECONDS, timeout_seconds)
+        connect = min(CONNECT_SECONDS, self._timeout)
         self._client = httpx.AsyncClient(
             transport=http,
             headers={
@@ -82,7 +72,7 @@ class Transport:
                 "Accept": "application/json",
                 "User-Agent": "twinlink",
             },
-            timeout=httpx.Timeout(timeout_seconds, connect=connect, pool=connect),
+            timeout=httpx.Timeout(self._timeout, connect=connect, pool=connect),
             follow_redirects=False,
             trust_env=False,
         )

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from app.core.errors import OutcomeUnknown, TransientError, TwinlinkError
 from app.core.evidence import IssueView
 from app.core.links import IssueId, IssueKey, LinkId, ProjectKey, TypeId
-from app.jira.client import JiraClient
+from app.jira.client import JiraClient, Options
 from app.jira.http import transport as transport_module
 from app.sandbox import Flavour, JiraSite, SiteApp
 from app.sandbox.people import person_on
@@ -276,7 +276,7 @@ class Pieces(httpx.AsyncByteStream):
 
 def served(site: JiraSite, stream: Pieces, headers: dict[str, str], **options: Any) -> JiraClient:
     http = httpx.MockTransport(lambda _: httpx.Response(200, headers=headers, stream=stream))
-    return assured(JiraClient(access(site), http=http, **options))
+    return assured(JiraClient(access(site), Options(**options), http=http))
 
 
 async def test_a_compressed_bomb_is_given_up_on_the_way(

@@ -12,6 +12,7 @@ from app.core.links import Ends, IssueId, LinkId, ProjectKey, TypeId
 from app.jira.client import BasicAuth, CallRecord, JiraClient, SiteAccess
 from app.jira.http import transport as transport_module
 from app.jira.http.errors import LONGEST_RETRY_AFTER, retry_after
+from app.jira.http.options import Options
 from app.jira.http.response import Answer
 from app.jira.rates.budget import Grant, Scope
 from tests.support.assured import assured
@@ -88,7 +89,9 @@ async def make() -> AsyncIterator[Make]:
             BasicAuth("bot@left.example", "token"),
             rate=site_rate,
         )
-        client = assured(JiraClient(site, http=httpx.MockTransport(handler), **options))  # type: ignore[arg-type]
+        client = assured(
+            JiraClient(site, Options(**options), http=httpx.MockTransport(handler))  # type: ignore[arg-type]
+        )
         opened.append(client)
         return client
 

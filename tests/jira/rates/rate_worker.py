@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 
 from app.core.errors import TransientError
 from app.jira.client import BearerAuth, JiraClient, SiteAccess
+from app.jira.http.options import Options
 from app.jira.rates.budget_shared import SharedBudget
 
 AT_ONCE = 12
@@ -19,7 +20,7 @@ AT_ONCE = 12
 async def main(url: str, token: str, redis_url: str, rate: float) -> None:
     site = SiteAccess(1, "counted", url, "datacenter", BearerAuth(token), rate=rate)
     async with Redis.from_url(redis_url, socket_timeout=1) as redis:
-        client = JiraClient(site, budget=SharedBudget(redis), allow_private=True)
+        client = JiraClient(site, Options(budget=SharedBudget(redis), allow_private=True))
         print("ready", flush=True)
         await _line()
         over = asyncio.Event()

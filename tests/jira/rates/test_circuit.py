@@ -15,6 +15,7 @@ from app.core.errors import NotSent, TransientError, TwinlinkError
 from app.core.links import IssueId, TypeId
 from app.embedded import ValkeyServer
 from app.jira.client import BasicAuth, JiraClient, SiteAccess
+from app.jira.http.options import Options
 from app.jira.rates.budget import Grant
 from app.jira.rates.circuit import GO, PROBING, Admission, Circuit, Heard, LocalCircuit, Rule
 from app.jira.rates.circuit_shared import SharedCircuit
@@ -222,7 +223,9 @@ class OneSite:
         site = SiteAccess(1, "left", "https://left.example", "cloud", BasicAuth("a@b.c", "token"))
         http = httpx.MockTransport(self._handle)
         self.client = assured(
-            JiraClient(site, http=http, budget=self.budget, circuit=self.circuit, **options)
+            JiraClient(
+                site, Options(budget=self.budget, circuit=self.circuit, **options), http=http
+            )
         )
 
     def _handle(self, request: httpx.Request) -> httpx.Response:
@@ -328,7 +331,9 @@ async def test_a_cancelled_probe_leaves_room_for_the_next() -> None:
         await asyncio.Event().wait()
         raise AssertionError("nobody lets it go on")
 
-    stuck = JiraClient(site.client.site, http=httpx.MockTransport(never), circuit=site.circuit)
+    stuck = JiraClient(
+        site.client.site, Options(circuit=site.circuit), http=httpx.MockTransport(never)
+    )
     task = asyncio.create_task(stuck.link_types())
     await reached.wait()
     assert await site.read() == "circuit_open"

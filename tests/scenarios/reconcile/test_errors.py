@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from app.jira.client import JiraClient, SiteAccess
+from app.jira.http.options import Options
 from app.jira.rates.circuit import Admission, LocalCircuit, Rule
 from app.sandbox import Fault
 from app.store.queue import work
@@ -212,7 +213,7 @@ def through(duo: Duo, wrap: Callable[[httpx.AsyncBaseTransport], httpx.AsyncBase
         http: httpx.AsyncBaseTransport = httpx.ASGITransport(app=app)
         if access.id == duo.right.id:
             http = wrap(http)
-        return JiraClient(access, http=http, now=duo.world.now)
+        return JiraClient(access, Options(now=duo.world.now), http=http)
 
     sites = Sites(duo.world._access, build)
     duo.world.sites = sites

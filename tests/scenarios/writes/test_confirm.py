@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from app.core.errors import TransientError
 from app.jira.client import JiraClient
 from app.jira.http.access import SiteAccess
+from app.jira.http.options import Options
 from app.sandbox import Fault
 from app.sandbox.faults import FaultKind
 from app.store.config import active_connection, connections
@@ -112,12 +113,10 @@ def worker(duo: Duo, *, behind: float = 0.0, read_only: bool = False) -> Context
 
     def client(access: SiteAccess) -> JiraClient:
         app = next(it.app for it in duo.world.stations.values() if it.id == access.id)
-        return JiraClient(
-            access,
-            http=httpx.ASGITransport(app=app),
-            now=lambda: duo.world.now() + timedelta(seconds=behind),
-            read_only=lambda: read_only,
+        options = Options(
+            now=lambda: duo.world.now() + timedelta(seconds=behind), read_only=lambda: read_only
         )
+        return JiraClient(access, options, http=httpx.ASGITransport(app=app))
 
     async def access(site_id: int) -> SiteAccess:
         return next(it.access for it in duo.world.stations.values() if it.id == site_id)

@@ -10,7 +10,7 @@ import pytest
 from app.core.config import Mode
 from app.core.errors import PermanentError, TransientError
 from app.core.incidents import State
-from app.jira.client import JiraClient
+from app.jira.client import JiraClient, Options
 from app.sandbox import Fault
 from app.store.upkeep import database_identity
 from app.sync.incidents import timeline
@@ -122,7 +122,7 @@ async def test_nothing_is_reserved_that_was_looked_at_before(fields: FieldWorld)
 async def test_a_client_asks_before_every_write(fields: FieldWorld) -> None:
     permit = fields.world.ctx.permit
     access = fields.left.access
-    client = JiraClient(access, read_only=lambda: not permit.granted)
+    client = JiraClient(access, Options(read_only=lambda: not permit.granted))
     permit.refuse("test")
     with pytest.raises(PermanentError, match="read_only"):
         await client.delete_link("1")  # type: ignore[arg-type]

@@ -1,0 +1,36 @@
+"""How a site is called: one value for the client and the transport below it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from app.jira.http.response import CallRecord
+from app.jira.rates.budget import Budget
+from app.jira.rates.circuit import Circuit
+
+Observer = Callable[[CallRecord], None]
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _writable() -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """``observe`` is called once per request that was sent, ``odd`` with a word for an answer that
+    contradicts an earlier one, ``read_only`` before every write. The address guard applies unless
+    ``allow_private``."""
+
+    budget: Budget | None = None
+    circuit: Circuit | None = None
+    observe: Observer | None = None
+    odd: Callable[[str], None] | None = None
+    read_only: Callable[[], bool] = _writable
+    allow_private: bool = False
+    ca_file: str | None = None
+    timeout_seconds: float = 20.0
+    now: Callable[[], datetime] = utc_now
