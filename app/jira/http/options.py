@@ -21,9 +21,9 @@ def _writable() -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """``observe`` is called once per request that was sent, ``odd`` with a word for an answer that
-    contradicts an earlier one, ``read_only`` before every write. The address guard applies unless
-    ``allow_private``."""
+    """`observe` is called once per request that was sent, `odd` with a word for an answer that
+    contradicts an earlier one, `read_only` before every write. The address guard applies unless
+    `allow_private`."""
 
     budget: Budget | None = None
     circuit: Circuit | None = None
