@@ -106,6 +106,18 @@ class Api:
         assert made.status_code == 201, made.text
         return self.client(made.json()["token"])
 
+    async def stranger(self, role: str) -> httpx.AsyncClient:
+        """Confined to `other`, which joins other projects of the same two sites as `ab`."""
+        await self.other()
+        return await self.token(role, connections=["other"])
+
+    async def other(self) -> None:
+        body = connection_body()
+        for side in ("left", "right"):
+            body[side]["projects"] = [f"{body[side]['projects'][0]}X"]
+        put = await self.client().put(f"{V1}/connections/other", json=body)
+        assert put.status_code in {200, 201}, put.text
+
 
 @cache
 def built_app() -> FastAPI:

@@ -52,6 +52,7 @@ async def test_nothing_that_is_sent_over_a_socket_breaks_it(
     api: Api, connected: Jira, role: Role, confined: list[str] | None
 ) -> None:
     """Many more, against the server as it runs, also with tokens that see one connection only."""
+    await api.other()
     more = {} if confined is None else {"connections": confined}
     token = (await api.token(role.value, **more)).headers["Authorization"].partition(" ")[2]
     async with on_air(api.app) as port, live(api, port, token) as client:

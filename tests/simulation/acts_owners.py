@@ -101,7 +101,7 @@ class Owners:
         async def act() -> str:
             async with ctx.database.connection() as conn:
                 rows = await plans.page(
-                    conn, names=None, connection=None, status="held", before=2**62, limit=1
+                    conn, within=None, connection=None, status="held", before=2**62, limit=1
                 )
             if not rows:
                 return "nothing waits"
@@ -133,12 +133,12 @@ class Owners:
 
     def wants_links_back(self) -> str:
         """A restore, or an undo of what was made, of one connection."""
-        ctx, name = self._ctx, self._connection()
+        ctx, at = self._ctx, self.random.choice(self.ground.world.connections)
         operation = "remove" if self.random.random() < 0.8 else "create"
         return self._ask(
-            f"restore {operation} {name}",
+            f"restore {operation} {at}",
             lambda: restore.request(
-                ctx.database, operation, Filters(connection=name), asked={}, requested_by="ann",
+                ctx.database, operation, Filters(connection=at), asked={}, requested_by="ann",
                 now=ctx.clock(),
             ),
         )  # fmt: skip
@@ -174,7 +174,9 @@ class Owners:
         revisions = Revisions(self._admin, lambda: None)
         return self._ask(
             f"roll back {name}",
-            lambda: revisions.roll_back(name, 1, undo=undo, note="", by="ann", now=ctx.clock()),
+            lambda: revisions.roll_back(
+                name, 1, undo=undo, note="", by="ann", may_widen=True, now=ctx.clock()
+            ),
         )
 
     # -- inside

@@ -32,8 +32,8 @@ class Council(Town):
 
     async def _restore(self) -> None:
         """All that the audit says we removed here."""
-        names = await self.world.rows("SELECT name FROM connections WHERE id = ANY($1::bigint[])")
-        filters = Filters(names=[it["name"] for it in names])
+        found = await self.world.rows("SELECT id FROM connections WHERE id = ANY($1::bigint[])")
+        filters = Filters(within=[it["id"] for it in found])
         with contextlib.suppress(PermanentError):
             await restore.request(
                 self.world.database,

@@ -21,14 +21,17 @@ _LONGEST = 512
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """`id` identifies the token, `owner` goes into records. `connections` None means all."""
+    """`id` tells tokens apart, `owner` goes into records. `connections` are ids, None means
+    all: a name may be given to another connection later, an id never is.
+    `names` are what they are called now, to be shown only."""
 
     id: str
     owner: str
     role: Role
-    connections: tuple[str, ...] | None = None
+    connections: tuple[int, ...] | None = None
+    names: tuple[str, ...] | None = None
 
-    def sees(self, connection: str) -> bool:
+    def sees(self, connection: int) -> bool:
         return self.connections is None or connection in self.connections
 
 
@@ -83,8 +86,9 @@ async def _signed_in(session: SignedIn, services: Services) -> Caller | None:
 
 
 def _of_token(token: tokens.TokenRow) -> Caller:
-    confined = None if token.connections is None else tuple(token.connections)
-    return Caller(str(token.id), token.owner, Role(token.role), confined)
+    confined = None if token.confined_to is None else tuple(token.confined_to)
+    names = None if token.connections is None else tuple(token.connections)
+    return Caller(str(token.id), token.owner, Role(token.role), confined, names)
 
 
 def _too_many(services: Services, wait: float) -> Problem:

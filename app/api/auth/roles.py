@@ -26,8 +26,8 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`everywhere`: what the call does is not confined to connections, so a token that is
-    restricted to some of them may not make it, whatever its role."""
+    """`everywhere`: the call acts beyond connections, or its body names sites or projects, so a
+    token that is confined to some connections may not make it, whatever its role."""
 
     role: Role
     everywhere: bool = False
@@ -50,12 +50,12 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
     # Connections
     ("GET", "/connections"): _VIEW,
     ("GET", "/connections/{name}"): _VIEW,
-    ("PUT", "/connections/{name}"): _ADMIN,
+    ("PUT", "/connections/{name}"): _ADMIN_ALL,
     ("DELETE", "/connections/{name}"): _ADMIN,
     ("GET", "/connections/{name}/status"): _VIEW,
     ("GET", "/connections/{name}/activity"): _VIEW,
     ("GET", "/connections/{name}/revisions"): _VIEW,
-    ("POST", "/connections/{name}/revisions"): _ADMIN,
+    ("POST", "/connections/{name}/revisions"): _ADMIN_ALL,
     ("GET", "/connections/{name}/revisions/{number}"): _VIEW,
     ("POST", "/connections/{name}/rollback"): _APPROVE,
     ("PUT", "/connections/{name}/mode"): _APPROVE,
@@ -87,7 +87,7 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
     ("GET", "/restores"): _VIEW,
     ("GET", "/restores/{id}"): _VIEW,
     ("GET", "/restores/{id}/events"): _VIEW,
-    ("POST", "/rescues"): _APPROVE,
+    ("POST", "/rescues"): Rule(Role.APPROVER, everywhere=True),
     ("GET", "/rescues"): _VIEW,
     ("GET", "/rescues/{id}"): _VIEW,
     ("GET", "/rescues/{id}/events"): _VIEW,

@@ -5,7 +5,6 @@ from functools import partial
 from fastapi import Response
 
 from app.api.http import etags
-from app.api.http.problems import Problem
 from app.api.routing.dependencies import IfMatch, NewName, Paged, Svc, TheConnection, Who
 from app.api.routing.responses import problems
 from app.api.routing.route import api_router
@@ -23,7 +22,6 @@ from app.sync.twins import release
 
 router = api_router("connections")
 _PUT = problems(
-    "connection_unknown",
     "projects_connected",
     "sites_fixed",
     "concurrent_change",
@@ -48,8 +46,6 @@ async def put_connection(
     if_match: IfMatch = None,
 ) -> ConnectionAnswer:
     """Replace the whole configuration. A change is a new revision; a new one is in shadow."""
-    if not caller.sees(name):
-        raise Problem("connection_unknown")
     done = await services.connection_admin.put(
         name,
         body.spec(),
@@ -70,7 +66,7 @@ async def list_connections(services: Svc, caller: Who, page: Paged) -> object:
     """In the order of their names."""
     async with services.database.connection() as conn:
         rows = await connections.page(
-            conn, names=caller.connections, after=page.after_name(), limit=page.fetch
+            conn, within=caller.connections, after=page.after_name(), limit=page.fetch
         )
         seen = await views(conn, rows, services.clock())
     return page.answer(seen, ConnectionAnswer.of_view, lambda it: it.row.name)

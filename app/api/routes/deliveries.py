@@ -25,11 +25,11 @@ async def list_deliveries(
     kind: Kind | None = None,
     since: Annotated[AwareDatetime | None, Query()] = None,
 ) -> object:
-    """Newest first."""
+    """Newest first. A confined token sees those that name only issues paired in its connections."""
     async with services.database.connection() as conn:
         rows = await deliveries.page(
             conn,
-            connections=caller.connections,
+            within=caller.connections,
             site=site,
             kind=kind,
             since=since,

@@ -19,7 +19,7 @@ async def list_failures(
     async with services.database.connection() as conn:
         rows = await failures.page(
             conn,
-            names=caller.connections,
+            within=caller.connections,
             connection=connection,
             after=page.after(0),
             limit=page.fetch,

@@ -1,5 +1,7 @@
 """Incidents: read by people and machines, updated by people."""
 
+from functools import partial
+
 from app.api.auth.auth import Caller
 from app.api.auth.roles import Role
 from app.api.http.pages import LARGEST
@@ -35,18 +37,19 @@ async def list_incidents(
     async with services.database.connection() as conn:
         found = await incidents.page(
             conn,
-            names=caller.connections,
+            within=caller.connections,
             connection=connection,
             states=states,
             before=page.after(LARGEST),
             limit=page.fetch,
         )
-    return page.answer(found, IncidentSummary.of, lambda it: it.id)
+    return page.answer(found, partial(_summary, caller), lambda it: it.id)
 
 
 @router.get("/incidents/{id}", responses=problems("incident_unknown"))
 async def get_incident(id: Id, services: Svc, caller: Who) -> IncidentAnswer:
-    """With its timeline and what to do next. Issue keys are for operators and above."""
+    """With its timeline and what to do next. Issue keys are for operators and above. Where it
+    concerns more than a confined token's connections, that token sees no facts and no timeline."""
     return await _answer(services, caller, id)
 
 
@@ -59,7 +62,7 @@ async def post_update(id: Id, body: UpdatePost, services: Svc, caller: Who) -> I
     """Say something of it, and where it stands. What is resolved takes texts only."""
     async with services.database.connection() as conn:
         it = await _visible(conn, caller, id)
-    if it.connection is None and caller.connections is not None:
+    if not _concerns_only(caller, it):
         raise Problem("forbidden", "it concerns more than the token's connections")
     await incidents_timeline.update(
         services.database,
@@ -76,12 +79,25 @@ async def post_update(id: Id, body: UpdatePost, services: Svc, caller: Who) -> I
 async def _answer(services: Services, caller: Caller, id: str) -> IncidentAnswer:
     async with services.database.connection() as conn:
         it = await _visible(conn, caller, id)
+        if not _concerns_only(caller, it):
+            seen = await incidents.affected(conn, it, caller.connections)
+            return IncidentAnswer.outline(it, seen)
         timeline = await incidents.timeline(conn, it.id)
         connections = await incidents.affected(conn, it, caller.connections)
         issues = None
         if caller.role.includes(Role.OPERATOR):
             issues = await incidents.issues(conn, it)
     return IncidentAnswer.whole(it, timeline, connections, issues)
+
+
+def _summary(caller: Caller, it: Incident) -> IncidentSummary:
+    return IncidentSummary.of(it) if _concerns_only(caller, it) else IncidentSummary.outline_of(it)
+
+
+def _concerns_only(caller: Caller, it: Incident) -> bool:
+    """Whether no connection beyond the caller's is concerned. Of a site, or of everything, a
+    confined caller learns that it is so, and no detail: facts and texts are of all tenants."""
+    return caller.connections is None or it.place.connection_id in caller.connections
 
 
 async def _visible(conn: Connection, caller: Caller, id: str) -> Incident:

@@ -24,7 +24,7 @@ async def list_intents(
     async with services.database.connection() as conn:
         rows = await intents.page(
             conn,
-            names=caller.connections,
+            within=caller.connections,
             connection=connection,
             unconfirmed=status == "unconfirmed",
             after=page.after(0),

@@ -10,5 +10,5 @@ router = api_router("tokens")
 @router.get("/me")
 async def get_me(caller: Who) -> Me:
     """The token of this request."""
-    confined = None if caller.connections is None else list(caller.connections)
+    confined = None if caller.names is None else list(caller.names)
     return Me(id=caller.id, owner=caller.owner, role=caller.role.value, connections=confined)

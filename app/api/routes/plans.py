@@ -48,7 +48,7 @@ async def list_plans(
     async with services.database.connection() as conn:
         rows = await plans.page(
             conn,
-            names=caller.connections,
+            within=caller.connections,
             connection=connection,
             status=status,
             before=page.after(LARGEST),

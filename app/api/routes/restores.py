@@ -12,13 +12,21 @@ from app.api.auth.roles import V1
 from app.api.http.pages import LARGEST, Page
 from app.api.http.problems import Problem
 from app.api.routes.resyncs import Events
-from app.api.routing.dependencies import ConnectionFilter, Id, Paged, Svc, Who, number
+from app.api.routing.dependencies import (
+    ConnectionFilter,
+    Id,
+    Paged,
+    Svc,
+    Who,
+    number,
+    visible_site,
+)
 from app.api.routing.responses import problems
 from app.api.routing.route import api_router
 from app.api.schemas.base import Listed
 from app.api.schemas.restore import OVER, RescuePost, RestoreAnswer, RestoreMade, RestorePost
 from app.core.config import Problem as FieldProblem
-from app.store.config import connections, sites
+from app.store.config import connections
 from app.store.recovery.restores import Kind
 from app.store.views import restores
 from app.sync.recovery import rescue, restore
@@ -41,11 +49,13 @@ async def post_restore(
     Nothing is written before the plan is approved: it waits as `held`, with a reason for every
     link that cannot be restored.
     """
-    await _check_names(services, caller, connection=body.connection, site=body.site)
+    connection = await _connection(services, caller, body.connection)
+    if body.site is not None and await visible_site(services, caller, body.site) is None:
+        raise _unknown("site")
     made, plan_id = await restore.request(
         services.database,
         body.operation,
-        body.filters(caller.connections),
+        body.filters(caller.connections, connection),
         asked=body.model_dump(mode="json", exclude_none=True),
         requested_by=caller.owner,
         now=services.clock(),
@@ -58,13 +68,13 @@ async def post_rescue(
     body: RescuePost, services: Svc, caller: Who, response: Response
 ) -> RestoreMade:
     """Plan to put back links that another account removed on a site, from Jira's changelogs."""
-    site_id = await _check_names(services, caller, site=body.site)
-    assert site_id is not None
+    site = await visible_site(services, caller, body.site)
+    if site is None:
+        raise _unknown("site")
     made, plan_id = await rescue.request(
         services.database,
-        site_id,
+        site.id,
         body.culprit(),
-        names=caller.connections,
         asked={"site": body.site},
         requested_by=caller.owner,
         now=services.clock(),
@@ -111,29 +121,19 @@ async def rescue_events(id: Id, services: Svc, caller: Who) -> Events:
     return await _followed(services, caller, id, RESCUES)
 
 
-async def _check_names(
-    services: Services, caller: Caller, *, connection: str | None = None, site: str | None = None
-) -> int | None:
-    """The site's id. What the caller may not see is as unknown as what is not there."""
-    wrong = []
-    site_id = None
+async def _connection(services: Services, caller: Caller, name: str | None) -> int | None:
+    """Its id. One that the caller may not see is as unknown as one that is not there."""
+    if name is None:
+        return None
     async with services.database.connection() as conn:
-        if connection is not None and not (
-            caller.sees(connection) and await connections.by_name(conn, connection)
-        ):
-            wrong.append(FieldProblem("/connection", "there is no such connection"))
-        if site is not None:
-            found = await sites.by_name(conn, site)
-            seen = found is not None and (
-                caller.connections is None
-                or set(await sites.users(conn, found.id)) & set(caller.connections)
-            )
-            site_id = found.id if found is not None and seen else None
-            if site_id is None:
-                wrong.append(FieldProblem("/site", "there is no such site"))
-    if wrong:
-        raise Problem("validation", errors=wrong)
-    return site_id
+        found = await connections.by_name(conn, name)
+    if found is None or not caller.sees(found.id):
+        raise _unknown("connection")
+    return found.id
+
+
+def _unknown(field: str) -> Problem:
+    return Problem("validation", errors=[FieldProblem(f"/{field}", f"there is no such {field}")])
 
 
 def _accepted(
@@ -150,7 +150,7 @@ async def _listed(
     async with services.database.connection() as conn:
         rows = await restores.page(
             conn,
-            names=caller.connections,
+            within=caller.connections,
             kinds=kinds,
             connection=connection,
             before=page.after(LARGEST),

@@ -82,7 +82,7 @@ async def list_resyncs(
     async with services.database.connection() as conn:
         rows = await resyncs.page(
             conn,
-            names=caller.connections,
+            within=caller.connections,
             connection=connection,
             status=status,
             before=page.after(LARGEST),

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import Path, Response
 
-from app.api.auth.roles import V1
+from app.api.auth.roles import V1, Role
 from app.api.http import etags
 from app.api.http.pages import LARGEST, Page, first_page
 from app.api.http.problems import Problem
@@ -118,14 +118,16 @@ async def roll_back(
     connection: TheConnection, body: RollbackPost, services: Svc, caller: Who, response: Response
 ) -> RollbackAnswer:
     """Append a revision equal to an earlier one. It never raises the mode, and of the guard's
-    limits, `on_issue_deleted` and `approvals` the stricter of both revisions holds. Once this
-    returns, no intent of a later revision can commit."""
+    limits, `on_issue_deleted` and `approvals` the stricter of both revisions holds. One that
+    reaches more projects than the active one needs an administrator who is not confined. Once
+    this returns, no intent of a later revision can commit."""
     done = await services.revisions.roll_back(
         connection.name,
         body.revision,
         undo=body.undo,
         note=body.note,
         by=caller.owner,
+        may_widen=caller.role is Role.ADMIN and caller.connections is None,
         now=services.clock(),
     )
     etags.set_etag(response, done.connection.revision)

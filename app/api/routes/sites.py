@@ -45,7 +45,7 @@ async def list_sites(services: Svc, caller: Who, page: Paged) -> object:
     """In the order of their names."""
     async with services.database.connection() as conn:
         rows = await sites.page(
-            conn, connections=caller.connections, after=page.after_name(), limit=page.fetch
+            conn, within=caller.connections, after=page.after_name(), limit=page.fetch
         )
     return page.answer(rows, Site.of, lambda row: row.name)
 

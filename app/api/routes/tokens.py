@@ -10,7 +10,8 @@ from app.api.routing.route import api_router
 from app.api.schemas.base import Listed
 from app.api.schemas.token import TokenAnswer, TokenMade, TokenPost
 from app.core.config import Problem as FieldProblem
-from app.store.config import tokens
+from app.store.config import connections, tokens
+from app.store.pool import Connection
 
 router = api_router("tokens")
 
@@ -20,17 +21,18 @@ async def post_token(
     body: TokenPost, services: Svc, caller: Who, request: Request, response: Response
 ) -> TokenMade:
     """Its text is shown once. With an Idempotency-Key a repeated call makes no second token,
-    and gets 409: the text is not kept."""
+    and gets 409: the text is not kept. Connections are those that have these names now."""
     now, text = services.clock(), tokens.new_text()
     if body.expires_at is not None and body.expires_at <= now:
         raise Problem("validation", errors=[FieldProblem("/expires_at", "must be in the future")])
     async with services.database.transaction() as conn:
+        confined_to = await _ids(conn, body.connections)
         row = await tokens.insert(
             conn,
             text,
             role=body.role,
             owner=body.owner,
-            connections=body.connections,
+            confined_to=confined_to,
             created_by=caller.owner,
             expires_at=body.expires_at,
             now=now,
@@ -55,3 +57,17 @@ async def delete_token(id: Id, services: Svc) -> None:
         done = await tokens.revoke(conn, number(id, "token_unknown"), services.clock())
     if not done:
         raise Problem("token_unknown")
+
+
+async def _ids(conn: Connection, names: list[str] | None) -> list[int] | None:
+    if names is None:
+        return None
+    known = await connections.share(conn, names)
+    missing = [
+        FieldProblem(f"/connections/{at}", "there is no such connection")
+        for at, name in enumerate(names)
+        if name not in known
+    ]
+    if missing:
+        raise Problem("validation", errors=missing)
+    return sorted(known.values())

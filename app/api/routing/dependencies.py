@@ -50,22 +50,26 @@ Id = Annotated[str, Path(description="An id as a list shows it")]
 async def _connection(name: AnyName, services: Svc, caller: Who) -> ConnectionRow:
     """404 also for what the token may not see: it does not learn that it exists."""
     found = None
-    if caller.sees(name) and sound(name):
+    if sound(name):
         async with services.database.connection() as conn:
             found = await connections.by_name(conn, name)
-    if found is None:
+    if found is None or not caller.sees(found.id):
         raise Problem("connection_unknown")
     return found
 
 
+async def visible_site(services: Services, caller: Caller, name: str) -> SiteRow | None:
+    """A confined caller sees the sites that its connections join."""
+    async with services.database.connection() as conn:
+        found = await sites.by_name(conn, name)
+        if found is None or caller.connections is None:
+            return found
+        joined = await sites.is_joined_by(conn, found.id, caller.connections)
+    return found if joined else None
+
+
 async def _site(site: AnyName, services: Svc, caller: Who) -> SiteRow:
-    found = None
-    if sound(site):
-        async with services.database.connection() as conn:
-            found = await sites.by_name(conn, site)
-            if found is not None and caller.connections is not None:
-                seen = await sites.users(conn, found.id)
-                found = found if set(seen) & set(caller.connections) else None
+    found = await visible_site(services, caller, site) if sound(site) else None
     if found is None:
         raise Problem("site_unknown")
     return found

@@ -40,9 +40,9 @@ class AuditQuery(BaseModel):
     since: Annotated[AwareDatetime | None, Query(description="From this instant on")] = None
     until: Annotated[AwareDatetime | None, Query(description="Before this instant")] = None
 
-    def filters(self, names: tuple[str, ...] | None) -> Filters:
+    def filters(self, within: tuple[int, ...] | None) -> Filters:
         return Filters(
-            names=names,
+            within=within,
             connection=self.connection,
             site=self.site,
             operation=self.operation,

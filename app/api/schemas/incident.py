@@ -43,6 +43,11 @@ class IncidentSummary(Answer):
     def of(cls, it: Incident) -> "IncidentSummary":
         return cls.model_validate(_head(it))
 
+    @classmethod
+    def outline_of(cls, it: Incident) -> "IncidentSummary":
+        """For a caller who is confined to some of the connections that it concerns."""
+        return cls.model_validate(_outline(it))
+
 
 class TimelineEntry(Answer):
     at: datetime
@@ -73,6 +78,12 @@ class IncidentAnswer(IncidentSummary):
     timeline: list[TimelineEntry] = Field(description="Oldest first")
 
     @classmethod
+    def outline(cls, it: Incident, connections: list[str]) -> "IncidentAnswer":
+        """As `outline_of`: that it is so, and nothing that other tenants caused or wrote."""
+        empty: JsonObject = {"facts": {}, "calls": [], "issues": None, "timeline": []}
+        return cls.model_validate({**_outline(it), **empty, "connections": connections})
+
+    @classmethod
     def whole(
         cls, it: Incident, timeline: list[Row], connections: list[str], issues: list[str] | None
     ) -> "IncidentAnswer":
@@ -94,6 +105,10 @@ class IncidentAnswer(IncidentSummary):
 
 def _shown(detail: JsonObject, *, hidden: bool) -> JsonObject:
     return public(detail) if hidden else detail
+
+
+def _outline(it: Incident) -> JsonObject:
+    return {**_head(it), "resolved_by": None}
 
 
 def _head(it: Incident) -> JsonObject:

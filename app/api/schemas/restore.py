@@ -56,10 +56,11 @@ class RestorePost(Body):
             raise ValueError("a revision is one of a connection: name it")
         return self
 
-    def filters(self, names: tuple[str, ...] | None) -> Filters:
+    def filters(self, within: tuple[int, ...] | None, connection: int | None) -> Filters:
+        """*connection*: the id behind the name."""
         return Filters(
-            names=names,
-            connection=self.connection,
+            within=within,
+            connection=connection,
             site=self.site,
             since=self.since,
             until=self.until,

@@ -15,7 +15,7 @@ class TokenPost(Body):
     role: RoleName
     owner: Text = Field(description="Who answers for it; two approvers are two owners")
     connections: Annotated[list[Name], Field(min_length=1, max_length=1000)] | None = Field(
-        None, description="The only ones that it sees; left out, all"
+        None, description="The only ones that it reaches; left out, all"
     )
     expires_at: AwareDatetime | None = Field(None, strict=False)
 

@@ -60,6 +60,19 @@ async def by_id(conn: Connection, connection_id: int) -> ConnectionRow | None:
     return _connection(await conn.fetchrow(f"{_SELECT} AND c.id = $1", connection_id))
 
 
+async def share(conn: Connection, names: Sequence[str]) -> dict[str, int]:
+    """Ids of those of these connections that there are; none of them is deleted before this
+    transaction ends."""
+    rows = await conn.fetch(
+        """
+        SELECT name, id FROM connections WHERE name = ANY($1) AND deleted_at IS NULL
+        ORDER BY id FOR SHARE
+        """,
+        names,
+    )
+    return {row["name"]: row["id"] for row in rows}
+
+
 async def lock(conn: Connection, name: str) -> ConnectionRow | None:
     """The connection, held until this transaction ends: no intent commits meanwhile.
 
@@ -85,14 +98,14 @@ async def lock_admin(conn: Connection) -> None:
 
 
 async def page(
-    conn: Connection, *, names: Sequence[str] | None, after: str, limit: int
+    conn: Connection, *, within: Sequence[int] | None, after: str, limit: int
 ) -> list[ConnectionRow]:
-    """In the order of their names. With *names*: only those."""
+    """In the order of their names. With *within*: only those."""
     rows = await conn.fetch(
-        f"{_SELECT} AND c.name > $1 AND ($2::text[] IS NULL OR c.name = ANY($2))"
+        f"{_SELECT} AND c.name > $1 AND ($2::bigint[] IS NULL OR c.id = ANY($2))"
         " ORDER BY c.name LIMIT $3",
         after,
-        names,
+        within,
         limit,
     )
     return [_row(row) for row in rows]

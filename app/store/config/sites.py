@@ -102,19 +102,19 @@ async def with_identity(conn: Connection, identity: str, *, other_than: str) -> 
 
 
 async def page(
-    conn: Connection, *, connections: Sequence[str] | None, after: str, limit: int
+    conn: Connection, *, within: Sequence[int] | None, after: str, limit: int
 ) -> list[SiteRow]:
-    """In the order of their names. With *connections*: only sites that one of those joins."""
+    """In the order of their names. *within*: only sites that one of these connections joins."""
     rows = await conn.fetch(
         f"""
         SELECT {_COLUMNS} FROM sites s WHERE name > $1
-          AND ($2::text[] IS NULL OR EXISTS (SELECT 1 FROM connections c
-               WHERE c.name = ANY($2) AND c.deleted_at IS NULL
+          AND ($2::bigint[] IS NULL OR EXISTS (SELECT 1 FROM connections c
+               WHERE c.id = ANY($2) AND c.deleted_at IS NULL
                  AND s.id IN (c.left_site_id, c.right_site_id)))
         ORDER BY name LIMIT $3
         """,  # noqa: S608
         after,
-        connections,
+        within,
         limit,
     )
     return [_row(row) for row in rows]
@@ -196,6 +196,19 @@ async def users(conn: Connection, site_id: int) -> list[str]:
         site_id,
     )
     return [row["name"] for row in rows]
+
+
+async def is_joined_by(conn: Connection, site_id: int, connections: Sequence[int]) -> bool:
+    """Whether one of these living connections joins the site."""
+    found: bool = await conn.fetchval(
+        """
+        SELECT EXISTS (SELECT FROM connections WHERE $1 IN (left_site_id, right_site_id)
+            AND deleted_at IS NULL AND id = ANY($2))
+        """,
+        site_id,
+        connections,
+    )
+    return found
 
 
 async def writers(conn: Connection, site_id: int) -> list[str]:

@@ -18,11 +18,12 @@ _USE_RECORDED_EVERY = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class TokenRow:
-    """`connections` None means all of them."""
+    """`confined_to` are ids of connections, `connections` their names; None means all."""
 
     id: int
     role: str
     owner: str
+    confined_to: list[int] | None
     connections: list[str] | None
     created_at: datetime
     created_by: str
@@ -30,7 +31,12 @@ class TokenRow:
     last_used_at: datetime | None
 
 
-_COLUMNS = "id, role, owner, connections, created_at, created_by, expires_at, last_used_at"
+_COLUMNS = """
+    id, role, owner, confined_to, created_at, created_by, expires_at, last_used_at,
+    CASE WHEN confined_to IS NOT NULL THEN ARRAY(
+        SELECT name FROM connections c WHERE c.id = ANY(confined_to) ORDER BY name) END
+        AS connections
+"""
 
 
 def new_text() -> str:
@@ -52,20 +58,20 @@ async def insert(
     *,
     role: str,
     owner: str,
-    connections: Sequence[str] | None,
+    confined_to: Sequence[int] | None,
     created_by: str,
     expires_at: datetime | None,
     now: datetime,
 ) -> TokenRow:
     [row] = await conn.fetch(
         f"""
-        INSERT INTO tokens (hash, role, owner, connections, created_by, expires_at, created_at)
+        INSERT INTO tokens (hash, role, owner, confined_to, created_by, expires_at, created_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING {_COLUMNS}
         """,  # noqa: S608 - column names of ours
         digest(text),
         role,
         owner,
-        connections,
+        confined_to,
         created_by,
         expires_at,
         now,
@@ -110,6 +116,15 @@ async def page(conn: Connection, *, after: int, limit: int) -> list[TokenRow]:
         limit,
     )
     return [_token(row) for row in rows]
+
+
+async def forget_connection(conn: Connection, connection_id: int) -> None:
+    """Call it where the connection is deleted: what is left of a token's confinement stays one,
+    down to the empty one, which reaches nothing."""
+    await conn.execute(
+        "UPDATE tokens SET confined_to = array_remove(confined_to, $1) WHERE $1 = ANY(confined_to)",
+        connection_id,
+    )
 
 
 async def revoke(conn: Connection, token_id: int, now: datetime) -> bool:

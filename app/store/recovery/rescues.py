@@ -26,13 +26,12 @@ async def is_own_account(conn: Connection, site: int, account: AccountId) -> boo
     return found
 
 
-async def connections_of(conn: Connection, site: int, names: Sequence[str] | None) -> list[int]:
-    """The living connections on a site, oldest first; with *names* only these."""
+async def connections_of(conn: Connection, site: int) -> list[int]:
+    """The living connections on a site, oldest first."""
     rows = await conn.fetch(
         """SELECT id FROM connections WHERE $1 IN (left_site_id, right_site_id)
-           AND deleted_at IS NULL AND ($2::text[] IS NULL OR name = ANY($2)) ORDER BY id""",
+           AND deleted_at IS NULL ORDER BY id""",
         site,
-        names,
     )
     return [row["id"] for row in rows]
 

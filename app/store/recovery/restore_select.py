@@ -14,12 +14,12 @@ from app.store.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """None or empty: any. `names` are the connections that whoever asks may see. `issues`
+    """None or empty: any. `within` are the connections that the caller may see. `issues`
     are keys, as they were written down or as twins have them now, of either side; `cause` is
     a kind, or `kind:id`."""
 
-    names: Sequence[str] | None = None
-    connection: str | None = None
+    within: Sequence[int] | None = None
+    connection: int | None = None
     site: str | None = None
     since: datetime | None = None
     until: datetime | None = None
@@ -34,8 +34,8 @@ class Filters:
         """Conditions on the audit row `a`, with their parameters from `$first` on."""
         kind, _, cause_id = (self.cause or "").partition(":")
         asked: list[tuple[str, Any]] = [
-            ("a.connection = ANY($)", self.names),
-            ("a.connection = $", self.connection),
+            ("a.connection_id = ANY($)", self.within),
+            ("a.connection_id = $", self.connection),
             ("a.site = $", self.site),
             ("a.at >= $", self.since),
             ("a.at < $", self.until),

@@ -13,10 +13,10 @@ _PAGE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """None: any. `names` are the connections that the reader may see. `issue` is a key of
+    """None: any. `within` are the connections that the reader may see. `issue` is a key of
     either end as it was written down; `cause` a kind, or `kind:id`."""
 
-    names: Sequence[str] | None = None
+    within: Sequence[int] | None = None
     connection: str | None = None
     site: str | None = None
     operation: str | None = None
@@ -34,7 +34,7 @@ class Filters:
         that an index can serve it. *issue* is how an issue's key is compared."""
         kind, _, cause_id = (self.cause or "").partition(":")
         asked: list[tuple[str, Any]] = [
-            ("connection = ANY($)", self.names),
+            ("connection_id = ANY($)", self.within),
             ("connection = $", self.connection),
             ("site = $", self.site),
             ("operation = $", self.operation),
@@ -121,10 +121,10 @@ async def heads(conn: Connection, filters: Filters) -> list[Head]:
         """
         SELECT h.connection_id, c.name, h.seq, h.hash FROM audit_heads h
         JOIN connections c ON c.id = h.connection_id
-        WHERE ($1::text[] IS NULL OR c.name = ANY($1)) AND ($2::text IS NULL OR c.name = $2)
+        WHERE ($1::bigint[] IS NULL OR c.id = ANY($1)) AND ($2::text IS NULL OR c.name = $2)
         ORDER BY h.connection_id
         """,
-        filters.names,
+        filters.within,
         filters.connection,
     )
     return [Head(r["connection_id"], r["name"], r["seq"], bytes(r["hash"]).hex()) for r in rows]

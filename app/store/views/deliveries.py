@@ -9,27 +9,33 @@ from app.store.pool import Connection, Row
 async def page(
     conn: Connection,
     *,
-    connections: Sequence[str] | None,
+    within: Sequence[int] | None,
     site: str | None,
     kind: str | None,
     since: datetime | None,
     before: int,
     limit: int,
 ) -> list[Row]:
-    """Newest first. With *connections*: only of sites that one of those joins."""
+    """Newest first. With *within*: only those that name nothing but issues with a twin in one of
+    these connections; another tenant's issues on the same site are not shown."""
     return await conn.fetch(
         """
         SELECT i.*, s.name AS site FROM inbox i JOIN sites s ON s.id = i.site_id
         WHERE i.id < $1
-          AND ($2::text[] IS NULL OR EXISTS (SELECT 1 FROM connections c
-               WHERE c.name = ANY($2) AND c.deleted_at IS NULL
-                 AND s.id IN (c.left_site_id, c.right_site_id)))
+          AND ($2::bigint[] IS NULL OR (
+               num_nonnulls(i.issue_id, i.source_id, i.destination_id) > 0
+               AND NOT EXISTS (
+                   SELECT FROM unnest(ARRAY[i.issue_id, i.source_id, i.destination_id]) named (id)
+                   WHERE named.id IS NOT NULL AND NOT EXISTS (
+                       SELECT FROM twins t WHERE t.connection_id = ANY($2)
+                         AND ((t.left_site_id = i.site_id AND t.left_issue_id = named.id)
+                           OR (t.right_site_id = i.site_id AND t.right_issue_id = named.id))))))
           AND ($3::text IS NULL OR s.name = $3) AND ($4::text IS NULL OR i.kind = $4)
           AND ($5::timestamptz IS NULL OR i.received_at >= $5)
         ORDER BY i.id DESC LIMIT $6
         """,
         before,
-        connections,
+        within,
         site,
         kind,
         since,

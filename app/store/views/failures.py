@@ -17,23 +17,25 @@ _SELECT = """
 async def page(
     conn: Connection,
     *,
-    names: Sequence[str] | None,
+    within: Sequence[int] | None,
     connection: str | None,
     after: int,
     limit: int,
 ) -> list[Row]:
     return await conn.fetch(
-        f"""{_SELECT} AND w.twin_id > $1 AND ($2::text[] IS NULL OR c.name = ANY($2))
+        f"""{_SELECT} AND w.twin_id > $1 AND ($2::bigint[] IS NULL OR c.id = ANY($2))
             AND ($3::text IS NULL OR c.name = $3) ORDER BY w.twin_id LIMIT $4""",
         after,
-        names,
+        within,
         connection,
         limit,
     )
 
 
-async def by_id(conn: Connection, twin_id: int, names: Sequence[str] | None) -> Row | None:
-    """With *names*: only one of these connections'."""
+async def by_id(conn: Connection, twin_id: int, within: Sequence[int] | None) -> Row | None:
+    """With *within*: only one of these connections'."""
     return await conn.fetchrow(
-        f"{_SELECT} AND w.twin_id = $1 AND ($2::text[] IS NULL OR c.name = ANY($2))", twin_id, names
+        f"{_SELECT} AND w.twin_id = $1 AND ($2::bigint[] IS NULL OR c.id = ANY($2))",
+        twin_id,
+        within,
     )

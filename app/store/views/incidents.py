@@ -13,22 +13,24 @@ _BEFORE = timedelta(hours=24)
 # $1: the connections that the caller may see, or null for all. What concerns everything concerns
 # each of them, too.
 _VISIBLE = """
-    ($1::text[] IS NULL OR c.name = ANY($1)
+    ($1::bigint[] IS NULL OR c.id = ANY($1)
      OR (i.connection_id IS NULL AND i.site_id IS NULL)
-     OR EXISTS (SELECT FROM connections v WHERE v.name = ANY($1) AND v.deleted_at IS NULL
+     OR EXISTS (SELECT FROM connections v WHERE v.id = ANY($1) AND v.deleted_at IS NULL
                 AND i.site_id IN (v.left_site_id, v.right_site_id)))
 """
 
 
-async def by_id(conn: Connection, incident_id: int, names: Sequence[str] | None) -> Incident | None:
-    row = await conn.fetchrow(f"{SELECT} WHERE {_VISIBLE} AND i.id = $2", names, incident_id)
+async def by_id(
+    conn: Connection, incident_id: int, within: Sequence[int] | None
+) -> Incident | None:
+    row = await conn.fetchrow(f"{SELECT} WHERE {_VISIBLE} AND i.id = $2", within, incident_id)
     return incident(row) if row else None
 
 
 async def page(
     conn: Connection,
     *,
-    names: Sequence[str] | None,
+    within: Sequence[int] | None,
     connection: str | None,
     states: Sequence[str] | None,
     before: int,
@@ -43,7 +45,7 @@ async def page(
                      SELECT FROM connections v WHERE v.name = $4 AND v.deleted_at IS NULL
                        AND (i.site_id IS NULL OR i.site_id IN (v.left_site_id, v.right_site_id)))))
             ORDER BY i.id DESC LIMIT $5""",
-        names,
+        within,
         before,
         states,
         connection,
@@ -59,15 +61,15 @@ async def timeline(conn: Connection, incident_id: int) -> list[Row]:
     )
 
 
-async def affected(conn: Connection, it: Incident, names: Sequence[str] | None) -> list[str]:
+async def affected(conn: Connection, it: Incident, within: Sequence[int] | None) -> list[str]:
     """Names of the connections that it concerns, of those that the caller may see."""
     rows = await conn.fetch(
-        """SELECT name FROM connections WHERE ($1::text[] IS NULL OR name = ANY($1))
+        """SELECT name FROM connections WHERE ($1::bigint[] IS NULL OR id = ANY($1))
              AND CASE WHEN $2::bigint IS NOT NULL THEN id = $2
                       ELSE deleted_at IS NULL
                        AND ($3::bigint IS NULL OR $3 IN (left_site_id, right_site_id)) END
            ORDER BY name""",
-        names,
+        within,
         it.place.connection_id,
         it.place.site_id,
     )

@@ -8,7 +8,7 @@ from app.store.pool import Connection, Row
 async def page(
     conn: Connection,
     *,
-    names: Sequence[str] | None,
+    within: Sequence[int] | None,
     connection: str | None,
     unconfirmed: bool,
     after: int,
@@ -20,12 +20,12 @@ async def page(
         SELECT i.*, c.name AS connection, s.name AS site, coalesce(t.name, i.type_id::text) AS type
         FROM intents i JOIN connections c ON c.id = i.connection_id JOIN sites s ON s.id = i.site_id
         LEFT JOIN link_types t ON t.site_id = i.site_id AND t.type_id = i.type_id
-        WHERE i.state = 'open' AND i.id > $1 AND ($2::text[] IS NULL OR c.name = ANY($2))
+        WHERE i.state = 'open' AND i.id > $1 AND ($2::bigint[] IS NULL OR c.id = ANY($2))
           AND ($3::text IS NULL OR c.name = $3) AND (NOT $4 OR i.unconfirmed_since IS NOT NULL)
         ORDER BY i.id LIMIT $5
         """,
         after,
-        names,
+        within,
         connection,
         unconfirmed,
         limit,

@@ -16,23 +16,23 @@ _SELECT = """
 """
 
 
-def visible(names: int) -> str:
+def visible(within: int) -> str:
     """A condition on `p` and `c`: whoever may not see one of the connections that a plan's
-    changes lie in sees nothing of it. *names* is the number of the parameter, null for all."""
-    return f"""(${names}::text[] IS NULL OR (c.name = ANY(${names}) AND NOT EXISTS (
-        SELECT 1 FROM plan_changes v JOIN connections d ON d.id = v.connection_id
-        WHERE v.plan_id = p.id AND NOT (d.name = ANY(${names})))))"""  # noqa: S608 - texts of ours
+    changes lie in sees nothing of it. *within* is the number of the parameter, null for all."""
+    return f"""(${within}::bigint[] IS NULL OR (c.id = ANY(${within}) AND NOT EXISTS (
+        SELECT 1 FROM plan_changes v
+        WHERE v.plan_id = p.id AND NOT (v.connection_id = ANY(${within})))))"""  # noqa: S608 - texts of ours
 
 
-async def by_id(conn: Connection, plan_id: int, names: Sequence[str] | None) -> Row | None:
-    """With *names*: only one of these connections'."""
-    return await conn.fetchrow(f"{_SELECT} WHERE p.id = $1 AND {visible(2)}", plan_id, names)
+async def by_id(conn: Connection, plan_id: int, within: Sequence[int] | None) -> Row | None:
+    """With *within*: only one of these connections'."""
+    return await conn.fetchrow(f"{_SELECT} WHERE p.id = $1 AND {visible(2)}", plan_id, within)
 
 
 async def page(
     conn: Connection,
     *,
-    names: Sequence[str] | None,
+    within: Sequence[int] | None,
     connection: str | None,
     status: str | None,
     before: int,
@@ -44,7 +44,7 @@ async def page(
             AND ($3::text IS NULL OR c.name = $3) AND ($4::text IS NULL OR p.status = $4)
             ORDER BY p.id DESC LIMIT $5""",
         before,
-        names,
+        within,
         connection,
         status,
         limit,

@@ -21,16 +21,16 @@ _SELECT = f"""
 
 
 async def by_id(
-    conn: Connection, restore_id: int, names: Sequence[str] | None, kinds: Sequence[str]
+    conn: Connection, restore_id: int, within: Sequence[int] | None, kinds: Sequence[str]
 ) -> Row | None:
-    """With *names*: only one whose connections are all among them."""
-    return await conn.fetchrow(f"{_SELECT} AND r.id = $3", names, list(kinds), restore_id)
+    """With *within*: only one whose connections are all among them."""
+    return await conn.fetchrow(f"{_SELECT} AND r.id = $3", within, list(kinds), restore_id)
 
 
 async def page(
     conn: Connection,
     *,
-    names: Sequence[str] | None,
+    within: Sequence[int] | None,
     kinds: Sequence[str],
     connection: str | None,
     before: int,
@@ -42,7 +42,7 @@ async def page(
                 SELECT 1 FROM plan_changes v JOIN connections d ON d.id = v.connection_id
                 WHERE v.plan_id = p.id AND d.name = $4))
             ORDER BY r.id DESC LIMIT $5""",  # noqa: S608
-        names,
+        within,
         list(kinds),
         before,
         connection,

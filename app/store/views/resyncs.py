@@ -10,17 +10,17 @@ _SELECT = """
 """
 
 
-async def by_id(conn: Connection, resync_id: int, names: Sequence[str] | None) -> Row | None:
-    """With *names*: only one of these connections'."""
+async def by_id(conn: Connection, resync_id: int, within: Sequence[int] | None) -> Row | None:
+    """With *within*: only one of these connections'."""
     return await conn.fetchrow(
-        f"{_SELECT} WHERE r.id = $1 AND ($2::text[] IS NULL OR c.name = ANY($2))", resync_id, names
+        f"{_SELECT} WHERE r.id = $1 AND ($2::bigint[] IS NULL OR c.id = ANY($2))", resync_id, within
     )
 
 
 async def page(
     conn: Connection,
     *,
-    names: Sequence[str] | None,
+    within: Sequence[int] | None,
     connection: str | None,
     status: str | None,
     before: int,
@@ -28,11 +28,11 @@ async def page(
 ) -> list[Row]:
     """Newest first."""
     return await conn.fetch(
-        f"""{_SELECT} WHERE r.id < $1 AND ($2::text[] IS NULL OR c.name = ANY($2))
+        f"""{_SELECT} WHERE r.id < $1 AND ($2::bigint[] IS NULL OR c.id = ANY($2))
             AND ($3::text IS NULL OR c.name = $3) AND ($4::text IS NULL OR r.status = $4)
             ORDER BY r.id DESC LIMIT $5""",
         before,
-        names,
+        within,
         connection,
         status,
         limit,

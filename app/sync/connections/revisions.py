@@ -69,14 +69,23 @@ class Revisions:
         return number
 
     async def roll_back(
-        self, name: str, number: int, *, undo: bool, note: str, by: str, now: datetime
+        self,
+        name: str,
+        number: int,
+        *,
+        undo: bool,
+        note: str,
+        by: str,
+        may_widen: bool,
+        now: datetime,
     ) -> RolledBack:
         """Append a revision equal to an earlier one, but for what protects links: the mode stays,
         and of the guard's limits, `on_issue_deleted` and the number of owners the stricter of
-        both revisions holds. With *undo*, also plan to take back what was done since.
+        both revisions holds. With *undo*, also plan to take back what was done since. Without
+        *may_widen* the earlier one may reach no project that the active one does not.
 
         Raises `Refused`: `connection_unknown`, `revision_unknown`, `validation`,
-        `link_types_gone`, `projects_connected`.
+        `link_types_gone`, `projects_connected`, `forbidden`.
         """
         async with self.admin.database.connection() as conn:
             row = await connections.by_name(conn, name)
@@ -89,6 +98,8 @@ class Revisions:
             current = await _locked(conn, name)
             if current.id != row.id:
                 raise Refused("concurrent_change")
+            if not may_widen:
+                _refuse_wider(current.config, config)
             config = config.no_looser_than(current.config)
             ends = {side: row.site_id(side) for side in Side}
             await refuse_conflicts(conn, name, ends, current, config)
@@ -138,6 +149,14 @@ class Revisions:
             async with self.admin.database.connection() as conn:
                 types = await sites.link_types(conn, site_id)
         return {kind.id: kind for kind in types}
+
+
+def _refuse_wider(active: ConnectionConfig, earlier: ConnectionConfig) -> None:
+    """Projects may have been taken away because another tenant has them now."""
+    for side in Side:
+        if not set(earlier.end(side).projects) <= set(active.end(side).projects):
+            needed = "an administrator who is not confined"
+            raise Refused("forbidden", f"it reaches more {side.value} projects: needs {needed}")
 
 
 def _exists(revision: int | None) -> None:

@@ -37,13 +37,11 @@ async def request(
     site: int,
     culprit: Culprit,
     *,
-    names: Sequence[str] | None,
     asked: Mapping[str, Any],
     requested_by: str,
     now: datetime,
 ) -> tuple[int, int]:
     """Plan to put back what an account removed on a site; the ids of the rescue and its plan.
-    *names* are the connections that whoever asks may see.
 
     Raises `PermanentError`: `nothing_selected` where no connection reads this site,
     `own_account`: what this service removed is in its audit, so restore it from there.
@@ -51,7 +49,7 @@ async def request(
     async with database.transaction() as conn:
         if await rescues.is_own_account(conn, site, culprit.account):
             raise PermanentError("own_account")
-        found = await rescues.connections_of(conn, site, names)
+        found = await rescues.connections_of(conn, site)
         if not found:
             raise PermanentError("nothing_selected")
         plan_id = await restores.begin_plan(conn, "rescue", found[0], reason="rescue", now=now)

@@ -13,7 +13,7 @@ from app.core.errors import PermanentError
 from app.core.ledger import Authorship, State
 from app.core.links import LinkId, Side
 from app.core.operations import Operation
-from app.store.config import active_connection
+from app.store.config import active_connection, tokens
 from app.store.config.active_connection import Running
 from app.store.links import ledger, managers, twins
 from app.store.pool import Connection, Database, Row
@@ -45,6 +45,7 @@ async def delete_connection(
         state = await _lock(conn, connection_id, None)
         released = await _release(conn, state, None, actor=actor, now=now, engine=engine)
         await release.end_connection(conn, connection_id, by=actor, now=now)
+        await tokens.forget_connection(conn, connection_id)
     return released
 
 

@@ -92,7 +92,7 @@ async def test_refusals(flow: Flow, what: str) -> None:
         assert (await flow.client.post(url, json=body)).status_code == 422
     operator = await flow.api.token("operator")
     assert (await operator.post(url, json=digest)).status_code == 403
-    elsewhere = await flow.api.token("approver", connections=["other"])
+    elsewhere = await flow.api.stranger("approver")
     assert (await elsewhere.post(url, json=digest)).status_code == 404
     assert [it["id"] for it in await flow.plans("held")] == [plan["id"]], "it still waits"
     approver = await flow.api.token("approver", connections=["ab"])

@@ -8,7 +8,7 @@ import pytest
 
 from app.store.config import connections
 from app.sync.incidents import timeline
-from tests.api.conftest import V1, Api, Jira, connection_body
+from tests.api.conftest import V1, Api, Jira
 from tests.api.routes.test_reads import intent
 
 NOW = datetime(2030, 1, 1, 12, tzinfo=UTC)
@@ -26,12 +26,8 @@ async def opened(api: Api, kind: str = "guard_tripped", impact: str = "minor", *
 
 
 @pytest.fixture
-async def other(client: httpx.AsyncClient, connected: Jira) -> None:
-    body = connection_body()
-    for side in ("left", "right"):
-        body[side]["projects"] = [f"{body[side]['projects'][0]}X"]
-    put = await client.put(f"{V1}/connections/other", json=body)
-    assert put.status_code == 201, put.text
+async def other(api: Api, connected: Jira) -> None:
+    await api.other()
 
 
 async def ids(client: httpx.AsyncClient, **params: str) -> list[str]:

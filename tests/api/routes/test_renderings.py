@@ -53,7 +53,7 @@ async def test_what_cannot_be_had(flow: Flow, monkeypatch: pytest.MonkeyPatch) -
     assert (refused.status_code, refused.json()["code"]) == (406, "not_acceptable")
     missing = await flow.client.get(f"{V1}/plans/99", params={"format": "text"})
     assert missing.status_code == 404
-    elsewhere = await flow.api.token("viewer", connections=["other"])
+    elsewhere = await flow.api.stranger("viewer")
     assert (await elsewhere.get(url, params={"format": "text"})).status_code == 404
     monkeypatch.setattr(plans, "LONGEST", 1)
     long = await flow.client.get(url, params={"format": "text"})

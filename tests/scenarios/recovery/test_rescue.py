@@ -30,7 +30,7 @@ async def ask(duo: Duo, station: Station, name: str = "bot", hours: float = 1) -
         account(station, name), now - timedelta(hours=hours), now + timedelta(minutes=1)
     )
     _, plan = await rescue.request(
-        duo.world.database, station.id, culprit, names=None, asked={"site": station.access.name},
+        duo.world.database, station.id, culprit, asked={"site": station.access.name},
         requested_by="ann", now=now,
     )  # fmt: skip
     await planned(duo.world)

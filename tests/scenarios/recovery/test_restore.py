@@ -164,15 +164,15 @@ async def test_every_filter_chooses(duo: Duo) -> None:
     await removed(duo, "P-2", "Relates", "P-3")
     rows = [it for it in await world.audit() if it["operation"] == "remove"]
     first, second = (it for it in rows if it["status"] == "applied")
-    [connection] = await world.rows("SELECT name FROM connections WHERE id = ANY($1::bigint[])")
+    [connection] = await world.rows("SELECT id FROM connections WHERE id = ANY($1::bigint[])")
     right = duo.right.access.name
     both, none = {"P-2 P-3", "P-3 P-1"}, set[str]()
     cases: list[tuple[Filters, set[str]]] = [
         (Filters(until=between), {"P-2 P-3"}),
         (Filters(since=between), {"P-3 P-1"}),
-        (Filters(connection=connection["name"]), both),
-        (Filters(connection="other"), none),
-        (Filters(names=["other"]), none),
+        (Filters(connection=connection["id"]), both),
+        (Filters(connection=connection["id"] + 1), none),
+        (Filters(within=[connection["id"] + 1]), none),
         (Filters(site=right), both),
         (Filters(site=duo.left.access.name), none),
         (Filters(revision=1), both),

@@ -1,0 +1,12 @@
+"""Tokens name the connections that they are confined to by id."""
+
+from app.store.migrations.run import execute_beside
+
+revision = "0018"
+down_revision = "0017"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    execute_beside(__file__)
