@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, partial
 
+import structlog
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
@@ -13,6 +14,7 @@ from app import __version__
 from app.core.errors import PermanentError
 from app.jira.client import JiraClient, Options
 from app.jira.http.access import SiteAccess
+from app.jira.http.lockout import Tell
 from app.jira.http.response import CallRecord
 from app.jira.rates.budget import Budget
 from app.jira.rates.budget_local import LocalBudget
@@ -38,6 +40,7 @@ from app.sync.sites.access import access
 from app.sync.sites.admin import SiteAdmin
 from app.telemetry import Metrics
 
+_LOG = structlog.get_logger(__name__)
 Clock = Callable[[], datetime]
 ENGINE = f"twinlink/{__version__}"
 """Names this version in the audit."""
@@ -102,6 +105,7 @@ class Services:
             budget=None,
             metrics=self.metrics,
             clock=self.clock,
+            locked=_locker(self.database, self.clock),
         )
         private = self.settings.allow_private_sites
         return SiteAdmin(self.database, self.vault, build, private)
@@ -168,6 +172,7 @@ async def open_services(
             metrics=metrics,
             clock=clock,
             permit=permit,
+            locked=_locker(database, clock),
         )
         sites = Sites(_loader(database, vault), build)
         stack.push_async_callback(sites.aclose)
@@ -199,6 +204,7 @@ def build_client(
     clock: Clock,
     circuit: Circuit | None = None,
     permit: Permit | None = None,
+    locked: Tell | None = None,
 ) -> JiraClient:
     """*clock* is the one by which intents say until when their request may be sent."""
 
@@ -215,6 +221,7 @@ def build_client(
         circuit=circuit,
         observe=observe,
         odd=odd,
+        locked=locked,
         read_only=lambda: settings.read_only or (permit is not None and not permit.granted),
         allow_private=settings.allow_private_sites,
         ca_file=str(settings.ca_file) if settings.ca_file else None,
@@ -239,6 +246,17 @@ def _loader(database: Database, vault: Vault) -> Callable[[int], Awaitable[SiteA
         return access(row, vault)
 
     return load
+
+
+def _locker(database: Database, clock: Clock) -> Tell:
+    """Where a client says that its site wants a person, for all other processes and for people."""
+
+    async def tell(site: SiteAccess) -> None:
+        async with database.transaction() as conn:
+            if await stored_sites.record_lock(conn, site.id, site.version, clock()):
+                _LOG.warning("site_locked", site=site.name)
+
+    return tell
 
 
 async def _open_redis(settings: Settings, stack: AsyncExitStack) -> Redis | None:

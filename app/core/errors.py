@@ -56,3 +56,9 @@ class OutcomeUnknown(TransientError):
 @dataclass(eq=False)
 class Anonymous(PermanentError):
     """Jira answered as it answers anonymous callers. What it did not show proves nothing."""
+
+
+@dataclass(eq=False)
+class SiteLocked(PermanentError):
+    """Jira wants a person to log in (a CAPTCHA). Each further call renews its lock, so none
+    leaves until a person says that it may."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from app.core.incident_site_words import SITE_SENTENCES
 from app.core.incidents import Detail, Impact, kind_of, public
 
 
@@ -89,25 +90,6 @@ def _audit(detail: Detail) -> Iterator[str]:
     )
 
 
-def _rejected(detail: Detail) -> Iterator[str]:
-    yield (
-        f"{detail.get('rejected', 0)} deliveries were refused since {detail.get('since', '-')} and"
-        " no valid one has come. Jira does not send them again."
-    )
-
-
-def _refused(detail: Detail) -> Iterator[str]:
-    yield f"{detail.get('pairs', 0)} pairs wait: {detail.get('code', '-')}. Nothing is concluded."
-
-
-def _silent(detail: Detail) -> Iterator[str]:
-    if "stopped_since" in detail:
-        yield f"It fails; calls to it are stopped since {detail['stopped_since']}."
-    if "since" in detail:
-        yield f"Nothing was read there since {detail['since']}."
-    yield "Nothing is concluded."
-
-
 def _went_back(detail: Detail) -> Iterator[str]:
     yield (
         f"The database is another one than before ({detail.get('sign', '-')}). Everything is paused"
@@ -187,10 +169,7 @@ _SAY: Final[Mapping[str, Callable[[Detail], Iterator[str]]]] = {
     "audit_broken": _audit,
     "unmanaged_removed": _unmanaged,
     "removal_unclear": _unclear,
-    "deliveries_rejected": _rejected,
-    "site_identity_changed": _refused,
-    "site_refused": _refused,
-    "circuit_open": _silent,
+    **SITE_SENTENCES,
     "site_went_back": _site_went_back,
     "database_went_back": _went_back,
     "installation_mismatch": _mismatch,
@@ -276,6 +255,10 @@ def calls(
         where = {"connection": connection} if connection else {"site": site} if site else {}
         if where and "first_removal" in facts:
             found.append(restore(where, str(facts["first_removal"])))
+    if kind == "site_locked" and site is not None:
+        found.append(unlock(site))
+    if kind == "project_unseen" and site is not None:
+        found.append(check(site))
     if "restore_plan" in facts:
         found += put_back(int(facts["restore_plan"]))
     return (*found, *_OTHER.get(kind, ()))
@@ -299,6 +282,26 @@ def restore(where: Mapping[str, str | None], since: str) -> Call:
         "/restores",
         {**where, "since": since, "operation": "remove"},
         f"twinlink restore {options} --since {since}",
+    )
+
+
+def check(site: str) -> Call:
+    return Call(
+        "see what the account may do in each project",
+        "POST",
+        f"/sites/{site}/check",
+        None,
+        f"twinlink site check {site}",
+    )
+
+
+def unlock(site: str) -> Call:
+    return Call(
+        "let calls go again, once the CAPTCHA is solved",
+        "POST",
+        f"/sites/{site}/unlock",
+        None,
+        f"twinlink site unlock {site}",
     )
 
 

@@ -12,6 +12,8 @@
 | deliveries_rejected | minor, major after ten minutes | then | flagged until a valid one comes |
 | site_identity_changed | major | | looks are refused |
 | site_refused | major | | looks are refused |
+| site_locked | major | | the site wants a CAPTCHA solved: no call leaves |
+| project_unseen | major | | Jira refuses to search a project of a connection |
 | circuit_open | major | | calls stopped for fifteen minutes, or nothing read for thirty |
 | site_went_back | major | | until a person acknowledges it |
 | database_went_back | major | | until a person acknowledges it |
@@ -81,6 +83,8 @@ KINDS: Final[Mapping[str, Kind]] = {
     "deliveries_rejected": Kind("Deliveries are rejected", wakes=True, lasting=True),
     "site_identity_changed": Kind("Another Jira answers than the one pinned", lasting=True),
     "site_refused": Kind("A site does not let us in", lasting=True),
+    "site_locked": Kind("A site wants a CAPTCHA solved", lasting=True),
+    "project_unseen": Kind("Jira does not show us a project", lasting=True),
     "circuit_open": Kind("A site does not answer", lasting=True),
     "site_went_back": Kind("A Jira went back in time"),
     "database_went_back": Kind("The database went back in time"),

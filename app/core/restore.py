@@ -31,12 +31,13 @@ MOST_TRIES = 8
 # Nothing is wrong with the link: the whole site refuses or is away, and may take it later.
 _SITE_REFUSES = frozenset(
     {
-        "read_only", "anonymous", "redirected", "unreachable", "rate_limited", "busy",
+        "read_only", "anonymous", "captcha_required", "redirected", "unreachable", "rate_limited",
+        "busy",
         "send_before_passed", "server_error", "timeout", "dropped", "bad_answer",
     }
 )  # fmt: skip
-# Data Center says 401 both to a credential that was revoked and to a permission that is missing.
-_MAY_PASS = frozenset({"unauthorized", "conflict"})
+# A person may give back a credential or a permission meanwhile.
+_MAY_PASS = frozenset({"unauthorized", "link_not_permitted", "conflict"})
 # A link that is there after all is what was wanted, no matter who made it.
 _SKIPPED = frozenset({"made_by_another", "two_candidates", "link_limit", "link_changed"})
 # After a crash it is unknown whether the request left; these say that it did nothing.

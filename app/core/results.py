@@ -81,11 +81,11 @@ class SiteRefused:
     code: str
 
 
-Unsent: TypeAlias = Failed | Retry
+Unsent: TypeAlias = Failed | Retry | SiteRefused
 """A request that certainly has not acted."""
 Refused: TypeAlias = Held | Stale | Busy | Elsewhere | ModeForbids | Failed
 """Why a write was not let go."""
-Written: TypeAlias = Created | Preexisting | Stale | StillOpen | Failed | Retry
+Written: TypeAlias = Created | Preexisting | Stale | StillOpen | Failed | Retry | SiteRefused
 """What a POST came to."""
 Deleted: TypeAlias = Removed | Stale | StillOpen | Failed | Retry | SiteRefused
 """What a DELETE, and the reads before it, came to."""

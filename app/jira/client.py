@@ -28,7 +28,7 @@ from app.core.links import (
     ProjectKey,
     TypeId,
 )
-from app.jira.bulk_read import parsed, read_by_id, resolve
+from app.jira.bulk_read import read_by_id, resolve
 from app.jira.changelog import parse_histories, with_whole
 from app.jira.cloud import Cloud
 from app.jira.datacenter import DataCenter
@@ -43,9 +43,10 @@ from app.jira.http.response import CallRecord
 from app.jira.http.transport import Transport
 from app.jira.identity_check import Assurance
 from app.jira.payloads import ISSUE_KEY, Wanted, parse_link, parse_link_types
-from app.jira.search import project_search
+from app.jira.projects import ProjectAccess, project_access
+from app.jira.search import search_projects
 from app.jira.webhooks.admin import Webhook, WebhookAdmin, WebhookRequest
-from app.jira.writes import WriteAnswer, created, creation, decimal, deleted, deletion
+from app.jira.writes import WriteAnswer, created, creation, decimal, deleted, deletion, send
 
 __all__ = [
     "BasicAuth",
@@ -59,7 +60,7 @@ __all__ = [
     "WriteAnswer",
 ]
 
-_DROPPING = frozenset({"anonymous", "unauthorized", "redirected"})
+_DROPPING = frozenset({"anonymous", "captcha_required", "unauthorized", "redirected"})
 """Codes after which it is no longer certain that Jira knows us."""
 
 
@@ -186,24 +187,27 @@ class JiraClient:
         sound = [key for key in keys if ISSUE_KEY.fullmatch(key)]
         return await resolve(self._flavour, sound, Wanted(field=field))
 
-    async def search_issues(
+    def search_issues(
         self,
         projects: Sequence[ProjectKey],
         *,
         updated_since: datetime | None = None,
         field: str | None = None,
+        unseen: set[ProjectKey] | None = None,
     ) -> AsyncIterator[list[IssueView]]:
-        """All issues of *projects* with their links, page by page, as bulk traffic.
+        """All issues of *projects* with their links, page by page, as bulk traffic. Projects that
+        Jira does not show us enter *unseen*, see `search_projects`.
 
         The index lags by seconds to minutes, and what a page leaves out is not gone: look
         issues up with `read_issues` before concluding anything. Each says when it was updated.
         """
-        if not projects:
-            return
-        wanted = Wanted(field=field, updated=True)
-        jql = project_search(projects, updated_since, self._now())
-        async for page in self._flavour.pages(jql, wanted):
-            yield parsed(page, wanted, self._flavour.shape)
+        return search_projects(
+            self._flavour, projects, Wanted(field=field, updated=True), updated_since=updated_since,
+            now=self._now(), unseen=unseen,
+        )  # fmt: skip
+
+    async def project_access(self, key: ProjectKey) -> ProjectAccess:
+        return await project_access(self._transport, self._flavour.api, key)
 
     async def get_link(self, link_id: LinkId) -> Link | None:
         """The link under this id, with both ends. None is Jira's own 404: gone, or not
@@ -239,7 +243,8 @@ class JiraClient:
 
         Whoever calls, it leaves only with a valid assurance. Raises `NotSent` where nothing left
         (also code `send_before_passed`), `OutcomeUnknown` where it may have acted,
-        `PermanentError` where Jira refused.
+        `PermanentError` where Jira refused, with code `link_not_permitted` where the account
+        lacks *Link issues*.
         """
         await self._assure_write(send_before)
         call = creation(
@@ -249,7 +254,7 @@ class JiraClient:
             bulk=bulk,
             send_before=send_before,
         )
-        return created(await self._transport.call(call), call)
+        return created(await send(self._transport.call, call, self._is_known), call)
 
     async def delete_link(
         self,
@@ -264,7 +269,7 @@ class JiraClient:
         await self._assure_write(send_before)
         issues = (ends.source, ends.destination) if ends else ()
         call = deletion(self._flavour.api, link_id, issues, bulk=bulk, send_before=send_before)
-        return deleted(await self._transport.call(call), call)
+        return deleted(await send(self._transport.call, call, self._is_known), call)
 
     # Webhooks of the site
 
@@ -279,6 +284,9 @@ class JiraClient:
         """False where Jira has none under this id."""
         self._refuse_if_read_only()
         return await self._webhooks.remove(webhook_id)
+
+    async def _is_known(self) -> bool:
+        return self.site.account_id in {None, await self.myself()}
 
     async def _assure_write(self, send_before: datetime | None) -> None:
         """No write leaves without it, whatever its caller has asked: a copy of a site behind its

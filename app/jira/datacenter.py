@@ -59,7 +59,8 @@ class DataCenter:
     async def pages(self, jql: str, wanted: Wanted) -> AsyncIterator[list[object]]:
         start = 0
         while True:
-            answer = await self._search(jql, wanted, start, bulk=True)
+            # Validated: else a project that is not shown to us would be left out in silence.
+            answer = await self._search(jql, wanted, start, bulk=True, validate=True)
             page = answer.json_object()
             issues = issues_of(page)
             yield issues
@@ -99,7 +100,9 @@ class DataCenter:
             if _last(page, start, len(part.issues)):
                 return batch
 
-    async def _search(self, jql: str, wanted: Wanted, start: int, *, bulk: bool) -> Answer:
+    async def _search(
+        self, jql: str, wanted: Wanted, start: int, *, bulk: bool, validate: bool = False
+    ) -> Answer:
         # The POST body takes a boolean; "warn" and "none" belong to Cloud's former search.
         # False lets ids that do not exist, or are hidden, pass without an error.
         body: JsonObject = {
@@ -107,7 +110,7 @@ class DataCenter:
             "startAt": start,
             "maxResults": CHUNK,
             "fields": wanted.fields,
-            "validateQuery": False,
+            "validateQuery": validate,
         }
         if wanted.changelog:
             body["expand"] = ["changelog"]

@@ -1,10 +1,11 @@
 """Creating and deleting links: the two requests that change somebody's Jira."""
 
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.core.errors import PermanentError
+from app.core.errors import PermanentError, TransientError
 from app.core.links import Ends, IssueId, LinkId, TypeId
 from app.jira.http.errors import facts, unexpected
 from app.jira.http.request import Call
@@ -63,6 +64,27 @@ def deletion(
         bulk=bulk,
         send_before=send_before,
     )
+
+
+async def send(
+    call_jira: Callable[[Call], Awaitable[Answer]],
+    call: Call,
+    is_known: Callable[[], Awaitable[bool]],
+) -> Answer:
+    """Data Center answers 401 also where only the permission to link is missing. Who is known to
+    Jira right after such an answer has credentials that are good."""
+    try:
+        return await call_jira(call)
+    except PermanentError as error:
+        if error.code != "unauthorized":
+            raise
+        try:
+            known = await is_known()
+        except (TransientError, PermanentError):
+            known = False
+        if known:
+            raise PermanentError("link_not_permitted", facts=error.facts) from None
+        raise
 
 
 def created(answer: Answer, call: Call) -> WriteAnswer:

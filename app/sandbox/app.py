@@ -29,7 +29,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Dropper = Callable[[tuple[str, int]], None]
-BEFORE_KINDS = frozenset({"rate_limited", "error_before", "html"})
+BEFORE_KINDS = frozenset({"rate_limited", "error_before", "html", "captcha"})
 
 
 @dataclass(slots=True)
@@ -141,6 +141,8 @@ class SiteApp:
         who = asked.who
         if fault.kind == "anonymous":
             who.user, who.credential, who.failed, who.refusal = None, None, True, None
+        elif fault.kind == "denied":
+            who.user, who.credential, who.refusal = None, None, None
         elif fault.kind == "unauthorized":
             who.failed = True
             return unauthorized()

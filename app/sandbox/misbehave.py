@@ -10,6 +10,7 @@ from app.sandbox.site import JiraSite
 from app.sandbox.wire import JSON, Reply, ok
 
 PAGE = b"<!DOCTYPE html><html><head><title>Log in</title></head><body>Please log in.</body></html>"
+SERAPH_DENIED = (b"x-seraph-loginreason", b"AUTHENTICATION_DENIED")
 HTML = (b"content-type", b"text/html;charset=UTF-8")
 
 
@@ -17,13 +18,13 @@ def dressed(site: JiraSite, fault: Fault, reply: Reply) -> Reply:
     """The answer that leaves instead of `reply`, which may already have had its effect."""
     if fault.kind == "rate_limited":
         return _too_many(site, fault)
+    if fault.kind in ("captcha", "denied", "html"):
+        return _not_let_in(site, fault, reply)
     if fault.kind in ("error_before", "error_after"):
         broken = Reply(fault.status, fault.words.encode(), [(b"content-type", b"text/plain")])
         if fault.headers == "retry_after" or (fault.status == 503 and fault.headers != "none"):
             broken.headers.append((b"retry-after", str(fault.retry_after).encode()))
         return broken
-    if fault.kind == "html":
-        return Reply(200, PAGE, [HTML])
     if fault.kind == "altered" and fault.change is not None:
         return Reply(reply.status, fault.change(reply.body), reply.headers)
     if fault.kind == "empty_changelog":
@@ -33,6 +34,18 @@ def dressed(site: JiraSite, fault: Fault, reply: Reply) -> Reply:
     if fault.kind == "huge":
         return Reply(reply.status, b" " * fault.size + reply.body, reply.headers)
     return reply
+
+
+def _not_let_in(site: JiraSite, fault: Fault, reply: Reply) -> Reply:
+    """A page that asks a person to log in; some sites answer as to nobody instead."""
+    if fault.kind == "html":
+        return Reply(200, PAGE, [HTML])
+    if fault.kind == "denied":
+        reply.headers.append(SERAPH_DENIED)
+        return reply
+    where = f"CAPTCHA_CHALLENGE; login-url={site.base_url}/login.jsp"
+    denied = (b"x-authentication-denied-reason", where.encode())
+    return Reply(403, PAGE, [HTML, SERAPH_DENIED, denied])
 
 
 def limited_reply(site: JiraSite, limited: Limited) -> Reply:

@@ -60,6 +60,13 @@ class Metrics:
         )
         self.circuit_open = self._gauge("circuit_open", "1 while calls are stopped", "site")
 
+        self.projects_unseen = self._gauge(
+            "projects_unseen", "Projects of connections that Jira does not show us", "site"
+        )
+        self.site_locked = self._gauge(
+            "site_locked", "1 while a site wants a CAPTCHA solved and no call leaves", "site"
+        )
+
     def _links(self) -> None:
         self.mutations = self._counter(
             "mutations", "Writes to Jira by outcome", "connection", "operation", "status"

@@ -14,6 +14,7 @@ SITE: dict[str, Any] = {
     "account_id": "5b10",
     "checked_at": None,
     "circuit_open_since": None,
+    "locked_since": None,
     "previous_secret_until": None,
     "version": 3,
     "created_at": "2030-01-01T00:00:00Z",

@@ -328,12 +328,21 @@ class World:
     # -- inside
 
     async def _access(self, site_id: int) -> SiteAccess:
-        return next(it.access for it in self.stations.values() if it.id == site_id)
+        access = next(it.access for it in self.stations.values() if it.id == site_id)
+        async with self.database.connection() as conn:
+            row = await sites.by_id(conn, site_id)
+        assert row is not None
+        return replace(access, version=row.version, locked=row.locked_since is not None)
 
     def _client(self, access: SiteAccess) -> JiraClient:
         app = next(it.app for it in self.stations.values() if it.id == access.id)
         http = httpx.ASGITransport(app=app)
-        return JiraClient(access, Options(circuit=self.circuit, now=self.now), http=http)
+        options = Options(circuit=self.circuit, locked=self._locked, now=self.now)
+        return JiraClient(access, options, http=http)
+
+    async def _locked(self, site: SiteAccess) -> None:
+        async with self.database.transaction() as conn:
+            await sites.record_lock(conn, site.id, site.version, self.now())
 
 
 @dataclass(slots=True)

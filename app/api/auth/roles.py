@@ -47,6 +47,7 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
     ("PUT", "/sites/{site}"): _ADMIN_ALL,
     ("DELETE", "/sites/{site}"): _ADMIN_ALL,
     ("POST", "/sites/{site}/check"): _ADMIN_ALL,
+    ("POST", "/sites/{site}/unlock"): Rule(Role.OPERATOR, everywhere=True),
     # Connections
     ("GET", "/connections"): _VIEW,
     ("GET", "/connections/{name}"): _VIEW,

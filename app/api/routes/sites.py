@@ -1,5 +1,6 @@
 """Sites: register, change, check, delete."""
 
+import structlog
 from fastapi import Response
 
 from app.api.http import etags
@@ -10,6 +11,7 @@ from app.api.schemas.base import Listed
 from app.api.schemas.site import Site, SiteCheck, SitePut, SiteStored
 from app.store.config import sites
 
+_LOG = structlog.get_logger(__name__)
 router = api_router("sites")
 _PUT = problems(
     "site_identity",
@@ -69,3 +71,11 @@ async def delete_site(site: TheSite, services: Svc) -> None:
 async def check_site(site: TheSite, services: Svc) -> SiteCheck:
     """Ask the site who it is and who we are to it; pin both the first time."""
     return SiteCheck.of(await services.site_admin.check(site, services.clock()))
+
+
+@router.post("/sites/{site}/unlock", responses=problems("site_unknown"))
+async def unlock_site(site: TheSite, services: Svc, who: Who) -> Site:
+    """Let calls leave again for a site that asked for a CAPTCHA, once a person has solved it."""
+    unlocked = await services.site_admin.unlock(site)
+    _LOG.info("site_unlocked", site=site.name, by=who.owner)
+    return Site.of(unlocked)

@@ -97,6 +97,10 @@ class Site(Answer):
     circuit_open_since: datetime | None = Field(
         description="Since when calls are stopped because the site fails; null: they are not"
     )
+    locked_since: datetime | None = Field(
+        description="Since when no call leaves because the site wants a person, who solves a"
+        " CAPTCHA there and unlocks it here; null: calls go"
+    )
     previous_secret_until: datetime | None
     version: int
     created_at: datetime

@@ -34,6 +34,7 @@ _FIELDS: output.Columns = (
     ("account", "account_id"),
     ("checked", "checked_at"),
     ("calls stopped since", "circuit_open_since"),
+    ("wants a CAPTCHA since", "locked_since"),
     ("former secret until", "previous_secret_until"),
 )
 _FINDINGS: output.Columns = (("SEVERITY", "severity"), ("FINDING", "code"), ("DETAIL", "detail"))
@@ -137,6 +138,13 @@ def check(ctx: typer.Context, name: SiteName, json: Json = False) -> None:
         output.line(f"{name} is {'fine' if checked['ok'] else 'not fit for use'}")
     if not checked["ok"]:
         raise typer.Exit(ExitCode.FAILED)
+
+
+@app.command()
+def unlock(ctx: typer.Context, name: SiteName, json: Json = False) -> None:
+    """Let calls leave again for a site that asked for a CAPTCHA. Solve it there first, by browser
+    and as our account: else the next call locks the site once more."""
+    _show(service(ctx).post(f"sites/{name}/unlock"), json=json)
 
 
 @app.command()

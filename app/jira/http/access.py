@@ -42,6 +42,8 @@ class SiteAccess:
 
     `rate`: calls per second that it takes, where its administrator said so.
 
+    `locked`: Jira wants a person (a CAPTCHA), so no call may leave.
+
     A changed `version` means that the row changed: build a new client and close this one.
     """
 
@@ -54,6 +56,7 @@ class SiteAccess:
     account_id: AccountId | None = None
     version: int = 0
     rate: float | None = None
+    locked: bool = False
     account_since: datetime | None = None
     former_accounts: tuple[Tenure, ...] = ()
 

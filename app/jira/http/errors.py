@@ -7,10 +7,11 @@ refused, DNS, connecting   NotSent unreachable             NotSent unreachable
 no free connection         NotSent busy                    NotSent busy
 time-out after sending     Transient timeout               OutcomeUnknown timeout
 connection dropped         Transient dropped               OutcomeUnknown dropped
+a CAPTCHA is wanted        SiteLocked                      SiteLocked; 2xx or 5xx: OutcomeUnknown
 answer as nobody           Anonymous                       Anonymous; 2xx or 5xx: OutcomeUnknown
 2xx that is a web page     Transient bad_answer            OutcomeUnknown bad_answer
 3xx                        Permanent redirected            Permanent redirected
-401 / 403                  Permanent unauthorized / forbidden
+401 / 403                  Permanent unauthorized / forbidden; a write: see `JiraClient`
 408                        Transient timeout               OutcomeUnknown timeout
 409, 423, 425              Transient conflict              NotSent conflict
 429                        NotSent rate_limited            NotSent rate_limited
@@ -31,6 +32,7 @@ from app.core.errors import (
     NotSent,
     OutcomeUnknown,
     PermanentError,
+    SiteLocked,
     TransientError,
     TwinlinkError,
 )
@@ -82,7 +84,7 @@ def refusal(answer: Answer, call: Call, at: datetime) -> TwinlinkError | None:
     """The error that this answer means on every call, or None where the caller judges."""
     found = facts(call, answer)
     status = answer.status
-    if answer.anonymous:
+    if answer.locked or answer.anonymous:
         return _as_nobody(answer, call, at, found)
     if 200 <= status < 300:
         return _web_page(answer, call, at, found)
@@ -125,7 +127,10 @@ def retry_after(answer: Answer, now: datetime) -> float | None:
 def _as_nobody(answer: Answer, call: Call, at: datetime, found: Facts) -> TwinlinkError:
     # A 2xx write as nobody may have acted all the same (anonymous link permission).
     if call.write and (200 <= answer.status < 300 or answer.status >= 500):
-        return OutcomeUnknown("anonymous", facts=found, at=at)
+        code = "captcha_required" if answer.locked else "anonymous"
+        return OutcomeUnknown(code, facts=found, at=at)
+    if answer.locked:
+        return SiteLocked("captcha_required", facts=found)
     return Anonymous("anonymous", facts=found)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from app.jira.http.lockout import Tell
 from app.jira.http.response import CallRecord
 from app.jira.rates.budget import Budget
 from app.jira.rates.circuit import Circuit
@@ -22,13 +23,14 @@ def _writable() -> bool:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """`observe` is called once per request that was sent, `odd` with a word for an answer that
-    contradicts an earlier one, `read_only` before every write. The address guard applies unless
-    `allow_private`."""
+    contradicts an earlier one, `locked` where Jira begins to want a person, `read_only` before
+    every write. The address guard applies unless `allow_private`."""
 
     budget: Budget | None = None
     circuit: Circuit | None = None
     observe: Observer | None = None
     odd: Callable[[str], None] | None = None
+    locked: Tell | None = None
     read_only: Callable[[], bool] = _writable
     allow_private: bool = False
     ca_file: str | None = None

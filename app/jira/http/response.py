@@ -14,7 +14,9 @@ from app.jira.http.request import Call
 
 JsonObject = dict[str, Any]
 
-ANONYMOUS_REASONS = ("AUTHENTICATED_FAILED", "AUTHENTICATION_DENIED")
+ANONYMOUS_REASON = "AUTHENTICATED_FAILED"
+LOCKED_REASON = "AUTHENTICATION_DENIED"
+"""Of `X-Seraph-LoginReason`: the attempt to log in failed, or was not even made."""
 
 TRIAL_PREFIXES = ("x-beta-", "beta-")
 """Of the names that Atlassian gives headers about limits before it enforces the limits."""
@@ -56,10 +58,17 @@ class Answer:
 
         `X-Seraph-LoginReason` on both flavours; Data Center also names the user it served.
         """
-        reason = self.headers.get("x-seraph-loginreason", "").upper()
-        if any(word in reason for word in ANONYMOUS_REASONS):
+        if ANONYMOUS_REASON in self.headers.get("x-seraph-loginreason", "").upper():
             return True
         return self.headers.get("x-ausername", "").strip().lower() == "anonymous"
+
+    @property
+    def locked(self) -> bool:
+        """Jira wants a person to log in and solve a CAPTCHA before it looks at credentials again,
+        whatever the status."""
+        denied = self.headers.get("x-authentication-denied-reason", "").strip().upper()
+        reason = self.headers.get("x-seraph-loginreason", "").upper()
+        return denied.startswith("CAPTCHA") or LOCKED_REASON in reason
 
     @property
     def request_id(self) -> str | None:

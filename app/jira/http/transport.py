@@ -12,6 +12,7 @@ from app.core.errors import NotSent, TransientError, TwinlinkError
 from app.jira.http.access import SiteAccess
 from app.jira.http.errors import connection_failure, facts, lost, refusal
 from app.jira.http.heard import heard_of
+from app.jira.http.lockout import Lockout
 from app.jira.http.options import Options
 from app.jira.http.request import Call
 from app.jira.http.response import Answer, CallRecord
@@ -59,6 +60,7 @@ class Transport:
         self._budget = options.budget
         self._throttle = None if options.budget is None else Throttle(options.budget, site)
         self._circuit = options.circuit
+        self._lockout = Lockout(site, options.locked)
         self._observe = options.observe
         self._failed = failed
         self._timeout = options.timeout_seconds
@@ -79,10 +81,13 @@ class Transport:
 
     async def call(self, call: Call) -> Answer:
         """Wait for the budget, send, and raise what `errors.refusal` makes of the answer."""
+        await self._lockout.retell()
+        self._lockout.refuse(call)
         if self._circuit is not None and (left := self._circuit.left(self._site.id)) > 0:
             raise _stopped(call, left)  # before it costs a turn
         grant = await self._take_turn(call)
         admission = await self._admission(call)
+        self._lockout.refuse(call)  # locked while it waited
         self._refuse_if_late(call)
         started = monotonic()
         answer: Answer | None = None
@@ -91,6 +96,7 @@ class Transport:
         try:
             leaving = _Leaving(grant, started)
             answer = await self._send(call, leaving)
+            await self._lockout.heed(answer)
             failure = await self._judge(answer, call, monotonic() - leaving.at)
             if failure is not None:
                 raise failure
@@ -153,6 +159,7 @@ class Transport:
             if event == _AT_THE_SOCKET:
                 if leaving.grant is not None and leaving.grant.lapsed():
                     leaving.grant = await self._take_turn(call)
+                self._lockout.refuse(call)
                 self._refuse_if_late(call)
                 leaving.now()
 

@@ -18,6 +18,8 @@ NEAR = timedelta(seconds=30)
 SAID = {"installation_mismatch": timedelta(minutes=5)}
 """What leaves no trace but its being said: for so long after the last time it goes on."""
 
+LOCKED = "site:captcha_required"
+"""An incident of the site itself."""
 IDENTITY = ("site:identity_changed", "site:account_changed")
 
 
@@ -98,9 +100,10 @@ async def refused(conn: Connection, _: datetime) -> list[Condition]:
     rows = await conn.fetch(
         """SELECT connection_id, waiting = ANY($1::text[]) AS other, min(waiting) AS waiting,
                   count(*) AS pairs, min(dirty_since) AS since
-           FROM work WHERE waiting LIKE 'site:%' AND generation > done
+           FROM work WHERE waiting LIKE 'site:%' AND waiting <> $2 AND generation > done
            GROUP BY 1, 2 ORDER BY 2, 1""",
         list(IDENTITY),
+        LOCKED,
     )
     return [
         Condition(
@@ -109,6 +112,45 @@ async def refused(conn: Connection, _: datetime) -> list[Condition]:
             row["since"],
             Impact.MAJOR,
             {"code": row["waiting"].removeprefix("site:"), "pairs": row["pairs"]},
+        )
+        for row in rows
+    ]
+
+
+async def locked(conn: Connection, _: datetime) -> list[Condition]:
+    """Sites that want a person to solve a CAPTCHA."""
+    rows = await conn.fetch(
+        "SELECT id, locked_since FROM sites WHERE locked_since IS NOT NULL ORDER BY id"
+    )
+    return [
+        Condition(
+            "site_locked",
+            Place(site_id=row["id"]),
+            row["locked_since"],
+            Impact.MAJOR,
+            {"since": row["locked_since"].isoformat(timespec="seconds")},
+        )
+        for row in rows
+    ]
+
+
+async def unseen(conn: Connection, _: datetime) -> list[Condition]:
+    """Projects of live connections that Jira refuses to search."""
+    rows = await conn.fetch(
+        """SELECT u.site_id, min(u.since) AS since, count(*) AS n,
+                  (array_agg(u.project ORDER BY u.project))[:10] AS projects
+           FROM unseen_projects u
+           WHERE EXISTS (SELECT FROM connections c
+                 WHERE u.site_id IN (c.left_site_id, c.right_site_id) AND c.deleted_at IS NULL)
+           GROUP BY u.site_id ORDER BY u.site_id"""
+    )
+    return [
+        Condition(
+            "project_unseen",
+            Place(site_id=row["site_id"]),
+            row["since"],
+            Impact.MAJOR,
+            {"count": row["n"], "projects": ", ".join(row["projects"])},
         )
         for row in rows
     ]
@@ -137,12 +179,17 @@ async def stopped(conn: Connection, now: datetime) -> list[Condition]:
 
 
 async def silent(conn: Connection, now: datetime) -> list[Condition]:
-    """Sites of live, unpaused connections that no poll has reached for long, though no circuit
-    says why. After a long pause the first poll may be under way: certain only when the next try
-    is near."""
+    """Sites of live, unpaused connections that no poll has reached for long, or ever, though no
+    circuit says why. After a long pause the first poll may be under way: certain only when the
+    next try is near."""
     rows = await conn.fetch(
-        """SELECT s.id, s.polled_until, s.poll_due_at FROM sites s
-           WHERE s.polled_until <= $1 AND s.poll_due_at > s.polled_until
+        """SELECT s.id, s.since AS polled_until, s.poll_due_at FROM (
+               SELECT x.*, coalesce(x.polled_until, (
+                   SELECT min(c.created_at) FROM connections c
+                   WHERE x.id IN (c.left_site_id, c.right_site_id)
+                     AND c.deleted_at IS NULL AND c.paused_at IS NULL)) AS since
+               FROM sites x) s
+           WHERE s.locked_since IS NULL AND s.since <= $1 AND s.poll_due_at > s.since
              AND coalesce(s.circuit_open_since > $2, true)
              AND NOT EXISTS (SELECT FROM installation WHERE paused_at IS NOT NULL)
              AND EXISTS (SELECT FROM connections c WHERE s.id IN (c.left_site_id, c.right_site_id)
@@ -201,6 +248,8 @@ ALL: tuple[Callable[[Connection, datetime], Awaitable[list[Condition]]], ...] = 
     unconfirmed,
     rejected,
     refused,
+    locked,
+    unseen,
     stopped,
     silent,
 )

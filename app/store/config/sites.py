@@ -37,6 +37,7 @@ class SiteRow:
     former_accounts: tuple[Tenure, ...]
     checked_at: datetime | None
     circuit_open_since: datetime | None
+    locked_since: datetime | None
     version: int
     created_at: datetime
     updated_at: datetime
@@ -168,6 +169,31 @@ async def update(
         now,
         *(getattr(values, name) for name in _VALUES),
     )
+
+
+async def record_lock(conn: Connection, site_id: int, version: int, now: datetime) -> bool:
+    """The site wants a person, as whoever read it at *version* was told. Not where it changed
+    meanwhile: a late answer must not undo what a person just said."""
+    status: str = await conn.execute(
+        """UPDATE sites SET locked_since = $3, version = version + 1
+           WHERE id = $1 AND version = $2 AND locked_since IS NULL""",
+        site_id,
+        version,
+        now,
+    )
+    return status == "UPDATE 1"
+
+
+async def unlock(conn: Connection, site_id: int) -> bool:
+    """Calls go again, and the site is polled at once; until that has ended its silence is no
+    news. Whether it was locked."""
+    status: str = await conn.execute(
+        """UPDATE sites SET locked_since = NULL, version = version + 1,
+               poll_due_at = to_timestamp(0)
+           WHERE id = $1 AND locked_since IS NOT NULL""",
+        site_id,
+    )
+    return status == "UPDATE 1"
 
 
 async def record_check(conn: Connection, site_id: int, pins: Pins, now: datetime) -> None:

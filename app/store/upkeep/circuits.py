@@ -1,4 +1,4 @@
-"""Which sites are not called because they fail, and since when."""
+"""Which sites are not called, because they fail or want a person, and since when."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,11 +11,19 @@ class SiteCircuit:
     id: int
     name: str
     open_since: datetime | None
+    locked: bool
 
 
 async def all_sites(conn: Connection) -> list[SiteCircuit]:
-    rows = await conn.fetch("SELECT id, name, circuit_open_since FROM sites ORDER BY id")
-    return [SiteCircuit(row["id"], row["name"], row["circuit_open_since"]) for row in rows]
+    rows = await conn.fetch(
+        "SELECT id, name, circuit_open_since, locked_since FROM sites ORDER BY id"
+    )
+    return [
+        SiteCircuit(
+            row["id"], row["name"], row["circuit_open_since"], row["locked_since"] is not None
+        )
+        for row in rows
+    ]
 
 
 async def record(conn: Connection, site_id: int, open_since: datetime | None) -> bool:

@@ -90,6 +90,8 @@ async def scan(ctx: Context, it: Restore, *, lease: float) -> None:
         unread = dict(found.unread)
         if scanner.cut:
             unread["changelog_incomplete"] = scanner.cut
+        if scanner.unseen:
+            unread["project_unseen"] = len(scanner.unseen)
         await restores.scanned(conn, it, unread)
     _LOG.info("rescue_scanned", restore=it.id, links=len(found.removed), issues=scanner.read)
 
@@ -155,10 +157,12 @@ class _Scanner:
         self.views: dict[IssueId, IssueView] = {}
         self.changes: dict[IssueId, Sequence[LinkChange]] = {}
         self.keys: dict[IssueKey, IssueId] = {}
+        self.unseen: set[ProjectKey] = set()
 
     async def read_projects(self, projects: Sequence[ProjectKey]) -> None:
         since = self._culprit.since - OVERLAP
-        async for page in self._client.search_issues(projects, updated_since=since):
+        pages = self._client.search_issues(projects, updated_since=since, unseen=self.unseen)
+        async for page in pages:
             self.read += len(page)
             await self._read([view.ref.id for view in page], only_culprits=True)
 

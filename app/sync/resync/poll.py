@@ -19,7 +19,7 @@ from app.store.config.active_connection import Running
 from app.store.links import claims, discoveries, twins
 from app.store.monitor import candidates
 from app.store.pool import Connection
-from app.store.queue import polls
+from app.store.queue import polls, unseen_projects
 from app.store.queue.polls import Due
 from app.store.queue.work import Cause, raise_pairs
 from app.sync.resync import walk
@@ -109,17 +109,50 @@ async def _read(ctx: Context, due: Due, since: datetime) -> None:
     client = await ctx.sites.client(due.site_id)
     # Nobody sees nothing: without this, an empty answer would count as polled.
     await client.assure()
+    async with ctx.database.connection() as conn:
+        before = await unseen_projects.of_site(conn, due.site_id)
+    unseen = set(before)
     fields = sorted({it.field for it in here if it.field is not None})
     for number, field in enumerate(fields or [None]):
         asking = [it for it in here if number == 0 or it.field == field]
         projects = sorted({project for it in asking for project in it.projects})
-        async for page in client.search_issues(projects, updated_since=since, field=field):
+        pages = client.search_issues(projects, updated_since=since, field=field, unseen=unseen)
+        async for page in pages:
             async with ctx.database.transaction() as conn:
                 await _take(conn, due, here, page, field, ctx.clock())
             async with ctx.database.connection() as conn:
                 await polls.renew(conn, due, ctx.clock())
     async with ctx.database.transaction() as conn:
         await _look_at_contenders(conn, here, ctx.clock())
+        await _note_unseen(conn, ctx, due, here, before, unseen)
+
+
+async def _note_unseen(
+    conn: Connection,
+    ctx: Context,
+    due: Due,
+    here: Iterable[_Here],
+    before: set[ProjectKey],
+    unseen: set[ProjectKey],
+) -> None:
+    """Write down which projects Jira does not show us. One that it shows again is compared whole:
+    what happened there meanwhile is behind the reach of a poll."""
+    asked = {project for it in here for project in it.projects}
+    now = ctx.clock()
+    await unseen_projects.keep(conn, due.site_id, unseen & asked, now)
+    ctx.metrics.projects_unseen.labels(due.name).set(len(unseen & asked))
+    back = (before & asked) - unseen
+    for it in here:
+        if back & set(it.projects):
+            await walk.enqueue(
+                conn,
+                it.state.id,
+                twin_ids=None,
+                dry_run=False,
+                cause="poll",
+                requested_by="twinlink",
+                now=now,
+            )
 
 
 async def _take(

@@ -46,4 +46,5 @@ def access(row: SiteRow, vault: Vault) -> SiteAccess:
         former_accounts=row.former_accounts,
         version=row.version,
         rate=row.requests_per_second,
+        locked=row.locked_since is not None,
     )

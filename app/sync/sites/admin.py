@@ -72,6 +72,9 @@ class SiteAdmin:
             await _refuse_while_writing(conn, spec, known)
             values = wish.values(self.vault, now)
             row = await _write(conn, name, values, known, pins=wish.pins(seen), now=now)
+            if row.locked_since is not None and not wish.locked:
+                await sites.unlock(conn, row.id)
+                row = await sites.by_name(conn, name) or row
             if seen is not None and seen.link_types:
                 await sites.replace_link_types(conn, row.id, seen.link_types)
         standing = _standing(row)
@@ -87,6 +90,13 @@ class SiteAdmin:
             findings += await self._pin(site, seen, now)
         findings += _standing(site)
         return Checked(site, seen, tuple(findings))
+
+    async def unlock(self, site: SiteRow) -> SiteRow:
+        """A person says that calls may go again: has solved the CAPTCHA, so to speak."""
+        async with self.database.transaction() as conn:
+            await sites.lock_admin(conn)
+            await sites.unlock(conn, site.id)
+            return await sites.by_id(conn, site.id) or site
 
     async def delete(self, site: SiteRow) -> None:
         async with self.database.transaction() as conn:

@@ -41,6 +41,11 @@ _TROUBLE = {
     "timeout": "the site did not answer in time",
     "dropped": "the site closed the connection",
     "address_refused": "the name leads to a private address; see TWINLINK_ALLOW_PRIVATE_SITES",
+    "captcha_required": (
+        "the site wants a CAPTCHA solved, and no call leaves: log in there by browser as this"
+        " account, then unlock the site here"
+    ),
+    "link_not_permitted": "the account lacks the permission Link issues",
     "unauthorized": "the site refused the credentials",
     "forbidden": "the site knows the credentials and refuses the call",
     "anonymous": "the site answered as if nobody were logged in: the credentials may have expired",

@@ -55,7 +55,7 @@ class Wish:
         return (
             known is None
             or not known.pinned
-            or self.auth != self.former_auth
+            or self.changed_auth
             or (spec.base_url, spec.deployment) != (known.base_url, known.deployment)
         )
 
@@ -71,9 +71,27 @@ class Wish:
         )
 
     def access(self, name: str) -> SiteAccess:
-        """For a first look: without pins, since it is the look that finds them."""
+        """For a first look: without pins, since it is the look that finds them. Who stores other
+        credentials says that a locked site may be tried."""
         site_id = self.known.id if self.known else 0
-        return SiteAccess(site_id, name, self.spec.base_url, self.spec.deployment, self.auth)
+        return SiteAccess(
+            site_id,
+            name,
+            self.spec.base_url,
+            self.spec.deployment,
+            self.auth,
+            locked=self.locked,
+        )
+
+    @property
+    def locked(self) -> bool:
+        """The site wants a person, and these are the credentials that it said so to."""
+        known = self.known
+        return known is not None and known.locked_since is not None and not self.changed_auth
+
+    @property
+    def changed_auth(self) -> bool:
+        return self.auth != self.former_auth
 
     def pins(self, seen: Probe | None) -> Pins:
         """Set together, by whoever answered completely. An identity is never replaced; an

@@ -12,6 +12,7 @@ from app.core.twin_field import twin_key
 from app.store.config.active_connection import Running
 from app.store.links import claims, discoveries, twins
 from app.store.pool import Connection
+from app.store.queue import unseen_projects
 from app.sync.runtime.context import Context
 
 
@@ -29,13 +30,18 @@ async def enlist(ctx: Context, state: Running, renew: Callable[[], Awaitable[Non
             conn, state.id, side, contending, cause="resync", now=ctx.clock()
         )
     client = await ctx.sites.client(state.site(side))
-    async for page in client.search_issues(state.config.end(side).projects, field=field):
+    async with ctx.database.connection() as conn:
+        unseen = await unseen_projects.of_site(conn, state.site(side))
+    projects = state.config.end(side).projects
+    async for page in client.search_issues(projects, field=field, unseen=unseen):
         async with ctx.database.transaction() as conn:
             issues = await contradicted(conn, state, page, retry=True)
             total += await discoveries.raise_issues(
                 conn, state.id, side, issues, cause="resync", now=ctx.clock()
             )
         await renew()
+    async with ctx.database.transaction() as conn:
+        await unseen_projects.add(conn, state.site(side), unseen & set(projects), ctx.clock())
     return total
 
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
-from app.core.errors import NotSent, OutcomeUnknown, PermanentError, TransientError
+from app.core.errors import NotSent, OutcomeUnknown, PermanentError, SiteLocked, TransientError
 from app.core.ledger import Authorship, LinkKey
 from app.core.links import IssueId
 from app.core.operations import Status
@@ -18,6 +18,7 @@ from app.core.results import (
     Preexisting,
     Result,
     Retry,
+    SiteRefused,
     Stale,
     StillOpen,
     Unsent,
@@ -163,6 +164,8 @@ async def _send(ctx: Context, intent: Intent, *, bulk: bool) -> Unsent | None:
         return None
     except NotSent as error:
         return Retry(error.code)
+    except SiteLocked as error:
+        return SiteRefused(error.code)
     except PermanentError as error:
         return Failed(error.code)
     except TransientError:

@@ -9,7 +9,7 @@ proof: a Jira that went back in time hands out ids again.
 
 from collections.abc import Sequence
 
-from app.core.errors import NotSent, OutcomeUnknown, PermanentError, TransientError
+from app.core.errors import NotSent, OutcomeUnknown, PermanentError, SiteLocked, TransientError
 from app.core.ledger import Authorship
 from app.core.links import Ends, Link, LinkType
 from app.core.operations import Status
@@ -64,6 +64,8 @@ async def _remove_one(
         return await _delete(client, intent)
     except NotSent as error:
         return _not_tried(intent, error.code), Retry(error.code)
+    except SiteLocked as error:
+        return _not_tried(intent, error.code), SiteRefused(error.code)
     except PermanentError as error:
         return Outcome(intent, Status.FAILED, error.code), Failed(error.code)
     except (OutcomeUnknown, TransientError):

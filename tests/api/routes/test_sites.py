@@ -211,6 +211,35 @@ async def test_check_says_that_calls_are_stopped(
     assert "circuit_open" in [finding["code"] for finding in checked["findings"]]
 
 
+async def test_a_captcha_stops_the_calls_until_somebody_unlocks(
+    client: httpx.AsyncClient, jira: Jira
+) -> None:
+    await client.put(SITE, json=jira.body(jira.left))
+    fault = jira.left.site.faults.add(Fault("captcha"))
+    for _ in range(3):
+        check = await client.post(f"{SITE}/check")
+        assert "captcha_required" in codes(check)
+        assert check.json()["ok"] is False
+    assert fault.hits == 1, "each further try renews the lock"
+    assert (await client.get(SITE)).json()["locked_since"] is not None
+    same = await client.put(SITE, json=jira.body(jira.left, account_dedicated=False))
+    assert (same.status_code, fault.hits) == (200, 1)
+    jira.left.site.faults.clear()
+    assert (await client.post(f"{SITE}/unlock")).json()["locked_since"] is None
+    assert (await client.post(f"{SITE}/check")).json()["ok"] is True
+
+
+async def test_other_credentials_unlock(client: httpx.AsyncClient, jira: Jira) -> None:
+    await client.put(SITE, json=jira.body(jira.left))
+    jira.left.site.faults.add(Fault("captcha", times=1))
+    await client.post(f"{SITE}/check")
+    body = jira.body(jira.left)
+    body["auth"]["token"] = jira.left.site.add_token("twinlink")
+    stored = await client.put(SITE, json=body)
+    assert stored.json()["locked_since"] is None
+    assert "captcha_required" not in codes(stored)
+
+
 async def test_check_finds_no_link_types(client: httpx.AsyncClient, jira: Jira) -> None:
     await client.put(SITE, json=jira.body(jira.left))
     jira.left.site.types.clear()

@@ -84,6 +84,12 @@ def test_a_check_fails_where_the_site_does(
     assert line.json("site", "check", "cloud") == answer
 
 
+def test_a_person_lets_calls_go_again(line: Line, service: FakeService) -> None:
+    service.answers["POST /sites/cloud/unlock"] = (200, SITE)
+    assert line("site", "unlock", "cloud").exit_code == 0
+    assert [it.method for it in service.asked] == ["POST"]
+
+
 def test_what_takes_something_away_asks_first(line: Line, service: FakeService) -> None:
     service.answers["DELETE /connections/main"] = (200, {"released": 4})
     refused = line("connection", "delete", "main")

@@ -99,6 +99,12 @@ async def tripped(fields: FieldWorld) -> None:
     )
 
 
+async def locked(fields: FieldWorld) -> None:
+    await fields.world.execute(
+        "UPDATE sites SET locked_since = $1 WHERE id = $2", fields.world.now(), fields.left.id
+    )
+
+
 CONDITIONS: dict[str, tuple[Bring, str]] = {
     "guard_tripped": (tripped, "minor"),
     "write_unconfirmed": (unconfirmed, "major"),
@@ -106,6 +112,7 @@ CONDITIONS: dict[str, tuple[Bring, str]] = {
     "site_identity_changed": (another_jira, "major"),
     "site_refused": (let_in_no_more, "major"),
     "circuit_open": (silent, "major"),
+    "site_locked": (locked, "major"),
 }
 
 
@@ -125,7 +132,8 @@ async def test_each_condition_opens_one_and_ends(fields: FieldWorld, kind: str) 
     await fields.world.execute("UPDATE work SET done = generation, waiting = NULL")
     await fields.world.execute("UPDATE connections SET guard_tripped_at = NULL")
     await fields.world.execute(
-        "UPDATE sites SET rejected_recent = 0, polled_until = $1", fields.world.now()
+        "UPDATE sites SET rejected_recent = 0, locked_since = NULL, polled_until = $1",
+        fields.world.now(),
     )
     await watch(fields, workers=5)
     [it] = await found(fields)

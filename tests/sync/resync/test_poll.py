@@ -1,12 +1,16 @@
 """Polling: what webhooks lost is found, once, and nothing that failed counts as polled."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from app.core.links import ProjectKey
 from app.sandbox import Fault
+from app.store.config import connections
+from app.sync.incidents import watch
 from app.sync.resync import poll, walk
 from tests.support import mixed
 from tests.sync.twins.fields import FieldWorld, open_fields
@@ -215,3 +219,89 @@ async def test_a_comparison_that_was_not_asked_for_is_not_noted(
         await poll.compare_due(fields.world.ctx)
     monkeypatch.undo()
     assert await poll.compare_due(fields.world.ctx) == 1
+
+
+# Projects that Jira does not show
+
+
+async def widen(fields: FieldWorld, *projects: str) -> None:
+    """The left side covers these projects as well."""
+    async with fields.world.database.transaction() as conn:
+        row = await connections.by_id(conn, fields.connection)
+        assert row is not None
+        keys = tuple(ProjectKey(it) for it in projects)
+        left = replace(row.config.left, projects=row.config.left.projects + keys)
+        config = replace(row.config, left=left)
+        await connections.append_revision(
+            conn, row.id, config, author="test", note="", now=fields.world.now()
+        )
+
+
+async def unseen(fields: FieldWorld) -> list[str]:
+    rows = await fields.world.rows(
+        f"""SELECT project FROM unseen_projects
+            WHERE site_id = {fields.left.id} AND $1::bigint[] IS NOT NULL"""  # noqa: S608
+    )
+    return sorted(it["project"] for it in rows)
+
+
+async def incidents(fields: FieldWorld) -> list[tuple[str, str]]:
+    await watch.run_once(fields.world.ctx)
+    rows = await fields.world.rows(
+        f"""SELECT kind, state, facts FROM incidents
+            WHERE site_id = {fields.left.id} AND $1::bigint[] IS NOT NULL"""  # noqa: S608
+    )
+    return [(it["kind"], it["state"]) for it in rows]
+
+
+async def test_one_project_that_is_not_shown_stops_no_other(fields: FieldWorld) -> None:
+    await widen(fields, "TYPO")
+    fields.left.person().link("P-1", "Blocks", "P-2")
+    lose_webhooks(fields)
+    assert await fields.poll() == 2
+    assert ("P-1", True) in await raised(fields)
+    assert await unseen(fields) == ["TYPO"]
+    assert await incidents(fields) == [("project_unseen", "investigating")]
+    gauge = fields.world.ctx.metrics.registry.get_sample_value
+    assert gauge("twinlink_projects_unseen", {"site": fields.left.access.name}) == 1
+    fields.left.jira.add_project("TYPO")
+    assert await fields.poll() == 2
+    assert await unseen(fields) == []
+    assert await incidents(fields) == [("project_unseen", "monitoring")]
+
+
+async def test_a_project_that_comes_back_is_compared(fields: FieldWorld) -> None:
+    """What happened there meanwhile is on no page of a poll that goes on from its last."""
+    await widen(fields, "X")
+    fields.left.jira.permit("twinlink", "BROWSE_PROJECTS", "X", allowed=False)
+    await fields.poll()
+    before = await fields.world.rows("SELECT * FROM resyncs WHERE connection_id = ANY($1)")
+    fields.let_pass(5 * 3600)
+    fields.left.jira.permit("twinlink", "BROWSE_PROJECTS", "X")
+    await fields.poll()
+    after = await fields.world.rows("SELECT * FROM resyncs WHERE connection_id = ANY($1)")
+    assert len(after) - len(before) == 1
+
+
+async def test_a_project_out_of_scope_is_forgotten(fields: FieldWorld) -> None:
+    await widen(fields, "TYPO")
+    await fields.poll()
+    assert await unseen(fields) == ["TYPO"]
+    await fields.world.execute("UPDATE connections SET revision = 1 WHERE id = $1",
+                               fields.connection)  # fmt: skip
+    await fields.poll()
+    assert await unseen(fields) == []
+
+
+async def test_a_site_that_no_poll_ever_reached_is_an_incident(fields: FieldWorld) -> None:
+    await fields.world.execute(
+        "UPDATE sites SET polled_until = NULL, poll_due_at = to_timestamp(0)"
+    )
+    fields.left.jira.faults.add(Fault("error_before"))
+    for _ in range(100):
+        await poll.run_once(fields.world.ctx)
+        if ("circuit_open", "investigating") in await incidents(fields):
+            break
+        fields.let_pass(25)
+    else:
+        raise AssertionError("nothing opened")

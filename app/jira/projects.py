@@ -1,0 +1,68 @@
+"""What our account may do in one project."""
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from app.core.errors import PermanentError
+from app.core.links import ProjectKey
+from app.jira.http.errors import unexpected
+from app.jira.http.request import Call
+from app.jira.http.response import Answer
+from app.jira.http.transport import Transport
+from app.jira.payloads import PROJECT_KEY
+
+BROWSE, LINK = "BROWSE_PROJECTS", "LINK_ISSUES"
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectAccess:
+    """`key` as Jira names the project now, another one after a rename; None: it shows us no
+    such project, which is a typo, a hidden or a deleted one, and Jira does not say which."""
+
+    asked: ProjectKey
+    key: ProjectKey | None
+    archived: bool = False
+    browse: bool = False
+    link: bool = False
+
+
+async def project_access(transport: Transport, api: str, key: ProjectKey) -> ProjectAccess:
+    """Two calls: the project, and our permissions in it."""
+    if not PROJECT_KEY.fullmatch(key):
+        return ProjectAccess(key, None)
+    shown = await _asked(transport, Call("project", "GET", f"{api}/project/{quote(key, safe='')}"))
+    if shown is None:
+        return ProjectAccess(key, None)
+    project = shown.json_object()
+    params = {"projectKey": key, "permissions": f"{BROWSE},{LINK}"}
+    granted = await _asked(
+        transport, Call("my_permissions", "GET", f"{api}/mypermissions", params=params)
+    )
+    permissions = granted.json_object().get("permissions") if granted is not None else None
+    return ProjectAccess(
+        key,
+        ProjectKey(str(project.get("key", key))),
+        archived=project.get("archived") is True,
+        browse=_has(permissions, BROWSE),
+        link=_has(permissions, LINK),
+    )
+
+
+async def _asked(transport: Transport, call: Call) -> Answer | None:
+    """None where Jira does not show it to us."""
+    try:
+        answer = await transport.call(call)
+    except PermanentError as error:
+        if error.code == "forbidden":
+            return None
+        raise
+    if answer.status == 404:
+        return None
+    if answer.status != 200:
+        raise unexpected(answer, call)
+    return answer
+
+
+def _has(permissions: object, name: str) -> bool:
+    one = permissions.get(name) if isinstance(permissions, dict) else None
+    return isinstance(one, dict) and one.get("havePermission") is True

@@ -1,0 +1,12 @@
+"""Sites that want a person before they look at credentials again."""
+
+from app.store.migrations.run import execute_beside
+
+revision = "0019"
+down_revision = "0018"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    execute_beside(__file__)
