@@ -1,0 +1,12 @@
+"""The links that this service made or adopted: never an origin."""
+
+from app.store.migrations.run import execute_beside
+
+revision = "0018"
+down_revision = "0017"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    execute_beside(__file__)
