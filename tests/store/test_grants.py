@@ -35,6 +35,7 @@ RIGHTS = {
             "notification_keys", "notification_sends", "notification_targets", "notifications",
             "plan_changes", "plans", "poll_marks", "resync_pairs", "resyncs", "revision_changes",
             "sessions", "sign_in_links", "sites", "tokens", "twin_claims", "twins",
+            "unseen_projects",
             "vanished_mirrors", "work",
         ),
         "SIUD",
