@@ -126,6 +126,8 @@ def _history(
     at: int,
     added: bool,
 ) -> None:
+    if site.quirks.node_skew:
+        at -= int(site.random.uniform(0, site.quirks.node_skew) * 1000)
     for issue, other, wording in (
         (source, destination, type_.outward),
         (destination, source, type_.inward),

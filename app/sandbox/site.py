@@ -37,7 +37,11 @@ GONE = "Issue does not exist or you do not have permission to see it."
 
 @dataclass(slots=True)
 class Quirks:
-    """Points where real sites differ or are not documented (see docs/jira.md)."""
+    """Points where real sites differ or are not documented (see docs/jira.md).
+
+    `node_skew`: by up to how many seconds the clock that dates an entry of a link's changelog is
+    behind, for each node of a Data Center has its own.
+    """
 
     location_on_create: bool = False
     issue_event_on_link: bool = False
@@ -46,6 +50,7 @@ class Quirks:
     create_needs_link_on_source: bool = False
     link_limit: int = 2000
     link_text: str = "This issue {wording} {key}"
+    node_skew: float = 0.0
 
 
 @dataclass(slots=True)

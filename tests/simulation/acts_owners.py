@@ -6,6 +6,7 @@ from random import Random
 from typing import Any
 
 from app.core.config import ConnectionConfig, Direction, Mode, OnMirrorRemoved
+from app.core.incidents import State
 from app.store.config import connections
 from app.store.links import twins
 from app.store.recovery.restore_select import Filters
@@ -15,6 +16,7 @@ from app.sync.connections.revisions import Revisions
 from app.sync.connections.spec import ConnectionSpec, TypeWish
 from app.sync.connections.switches import Switches
 from app.sync.guard import held_plans
+from app.sync.incidents import timeline
 from app.sync.recovery import restore
 from app.sync.resync import walk
 from app.sync.runtime.context import Context
@@ -61,6 +63,25 @@ class Owners:
 
         return self._ask(f"unpair {left} {key}", act)
 
+    def unpairs_many(self) -> str:
+        """A bulk edit, and its undoing: all twins of a connection go, and mostly come back."""
+        at = self.random.randrange(len(self.ground.joins))
+        connection, (left, right, *_) = self.ground.world.connections[at], self.ground.joins[at]
+        back, ctx = self.random.random() < 0.8, self._ctx
+
+        async def act() -> str:
+            async with ctx.database.connection() as conn:
+                ids = await twins.page(conn, connection, after=0, limit=100)
+            for twin in ids:
+                await release.unpair(
+                    ctx.database, connection, twin, actor="ann", now=ctx.clock(), engine=ctx.engine
+                )
+            for number in range(self.ground.twinned if back else 0):
+                await self.ground.pair_on(ctx.database, connection, left, right, number)
+            return f"{len(ids)} unpaired{', and paired again' if back else ''}"
+
+        return self._ask(f"unpair all of {left}-{right}", act)
+
     # -- operating
 
     def sets_the_mode(self) -> str:
@@ -74,6 +95,10 @@ class Owners:
         if self.random.random() < 0.5:
             return self._ask(f"pause {name}", lambda: self._switches.pause(name, by="ann", now=now))
         return self._ask(f"resume {name}", lambda: self._switches.resume(name, by="ann", now=now))
+
+    def acknowledges(self) -> str:
+        """That a site went back in time."""
+        return self._ask("acknowledge", lambda: acknowledge(self._ctx, self._switches))
 
     def resets_the_guard(self) -> str:
         name, now = self._connection(), self._ctx.clock()
@@ -96,7 +121,13 @@ class Owners:
 
     def decides_a_plan(self) -> str:
         """Approves or rejects the newest plan that waits."""
-        approve, ctx = self.random.random() < 0.5, self._ctx
+        return self._decides(approve=self.random.random() < 0.5)
+
+    def rejects_a_plan(self) -> str:
+        return self._decides(approve=False)
+
+    def _decides(self, *, approve: bool) -> str:
+        ctx = self._ctx
 
         async def act() -> str:
             async with ctx.database.connection() as conn:
@@ -213,6 +244,29 @@ class Owners:
             return told if not isinstance(answer, str) else f"{told}: {answer}"
 
         return self.service.ask(told.replace(" ", "-"), said)
+
+
+async def acknowledge(ctx: Context, switches: Switches) -> str:
+    """Every incident of a site that went back is resolved, and all that it stopped goes on."""
+    async with ctx.database.connection() as conn:
+        open_ = await conn.fetch(
+            """SELECT id, site_id FROM incidents WHERE kind = 'site_went_back'
+               AND state <> 'resolved' ORDER BY id"""
+        )
+        stopped = await conn.fetch(
+            """SELECT name FROM connections WHERE left_site_id = ANY($1::bigint[])
+               OR right_site_id = ANY($1::bigint[]) ORDER BY id""",
+            [it["site_id"] for it in open_],
+        )
+    for it in open_:
+        await timeline.update(
+            ctx.database, it["id"], state=State.RESOLVED, impact=None, text="a backup", by="ann",
+            now=ctx.clock(),
+        )  # fmt: skip
+    for it in stopped:
+        await switches.resume(it["name"], by="ann", now=ctx.clock())
+        await switches.mode(it["name"], Mode.LIVE, by="ann")
+    return f"{len(open_)} sites went back"
 
 
 def spec_of(config: ConnectionConfig) -> ConnectionSpec:

@@ -12,7 +12,7 @@ from typing import Any
 from app.core.diff import Decision, Forget
 from app.core.errors import OutcomeUnknown
 from app.core.evidence import Absent, Observed, Presence, Reading, SideFacts, Unknown
-from app.core.ledger import State
+from app.core.ledger import Authorship, State
 from app.core.operations import Operation
 from app.jira.client import JiraClient
 from app.jira.http import transport
@@ -20,8 +20,9 @@ from app.store.config import active_connection
 from app.store.guard import counts as guard_counts
 from app.store.queue import work
 from app.store.writes import written_links
+from app.sync.guard import held_plans, vanished
 from app.sync.ingest.group_commit import GroupCommit
-from app.sync.look import read_sides
+from app.sync.look import read_sides, update_ledger
 from app.sync.reconcile import loop
 from app.sync.writes import confirm, create, delete, outcome, plan_outcome, read_back
 
@@ -206,6 +207,56 @@ def lock_per_connection() -> None:
     _put(written_links, open_at=nobody)
 
 
+def authorship_from_the_cache() -> None:
+    """What was ours when it was made, is."""
+    ask = _taken(delete, "authors")
+
+    async def remember(ctx: Any, client: Any, asked: Any) -> Any:
+        async with ctx.database.connection() as conn:
+            known = await conn.fetch(
+                """SELECT CASE origin WHEN 'left' THEN right_link_id ELSE left_link_id END AS id
+                   FROM ledger WHERE mirror_site_id = $1 AND authorship = 'ours'""",
+                client.site.id,
+            )
+        ours = {str(it["id"]) for it in known}
+        if all(it.link.id in ours for it in asked):
+            return [Authorship.OURS for _ in asked]
+        return await ask(ctx, client, asked)
+
+    _put(delete, authors=remember)
+
+
+def removal_without_the_changelog() -> None:
+    """The same id, type, ends and direction: so it is the same link."""
+
+    async def believe(_ctx: Any, _client: Any, asked: Any) -> Any:
+        return [Authorship.OURS for _ in asked]
+
+    _put(delete, authors=believe)
+
+
+def windows_reset_by_rejection() -> None:
+    reject = held_plans.reject
+
+    async def forgiving(database: Any, plan_id: int, digest: str, **more: Any) -> Any:
+        plan = await reject(database, plan_id, digest, **more)
+        async with database.transaction() as conn:
+            await held_plans.arm(conn, plan.connection_id, more["now"])
+        return plan
+
+    _put(held_plans, reject=forgiving)
+
+
+def vanished_without_slot() -> None:
+    """What is gone is let go, however much it is."""
+
+    async def all_of_it(*_: Any) -> set[Any]:
+        return set()
+
+    _put(vanished, admit=all_of_it)
+    _put(update_ledger, admit=all_of_it)
+
+
 def accepted_before_the_commit() -> None:
     """202 as soon as a delivery is taken in."""
 
@@ -232,6 +283,10 @@ BUGS = {
         restored_mirror_made_managed,
         forget_on_one_sided_absence,
         accepted_before_the_commit,
+        authorship_from_the_cache,
+        removal_without_the_changelog,
+        windows_reset_by_rejection,
+        vanished_without_slot,
     )
 }
 BUGS["lock_per_connection"] = Bug(

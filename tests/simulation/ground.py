@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
+
+import httpx
 
 from app.core.config import (
     ConnectionConfig,
@@ -14,7 +16,11 @@ from app.core.config import (
     OnMirrorRemoved,
     WindowLimits,
 )
-from app.sandbox import JiraSite, ManualClock, Refusal
+from app.core.links import AccountId
+from app.jira.client import JiraClient
+from app.jira.http.access import BasicAuth, BearerAuth
+from app.jira.http.options import Options
+from app.sandbox import JiraSite, ManualClock, Refusal, token_of
 from app.sandbox.people import person_on
 from app.store.config import active_connection
 from app.store.links import twins
@@ -24,8 +30,9 @@ from app.store.queue.work import Cause
 from tests.simulation.truth import BASE
 from tests.simulation.virtual import BEGIN, VirtualLoop
 from tests.support import mixed
-from tests.support.engine import Station, World
+from tests.support.engine import OUR_ACCOUNTS, SECOND_ACCOUNT, Station, World
 
+Auth = BasicAuth | BearerAuth
 Join = tuple[str, str, Direction, bool]
 """Left, right, direction, and whether Blocks is reversed."""
 BOTH, FORWARD = Direction.BOTH, Direction.LEFT_TO_RIGHT
@@ -80,6 +87,8 @@ class Ground:
     most: int
     mode: Mode
     skews: dict[str, float] = field(default_factory=dict)
+    accounts: dict[str, list[tuple[Auth, AccountId]]] = field(default_factory=dict)
+    """Those of ours on each site, as sign-in and id."""
 
     # -- building
 
@@ -103,7 +112,12 @@ class Ground:
             clock = StoryClock(loop, self.skews[name])
             flavour = "datacenter" if name == "m" else "cloud"
             jira = mixed.site(name, clock, flavour=flavour, issues=self.twinned + 1)  # type: ignore[arg-type]
+            jira.add_user(SECOND_ACCOUNT)
             await self.world.add_site(name, jira)
+            self.accounts[name] = [await self._account(name, it) for it in OUR_ACCOUNTS]
+            if name == "m":
+                # Its nodes' clocks differ: what is written later may have an earlier time.
+                jira.quirks.node_skew = self.random.choice((0.0, 0.0, 0.8, 2.0))
         self.links(self.random.randint(0, 3))
         for left, right, direction, turned in self.joins:
             made = await self.world.connect(
@@ -129,6 +143,17 @@ class Ground:
             on_mirror_removed=self.random.choice(list(OnMirrorRemoved)),
             on_issue_deleted=self.random.choice(list(OnIssueDeleted)),
         )
+
+    async def _account(self, name: str, user: str) -> tuple[Auth, AccountId]:
+        at = self.world.stations[name]
+        token = token_of(at.jira, user)
+        cloud = at.jira.flavour == "cloud"
+        auth = BasicAuth(at.jira.user(user).email, token) if cloud else BearerAuth(token)
+        http = httpx.ASGITransport(app=at.app)
+        client = JiraClient(replace(at.access, auth=auth), Options(now=self.world.now), http=http)
+        account = await client.myself()
+        await client.aclose()
+        return auth, account
 
     async def pair(self, connection: int, left: str, right: str, number: int) -> None:
         ends = [(name, self.key(name, number)) for name in (left, right)]

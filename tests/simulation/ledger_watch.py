@@ -16,7 +16,11 @@ _ROWS = """
                    WHERE a.connection_id = l.connection_id AND s.id = l.mirror_site_id
                      AND a.status = 'applied' AND a.operation IN ('create', 'adopt')
                      AND a.link_id = CASE origin WHEN 'left' THEN l.right_link_id
-                                                 ELSE l.left_link_id END) AS audited
+                                                 ELSE l.left_link_id END) AS audited,
+           EXISTS (SELECT 1 FROM vanished_mirrors v
+                   WHERE v.site_id = l.mirror_site_id AND v.counted_at IS NOT NULL
+                     AND v.left_type_id = l.left_type_id AND v.source_twin_id = l.source_twin_id
+                     AND v.destination_twin_id = l.destination_twin_id) AS slot
     FROM ledger l JOIN connections c ON c.id = l.connection_id
     WHERE l.state <> 'released' ORDER BY l.id
 """
@@ -51,6 +55,8 @@ class LedgerWatch:
         for row in rows.values():
             if row["state"] == "managed":
                 self._managed(row)
+        for row_id in rows.keys() & self._rows.keys():
+            self._without_mirror(self._rows[row_id], rows[row_id])
         for row in gone:
             if row["id"] not in kept and (row["mirror_site_id"], _mirror(row)) not in managed:
                 self._forgotten(row)
@@ -61,8 +67,16 @@ class LedgerWatch:
         if not row["audited"]:
             self._alarm(f"promise 3: {told} without an outcome in the audit")
         site = self._site(row["mirror_site_id"])
-        if row["authorship"] == "ours" and not self._truth.made_by_us(site, _mirror(row)):
+        if row["authorship"] == "ours" and not self._truth.ever_made_by_us(site, _mirror(row)):
             self._alarm(f"promise 1: {told} as ours, which others made")
+
+    def _without_mirror(self, before: Any, now: Any) -> None:
+        """What others removed takes a slot of the guard before its row lets it go."""
+        vanished = before["state"] == "managed" and now["reason"] == "row_5"
+        if vanished and now["state"] == "detached" and not before["slot"] and not now["slot"]:
+            site = self._site(now["mirror_site_id"])
+            if not self._truth.removed_by_us(site, _mirror(before)):
+                self._alarm(f"promise 7: {self._told(before)} vanished without a slot")
 
     def _forgotten(self, row: Any) -> None:
         """A row goes only when both sides have lost the link; on the mirror's side it is enough

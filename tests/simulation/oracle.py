@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from app.core.chain import verify
 from app.store.writes import audit
 from tests.simulation.rest import resting
-from tests.support.engine import ACCOUNT, World
+from tests.support.engine import ACCOUNT, OUR_ACCOUNTS, World
 
 
 def untouched(world: World) -> None:
@@ -19,7 +19,7 @@ def untouched(world: World) -> None:
         theirs: set[int] = set()
         ours: set[int] = set()
         for entry in station.jira.mutations:
-            mine = entry.actor == ACCOUNT and entry.cause != "issue_deleted"
+            mine = entry.actor in OUR_ACCOUNTS and entry.cause != "issue_deleted"
             if entry.kind == "created":
                 (ours if mine else theirs).add(entry.link_id)
             elif not mine:
@@ -36,7 +36,9 @@ async def audited(world: World) -> None:
     rows = await world.audit()
     for station in world.stations.values():
         mine = [row for row in rows if row["site"] == station.access.name]
-        for entry in station.jira.mutations.select(actor=ACCOUNT):
+        for entry in station.jira.mutations:
+            if entry.actor not in OUR_ACCOUNTS:
+                continue
             operation = "create" if entry.kind == "created" else "remove"
             ends = [(entry.source, entry.destination)]
             if station.jira.types[entry.type_id].symmetric:  # the ledger has its own order

@@ -1,6 +1,6 @@
 """At rest: mirrors equal the origins in scope. Rows of ours only name the excuse for a gap."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
@@ -11,7 +11,7 @@ from app.store.config import active_connection
 from app.store.config.active_connection import Running
 from app.store.links import twins
 from app.store.links.twins import Twin
-from tests.support.engine import Station, World
+from tests.support.engine import OUR_ACCOUNTS, Station, World
 from tests.support.mixed import PROJECT
 
 RESTING = ("suspended", "orphaned")
@@ -44,11 +44,15 @@ class Key:
         """As ledger rows and plans name it."""
         return int(self.types.left.id), self.source.id, self.destination.id
 
-    def ever_removed(self, station: Station, side: Side, *, by: str | None = None) -> bool:
+    def ever_removed(
+        self, station: Station, side: Side, *, by: Container[str] | None = None
+    ) -> bool:
         ends = {int(self.source.on(side).id), int(self.destination.on(side).id)}
         return any(
-            {it.source, it.destination} == ends and it.type_id == int(self.types.on(side).id)
-            for it in station.jira.mutations.select("removed", by)
+            {it.source, it.destination} == ends
+            and it.type_id == int(self.types.on(side).id)
+            and (by is None or it.actor in by)
+            for it in station.jira.mutations.select("removed")
         )
 
 
@@ -64,6 +68,7 @@ class Rest:
     foreign: dict[Side, set[int]]
     kept: dict[Side, set[tuple[int, int, int]]]
     waiting: set[int]
+    shown: set[int]
     held: set[tuple[int, int, int]]
     withheld: set[tuple[int, int, int]]
 
@@ -91,6 +96,15 @@ class Rest:
             self.check_key(key)
 
     def check_key(self, key: Key) -> None:
+        try:
+            self._check_key(key)
+        except AssertionError:
+            # Where a site went back, another link may have an id that we know, and an issue a
+            # key of before: unknown for good, which changes nothing and has to be shown.
+            if not self._went_back() or self.shown.isdisjoint((key.source.id, key.destination.id)):
+                raise
+
+    def _check_key(self, key: Key) -> None:
         row = self.rows.get(key.name)
         seen = {side: key.ids(self.stations[side], side) for side in Side}
         told = f"{self.state.name} {key} row={row} seen={seen} held={key.name in self.held}"
@@ -114,7 +128,10 @@ class Rest:
             if mirror not in seen[origin.other] and key.name in self.withheld:
                 return  # gone by somebody else's hand, beyond the guard's limit: not followed
             assert mirror in seen[origin.other], f"mirror gone: {told}"
-            assert mirror in self.stations[origin.other].ours, f"not ours: {told}"
+            station = self.stations[origin.other]
+            made = {it.actor for it in station.jira.mutations.select("created", link_id=mirror)}
+            # Its id may be a person's link since the site went back: never ours to remove.
+            assert mirror in station.ours or made & {*OUR_ACCOUNTS}, f"not ours: {told}"
             assert seen[origin] or key.name in self.held, f"origin gone: {told}"
         elif row["state"] == "preexisting":
             assert seen[Side.LEFT], told
@@ -131,6 +148,10 @@ class Rest:
         turned = not key.types.left.symmetric and row["right_source_id"] != int(right.right.id)
         return turned or not (leads or row["former"] == "preexisting")
 
+    def _went_back(self) -> bool:
+        stations = self.stations.values()
+        return any(it.cause == "restore" for at in stations for it in at.jira.mutations)
+
     def _alive(self, twin: Twin) -> bool:
         return all(self.stations[side].jira.find(twin.on(side).id) is not None for side in Side)
 
@@ -141,7 +162,7 @@ async def resting(world: World, connection: int) -> Rest | None:
         ids = await twins.page(conn, connection, after=0, limit=1000)
         pairs = await twins.by_ids(conn, connection, ids)
         shown = await conn.fetch(
-            "SELECT twin_id FROM work WHERE connection_id = $1 AND waiting LIKE '%elsewhere'",
+            "SELECT twin_id, waiting FROM work WHERE connection_id = $1 AND waiting IS NOT NULL",
             connection,
         )
     if state is None:
@@ -155,13 +176,9 @@ async def resting(world: World, connection: int) -> Rest | None:
         {side: by_id[state.site(side)] for side in Side},
         {_name(row): row for row in ledger if row["connection_id"] == connection},
         list(pairs.values()),
-        {
-            # What we made is never an origin, whatever became of its row.
-            side: _managed_elsewhere(ledger, connection, state.site(side))
-            | by_id[state.site(side)].ours
-            for side in Side
-        },
+        {side: _managed_elsewhere(ledger, connection, state.site(side)) for side in Side},
         {side: _kept(keeping, state.site(side)) for side in Side},
+        {row["twin_id"] for row in shown if row["waiting"].endswith("elsewhere")},
         {row["twin_id"] for row in shown},
         {_name(row) for row in await world.held()},
         withheld,

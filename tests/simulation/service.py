@@ -113,6 +113,17 @@ class Service:
         self.begin(worker, "look", look)
         return "one worker looks at all"
 
+    async def all_looks_until_sealed(self) -> str:
+        """As ``all_look``, all of it; then what is held for that is sealed."""
+        told = await self.one_looks()
+        await self.finish()
+        self.house.scheduler.loop.now += 31.0
+        worker = self.random.choice(self.workers)
+        if not worker.process.busy("plans"):
+            self.begin(worker, "plans", partial(held_plans.run_once, worker.ctx))
+        await self.finish()
+        return f"{told}, and what is held is sealed"
+
     async def restores(self) -> str:
         """All that can be done for restores now, by one worker, to its end."""
         worker = self.random.choice(self.workers)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import ClassVar
 
+from tests.simulation.acts_history import History
 from tests.simulation.acts_owners import Owners
 from tests.simulation.acts_people import People
 from tests.simulation.closing import Closing
@@ -87,7 +88,8 @@ class Story:
         self.service = service = Service(house, ground, self.random)
         self.closing = closing = Closing(ground, service, watch, house.worker("hands"))
         people = People(ground, self.random, service.mail_comes)
-        acts = _acts(people, Owners(service, ground, self.random), service)
+        history = History(ground, self.random)
+        acts = _acts(people, Owners(service, ground, self.random), history, service)
         if self.random.random() < 0.7:
             await closing.settle(20)
         count = self.random.choice((15, 25, 40, 60))
@@ -138,7 +140,9 @@ def _told(error: AssertionError) -> str:
 Act = Callable[[], str | Awaitable[str]]
 
 
-def _acts(people: People, owners: Owners, service: Service) -> list[tuple[Act, float]]:
+def _acts(
+    people: People, owners: Owners, history: History, service: Service
+) -> list[tuple[Act, float]]:
     """Weights of what happens. Without mail that is lost nothing is hidden either."""
 
     async def wave() -> str:
@@ -153,6 +157,25 @@ def _acts(people: People, owners: Owners, service: Service) -> list[tuple[Act, f
         decided = owners.decides_a_plan()
         await service.finish()
         return f"{asked}; {decided}; {await service.restores()}"
+
+    async def waves() -> str:
+        """A script removes origins, and whatever is held an approver rejects."""
+        told = []
+        for _ in range(3):
+            told += [people.unlinks_many(), await service.all_looks_until_sealed()]
+            told.append(owners.rejects_a_plan())
+            await service.finish()
+        return "; ".join(told)
+
+    async def night() -> str:
+        """A backup, a mirror, the backup restored, the mirror made by hand, its origin removed."""
+        told = [history.backs_up(), people.links(), await service.one_looks()]
+        await service.finish()
+        told.append(await history.goes_back())
+        for _ in range(2):
+            told += [people.unlinks_many(), await service.one_looks()]
+            await service.finish()
+        return "; ".join(told)
 
     acts: list[tuple[Act, float]] = [
         (people.links, 8),
@@ -182,6 +205,11 @@ def _acts(people: People, owners: Owners, service: Service) -> list[tuple[Act, f
         (back, 3),
         (owners.revises, 1),
         (owners.rolls_back, 0.5),
+        (owners.unpairs_many, 1),
+        (waves, 2),
+        (history.makes_lost_mirrors_by_hand, 3),
+        (history.reverses_beside_ours, 3),
+        (history.changes_the_account, 1),
     ]
     if not people.ground.quiet_mail:
         acts += [
@@ -190,5 +218,9 @@ def _acts(people: People, owners: Owners, service: Service) -> list[tuple[Act, f
             (people.unveils, 3),
             (people.moves, 2),
             (people.deletes, 1),
+            (history.backs_up, 2),
+            (history.goes_back, 1),
+            (night, 2),
+            (owners.acknowledges, 3),
         ]
     return acts

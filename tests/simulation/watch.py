@@ -17,6 +17,21 @@ from tests.support.engine import Station, World
 CONFIRM_SECONDS = 30.0
 """After `send_before` nothing of a request may be on its way for longer."""
 
+_BEGUN_BY_RIGHT = """
+    SELECT c.guard_reset_at = c.created_at
+        OR EXISTS (SELECT 1 FROM guard_resets r
+                   WHERE r.connection_id = c.id AND r.at = c.guard_reset_at)
+        OR EXISTS (SELECT 1 FROM plans a
+                   WHERE a.connection_id = c.id AND a.status = 'applied' AND a.decided_by = 'ann'
+                     AND a.decided_at <= c.guard_reset_at
+                     AND NOT EXISTS (SELECT 1 FROM plans r
+                         WHERE r.connection_id = c.id AND r.status = 'rejected'
+                           AND r.decided_at BETWEEN a.decided_at AND c.guard_reset_at))
+    FROM connections c WHERE c.id = $1
+"""
+"""The windows of a connection's guard: by its beginning, a reset, or an approval of all that was
+held. A rejection begins none."""
+
 
 class Watch:
     """`alarm` hears of the first broken promise."""
@@ -78,7 +93,7 @@ class Watch:
             told, [it for it in intents if place.holds(it["type_id"], *_ends(it))], mine
         )
         created = intent["created_at"].timestamp()
-        if not self.truth.made_by_us(site, link_id):
+        if not self.truth.is_ours(site, link_id):
             self._alarm(f"promise 1: {told}, which others made")
         read = self._read.get((process, site, f"/issueLink/{link_id}"), float("-inf"))
         if read < created:
@@ -118,6 +133,12 @@ class Watch:
         if it["plan_id"] is None and never and not await self._inherited(it):
             self._alarm(f"promise 6: {told}, whose origin {place} was never there")
 
+    async def _origin_is_theirs(self, told: str, it: Any) -> None:
+        """Somebody else made it, and it stood within the look: what we made is no origin."""
+        place = await self._origin(it)
+        if not self.truth.ever_theirs(place, it["created_at"].timestamp() - LOOK_SECONDS):
+            self._alarm(f"promise 1: {told}, whose origin {place} is only a link of ours")
+
     async def _within_limit(self, told: str, it: Any) -> None:
         async with self.world.database.connection() as conn:
             row = await conn.fetchrow(
@@ -133,6 +154,9 @@ class Watch:
                 it["connection_id"],
                 it["created_at"],
             )
+            begun = await conn.fetchval(_BEGUN_BY_RIGHT, it["connection_id"])
+        if not begun:
+            self._alarm(f"promise 7: {told} in windows that neither a reset nor an approval began")
         if row is not None and row["used"] > row["most"]:
             self._alarm(f"promise 7: {told} is removal {row['used']} of {row['most']} an hour")
 

@@ -35,6 +35,8 @@ from app.sync.writes import confirm, late_writes
 from app.telemetry import Metrics
 
 ACCOUNT = "twinlink"
+SECOND_ACCOUNT = "twinlink-2"
+OUR_ACCOUNTS = (ACCOUNT, SECOND_ACCOUNT)
 SECRET = "webhook-secret"
 LEASE = 60.0
 _SERIAL = count(1)
@@ -82,9 +84,10 @@ class Station:
 
     @property
     def ours(self) -> set[int]:
-        """Links that stand and that our account made, by the site's own log."""
-        made = {entry.link_id for entry in self.jira.mutations.select("created", ACCOUNT)}
-        return made & self.jira.links.keys()
+        """Links that stand and that an account of ours made, by the site's own log: where a site
+        went back in time and gave an id out again, the last one to make it counts."""
+        makers = {entry.link_id: entry.actor for entry in self.jira.mutations.select("created")}
+        return {it for it in self.jira.links if makers[it] in OUR_ACCOUNTS}
 
 
 @dataclass(slots=True)

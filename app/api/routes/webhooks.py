@@ -14,7 +14,6 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 from starlette.types import Receive, Scope, Send
 
-from app.api.auth.auth_throttle import source_of
 from app.api.http import problems
 from app.api.http.bodies import Body, BodyRefused, BodyTooLarge, BodyTooSlow, ClientGone, Intake
 from app.api.http.problems import KINDS, Problem
@@ -48,13 +47,11 @@ async def _received(inbox: Inbox, intake: Intake, scope: Scope, receive: Receive
     # Asked first: a stranger's body is not even read.
     sender = await inbox.sender(site)
     headers = {name: value for name, value in scope["headers"] if name in _WANTED}
-    hashes = inbox.hashes(sender)
-    with Body(intake, site=site, address=source_of(scope.get("client"))) as body:
-        raw = await body.read(receive, headers.get(b"content-length"), hashes)
+    with Body(intake) as body:
+        raw = await body.read(receive, headers.get(b"content-length"))
         return await inbox.receive(
             sender,
             raw,
-            hashes,
             signature=_text(headers, b"x-hub-signature"),
             identifier=_text(headers, b"x-atlassian-webhook-identifier"),
         )
@@ -76,8 +73,8 @@ async def _send(send: Send, receipt: Receipt) -> None:
 
 
 def _problem(error: PermanentError | TransientError | BodyRefused) -> Problem:
-    """What cannot be committed now is 503, and Jira sends it again. Of the 4xx it repeats 408
-    alone."""
+    """What cannot be committed now is 503, and Jira sends it again; it never repeats a 4xx,
+    but for 408."""
     match error:
         case BodyTooLarge():
             return Problem("body_too_large", headers=_CLOSE)
