@@ -23,9 +23,11 @@ row   ledger        origin     mirror    outcome
 15    any           ? on a side that the outcome needs    Wait
 ====  ============  =========  ========  ==============================================
 
-A mirror of another connection is neither an origin nor its absence, so a managed row whose origin
-is that waits (15); but where our mirror is proven gone as well it is detached, whatever
-`on_mirror_removed` says (5): nothing is there that it could keep in step.
+*Present* as an origin leaves out what another connection manages and what we ever made or adopted,
+in whatever connection: the way back would end at a link that a person removed. Such a link is
+neither an origin nor its absence, so a managed row whose origin is that waits (15); but where our
+mirror is proven gone as well it is detached, whatever `on_mirror_removed` says (5): nothing is
+there that it could keep in step.
 
 A side that is merely `Unlisted` where the outcome would depend on its absence gives `Prove`:
 the caller seeks proof for the named sides and asks again.
@@ -156,7 +158,7 @@ def decide(
 
 def _without_row(seen: dict[Side, Observed], direction: Direction) -> Decision:
     """Rows 1 to 3. A side that does not list the link cannot be an origin, so nothing is asked;
-    nor can one that shows only links which other connections manage."""
+    nor can one that shows only links which we made or other connections manage."""
     allowed = [side for side in Side if direction.allows_origin(side)]
     for side in allowed:
         origin, mirror = _as_origin(seen[side]), seen[side.other]
@@ -182,7 +184,7 @@ def _without_row(seen: dict[Side, Observed], direction: Direction) -> Decision:
 def _managed(
     row: Row, origin: Observed, mirror: Observed, on_mirror_removed: OnMirrorRemoved
 ) -> Decision:
-    if _foreign_only(origin) and isinstance(mirror, (Absent, Unlisted)):
+    if _no_origin(origin) and isinstance(mirror, (Absent, Unlisted)):
         return _managed_for_nothing(row, mirror)
     origin = _as_origin(origin)
     open_question = _open_question({row.origin: origin, row.mirror: mirror})
@@ -204,8 +206,8 @@ def _managed(
 
 
 def _managed_for_nothing(row: Row, mirror: Absent | Unlisted) -> Decision:
-    """What stands at the origin is another connection's mirror, and ours is gone: never made anew
-    from it. A row that went on waiting would keep everybody else from the mirror's place."""
+    """What stands at the origin is a mirror itself, and ours is gone: never made again from it. A
+    row that went on waiting would keep all others from the mirror's place."""
     if isinstance(mirror, Unlisted):
         return Prove(frozenset({row.mirror}))
     return Detach(5, vanished=True, keep_mirror_id=False)
@@ -259,19 +261,18 @@ def _detached(row: Row, origin: Observed, mirror: Observed) -> Decision:
 
 
 def _as_origin(observed: Observed) -> Observed:
-    """A link that another connection manages is no origin, and its presence is no absence."""
-    if not isinstance(observed, Present) or not observed.foreign:
+    """What we made is no origin, nor is what another connection manages; and the presence of such
+    a link is no absence."""
+    if not isinstance(observed, Present) or observed.origins == observed.ids:
         return observed
-    own = observed.ids - observed.foreign
-    return Present(own, observed.known_gone) if own else Unknown("managed_elsewhere")
+    if observed.origins:
+        return Present(observed.origins, observed.known_gone)
+    return Unknown("managed_elsewhere" if observed.foreign else "made_by_us")
 
 
-def _foreign_only(observed: Observed) -> bool:
-    return (
-        isinstance(observed, Present)
-        and bool(observed.foreign)
-        and not (observed.ids - observed.foreign)
-    )
+def _no_origin(observed: Observed) -> bool:
+    """Whether only links stand there that are never an origin."""
+    return isinstance(observed, Present) and not observed.origins
 
 
 def _open_question(seen: dict[Side, Observed]) -> Decision:

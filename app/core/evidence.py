@@ -90,12 +90,19 @@ class Present:
     """At least one equal link is there. `ids` holds all of them.
 
     `known_gone`: the id that the ledger knows is not among them and answers 404.
-    `foreign`: those that another connection manages; they are never an origin.
+    `foreign`: those that another connection manages; `made`: those that we made or adopted at
+    any time, in any connection. Neither is ever an origin.
     """
 
     ids: frozenset[LinkId]
     known_gone: bool = False
     foreign: frozenset[LinkId] = frozenset()
+    made: frozenset[LinkId] = frozenset()
+
+    @property
+    def origins(self) -> frozenset[LinkId]:
+        """The ids that may be an origin: what we made never is, whatever its row says."""
+        return self.ids - self.foreign - self.made
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,10 +89,10 @@ class Api:
         services: Services = self.app.state.services
         return services
 
-    def client(self, token: str | None = ADMIN) -> httpx.AsyncClient:
+    def client(self, token: str | None = ADMIN, *, address: str = "127.0.0.1") -> httpx.AsyncClient:
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         made = httpx.AsyncClient(
-            transport=httpx.ASGITransport(self.app),
+            transport=httpx.ASGITransport(self.app, client=(address, 123)),
             base_url="http://twinlink",
             headers=headers,
             event_hooks={"response": [self.contract.check]},

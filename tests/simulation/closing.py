@@ -171,9 +171,6 @@ class Closing:
         for connection in self.world.connections:
             rest = await resting(self.world, connection)
             assert rest is not None
-            for side in Side:
-                # What another connection has released becomes an origin by the next comparison.
-                rest.foreign[side] |= rest.stations[side].ours
             for key in rest.keys():  # noqa: SIM118 - no mapping
                 beside = key.name not in rest.rows and _left_beside_ours(rest, key)
                 if not beside and waiting.isdisjoint((key.source.id, key.destination.id)):

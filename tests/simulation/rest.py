@@ -176,7 +176,12 @@ async def resting(world: World, connection: int) -> Rest | None:
         {side: by_id[state.site(side)] for side in Side},
         {_name(row): row for row in ledger if row["connection_id"] == connection},
         list(pairs.values()),
-        {side: _managed_elsewhere(ledger, connection, state.site(side)) for side in Side},
+        {
+            # What we made is never an origin, whatever became of its row.
+            side: _managed_elsewhere(ledger, connection, state.site(side))
+            | by_id[state.site(side)].ours
+            for side in Side
+        },
         {side: _kept(keeping, state.site(side)) for side in Side},
         {row["twin_id"] for row in shown if row["waiting"].endswith("elsewhere")},
         {row["twin_id"] for row in shown},

@@ -30,10 +30,12 @@ RIGHTS = {
         (
             "audit_verifications", "discoveries", "former_wordings", "idempotency", "inbox",
             "installation", "intents",
-            "ledger", "link_types", "monitor_deliveries", "monitor_issues", "monitor_sites",
+            "ledger", "link_types", "made_links", "monitor_deliveries", "monitor_issues",
+            "monitor_sites",
             "notification_keys", "notification_sends", "notification_targets", "notifications",
             "plan_changes", "plans", "poll_marks", "resync_pairs", "resyncs", "revision_changes",
             "sessions", "sign_in_links", "sites", "tokens", "twin_claims", "twins",
+            "unseen_projects",
             "vanished_mirrors", "work",
         ),
         "SIUD",

@@ -14,6 +14,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 from starlette.types import Receive, Scope, Send
 
+from app.api.auth.auth_throttle import source_of
 from app.api.http import problems
 from app.api.http.bodies import Body, BodyRefused, BodyTooLarge, BodyTooSlow, ClientGone, Intake
 from app.api.http.problems import KINDS, Problem
@@ -47,11 +48,13 @@ async def _received(inbox: Inbox, intake: Intake, scope: Scope, receive: Receive
     # Asked first: a stranger's body is not even read.
     sender = await inbox.sender(site)
     headers = {name: value for name, value in scope["headers"] if name in _WANTED}
-    with Body(intake) as body:
-        raw = await body.read(receive, headers.get(b"content-length"))
+    hashes = inbox.hashes(sender)
+    with Body(intake, site=site, address=source_of(scope.get("client"))) as body:
+        raw = await body.read(receive, headers.get(b"content-length"), hashes)
         return await inbox.receive(
             sender,
             raw,
+            hashes,
             signature=_text(headers, b"x-hub-signature"),
             identifier=_text(headers, b"x-atlassian-webhook-identifier"),
         )
@@ -73,8 +76,8 @@ async def _send(send: Send, receipt: Receipt) -> None:
 
 
 def _problem(error: PermanentError | TransientError | BodyRefused) -> Problem:
-    """What cannot be committed now is 503, and Jira sends it again; it never repeats a 4xx,
-    but for 408."""
+    """What cannot be committed now is 503, and Jira sends it again. Of the 4xx it repeats 408
+    alone."""
     match error:
         case BodyTooLarge():
             return Problem("body_too_large", headers=_CLOSE)

@@ -26,9 +26,16 @@ import orjson
 
 from app.core.errors import PermanentError
 from app.jira.payloads import ISSUE_KEY
-from app.jira.webhooks.signature import verify_signature
+from app.jira.webhooks.signature import BodyHashes, verify_signature
 
-__all__ = ["Delivery", "Ignored", "MalformedDelivery", "parse_delivery", "verify_signature"]
+__all__ = [
+    "BodyHashes",
+    "Delivery",
+    "Ignored",
+    "MalformedDelivery",
+    "parse_delivery",
+    "verify_signature",
+]
 
 Kind = Literal["link_created", "link_deleted", "issue_created", "issue_updated", "issue_deleted"]
 IgnoredReason = Literal["other_event", "system_link", "no_relevant_change"]

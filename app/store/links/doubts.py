@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from app.core.ledger import Row
+from app.store.links import made_links
 from app.store.pool import Connection
 
 
@@ -18,7 +19,9 @@ async def doubt(conn: Connection, row: Row, *, now: datetime) -> None:
 
 
 async def doubt_site(conn: Connection, site: int, *, now: datetime) -> int:
-    """Every mirror on a site; answers how many. Call under the locks of its connections."""
+    """Every mirror on a site; answers how many. Call under the locks of its connections. Links
+    that we made and manage no more are doubted as well: a look asks before it believes them."""
+    await made_links.doubt(conn, site)
     status = await conn.execute(
         """UPDATE ledger SET authorship = 'unknown', version = version + 1, changed_at = $2
            WHERE mirror_site_id = $1 AND authorship = 'ours'""",

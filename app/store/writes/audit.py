@@ -7,6 +7,8 @@ from typing import Any
 
 from app.core.chain import GENESIS, instant, link
 from app.core.operations import Operation, Status
+from app.store.links import made_links
+from app.store.links.made_links import NewlyMade
 from app.store.pool import Connection, Row
 from app.store.queue.work import Cause
 
@@ -46,7 +48,8 @@ async def append(
     engine: str,
     now: datetime,
 ) -> int:
-    """Extend the chain of a connection; answers the new head's sequence number.
+    """Extend the chain of a connection; answers the new head's sequence number. What it says we
+    made or adopted is known as such from this transaction on.
 
     The caller's transaction holds the connection's row lock, so that heads never fork and
     locks are always taken in one order.
@@ -62,6 +65,9 @@ async def append(
         records.append(_record(fields, now, previous, following))
         previous = following
     await conn.copy_records_to_table("audit", records=records, columns=_COLUMNS)
+    made = [it for entry in entries if (it := _made(entry)) is not None]
+    if made:
+        await made_links.put(conn, made)
     await conn.execute(
         "UPDATE audit_heads SET seq = $2, hash = $3 WHERE connection_id = $1",
         connection_id,
@@ -90,6 +96,24 @@ async def _count(
             created,
             removed,
         )
+
+
+def _made(entry: Entry) -> NewlyMade | None:
+    """The link that an outcome says is ours by our own doing. What a rescue put back is not: it
+    belongs to those whose link another tool removed."""
+    if entry.operation not in (Operation.CREATE, Operation.ADOPT):
+        return None
+    if entry.status is not Status.APPLIED or not entry.managed or entry.link_id is None:
+        return None
+    return NewlyMade(
+        site=entry.site,
+        link_id=entry.link_id,
+        type_id=entry.type_id,
+        source_id=entry.source_id,
+        destination_id=entry.destination_id,
+        adopted=entry.operation is Operation.ADOPT and entry.evidence.get("account") is not None,
+        doubted=entry.evidence.get("outcome") == "read_back_unknown",
+    )
 
 
 async def heads(conn: Connection) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import Literal, Protocol, Self, TypeVar
 
 from app.core.errors import PermanentError, TransientError
 from app.core.links import project_of
-from app.jira.webhooks.parse import Delivery, Ignored, parse_delivery, verify_signature
+from app.jira.webhooks.parse import BodyHashes, Delivery, Ignored, parse_delivery, verify_signature
 from app.store.pool import Database
 from app.store.queue.inbox import Arrival
 from app.sync.ingest.group_commit import GroupCommit, Status, lanes_of
@@ -93,14 +93,31 @@ class Inbox:
             raise UnknownSite("site_unknown")
         return sender
 
+    def hashes(self, sender: Sender) -> BodyHashes:
+        """What takes a body's pieces in while it is read. Errors: `TransientError` where the
+        secret cannot be opened."""
+        try:
+            return BodyHashes(sender.secrets(self._clock()))
+        except TransientError as error:
+            self._metrics.deliveries.labels(sender.name, error.code).inc()
+            raise
+
     async def receive(
-        self, sender: Sender, raw: bytes, *, signature: str | None, identifier: str | None
+        self,
+        sender: Sender,
+        raw: bytes,
+        hashes: BodyHashes | None = None,
+        *,
+        signature: str | None,
+        identifier: str | None,
     ) -> Receipt:
-        """Returning means committed. Errors: `BadSignature`; other `PermanentError` for a
-        body that can never be taken; `TransientError`: send it again."""
+        """Returning means committed. *hashes*, where they are whole, are not taken again.
+        Errors: `BadSignature`; other `PermanentError` for a body that can never be taken;
+        `TransientError`: send it again."""
         began = time.perf_counter()
         try:
-            receipt = await self._receive(sender, raw, signature, identifier)
+            sender = await self._authenticated(sender, raw, hashes, signature)
+            receipt = await self._accept(sender, raw, identifier)
         except (PermanentError, TransientError) as error:
             self._metrics.deliveries.labels(sender.name, error.code).inc()
             raise
@@ -112,10 +129,7 @@ class Inbox:
         """Commit what was taken in."""
         await self._commits.aclose()
 
-    async def _receive(
-        self, sender: Sender, raw: bytes, signature: str | None, identifier: str | None
-    ) -> Receipt:
-        sender = await self._authenticated(sender, raw, signature)
+    async def _accept(self, sender: Sender, raw: bytes, identifier: str | None) -> Receipt:
         parsed = await _in_thread_if_large(raw, lambda: parse_delivery(raw))
         delivery = delivery_id(identifier, raw)
         arrival = None if isinstance(parsed, Ignored) else _arrival(sender.id, delivery, parsed)
@@ -128,8 +142,14 @@ class Inbox:
             self._wake.soon()
         return receipt
 
-    async def _authenticated(self, sender: Sender, raw: bytes, signature: str | None) -> Sender:
-        if await self._verified(sender, raw, signature):
+    async def _authenticated(
+        self, sender: Sender, raw: bytes, hashes: BodyHashes | None, signature: str | None
+    ) -> Sender:
+        if hashes is not None and 0 < hashes.size == len(raw):
+            verified = hashes.verify(signature)
+        else:
+            verified = await self._verified(sender, raw, signature)
+        if verified:
             return sender
         current: Sender | None = sender
         if signature is not None:

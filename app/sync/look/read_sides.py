@@ -10,12 +10,13 @@ from app.core.ledger import LinkKey
 from app.core.links import Ends, IssueId, LinkId, Side
 from app.jira.client import JiraClient
 from app.store.config.active_connection import Running
-from app.store.links import ledger, managers, twins
+from app.store.links import ledger, twins
 from app.store.queue import inbox_events
 from app.store.queue.inbox_events import LinkEvent
 from app.store.queue.work import Claimed
 from app.store.writes import written_links
 from app.sync.guard import site_went_back
+from app.sync.look import made_by_us
 from app.sync.look.snapshot import Look
 from app.sync.runtime.context import Context
 from app.sync.runtime.side_by_side import side_by_side
@@ -47,7 +48,7 @@ async def read_pairs(ctx: Context, look: Look) -> None:
     look.readings = {Side.LEFT: left, Side.RIGHT: right}
     await _know_far_ends(ctx, look)
     await _follow_events(ctx, look)
-    await _know_foreign(ctx, look)
+    await made_by_us.know(ctx, look)
 
 
 async def under(ctx: Context, look: Look, running: Running) -> Look:
@@ -57,6 +58,7 @@ async def under(ctx: Context, look: Look, running: Running) -> Look:
     other.readings = dict(look.readings)
     other.ended = {side: set(links) for side, links in look.ended.items()}
     other.foreign = {side: set(links) for side, links in look.foreign.items()}
+    other.made = {side: set(links) for side, links in look.made.items()}
     other.lookups = dict(look.lookups)
     other.assured = set(look.assured)
     await _know_far_ends(ctx, other)
@@ -153,18 +155,6 @@ async def _watch_removed(ctx: Context, look: Look) -> None:
                 raise TransientError("site_went_back")
 
 
-async def _know_foreign(ctx: Context, look: Look) -> None:
-    """Which of the listed links another connection manages: those are never origins."""
-    for side in Side:
-        links = {link.id for link in look.listed(side)}
-        if links:
-            async with ctx.database.connection() as conn:
-                site = look.running.site(side)
-                look.foreign[side] = await managers.managed_elsewhere(
-                    conn, look.running.id, site, links
-                )
-
-
 async def prove(ctx: Context, look: Look, asked: Mapping[LinkKey, frozenset[Side]]) -> None:
     """Gather what a proof of absence needs for the named sides: see docs/how-it-decides.md. Raises
     `PermanentError` where another Jira, or another account, answers than was pinned.
@@ -235,7 +225,7 @@ async def _lookup(
 
 def judge(look: Look, key: LinkKey, side: Side, *, proven: bool) -> Observed:
     """What *side* shows of a link: the listings, corrected by what was asked by id, with the
-    links that other connections manage marked."""
+    links that are never an origin marked."""
     facts = look.facts(key, side)
     seen = presence(facts) if proven else glance(facts)
     ended = look.ended.get(side, set())
@@ -249,5 +239,6 @@ def judge(look: Look, key: LinkKey, side: Side, *, proven: bool) -> Observed:
             and facts.known not in ids
             and (facts.lookup is Lookup.GONE or facts.known in ended)
         )
-        return Present(ids, known_gone, ids & look.foreign.get(side, set()))
+        foreign, made = look.foreign.get(side, set()), look.made.get(side, set())
+        return Present(ids, known_gone, ids & foreign, ids & made)
     return Unknown("listing_lags") if isinstance(seen, Present) else seen

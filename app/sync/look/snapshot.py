@@ -31,7 +31,8 @@ from app.store.queue.work import Cause, Claimed
 class Look:
     """`pairs` are ours to settle; `twins` also holds the far ends of their links.
 
-    `foreign` are links that other connections manage; `lookups` answers by id. Listings lag:
+    `foreign` are links that other connections manage, `made` those that we ever made or
+    adopted; `lookups` answers by id. Listings lag:
     `unlisted` are links that answered by id and that nothing lists, `ended` are listed ones
     that are gone.
     """
@@ -45,6 +46,7 @@ class Look:
     unlisted: dict[tuple[Side, LinkKey], set[LinkId]] = field(default_factory=dict)
     ended: dict[Side, set[LinkId]] = field(default_factory=dict)
     foreign: dict[Side, set[LinkId]] = field(default_factory=dict)
+    made: dict[Side, set[LinkId]] = field(default_factory=dict)
     lookups: dict[tuple[Side, LinkId], Lookup] = field(default_factory=dict)
     assured: set[Side] = field(default_factory=set)
     _by_issue: dict[tuple[Side, IssueId], Twin] = field(default_factory=dict)

@@ -150,12 +150,13 @@ def outcome(decision: Decision) -> str:
 def evidence(seen: Observed) -> dict[str, Any]:
     """What a side showed, in words."""
     match seen:
-        case Present(ids=ids, known_gone=known_gone, foreign=foreign):
+        case Present(ids=ids, known_gone=known_gone, foreign=foreign, made=made):
             return {
                 "seen": "present",
                 "link_ids": sorted(ids, key=int),
                 "known_gone": known_gone,
                 "foreign": sorted(foreign, key=int),
+                "made_by_us": sorted(made, key=int),
             }
         case Absent(evidence=proof):
             return {"seen": "absent", "proof": dict(proof)}

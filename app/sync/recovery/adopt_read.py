@@ -12,7 +12,7 @@ from app.core.ledger import LinkKey, Row
 from app.core.links import Ends, IssueId, Link, LinkType, Side, equal_links
 from app.core.operations import Operation
 from app.store.config.active_connection import Running
-from app.store.links import managers, twins
+from app.store.links import made_links, managers, twins
 from app.store.writes.plans import Planned
 from app.sync.look.snapshot import Look
 from app.sync.runtime.context import Context
@@ -68,6 +68,7 @@ async def examine(
             look.foreign[side] = await managers.managed_elsewhere(
                 conn, state.id, state.site(side), listed
             )
+            look.made[side] = set(await made_links.among(conn, state.site(side), listed))
     return look, [_judge(look, row, types, window) for row in known]
 
 
@@ -114,11 +115,14 @@ def _judge(look: Look, row: Row, types: Mapping[Side, Sequence[LinkType]], windo
 
 
 def _permitted(look: Look, links: Mapping[Side, Link], wanted: Adopt) -> Adopt | Skip:
-    """A link that another connection manages is neither ours to manage nor an origin."""
+    """A link that another connection manages is neither ours to manage nor an origin; one that we
+    made before is no origin."""
     if not look.running.config.direction.allows_origin(wanted.mirror.other):
         return Skip("direction")
     if any(links[side].id in look.foreign[side] for side in Side):
         return Skip("managed_elsewhere")
+    if links[wanted.mirror.other].id in look.made[wanted.mirror.other]:
+        return Skip("made_by_us")
     return wanted
 
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from app.core.config import Mode
 from app.core.ledger import LinkKey
-from app.core.links import PhysicalKey
+from app.core.links import Ends, LinkId, PhysicalKey
 from app.core.operations import Operation, Write
 from app.core.results import Busy, Elsewhere, Failed, ModeForbids, Refused, Stale
 from app.store.config.active_connection import Running
-from app.store.links import ledger, managers, twins
+from app.store.links import ledger, made_links, managers, twins
 from app.store.pool import Connection
 from app.store.writes import written_links
 from app.sync.look.snapshot import Look
@@ -95,7 +95,7 @@ async def _managed_elsewhere(
     conn: Connection, state: Running, proposals: Iterable[Proposal]
 ) -> set[LinkKey]:
     """Links to be made whose place another row holds, or whose origin is by now a link that
-    another connection manages: that row must settle first."""
+    another connection manages, or that we made: its outcome came after the look."""
     creates = [it for it in proposals if not it.removes]
     managed = await managers.managed_keys(conn, [it.wanted.physical for it in creates])
     held_up = set()
@@ -105,6 +105,16 @@ async def _managed_elsewhere(
             held_up.add(it.key)
         origin = it.wanted.origin_link
         site = state.site(it.wanted.origin)
-        if origin is not None and await managers.managed_elsewhere(conn, state.id, site, [origin]):
+        if origin is not None and (
+            await managers.managed_elsewhere(conn, state.id, site, [origin])
+            or await _made_by_us(conn, site, it, origin)
+        ):
             held_up.add(it.key)
     return held_up
+
+
+async def _made_by_us(conn: Connection, site: int, it: Proposal, origin: LinkId) -> bool:
+    made = (await made_links.among(conn, site, [origin])).get(origin)
+    ends = Ends(it.wanted.origin_source.id, it.wanted.origin_destination.id)
+    place = it.origin_physical
+    return made is not None and place is not None and made.names(place.type_id, ends)

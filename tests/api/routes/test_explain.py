@@ -29,6 +29,14 @@ async def work(api: Api) -> None:
         pass
 
 
+def timeless(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without the second of Jira's clock at which each proof was read."""
+    for it in items:
+        for seen in (it["evidence"] or {}).values():
+            seen.get("proof", {}).pop("read_at", None)
+    return items
+
+
 async def test_each_link_has_its_row_of_the_table(
     client: httpx.AsyncClient, connected: Jira, db: asyncpg.Pool
 ) -> None:
@@ -53,7 +61,7 @@ async def test_each_link_has_its_row_of_the_table(
     assert create["right"]["destination"]["key"] == "B-2"
     assert create["evidence"]["left"]["seen"] == "present"
     assert create["evidence"]["right"]["seen"] in {"absent", "unlisted"}
-    assert await explain(client, "B-1") == items
+    assert timeless(await explain(client, "B-1")) == timeless(items)
     assert await db.fetchval(WRITTEN) == before
     assert connected.right.site.triples_of() == {("B-1", "Blocks", "B-3")}
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -263,6 +263,137 @@ async def test_a_body_that_never_ends_is_408(api: Api, jira: httpx.AsyncClient) 
 
     answer = await jira.post(ROUTE, content=stalled())
     assert (answer.status_code, answer.json()["code"]) == (408, "body_too_slow")
+
+
+MIB = 1024 * 1024
+
+
+class Hoarder:
+    """Sends all of a body but its last byte and leaves it at that."""
+
+    def __init__(self, client: httpx.AsyncClient, size: int = MIB) -> None:
+        self._size = size
+        self._stalled = asyncio.Event()
+        headers = {"Content-Length": str(size), "X-Hub-Signature": "sha256=00"}
+        post = client.post(ROUTE, content=self._body(), headers=headers)
+        self.task = asyncio.create_task(post)
+
+    async def _body(self) -> AsyncIterator[bytes]:
+        for sent in range(0, self._size - 1, 65_536):
+            yield b" " * min(65_536, self._size - 1 - sent)
+        self._stalled.set()
+        await asyncio.Event().wait()
+
+    async def holds(self) -> None:
+        """Return once it stalls or was sent away."""
+        stalled = asyncio.create_task(self._stalled.wait())
+        await asyncio.wait([stalled, self.task], return_when=asyncio.FIRST_COMPLETED)
+        stalled.cancel()
+
+
+@pytest.fixture
+async def hoard(api: Api) -> AsyncIterator[Callable[..., Awaitable[list[Hoarder]]]]:
+    made: list[Hoarder] = []
+
+    async def start(
+        number: int, size: int = MIB, addresses: tuple[str, ...] = ("192.0.2.1",)
+    ) -> list[Hoarder]:
+        new = [
+            Hoarder(api.client(None, address=addresses[n % len(addresses)]), size)
+            for n in range(number)
+        ]
+        made.extend(new)
+        for hoarder in new:
+            await hoarder.holds()
+        return new
+
+    yield start
+    for hoarder in made:
+        hoarder.task.cancel()
+    await asyncio.gather(*(hoarder.task for hoarder in made), return_exceptions=True)
+
+
+Hoard = Callable[..., Awaitable[list[Hoarder]]]
+
+
+async def test_slow_large_bodies_keep_no_small_one_out(
+    api: Api, jira: httpx.AsyncClient, hoard: Hoard
+) -> None:
+    api.app.state.intake = Intake(largest=MIB, most_held=8 * MIB)
+    await hoard(8)
+    assert (await post(jira, link_event())).status_code == 202
+
+
+async def test_slow_small_bodies_of_one_address_keep_no_other_one_out(
+    api: Api, jira: httpx.AsyncClient, hoard: Hoard
+) -> None:
+    api.app.state.intake = Intake(largest=MIB, most_held=8 * MIB)
+    await hoard(40, bodies.SMALL_BODY)
+    assert (await post(jira, link_event())).status_code == 202
+
+
+async def test_slow_large_bodies_of_one_address_leave_room_for_a_large_one(
+    api: Api, jira: httpx.AsyncClient, hoard: Hoard
+) -> None:
+    api.app.state.intake = Intake(largest=MIB, most_held=8 * MIB)
+    await hoard(8)
+    assert (await post_in_pieces(jira, padded(link_event(), MIB // 2))).status_code == 202
+
+
+async def test_slow_bodies_give_way_from_however_many_addresses(
+    api: Api, jira: httpx.AsyncClient, hoard: Hoard
+) -> None:
+    api.app.state.intake = Intake(largest=MIB, most_held=8 * MIB, patience=0.0)
+    hoarders = await hoard(8, MIB, tuple(f"192.0.2.{n}" for n in range(8)))
+    assert (await post_in_pieces(jira, padded(link_event(), MIB))).status_code == 202
+    answers = [hoarder.task.result() for hoarder in hoarders if hoarder.task.done()]
+    assert {answer.status_code for answer in answers} == {503}, "Jira would send it again"
+    assert any(not hoarder.task.done() for hoarder in hoarders), "room for one was enough"
+
+
+async def test_what_says_that_it_is_small_and_is_not_counts_as_large(
+    api: Api, jira: httpx.AsyncClient
+) -> None:
+    intake = api.app.state.intake = Intake(largest=MIB, most_held=8 * MIB)
+
+    async def long() -> AsyncIterator[bytes]:
+        yield b" " * bodies.SMALL_BODY
+        assert (intake.small.held, intake.large.held) == (bodies.SMALL_BODY, 0)
+        yield b" "
+        assert (intake.small.held, intake.large.held) == (0, bodies.SMALL_BODY + 1)
+
+    answer = await jira.post(ROUTE, content=long(), headers={"Content-Length": "10"})
+    assert answer.status_code == 401
+    assert (intake.held, intake.small.shares, intake.large.shares) == (0, {}, {})
+
+
+def padded(raw: bytes, size: int) -> bytes:
+    return raw + b" " * (size - len(raw))
+
+
+async def post_in_pieces(client: httpx.AsyncClient, raw: bytes, **headers: str) -> httpx.Response:
+    async def pieces() -> AsyncIterator[bytes]:
+        for start in range(0, len(raw), 65_536):
+            yield raw[start : start + 65_536]
+
+    sent = {
+        "X-Hub-Signature": signature(raw),
+        "Content-Length": str(len(raw)),
+        **headers,
+    }
+    return await client.post(ROUTE, content=pieces(), headers=sent)
+
+
+async def test_a_body_in_pieces_is_checked_as_one_that_came_whole(
+    jira: httpx.AsyncClient, db: asyncpg.Pool
+) -> None:
+    raw = padded(link_event(), MIB)
+    assert (await post_in_pieces(jira, raw)).status_code == 202
+    await replace_secret(db, datetime.now(UTC) + timedelta(hours=24))
+    fresh = {"X-Hub-Signature": signature(raw, "another secret")}
+    assert (await post_in_pieces(jira, raw, **fresh)).status_code == 202
+    forged = {"X-Hub-Signature": signature(raw[:-1])}
+    assert (await post_in_pieces(jira, raw, **forged)).status_code == 401
 
 
 @pytest.mark.parametrize(

@@ -234,11 +234,11 @@ async def test_a_triangle_keeps_one_link_a_site(trio: Trio) -> None:
 
 
 async def test_a_rejection_in_a_triangle_is_at_rest_after_one_comparison(trio: Trio) -> None:
-    """What a person kept on r is an origin to l-r, which so becomes the heir of l-m's mirror, after
-    l-m has looked: its removal was held before there was an heir."""
-    await trio.join("l", "m", Direction.BOTH, Mode.REVIEW)
+    """What a person kept on r is a link that we made, so to l-r it is no origin, and l-r no heir of
+    l-m's mirror: that one waits for a person of its own."""
+    waiting = await trio.join("l", "m", Direction.BOTH, Mode.REVIEW)
     keeping = await trio.join("m", "r", Direction.BOTH, Mode.REVIEW)
-    heir = await trio.join("l", "r", Direction.BOTH)
+    await trio.join("l", "r", Direction.BOTH)
     made = trio.link("m")
     await trio.world.settle()
     trio.unlink("m", made)
@@ -249,7 +249,7 @@ async def test_a_rejection_in_a_triangle_is_at_rest_after_one_comparison(trio: T
     before = await trio.world.ledger(), len(await trio.world.audit())
     assert {(it["connection_id"], it["state"]) for it in before[0]} == {
         (keeping, "detached"),
-        (heir, "managed"),
+        (waiting, "managed"),
     }
     await trio.world.resync()
     await trio.world.settle()

@@ -1,0 +1,103 @@
+"""Links that this service made or adopted: kept for good, since none of them is ever an origin.
+
+A row is written with the audit row that says so. It goes where the changelog names another author
+for the link that has this id now: then the link is a person's.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from app.core.links import Ends, IssueId, LinkId, TypeId
+from app.store.pool import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """`doubted`: the changelog is to be asked who made the link that has this id now."""
+
+    type_id: TypeId
+    ends: Ends
+    doubted: bool
+
+    def names(self, type_id: TypeId, ends: Ends) -> bool:
+        """Whether a link of this type and with these ends, under the same id, is that link."""
+        return self.type_id == type_id and self.ends in (ends, ends.flipped())
+
+
+@dataclass(frozen=True, slots=True)
+class NewlyMade:
+    """One link on a site, given by the site's name as the audit has it."""
+
+    site: str
+    link_id: str
+    type_id: str
+    source_id: str
+    destination_id: str
+    adopted: bool
+    doubted: bool
+
+
+async def put(conn: Connection, made: Sequence[NewlyMade]) -> None:
+    """Keep these. Call in the transaction that writes them to the audit."""
+    await conn.execute(
+        """
+        INSERT INTO made_links (site_id, link_id, type_id, source_id, destination_id, adopted,
+            doubted)
+        SELECT s.id, u.link, u.type, u.source, u.destination, u.adopted, u.doubted
+        FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[],
+                    $6::boolean[], $7::boolean[])
+            u (site, link, type, source, destination, adopted, doubted)
+        JOIN sites s ON s.name = u.site ORDER BY s.id, u.link
+        ON CONFLICT (site_id, link_id) DO UPDATE SET type_id = excluded.type_id,
+            source_id = excluded.source_id, destination_id = excluded.destination_id,
+            doubted = made_links.doubted AND excluded.doubted
+        """,
+        [it.site for it in made],
+        [int(it.link_id) for it in made],
+        [int(it.type_id) for it in made],
+        [int(it.source_id) for it in made],
+        [int(it.destination_id) for it in made],
+        [it.adopted for it in made],
+        [it.doubted for it in made],
+    )
+
+
+async def among(conn: Connection, site_id: int, links: Iterable[LinkId]) -> Mapping[LinkId, Made]:
+    """Those of *links* on a site that we made or adopted."""
+    rows = await conn.fetch(
+        "SELECT * FROM made_links WHERE site_id = $1 AND link_id = ANY($2::bigint[])",
+        site_id,
+        [int(link) for link in links],
+    )
+    return {
+        LinkId(str(row["link_id"])): Made(
+            TypeId(str(row["type_id"])),
+            Ends(IssueId(str(row["source_id"])), IssueId(str(row["destination_id"]))),
+            # An adopted link is another account's by its changelog: nothing can be asked there.
+            row["doubted"] and not row["adopted"],
+        )
+        for row in rows
+    }
+
+
+async def believe(conn: Connection, site_id: int, links: Iterable[LinkId]) -> None:
+    """The changelog names our account for these."""
+    await conn.execute(
+        "UPDATE made_links SET doubted = false WHERE site_id = $1 AND link_id = ANY($2::bigint[])",
+        site_id,
+        [int(link) for link in links],
+    )
+
+
+async def disown(conn: Connection, site_id: int, links: Iterable[LinkId]) -> None:
+    """The changelog names another author for the links that have these ids now."""
+    await conn.execute(
+        "DELETE FROM made_links WHERE site_id = $1 AND link_id = ANY($2::bigint[]) AND NOT adopted",
+        site_id,
+        [int(link) for link in links],
+    )
+
+
+async def doubt(conn: Connection, site_id: int) -> None:
+    """This Jira went back in time: who made what has these ids now is to be asked again."""
+    await conn.execute("UPDATE made_links SET doubted = true WHERE site_id = $1", site_id)
