@@ -30,7 +30,7 @@ _LOG = structlog.get_logger(__name__)
 
 # An orchestrator kills after thirty seconds; what is under way has ended before.
 DRAIN_SECONDS = 25
-# To close what is open, once nothing is under way or nobody wants to wait for it.
+# To close what is open, once nothing is under way or no one wants to wait for it.
 _CLOSE_SECONDS = 3.0
 
 

@@ -53,7 +53,7 @@ def options(settings: Settings) -> Options:
         poll_delay=settings.poll_delay_seconds,
         # Nothing depends on it: it ends a wait for a pass, never the pass.
         job_timeout=600,
-        # For whoever enqueued the job and asks what it did.
+        # For the caller that enqueued the job and asks what it did.
         keep_result=60,
         log_results=False,
         # Of this machine alone, so that a container's check is about this container's worker.

@@ -1,4 +1,4 @@
-"""Timers of the worker process. They stand on PostgreSQL alone and go on while Redis is away."""
+"""Timers of the worker process. They need PostgreSQL alone and continue while Redis is away."""
 
 import asyncio
 import random

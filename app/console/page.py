@@ -133,7 +133,7 @@ async def _visited(request: Request, handler: Handler, form: Mapping[str, str]) 
 
 
 def refusal(refused: Refused) -> Response:
-    """A refusal of the API as a page: its title, its detail, and what each field is told."""
+    """A refusal of the API as a page: its title, its detail, and the error of each field."""
     said = refused.problem
     errors = said.get("errors") or []
     return problem_page(

@@ -1,4 +1,4 @@
-"""One connection: how it stands, what it may do, its configuration through time."""
+"""One connection: its state, what it may do, its configuration through time."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta

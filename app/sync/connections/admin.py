@@ -119,7 +119,7 @@ class ConnectionAdmin:
         return config
 
     async def _types(self, site: SiteRow, wanted: Sequence[str]) -> list[LinkType]:
-        """As stored; asked anew where one is missing there."""
+        """As stored; asked again where one is missing there."""
         async with self.database.connection() as conn:
             types = await sites.link_types(conn, site.id)
         if all(find(name, types) for name in wanted):

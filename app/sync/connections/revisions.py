@@ -1,7 +1,7 @@
 """Revisions beyond a plain PUT: with a note, in shadow, and rolling back.
 
 A roll-back is the call of three in the morning: it asks the sites only whether the link types
-still stand, and takes what is stored where they do not answer soon.
+still exist, and takes what is stored where they do not answer soon.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from app.sync.runtime.refusals import Refused, invalid
 
 _LOG = structlog.get_logger(__name__)
 
-# Whoever rolls back waits for it.
+# The person who rolls back waits for it.
 PATIENCE_SECONDS = 5.0
 
 

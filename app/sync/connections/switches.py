@@ -111,7 +111,7 @@ async def _locked(conn: Connection, name: str) -> ConnectionRow:
 
 
 async def _refuse_unready(conn: Connection, row: ConnectionRow) -> None:
-    """Authorship is proven by the account, so it must be known and nobody else's."""
+    """Authorship is proven by the account, so it must be known and dedicated."""
     for side in Side:
         site = await sites.by_id(conn, row.site_id(side))
         if site is None or not site.pinned:

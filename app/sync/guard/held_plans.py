@@ -29,7 +29,7 @@ _LOG = structlog.get_logger(__name__)
 
 
 async def run_once(ctx: Context) -> int:
-    """Seal what has gathered, expire what nobody decided, finish what is applied, and plan to
+    """Seal what has gathered, expire what was not decided, finish what is applied, and plan to
     put back what vanished."""
     async with ctx.database.connection() as conn:
         ripe = await held_plans.ripe(conn, ctx.clock())
@@ -57,7 +57,7 @@ async def _seal(ctx: Context, connection_id: int, plan_id: int) -> None:
             _LOG.warning("plan_held", connection=plan.connection, plan=plan.id, **plan.counts)
         else:
             note = "nothing of it holds any more"
-            # Nobody decided anything, so the guard stays as it is.
+            # There was no decision, so the guard stays as it is.
             await held_plans.decide(conn, plan_id, "expired", by="twinlink", note=note, now=now)
 
 

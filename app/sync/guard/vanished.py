@@ -1,14 +1,14 @@
 """Mirrors that vanish by someone else's hand: counted as removals are, and put back by plan.
 
-Somebody who deletes one mirror meant it: its row is detached, or the mirror made anew, as the
+A person who deletes one mirror meant it: its row is detached, or the mirror made again, as the
 connection says. A wave of them is an accident of another tool, so each takes a slot of the
-guard's windows, once. Above the limit none is detached or made anew: rows stay as they are, the
+guard's windows, once. Above the limit none is detached or made again: rows stay as they are, the
 guard is latched, an incident opens, and a plan waits that would put all of the wave back.
 
 ==========================  ============================================================
 the plan is approved        they come back, and are managed again where origins are there
 it is rejected              they stay gone, and their rows are detached
-nobody decides for a week   it is made anew
+no decision for a week      it is made again
 the guard is reset          each is looked at again, under fresh windows
 ==========================  ============================================================
 
@@ -46,7 +46,7 @@ KIND = "mirrors_vanished"
 async def admit(
     conn: Connection, ctx: Context, state: Running, gone: Sequence[Gone], now: datetime
 ) -> set[Mirror]:
-    """Give a slot to each, in the transaction that detaches it or makes it anew; answers those
+    """Give a slot to each, in the transaction that detaches it or makes it again; answers those
     that are withheld. Under the connection's lock and that of the mirrors' sites."""
     if not gone:
         return set()

@@ -18,13 +18,13 @@ from app.sync.runtime.context import Context
 
 _LOG = structlog.get_logger(__name__)
 
-# Longer than sending may take; whoever dies meanwhile leaves it to the next one.
+# Longer than sending may take; a worker that dies meanwhile leaves it to the next one.
 LEASE = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """URLs by name. `notify` are told everything, `page` only what may wake somebody."""
+    """URLs by name. `notify` get everything, `page` only what may wake a person."""
 
     notify: Mapping[str, str] = field(default_factory=dict, repr=False)
     page: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -45,7 +45,7 @@ def _named(prefix: str, urls: Sequence[str]) -> dict[str, str]:
 
 
 async def run_once(ctx: Context, targets: Targets) -> int:
-    """Send what is due; answers how many messages went. A worker that may not write tells only
+    """Send what is due; answers how many messages went. A worker that may not write sends only
     why: what else a copied outbox holds is another installation's to say."""
     only = "" if ctx.permit.granted else "installation_mismatch:"
     async with ctx.database.transaction() as conn:

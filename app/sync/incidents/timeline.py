@@ -1,5 +1,5 @@
-"""Incidents: opened where something happens, told in the same transaction, and over when a person
-says so or a day after their condition went. `incident_watch` looks for conditions.
+"""Incidents: opened where something happens, notified in the same transaction, and over
+when a person says so or a day after their condition ended. `watch` looks for conditions.
 """
 
 from dataclasses import replace
@@ -42,7 +42,7 @@ async def open_or_note(
         made = await _open(conn, kind, place, detail, felt, now)
         if made is not None:
             return made
-        # Somebody opened it in this very moment, and has committed by now.
+        # Another worker opened it in this very moment, and has committed by now.
 
 
 async def note(

@@ -131,7 +131,7 @@ def _was_quiet(it: Incident, now: datetime) -> bool:
 
 async def _tell_held(ctx: Context) -> None:
     """Each held plan once, and once more when it waits for its second owner: holding is safe,
-    but somebody has to decide."""
+    but a person has to decide."""
     async with ctx.database.transaction() as conn:
         for plan in await incident_conditions.untold_plans(conn):
             say = second_message if plan.second else plan_message

@@ -60,7 +60,7 @@ class _Waiting(NamedTuple):
 class GroupCommit:
     """`add` returns when its delivery is committed; others' troubles are not its own.
 
-    Batches run in tasks of this object, so a client that goes away takes nobody's commit along.
+    Batches run in tasks of this object, so a client that goes away cancels no commit of others.
     """
 
     def __init__(

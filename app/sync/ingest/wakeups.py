@@ -1,4 +1,4 @@
-"""Wake-ups for the workers. They carry nothing: what there is to do stands in PostgreSQL."""
+"""Wake-ups for the workers. They carry nothing: what there is to do is in PostgreSQL."""
 
 import asyncio
 import time

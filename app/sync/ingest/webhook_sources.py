@@ -16,7 +16,7 @@ from app.store.queue import webhook_sources as stored
 FRESH_SECONDS = 5.0
 """How long a replaced secret may go unseen where nothing asks for it."""
 GAP_SECONDS = 0.25
-"""Strangers can force refreshes, with names and signatures that nobody knows: four a second."""
+"""Strangers can force refreshes, with unknown names and signatures: four a second."""
 
 
 class Opener(Protocol):
@@ -55,8 +55,8 @@ class Sender:
 class Senders:
     """All sites, read together and at most `FRESH_SECONDS` old.
 
-    Whoever misses something (a name, a valid signature) waits for one read that begins after it
-    asked, shared with everybody else who waits: Jira never repeats what got 401 or 404, so a
+    A caller that misses something (a name, a valid signature) waits for one read that begins
+    after it asked, shared with all who wait: Jira never repeats what got 401 or 404, so a
     site or a secret of a moment ago must not be missed.
     """
 
@@ -151,7 +151,7 @@ class Senders:
         )
 
     async def _count(self) -> None:
-        # A turn of the loop, so that whoever arrived with the first one is in the statement.
+        # A turn of the loop, so that callers that arrived with the first one are in the statement.
         await asyncio.sleep(0)
         counts, self._refused, self._counting = self._refused, Counter(), None
         async with self._database.transaction() as conn:

@@ -1,7 +1,7 @@
 """A mirror that another connection manages gets an heir: that connection looks again.
 
-If the mirror's removal is held, it is handed over instead; but only a look of whoever holds it does
-that, and nothing else that happens need lead to one.
+If the mirror's removal is held, it is handed over instead; but only a look of the
+connection that holds it does that, and no other event need cause one.
 """
 
 from collections.abc import Iterable
@@ -38,5 +38,5 @@ async def tell_managers(
     }
     for (manager, cause), run in groupby(sorted(raised.items()), lambda it: (it[0][0], it[1])):
         twins = [twin for (_, twin), _ in run]
-        # Bulk: until they look the link stays as it is, and nobody waits for it.
+        # Bulk: until they look the link stays as it is, and no person waits for it.
         await raise_pairs(conn, manager, twins, cause=cause, now=now, bulk=True)

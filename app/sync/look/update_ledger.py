@@ -36,7 +36,7 @@ async def record(
     ctx: Context, look: Look, decisions: Mapping[LinkKey, Decision]
 ) -> dict[LinkKey, Held | Stale]:
     """Write them all in one transaction under the connection's lock, each against the version
-    that the decision rests on and only while our claim lasts. Answers those that were not
+    that the decision is based on and only while our claim lasts. Answers those that were not
     written: `Held` where more mirrors vanish than the guard has room for."""
     writing = {key: it for key, it in decisions.items() if _changes(look, key, it)}
     if not writing:
@@ -190,7 +190,7 @@ def _change(row: Row, decision: Decision) -> Change:
                 reason=f"row_{decision.row}",
             )
         case Detach():
-            # The id that we made is gone: a link that stands there is nobody's of ours.
+            # The id that we made is gone: an equal link that is there now is not ours.
             left, right = row.origin.order(row.link_on(row.origin), None)
             return Change(
                 row=row,

@@ -36,7 +36,7 @@ async def stop(conn: Connection, site: int, alarms: Sequence[Judged], now: datet
 
 
 async def ask(conn: Connection, site: int, unclear: Sequence[Judged], now: datetime) -> None:
-    """Written down, but whose link it was cannot be told: a person has to look."""
+    """Written down, but whose link it was is unclear: a person has to look."""
     _LOG.warning("removal_unclear", site=site, links=len(unclear))
     await timeline.open_or_note(
         conn, "removal_unclear", site_id=site, now=now,

@@ -20,7 +20,7 @@ from app.sync.runtime.context import Context
 
 # Read again by the next look: a changelog may show an entry late. Findings are kept once.
 AGAIN = timedelta(minutes=5)
-# Jira's clock may be off; a difference below what HTTP's whole seconds can tell is none.
+# Jira's clock may be off; a difference below HTTP's whole seconds is none.
 EXACT = timedelta(seconds=2)
 # How far the audit is read beyond the removals that are judged.
 MARGIN = timedelta(minutes=30)

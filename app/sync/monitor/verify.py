@@ -89,7 +89,7 @@ async def _look(ctx: Context, site: int, claimed: Sequence[Candidate]) -> int:
 
 async def _judge(ctx: Context, site: int, claimed: Sequence[Candidate]) -> _Result:
     client = await ctx.sites.client(site)
-    # Nobody's view of a changelog would show nothing of ours.
+    # An anonymous view of a changelog would show nothing of ours.
     await client.assure()
     begun = ctx.clock()
     since = {it.issue: it.since for it in claimed}

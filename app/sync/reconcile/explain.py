@@ -39,15 +39,15 @@ REASONS = {
     2: "the origin is there and the mirror is not: the mirror is made",
     3: "both are there and neither is ours: recorded, and left alone",
     4: "ours, and in step",
-    5: "our mirror was removed by somebody else: by on_mirror_removed",
-    6: "our mirror was replaced by somebody's: recorded, and left alone",
+    5: "another account removed our mirror: on_mirror_removed decides",
+    6: "another account's link took the place of our mirror: recorded, and left alone",
     7: "the origin is proven gone: our mirror goes, if mode, authorship and guard allow",
-    8: "origin and our mirror are gone, somebody's link stays: detached",
+    8: "origin and our mirror are gone, another account's link stays: detached",
     9: "both are there and neither is ours: nothing to do",
     10: "one of two links that were not ours is gone: detached",
     11: "the origin is back beside our mirror: ours again",
     12: "detached: nothing is done",
-    13: "at rest: nothing is planned until it is in scope again",
+    13: "suspended: nothing is planned until it is in scope again",
     14: "both are proven gone: forgotten",
     15: "not enough is known: waits for the next event or comparison",
 }
@@ -174,7 +174,7 @@ def _reason(decision: Decision, number: int | None) -> str:
 
 
 def _outside(look: Look) -> Iterable[Explained]:
-    """Listed links that no key stands for: the type is not mapped, or an end has no twin."""
+    """Listed links without a key: the type is not mapped, or an end has no twin."""
     for side in Side:
         shown = {link.id: link for link in look.listed(side)}
         for link in shown.values():
@@ -216,7 +216,7 @@ def _link_id(seen: Observed) -> LinkId | None:
 
 
 def _unclaimed(connection_id: int, twin_id: int, now: datetime) -> Claimed:
-    """A pair as somebody looks at it who claimed nothing: nothing can be committed for it."""
+    """An unclaimed pair, for looking only: nothing can be committed for it."""
     cause = Cause("resync", "explain")
     return Claimed(
         connection_id=connection_id,

@@ -33,7 +33,7 @@ from app.sync.runtime.context import Context
 
 # Unknown: three tries, then the next event or comparison (docs/how-it-decides.md). Seconds.
 TRIES = (1.0, 5.0, 25.0)
-# Somebody else moved first, or is writing this link right now.
+# Another worker moved first, or is writing this link right now.
 SOON = 0.3
 SITE_AGAIN = 60.0
 
@@ -58,7 +58,7 @@ def put_off(claimed: Sequence[Claimed], least: float, now: datetime) -> list[Set
 
 def broken(claimed: Claimed) -> Settlement:
     """Our code broke on this pair. What did it may be over at the next try; after all tries it
-    is shown, and rests until something changes or somebody asks."""
+    is shown, and waits until something changes or a person asks."""
     if claimed.tries < len(TRIES):
         return Settlement(claimed, again=TRIES[claimed.tries])
     return Settlement(claimed, failure="internal")
@@ -179,7 +179,7 @@ def _tries_over(look: Look, key: LinkKey) -> bool:
 
 
 async def _orphan_unseen(ctx: Context, look: Look, keys: Iterable[LinkKey]) -> list[LinkKey]:
-    """Links with an end that still does not come back after all tries rest as orphans."""
+    """Links with an end that still does not come back after all tries become orphans."""
     unseen = [key for key in keys if key in look.rows and _end_unseen(look, key)]
     over = [key for key in unseen if _tries_over(look, key)]
     if over:

@@ -1,8 +1,8 @@
 """Adopt: take over links that another account made, or manage a detached link again, by a plan.
 
 A request is planned by a worker: every link that is there without being managed is judged by
-both sides' changelogs and stands in the plan, with its reason where it is left alone. Once a
-person approved the plan, each pair is judged anew (`adopt_apply`). Nothing in Jira changes.
+both sides' changelogs and is in the plan, with its reason where it is left alone. Once a
+person approved the plan, each pair is judged again (`adopt_apply`). Nothing in Jira changes.
 """
 
 from collections.abc import Iterable

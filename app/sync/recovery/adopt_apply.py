@@ -1,8 +1,8 @@
-"""Apply an approved adoption: each pair is judged anew, and becomes managed in the transaction that
-writes it down.
+"""Apply an approved adoption: each pair is judged again, and becomes managed in the transaction
+that records it.
 
 Under the connection's lock, in later statements: the plan is still being applied, the rows and
-twins are those that were read, nobody writes to either link, and no other row manages the
+twins are those that were read, no write to either link is open, and no other row manages the
 mirror. What makes an adopted link removable later is this approval: its authorship is ours.
 """
 
@@ -45,7 +45,7 @@ class _Page:
 
 
 async def apply(ctx: Context, it: Adoption, *, page: int, patient: bool) -> datetime | None:
-    """Adopt a page of pairs, or end the plan where none is open; answers until when nobody needs
+    """Adopt a page of pairs, or end the plan where none is open; answers until when no worker needs
     to come back, None for at once."""
     async with ctx.database.connection() as conn:
         state = await active_connection.load(conn, it.connection_id)
@@ -138,7 +138,7 @@ async def _commit(ctx: Context, it: Adoption, page: _Page) -> datetime | None:
 
 
 async def _standing(conn: Connection, page: _Page) -> set[Place]:
-    """The pairs whose grounds stand as they were read, and whose links nobody writes to."""
+    """The pairs whose grounds are as they were read, and whose links have no open write."""
     look, pairs = page.look, page.sound
     rows = await ledger.versions(conn, [pair.row for pair in pairs.values()])
     ends = {twin for pair in pairs.values() for twin in pair.row.key.twins}
@@ -159,11 +159,11 @@ async def _standing(conn: Connection, page: _Page) -> set[Place]:
 
 
 class _Occupied(Exception):
-    """Another row manages the link, or came to stand for its key."""
+    """Another row manages the link, or took its key."""
 
 
 async def _take_over(conn: Connection, look: Look, pair: Pair, now: datetime) -> bool:
-    """The pair's row begins anew: which side is the mirror may be another than before. False:
+    """The pair's row starts again: which side is the mirror may be another than before. False:
     the mirror has a manager, and nothing was written."""
     mirror = pair.mirror
     new = NewRow(

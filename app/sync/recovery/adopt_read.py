@@ -25,7 +25,7 @@ READS_AT_ONCE = 4
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One ledger row and the links that stand there; without a verdict to adopt, either side's
+    """One ledger row and the links that are there; without a verdict to adopt, either side's
     may be missing."""
 
     row: Row
@@ -147,7 +147,7 @@ def _unseen(look: Look, key: LinkKey, side: Side) -> bool:
 
 
 def _equal(look: Look, key: LinkKey, side: Side) -> list[Link]:
-    """Every link that stands for this key on a side, by either end."""
+    """Every link of this key on a side, listed by either end."""
     kinds = look.pair_types(key)
     assert kinds is not None
     source, destination = look.ends(key, side)

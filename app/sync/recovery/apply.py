@@ -114,7 +114,7 @@ async def _put_back(
     links: list[PlanLink],
     sending: asyncio.Semaphore,
 ) -> None:
-    """Read both ends, leave out what stands there or cannot be, make the rest, read back."""
+    """Read both ends, leave out what is there or cannot be, make the rest, read back."""
     if not links:
         return
     started_at = ctx.clock()

@@ -65,7 +65,7 @@ async def request(
 
 
 async def scan(ctx: Context, it: Restore, *, lease: float) -> None:
-    """Find the links and put them into the plan. A scan that died begins anew: it only reads."""
+    """Find the links and put them into the plan. A scan that died starts again: it only reads."""
     assert it.site is not None
     client = await ctx.sites.client(it.site)
     await client.assure()

@@ -1,6 +1,6 @@
 """The intent's transaction of a link that comes back: see `reserve` for what it has to be.
 
-Nothing of a look stands behind it: the claim on the plan's change takes the place of the claim
+It is not based on a look: the claim on the plan's change takes the place of the claim
 on a pair, and a plan that a person approved that of a decision. Mode and revision do not matter,
 a pause does. A connection that was deleted still gets its links back, as unmanaged ones.
 """
@@ -37,7 +37,7 @@ from app.store.writes.intents import Intent, Purpose, Wanted
 from app.sync.runtime.context import Context
 from app.sync.writes.create import PER_ISSUE
 
-# Somebody else moved first, or is writing this link right now.
+# Another worker moved first, or is writing this link right now.
 SOON = timedelta(seconds=1)
 # Writes on one issue: Jira counts those of 2 s and of 30 s (docs/jira.md). A second and
 # two more here, since an intent is older than its request.
@@ -47,7 +47,7 @@ _NOWHERE = IssueRef(IssueId("0"), IssueKey(""))
 
 @dataclass(frozen=True, slots=True)
 class Returning:
-    """A link that nothing stands in the way of. `read_at` is Jira's Date of that reading."""
+    """A link that nothing prevents from coming back. `read_at` is Jira's Date of that reading."""
 
     link: PlanLink
     kind: LinkType
@@ -108,7 +108,7 @@ async def with_room(conn: Connection, links: Sequence[PlanLink], now: datetime) 
 async def _standing(
     conn: Connection, returning: Sequence[Returning], started_at: datetime
 ) -> list[Returning]:
-    """Those whose claim stands, and whose link nobody has written or writes meanwhile."""
+    """Those whose claim holds, and whose link no other write has touched meanwhile."""
     ours = await restore_changes.standing(conn, [it.link for it in returning])
     physical = [it.physical for it in returning]
     touched = await written_links.open_at(conn, physical)

@@ -1,4 +1,4 @@
-"""What stands in the way of each link of a plan, before a person decides about it.
+"""What prevents each link of a plan from coming back, before a person decides about it.
 
 Reads both ends of every link that is to come back, in bulk. It errs towards trying: what could
 not be read stays in the plan, and is judged again right before it is made.
@@ -29,7 +29,7 @@ _LINKS_PER_READ = 50
 
 
 async def survey(ctx: Context, it: Restore, *, lease: float) -> None:
-    """Page by page, so that whoever takes over goes on where this one died."""
+    """Page by page, so that the next worker continues where this one died."""
     types: dict[int, Sequence[LinkType]] = {}
     while True:
         async with ctx.database.transaction() as conn:
@@ -94,7 +94,7 @@ async def judged(
 
 
 def _noted(link: PlanLink, verdict: Ready | Obstacle | Unread) -> tuple[PlanLink, str | None]:
-    """With the keys that the issues have now; only what certainly stands in the way counts."""
+    """With the keys that the issues have now; only what certainly prevents it counts."""
     if isinstance(verdict, Ready):
         ends = verdict.source.ref, verdict.destination.ref
         return replace(link, source=ends[0], destination=ends[1]), None

@@ -100,7 +100,7 @@ def _kept(link: PlanLink, row: Row | None, kind: LinkType | None, reading: Readi
 
 
 def _managed(row: Row) -> bool:
-    """Also while it rests: a roll-back narrows the scope before its plan is approved."""
+    """Also while it is suspended: a roll-back narrows the scope before its plan is approved."""
     return (row.former if row.state is State.SUSPENDED else row.state) is State.MANAGED
 
 

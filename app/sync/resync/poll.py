@@ -69,7 +69,7 @@ async def compare_due(ctx: Context) -> int:
         due = await polls.claim_comparison(conn, ctx.clock() - COMPARE_EVERY)
         if due is None:
             return 0
-        # Its own transaction: whoever dies before ours commits asks once more, and joins it.
+        # Its own transaction: a worker that dies before ours commits asks again, and joins it.
         await walk.request(
             ctx.database,
             due,
@@ -107,7 +107,7 @@ async def _read(ctx: Context, due: Due, since: datetime) -> None:
         loaded = [(await active_connection.load(conn, connection), side) for connection, side in at]
     here = [_Here(state, side) for state, side in loaded if state is not None]
     client = await ctx.sites.client(due.site_id)
-    # Nobody sees nothing: without this, an empty answer would count as polled.
+    # An anonymous caller sees nothing: without this, an empty answer would count as polled.
     await client.assure()
     async with ctx.database.connection() as conn:
         before = await unseen_projects.of_site(conn, due.site_id)

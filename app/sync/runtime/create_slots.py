@@ -34,7 +34,7 @@ class _Room:
     def __init__(self) -> None:
         self._free = ROOM
         self._changed = asyncio.Condition()
-        # Whoever needs much would wait for ever behind those that need little.
+        # A caller that needs many would wait for ever behind those that need few.
         self._first = asyncio.Lock()
 
     async def enter(self, writes: int) -> None:

@@ -1,4 +1,4 @@
-"""Our time, as PostgreSQL tells it: windows, leases and confirmations of all processes agree,
+"""Our time, as PostgreSQL has it: windows, leases and confirmations of all processes agree,
 whatever the clocks of their machines say."""
 
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Jira clients by site, each built anew when its site's row has changed."""
+"""Jira clients by site, each rebuilt when its site's row has changed."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

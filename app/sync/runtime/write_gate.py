@@ -1,6 +1,6 @@
 """Whether this process may write to Jira at all.
 
-Granted until somebody finds a reason against it: that the database belongs to another
+Granted until a check finds a reason against it: that the database belongs to another
 installation. One per process, asked at each intent and by each client before each write.
 """
 

@@ -136,7 +136,7 @@ class SiteAdmin:
         if auth is None:
             problems.append(Problem("/auth", "the credentials are not complete"))
         elif known is not None and elsewhere(spec, known) and not (spec.auth and spec.auth.token):
-            # Else whoever may store a site could have its credentials sent to himself.
+            # Else an administrator could have the stored credentials sent to another host.
             problems.append(Problem("/auth/token", "is required when the base URL changes"))
         if not secret:
             problems.append(Problem("/webhook_secret", "is required"))
@@ -168,7 +168,7 @@ def _standing(site: SiteRow) -> Iterable[Finding]:
 async def _refuse_foreign(
     conn: Connection, name: str, known: SiteRow | None, seen: Probe | None
 ) -> None:
-    """One Jira has one name here: the ledger tells physical links apart by site."""
+    """One Jira has one name here: the ledger identifies physical links by site."""
     if seen is None or seen.identity is None:
         return
     if known is not None and known.identity not in {None, seen.identity}:

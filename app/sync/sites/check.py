@@ -48,7 +48,7 @@ _TROUBLE = {
     "link_not_permitted": "the account lacks the permission Link issues",
     "unauthorized": "the site refused the credentials",
     "forbidden": "the site knows the credentials and refuses the call",
-    "anonymous": "the site answered as if nobody were logged in: the credentials may have expired",
+    "anonymous": "the site answered as to an anonymous caller: the credentials may have expired",
     "redirected": "the site redirects elsewhere: the base URL is not its own",
     "bad_answer": "the answer is not Jira's: a login page, a proxy, or another product",
     "refused": "the site has no such call: the base URL or the deployment may be wrong",
@@ -87,7 +87,7 @@ def pin_findings(site: SiteRow, seen: Probe) -> Iterable[Finding]:
 def standing_findings(
     *, account_dedicated: bool, circuit_open_since: datetime | None
 ) -> Iterable[Finding]:
-    """What no answer can show, so that somebody has to say or see to it."""
+    """What no answer can show, so that a person has to declare or check it."""
     if circuit_open_since is not None:
         since = circuit_open_since.isoformat(timespec="seconds")
         detail = f"calls are stopped since {since}, for it failed; they go on once it answers"

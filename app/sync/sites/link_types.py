@@ -1,4 +1,4 @@
-"""A site's link types as it spells them: stored ones, and asked anew where these do not do."""
+"""A site's link types as it spells them: stored ones, or fresh where these do not suffice."""
 
 from collections.abc import Sequence
 

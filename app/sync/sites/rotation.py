@@ -1,4 +1,4 @@
-"""Sealing every secret anew with the newest key, so that the former one can be dropped."""
+"""Re-encrypting every secret with the newest key, so that the former one can be dropped."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -54,11 +54,11 @@ async def rotate(database: Database, vault: Vault, clock: Callable[[], datetime]
             site = await sealed_secrets.lock(conn, site_id)
             if site is None:
                 continue
-            anew, lost = _anew(site, vault)
-            if anew:
-                await sealed_secrets.store(conn, site_id, anew)
-        rotated += len(anew)
-        current += len(site.sealed) - len(anew) - len(lost)
+            resealed, lost = _resealed(site, vault)
+            if resealed:
+                await sealed_secrets.store(conn, site_id, resealed)
+        rotated += len(resealed)
+        current += len(site.sealed) - len(resealed) - len(lost)
         unreadable += lost
     return Rotation(rotated, current, forgotten, tuple(unreadable))
 
@@ -67,21 +67,21 @@ async def survey(conn: Connection, vault: Vault) -> Survey:
     """The same count, and nothing is changed."""
     current, former, unreadable = 0, 0, list[Unreadable]()
     for site in await sealed_secrets.every(conn):
-        anew, lost = _anew(site, vault)
-        former += len(anew)
-        current += len(site.sealed) - len(anew) - len(lost)
+        resealed, lost = _resealed(site, vault)
+        former += len(resealed)
+        current += len(site.sealed) - len(resealed) - len(lost)
         unreadable += lost
     return Survey(current, former, tuple(unreadable))
 
 
-def _anew(site: SealedSite, vault: Vault) -> tuple[dict[str, bytes], list[Unreadable]]:
+def _resealed(site: SealedSite, vault: Vault) -> tuple[dict[str, bytes], list[Unreadable]]:
     """What has to be stored instead, and what no key opens."""
-    anew, lost = dict[str, bytes](), list[Unreadable]()
+    resealed, lost = dict[str, bytes](), list[Unreadable]()
     for column, sealed in site.sealed.items():
         if vault.is_current(sealed):
             continue
         try:
-            anew[column] = vault.seal(vault.open(sealed))
+            resealed[column] = vault.seal(vault.open(sealed))
         except PermanentError:
             lost.append(Unreadable(site.name, column.removesuffix("_sealed")))
-    return anew, lost
+    return resealed, lost

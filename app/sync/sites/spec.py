@@ -94,7 +94,7 @@ class Wish:
         return self.auth != self.former_auth
 
     def pins(self, seen: Probe | None) -> Pins:
-        """Set together, by whoever answered completely. An identity is never replaced; an
+        """Set together, from the first complete answer. An identity is never replaced; an
         account is, by storing its credentials, if need be at the next check."""
         if seen is not None and seen.complete:
             return Pins(seen.identity, seen.account_id)

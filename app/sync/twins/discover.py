@@ -30,7 +30,7 @@ LONGEST_BACK_OFF = 600.0
 # A new issue may be missing from an index for some seconds, a hidden one is missing for good:
 # about a minute, then the next event or comparison asks again.
 TRIES_UNSEEN = 5
-# Nobody waits for these.
+# No person waits for these.
 BULK_CAUSES = frozenset({"poll", "resync"})
 
 
@@ -51,7 +51,7 @@ async def _handle(ctx: Context, claimed: list[Discovery]) -> None:
     async with ctx.database.connection() as conn:
         state = await active_connection.load(conn, claimed[0].connection_id)
     if state is None or state.config.twins.side is not claimed[0].side:
-        async with ctx.database.transaction() as conn:  # nobody asks this side any more
+        async with ctx.database.transaction() as conn:  # this side is not asked any more
             await discoveries.end(conn, claimed)
         return
     try:

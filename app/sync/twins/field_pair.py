@@ -79,7 +79,7 @@ async def _release_targets(
     dropped: Iterable[IssueId],
     effects: _Effects,
 ) -> None:
-    """Whoever else claims what these issues claimed before is looked at again."""
+    """Other issues that claim what these claimed before are looked at again."""
     touched = {*fresh, *dropped}
     former = await claims.of_issues(conn, state.id, side, touched)
     left = set()

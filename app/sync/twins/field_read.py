@@ -27,7 +27,7 @@ _LOG = structlog.get_logger(__name__)
 
 # As in the guard: what would leave none of three or more is not believed.
 FEW = 3
-# Enough others to tell one cleared field from a field that is gone.
+# Enough others to distinguish one cleared field from a field that is gone.
 SAMPLE = 50
 
 
@@ -132,7 +132,7 @@ def _weigh(
     """The claim beside the pair that its issue is in, and whether that pair is stale.
 
     A text that names the pair's issue as before says the same as before, even while that issue
-    cannot be seen; and whoever moved out of scope is suspended, not unpaired.
+    cannot be seen; and a pair that moved out of scope is suspended, not unpaired.
     """
     other = twin.on(side.other)
     if view.project not in state.config.end(side).projects:

@@ -1,4 +1,4 @@
-"""Pairing issues that somebody names: both must be seen now, in scope, and free.
+"""Pairing issues that a caller names: both must be seen now, in scope, and free.
 
 Each pair has its own outcome; one that cannot be paired stops none of the others. Two claims on
 one issue pair neither, whether they come in one body or meet one that is paired already.
@@ -129,7 +129,7 @@ async def _store(
     seen: Seen,
     now: datetime,
 ) -> list[Paired]:
-    """Insert what may be paired and is free. The connection's lock is held: nobody else pairs."""
+    """Insert what may be paired and is free. The connection's lock is held: no one else pairs."""
     ids = {side: [view.ref.id for view in seen[side].values()] for side in Side}
     taken = {side: await twins.by_issues(conn, connection.id, side, ids[side]) for side in Side}
     pair = (connection.left_site_id, connection.right_site_id)

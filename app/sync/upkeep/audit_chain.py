@@ -38,7 +38,7 @@ async def run_once(ctx: Context) -> int:
     try:
         outcome = await _verify(ctx, verification)
     except TransientError:
-        raise  # its lease runs out, and somebody takes it up again
+        raise  # its lease runs out, and another worker takes it up
     except Exception as error:
         _LOG.exception("verification_broke", verification=verification)
         outcome = Outcome(0, failed=type(error).__name__)
@@ -54,7 +54,7 @@ async def _open_incident(conn: Connection, place: Mapping[str, str | int], now: 
     await timeline.open_or_note(
         conn,
         "audit_broken",
-        # A chain without a name is of a connection that somebody took out.
+        # A chain without a name belongs to a connection whose row was deleted.
         connection_id=int(place["chain"]) if place["connection"] else None,
         now=now,
         detail=place,

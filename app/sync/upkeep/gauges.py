@@ -1,4 +1,4 @@
-"""The gauges that only the database knows, for whoever scrapes this process."""
+"""The gauges whose values only the database has, as this process exports them."""
 
 from app.store.config import active_connection, connections
 from app.store.views import status

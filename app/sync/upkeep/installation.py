@@ -1,7 +1,7 @@
 """Whether this process and this database belong together, and whether time went back.
 
 A copy of production's database in a test environment must not touch production's Jira: a process
-that is told to be another installation than the database's, or none where the database has a
+that is configured as another installation than the database's, or none where the database has a
 name, writes nothing. And a database that was restored, or lost what a failed primary had, may know
 less than Jira shows: everything is paused until a person resumes it, and even then no connection is
 live, so that every removal is held until that incident is resolved.
@@ -45,7 +45,7 @@ class InstallationWatch:
                 beat = await self._compare(conn)
                 await facts.started(conn, ctx.engine, ctx.clock())
             else:
-                await self._refuse(conn, stored or "nobody yet")
+                await self._refuse(conn, stored or "none yet")
         if ours:
             # Only now it is committed: a beat that was rolled back would look like one that a
             # restored dump does not know.
@@ -54,7 +54,7 @@ class InstallationWatch:
         return ctx.permit.granted
 
     async def _stored(self, conn: Connection) -> str | None:
-        """A database without a name takes ours; whoever has none gives it none."""
+        """A database without a name takes ours, if we have one."""
         if self._named is None:
             await installation.note(conn)
             return await installation.named(conn)

@@ -9,7 +9,7 @@ from app.store.pool import Connection
 from app.store.upkeep import purging
 from app.sync.runtime.context import Context
 
-# Rows deleted by one transaction: a fraction of a second, so that nobody waits for long.
+# Rows deleted by one transaction: a fraction of a second, so that no one waits for long.
 BATCH = 10_000
 
 Purge = Callable[[Connection, datetime, int], Awaitable[int]]

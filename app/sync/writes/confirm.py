@@ -109,7 +109,7 @@ def _created(
         # Whatever was made went with its issue, and can never come back.
         return Outcome(intent, Status.NOOP, "confirmed_issue_deleted")
     if both_ends_read(intent, reading, ends.moved):
-        # An equal link the other way round is somebody else's: the next look records it.
+        # An equal link the other way round was made by another account: the next look records it.
         return Outcome(intent, Status.FAILED, "confirmed_not_made")
     return None
 

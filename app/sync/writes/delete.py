@@ -3,8 +3,8 @@
 Whatever asks for a removal (a look, an approved plan, an undo) comes through `carry_out`, with an
 intent that is committed. Immediately before the DELETE two reads have to agree with it: the link by
 its id, which has the same type, ends and direction, and the changelogs of its ends, which name our
-account for the latest addition of it that stands. What the ledger remembers of its author is no
-proof: a Jira that went back in time hands out ids again.
+account for its latest standing addition. What the ledger remembers of its author is no proof: a
+Jira that went back in time hands out ids again.
 """
 
 from collections.abc import Sequence

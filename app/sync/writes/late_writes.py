@@ -3,7 +3,7 @@
 A look that finds a link of exactly our type and ends, or the monitor that sees a removal of ours,
 *suspects* the write that was given up. Here Jira is asked again. If its changelog names our
 account, and no outcome knows of it, a correcting outcome is added: the audit's last one counts.
-What cannot be told stays as it is: such a link is nobody's that we may touch.
+What cannot be determined stays as it is: such a link is not ours to touch.
 """
 
 from collections.abc import Sequence

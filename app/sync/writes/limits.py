@@ -30,7 +30,7 @@ def may_write(mode: Mode, operation: Write) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Grounds:
-    """What the proposals rest on, as it is now, under the connection's lock."""
+    """What the proposals are based on, as it is now, under the connection's lock."""
 
     claims: set[int]
     twins: set[int]

@@ -56,9 +56,9 @@ async def settle(
     confirmed: bool = False,
     corrects: bool = False,
 ) -> None:
-    """Commit these outcomes of one connection. One that was closed by somebody else meanwhile
-    (a confirmation that came first) is left as it stands. *confirmed*: in the same transaction
-    their pairs are looked at again, since nobody else waits for them any more. *corrects*: they
+    """Commit these outcomes of one connection. One that another worker closed meanwhile
+    (a confirmation that came first) is left as it is. *confirmed*: in the same transaction
+    their pairs are looked at again, since no worker waits for them any more. *corrects*: they
     were closed as not having acted, and follow that outcome in the audit."""
     if not outcomes:
         return
@@ -91,7 +91,7 @@ async def settle(
 async def _tell_corrected(
     conn: Connection, connection_id: int, ours: Sequence[Outcome], now: datetime
 ) -> None:
-    """What people were told of these writes was wrong until now."""
+    """What was reported of these writes was wrong until now."""
     made = sum(it.intent.wanted.operation is Operation.CREATE for it in ours)
     detail = {"made": made, "removed": len(ours) - made}
     await timeline.open_or_note(
@@ -108,7 +108,7 @@ async def _look_again(
     *,
     confirmed: bool,
 ) -> None:
-    """After a confirmation nobody else waits for these pairs any more; a mirror that came back
+    """After a confirmation no worker waits for these pairs any more; a mirror that came back
     is managed again by the look that finds its origin."""
     again = [it for it in outcomes if confirmed or it.intent.wanted.purpose != "sync"]
     if not again:

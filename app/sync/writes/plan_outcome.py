@@ -11,7 +11,7 @@ no twins, or not mapped      none: the link stays unmanaged
 none                         `restore`: detached, ours; `rescue`: none
 the link is its origin       unchanged: the look finds the origin again
 not made by us, `rescue`   unchanged: the link stays what it is to us
-at rest                      stays at rest, over a detached mirror
+suspended, orphaned          stays so, over a detached mirror
 any other                    detached, ours
 ===========================  ======================================================
 """
@@ -123,7 +123,7 @@ def _with_mirror(row: Row, it: Ending) -> Change:
 
 
 async def _taken_back(conn: Connection, it: Ending, now: datetime) -> None:
-    """The mirror of an undone create is gone; its row rests without one, so that an origin
+    """The mirror of an undone create is gone; its row keeps none, so that an origin
     that is there does not make it again."""
     row_id = it.intent.wanted.ledger_id
     row = await ledger.by_id(conn, row_id) if row_id is not None else None

@@ -11,7 +11,7 @@ from app.store.writes.plans import Planned
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """With the row that it rests on and what was seen."""
+    """With the row that it is based on and what was seen."""
 
     wanted: Wanted
     row: Row | None

@@ -34,7 +34,7 @@ from app.sync.writes.delete import carry_out
 from app.sync.writes.proposal import Proposal
 from app.sync.writes.reserve import hold, reserve
 
-# Fewer than creates: a removal costs a read and a DELETE, and haste is nobody's wish here.
+# Fewer than creates: a removal costs a read and a DELETE, and there is no hurry.
 BATCH = 50
 
 
