@@ -87,17 +87,11 @@ class Revisions:
         Raises `Refused`: `connection_unknown`, `revision_unknown`, `validation`,
         `link_types_gone`, `projects_connected`, `forbidden`.
         """
-        async with self.admin.database.connection() as conn:
-            row = await connections.by_name(conn, name)
-            earlier = None if row is None else await _earlier(conn, row, number)
-        if row is None or earlier is None:
-            raise Refused("connection_unknown")
+        row, earlier = await self._known(name, number)
         config = await self._standing(row, earlier)
         async with self.admin.database.transaction() as conn:
             await connections.lock_admin(conn)
-            current = await _locked(conn, name)
-            if current.id != row.id:
-                raise Refused("concurrent_change")
+            current = await _locked_as(conn, row)
             if not may_widen:
                 _refuse_wider(current.config, config)
             config = config.no_looser_than(current.config)
@@ -105,11 +99,7 @@ class Revisions:
             await refuse_conflicts(conn, name, ends, current, config)
             said = f"rolled back to revision {number}" + (f": {note}" if note else "")
             await connections.append_revision(conn, row.id, config, author=by, note=said, now=now)
-            plan_id = None
-            if undo:
-                plan_id = await restore.build_undo(
-                    conn, row.id, number + 1, requested_by=by, now=now
-                )
+            plan_id = await _undone(conn, row.id, number, by=by, now=now) if undo else None
             stored = await connections.by_id(conn, row.id)
             count = await twins.count(conn, row.id)
         assert stored is not None
@@ -118,6 +108,14 @@ class Revisions:
             await self.admin.compare(row.id, cause="rollback", by=by)
         self.wake()
         return RolledBack(stored, plan_id)
+
+    async def _known(self, name: str, number: int) -> tuple[ConnectionRow, Revision]:
+        async with self.admin.database.connection() as conn:
+            row = await connections.by_name(conn, name)
+            earlier = None if row is None else await _earlier(conn, row, number)
+        if row is None or earlier is None:
+            raise Refused("connection_unknown")
+        return row, earlier
 
     async def _standing(self, row: ConnectionRow, earlier: Revision) -> ConnectionConfig:
         """The earlier configuration with its link types as the sites spell them now."""
@@ -162,6 +160,21 @@ def _refuse_wider(active: ConnectionConfig, earlier: ConnectionConfig) -> None:
 def _exists(revision: int | None) -> None:
     if revision is None:
         raise Refused("connection_unknown")
+
+
+async def _undone(
+    conn: Connection, connection_id: int, number: int, *, by: str, now: datetime
+) -> int | None:
+    """A plan that takes back what was done since revision *number*; None where that is nothing."""
+    return await restore.build_undo(conn, connection_id, number + 1, requested_by=by, now=now)
+
+
+async def _locked_as(conn: Connection, row: ConnectionRow) -> ConnectionRow:
+    """The connection under its lock, if its name still means the same one."""
+    current = await _locked(conn, row.name)
+    if current.id != row.id:
+        raise Refused("concurrent_change")
+    return current
 
 
 async def _locked(conn: Connection, name: str) -> ConnectionRow:
