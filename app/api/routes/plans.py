@@ -7,9 +7,18 @@ from fastapi import Header, Query, Response
 from app.api.auth.auth import Caller
 from app.api.auth.roles import V1
 from app.api.http.media import preferred
-from app.api.http.pages import LARGEST, Page, first_page
+from app.api.http.pages import LARGEST, Page
 from app.api.http.problems import Problem
-from app.api.routing.dependencies import ConnectionFilter, Id, Paged, PagedWhole, Svc, Who, number
+from app.api.routing.dependencies import (
+    ConnectionFilter,
+    Id,
+    Paged,
+    PagedWhole,
+    Svc,
+    Who,
+    first_page,
+    number,
+)
 from app.api.routing.responses import problems
 from app.api.routing.route import api_router
 from app.api.schemas.base import Listed
@@ -140,7 +149,7 @@ async def _decidable(services: Services, caller: Caller, id: str) -> Row:
 
 async def _decided(services: Services, caller: Caller, id: str) -> PlanAnswer:
     row = await _plan(services, caller, id)
-    return await _answer(services, row, first_page(f"{V1}/plans/{id}"))
+    return await _answer(services, row, first_page(services, caller, f"{V1}/plans/{id}"))
 
 
 async def _answer(services: Services, row: Row, page: Page) -> PlanAnswer:

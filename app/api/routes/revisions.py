@@ -8,9 +8,17 @@ from fastapi import Path, Response
 
 from app.api.auth.roles import V1, Role
 from app.api.http import etags
-from app.api.http.pages import LARGEST, Page, first_page
+from app.api.http.pages import LARGEST, Page
 from app.api.http.problems import Problem
-from app.api.routing.dependencies import Paged, PagedWhole, Svc, TheConnection, Who, number
+from app.api.routing.dependencies import (
+    Paged,
+    PagedWhole,
+    Svc,
+    TheConnection,
+    Who,
+    first_page,
+    number,
+)
 from app.api.routing.responses import problems
 from app.api.routing.route import api_router
 from app.api.schemas.base import Listed
@@ -88,7 +96,7 @@ async def post_revision(
             )
     address = f"{V1}/connections/{connection.name}/revisions/{revision}"
     response.headers["Location"] = address
-    return await _whole(services, connection, revision, first_page(address))
+    return await _whole(services, connection, revision, first_page(services, caller, address))
 
 
 @router.get(

@@ -1,11 +1,13 @@
 """What routes take from the request: the services, who calls, and what an address names."""
 
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, Header, Path, Query, Request
 
-from app.api.auth.auth import Caller
-from app.api.http.pages import LARGEST, Page, page, whole_page
+from app.api.auth.auth import Caller, authenticate
+from app.api.http.pages import LARGEST, Cursor, Cursors, Limit, Page
 from app.api.http.problems import Problem
 from app.store.config import connections, sites
 from app.store.config.connections import ConnectionRow
@@ -29,8 +31,45 @@ def _caller(request: Request) -> Caller:
 
 Svc = Annotated[Services, Depends(_services)]
 Who = Annotated[Caller, Depends(_caller)]
-Paged = Annotated[Page, Depends(page)]
-PagedWhole = Annotated[Page, Depends(whole_page)]
+
+
+def _again(request: Request, services: Svc) -> Callable[[], Awaitable[Caller]]:
+    return partial(authenticate, request, services)
+
+
+WhoNow = Annotated[Callable[[], Awaitable[Caller]], Depends(_again)]
+"""Who calls, asked again: a stream lives longer than its token may."""
+
+
+def _page(
+    request: Request, services: Svc, caller: Who, limit: Limit = 100, cursor: Cursor = None
+) -> Page:
+    return Page.asked(_cursors(request, services, caller), limit, cursor)
+
+
+def _whole_page(
+    request: Request, services: Svc, caller: Who, limit: Limit = 1000, cursor: Cursor = None
+) -> Page:
+    """For what is rarely longer than one page and is wanted whole."""
+    return Page.asked(_cursors(request, services, caller), limit, cursor)
+
+
+def _cursors(request: Request, services: Services, caller: Caller) -> Cursors:
+    filters = [
+        (name, value)
+        for name, value in request.query_params.multi_items()
+        if name not in {"cursor", "limit"}
+    ]
+    return Cursors(services.vault, request.url.path, filters, caller.connections)
+
+
+def first_page(services: Services, caller: Caller, path: str) -> Page:
+    """For an answer that shows what is at another address: its cursor continues there."""
+    return Page(1000, Cursors(services.vault, path, (), caller.connections))
+
+
+Paged = Annotated[Page, Depends(_page)]
+PagedWhole = Annotated[Page, Depends(_whole_page)]
 IfMatch = Annotated[str | None, Header(description="The ETag that was read")]
 NewName = Annotated[str, Path(pattern=NAME, description="Small letters, digits, `-` and `_`")]
 AnyName = Annotated[str, Path(description="The name that it was put under")]

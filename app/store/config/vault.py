@@ -1,5 +1,6 @@
 """Credentials at rest: encrypted with the first key, readable with any key of the list."""
 
+import hmac
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 
@@ -9,8 +10,9 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from app.core.errors import PermanentError
 
-# Keeps these keys apart from anything else that may one day be derived from the same secret.
+# Keep the keys of one use apart from those of another that are derived from the same secret.
 _PURPOSE = b"twinlink site credentials"
+_SIGNATURES = b"twinlink signatures"
 
 
 class Vault:
@@ -20,7 +22,8 @@ class Vault:
     def __init__(self, keys: Sequence[str]) -> None:
         if not keys:
             raise PermanentError("secret_key_missing", "TWINLINK_SECRET_KEY is not set")
-        found = [Fernet(_derived(key)) for key in keys]
+        found = [Fernet(urlsafe_b64encode(_derived(key, _PURPOSE))) for key in keys]
+        self._signing = [_derived(key, _SIGNATURES) for key in keys]
         self._newest, self._fernet = found[0], MultiFernet(found)
 
     def seal(self, text: str) -> bytes:
@@ -41,8 +44,21 @@ class Vault:
             return False
         return True
 
+    def sign(self, text: bytes) -> str:
+        """Shows later that this installation said *text*."""
+        return _signature(self._signing[0], text)
 
-def _derived(key: str) -> bytes:
-    # Settings take any text of 32 characters or more; Fernet wants 32 bytes in base64.
-    derived = HKDF(SHA256(), 32, salt=None, info=_PURPOSE).derive(key.encode("utf-8"))
-    return urlsafe_b64encode(derived)
+    def has_signed(self, text: bytes, signature: str) -> bool:
+        """With any key of the list: a rotation does not end what goes on."""
+        given = signature.encode("utf-8", "surrogatepass")
+        known = [_signature(key, text).encode("ascii") for key in self._signing]
+        return any(hmac.compare_digest(given, it) for it in known)
+
+
+def _signature(key: bytes, text: bytes) -> str:
+    return hmac.digest(key, text, "sha256").hex()[:32]
+
+
+def _derived(key: str, purpose: bytes) -> bytes:
+    # Settings take any text of 32 characters or more; 32 bytes are what each use wants.
+    return HKDF(SHA256(), 32, salt=None, info=purpose).derive(key.encode("utf-8"))
