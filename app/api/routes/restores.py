@@ -1,28 +1,27 @@
 """Restores and rescues: ask, follow. Their plans are approved like any other."""
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from fastapi import Response
-from sse_starlette import ServerSentEvent
 
 from app.api.auth.auth import Caller
 from app.api.auth.roles import V1
 from app.api.http.pages import LARGEST, Page
 from app.api.http.problems import Problem
-from app.api.routes.resyncs import Events
 from app.api.routing.dependencies import (
     ConnectionFilter,
     Id,
     Paged,
     Svc,
     Who,
+    WhoNow,
     number,
     visible_site,
 )
 from app.api.routing.responses import problems
 from app.api.routing.route import api_router
+from app.api.routing.streams import Events, follow
 from app.api.schemas.base import Listed
 from app.api.schemas.restore import OVER, RescuePost, RestoreAnswer, RestoreMade, RestorePost
 from app.core.config import Problem as FieldProblem
@@ -35,9 +34,6 @@ from app.wiring import Services
 router = api_router("restores")
 RESTORES: tuple[Kind, ...] = ("restore", "undo")
 RESCUES: tuple[Kind, ...] = ("rescue",)
-_POLL_SECONDS = 0.5
-_PING_SECONDS = 15
-_UNBUFFERED = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 @router.post("/restores", status_code=202, responses=problems("nothing_selected"))
@@ -109,16 +105,16 @@ async def get_rescue(id: Id, services: Svc, caller: Who) -> RestoreAnswer:
 
 
 @router.get("/restores/{id}/events", response_class=Events, responses=problems("restore_unknown"))
-async def restore_events(id: Id, services: Svc, caller: Who) -> Events:
+async def restore_events(id: Id, services: Svc, caller: Who, again: WhoNow) -> Events:
     """Server-sent events: `progress` whenever its figures moved, `end` when it is over. Each
     carries the restore as `GET` shows it."""
-    return await _followed(services, caller, id, RESTORES)
+    return await _followed(services, caller, again, id, RESTORES)
 
 
 @router.get("/rescues/{id}/events", response_class=Events, responses=problems("restore_unknown"))
-async def rescue_events(id: Id, services: Svc, caller: Who) -> Events:
+async def rescue_events(id: Id, services: Svc, caller: Who, again: WhoNow) -> Events:
     """As those of a restore."""
-    return await _followed(services, caller, id, RESCUES)
+    return await _followed(services, caller, again, id, RESCUES)
 
 
 async def _connection(services: Services, caller: Caller, name: str | None) -> int | None:
@@ -168,22 +164,14 @@ async def _one(services: Services, caller: Caller, id: str, kinds: Sequence[str]
     return RestoreAnswer.of(row)
 
 
-async def _followed(services: Services, caller: Caller, id: str, kinds: Sequence[str]) -> Events:
-    first = await _one(services, caller, id, kinds)
-    events = _events(services, caller, first, kinds)
-    return Events(events, ping=_PING_SECONDS, headers=_UNBUFFERED)
+async def _followed(
+    services: Services,
+    caller: Caller,
+    again: Callable[[], Awaitable[Caller]],
+    id: str,
+    kinds: Sequence[str],
+) -> Events:
+    async def read() -> RestoreAnswer:
+        return await _one(services, await again(), id, kinds)
 
-
-async def _events(
-    services: Services, caller: Caller, first: RestoreAnswer, kinds: Sequence[str]
-) -> AsyncIterator[ServerSentEvent]:
-    shown, now = None, first
-    while True:
-        if now != shown:
-            over = now.status in OVER
-            yield ServerSentEvent(now.model_dump_json(), event="end" if over else "progress")
-            shown = now
-            if over:
-                return
-        await asyncio.sleep(_POLL_SECONDS)
-        now = await _one(services, caller, first.id, kinds)
+    return follow(await _one(services, caller, id, kinds), read, lambda it: it.status in OVER)

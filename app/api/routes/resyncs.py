@@ -1,10 +1,6 @@
 """Resyncs: ask for one, follow it, end it."""
 
-import asyncio
-from collections.abc import AsyncIterator
-
 from fastapi import Response
-from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from app.api.auth.auth import Caller
 from app.api.http.pages import LARGEST
@@ -16,10 +12,12 @@ from app.api.routing.dependencies import (
     Svc,
     TheConnection,
     Who,
+    WhoNow,
     number,
 )
 from app.api.routing.responses import problems
 from app.api.routing.route import api_router
+from app.api.routing.streams import Events, follow
 from app.api.schemas.base import Listed, Queued
 from app.api.schemas.resync import OVER, ResyncAnswer, ResyncPost, Status
 from app.store.views import resyncs
@@ -28,16 +26,6 @@ from app.sync.resync.issues import twins_of
 from app.wiring import Services
 
 router = api_router("resyncs")
-_POLL_SECONDS = 0.5
-_PING_SECONDS = 15
-"""Proxies close streams that are silent for long."""
-_UNBUFFERED = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-
-
-class Events(EventSourceResponse):
-    """Ends when its client goes away."""
-
-    media_type = "text/event-stream"
 
 
 @router.post(
@@ -112,26 +100,15 @@ async def cancel_resync(id: Id, services: Svc, caller: Who) -> ResyncAnswer:
     response_class=Events,
     responses=problems("resync_unknown"),
 )
-async def resync_events(id: Id, services: Svc, caller: Who) -> Events:
+async def resync_events(id: Id, services: Svc, caller: Who, again: WhoNow) -> Events:
     """Server-sent events: `progress` whenever its figures moved, `end` when it is over. Each
     carries the resync as `GET` shows it."""
+
+    async def read() -> ResyncAnswer:
+        return await _resync(services, await again(), id)
+
     first = await _resync(services, caller, id)
-    return Events(_events(services, caller, first), ping=_PING_SECONDS, headers=_UNBUFFERED)
-
-
-async def _events(
-    services: Services, caller: Caller, first: ResyncAnswer
-) -> AsyncIterator[ServerSentEvent]:
-    shown, now = None, first
-    while True:
-        if now != shown:
-            over = now.status in OVER
-            yield ServerSentEvent(now.model_dump_json(), event="end" if over else "progress")
-            shown = now
-            if over:
-                return
-        await asyncio.sleep(_POLL_SECONDS)
-        now = await _resync(services, caller, first.id)
+    return follow(first, read, lambda it: it.status in OVER)
 
 
 async def _resync(services: Services, caller: Caller, id: str) -> ResyncAnswer:
