@@ -43,7 +43,7 @@ from app.jira.http.response import CallRecord
 from app.jira.http.transport import Transport
 from app.jira.identity_check import Assurance
 from app.jira.payloads import ISSUE_KEY, Wanted, parse_link, parse_link_types
-from app.jira.projects import ProjectAccess, project_access
+from app.jira.projects import Project, ProjectAccess, project_access, visible_projects
 from app.jira.search import search_projects
 from app.jira.webhooks.admin import Webhook, WebhookAdmin, WebhookRequest
 from app.jira.writes import WriteAnswer, created, creation, decimal, deleted, deletion, send
@@ -208,6 +208,11 @@ class JiraClient:
 
     async def project_access(self, key: ProjectKey) -> ProjectAccess:
         return await project_access(self._transport, self._flavour.api, key)
+
+    async def projects(self) -> list[Project]:
+        """Those that Jira shows our account, by key."""
+        paged = self.site.deployment == "cloud"
+        return await visible_projects(self._transport, self._flavour.api, paged=paged)
 
     async def get_link(self, link_id: LinkId) -> Link | None:
         """The link under this id, with both ends. None is Jira's own 404: gone, or not

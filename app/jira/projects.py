@@ -1,17 +1,19 @@
-"""What our account may do in one project."""
+"""The projects that Jira shows our account, and what the account may do in one."""
 
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from app.core.errors import PermanentError
+from app.core.errors import PermanentError, TransientError
 from app.core.links import ProjectKey
-from app.jira.http.errors import unexpected
+from app.jira.http.errors import facts, unexpected
 from app.jira.http.request import Call
 from app.jira.http.response import Answer
 from app.jira.http.transport import Transport
 from app.jira.payloads import PROJECT_KEY
 
 BROWSE, LINK = "BROWSE_PROJECTS", "LINK_ISSUES"
+PAGE = 100
+"""Projects of one answer: less means that it is the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,30 @@ class ProjectAccess:
     archived: bool = False
     browse: bool = False
     link: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    key: str
+    name: str
+
+
+async def visible_projects(transport: Transport, api: str, *, paged: bool) -> list[Project]:
+    """All of them, by key. Cloud answers page by page; Data Center all at once."""
+    found: list[Project] = []
+    while True:
+        params = {"startAt": str(len(found)), "maxResults": str(PAGE)} if paged else {}
+        path = f"{api}/project/search" if paged else f"{api}/project"
+        call = Call("projects", "GET", path, params=params)
+        answer = await transport.call(call)
+        if answer.status != 200:
+            raise unexpected(answer, call)
+        page = answer.json_object().get("values") if paged else answer.json()
+        if not isinstance(page, list):
+            raise TransientError("bad_answer", "no list of projects", facts(call, answer))
+        found += [_project(it, call, answer) for it in page]
+        if not paged or len(page) < PAGE:
+            return sorted(found, key=lambda it: it.key)
 
 
 async def project_access(transport: Transport, api: str, key: ProjectKey) -> ProjectAccess:
@@ -46,6 +72,12 @@ async def project_access(transport: Transport, api: str, key: ProjectKey) -> Pro
         browse=_has(permissions, BROWSE),
         link=_has(permissions, LINK),
     )
+
+
+def _project(shown: object, call: Call, answer: Answer) -> Project:
+    if not isinstance(shown, dict) or not isinstance(shown.get("key"), str):
+        raise TransientError("bad_answer", "a project without a key", facts(call, answer))
+    return Project(shown["key"], str(shown.get("name") or ""))
 
 
 async def _asked(transport: Transport, call: Call) -> Answer | None:

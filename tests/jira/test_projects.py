@@ -93,3 +93,10 @@ async def test_a_project_that_was_renamed_is_found_under_its_new_key(
 
     found = await connect(site, http=httpx.MockTransport(answer)).project_access(ProjectKey("OLD"))
     assert found.key == "NEW"
+
+
+async def test_all_projects_page_by_page(site: JiraSite, connect: Connect) -> None:
+    for number in range(201):
+        site.add_project(f"P{number}")
+    keys = [project.key for project in await connect(site).projects()]
+    assert keys == sorted(site.project_keys)

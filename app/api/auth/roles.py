@@ -44,6 +44,8 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
     # Sites serve several connections
     ("GET", "/sites"): _VIEW,
     ("GET", "/sites/{site}"): _VIEW,
+    ("GET", "/sites/{site}/link_types"): _VIEW,
+    ("GET", "/sites/{site}/projects"): _ADMIN_ALL,
     ("PUT", "/sites/{site}"): _ADMIN_ALL,
     ("DELETE", "/sites/{site}"): _ADMIN_ALL,
     ("POST", "/sites/{site}/check"): _ADMIN_ALL,

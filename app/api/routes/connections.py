@@ -11,6 +11,7 @@ from app.api.routing.route import api_router
 from app.api.schemas.base import Listed
 from app.api.schemas.connection import (
     ConnectionAnswer,
+    ConnectionStored,
     Released,
     StatusAnswer,
 )
@@ -34,7 +35,7 @@ _UNKNOWN = problems("connection_unknown")
 
 @router.put(
     "/connections/{name}",
-    responses={**_PUT, 201: {"model": ConnectionAnswer, "description": "It is new"}},
+    responses={**_PUT, 201: {"model": ConnectionStored, "description": "It is new"}},
 )
 async def put_connection(
     name: NewName,
@@ -44,8 +45,9 @@ async def put_connection(
     response: Response,
     *,
     if_match: IfMatch = None,
-) -> ConnectionAnswer:
-    """Replace the whole configuration. A change is a new revision; a new one is in shadow."""
+) -> ConnectionStored:
+    """Replace the whole configuration. A change is a new revision; a new one is in shadow. Jira is
+    asked about the projects: one that is added and that it does not show is refused."""
     done = await services.connection_admin.put(
         name,
         body.spec(),
@@ -58,7 +60,8 @@ async def put_connection(
         response.status_code = 201
         response.headers["Location"] = f"/api/v1/connections/{name}"
     async with services.database.connection() as conn:
-        return ConnectionAnswer.of_view(await view(conn, done.connection, services.clock()))
+        shown = await view(conn, done.connection, services.clock())
+    return ConnectionStored.of_put(shown, done.findings)
 
 
 @router.get("/connections", response_model=Listed[ConnectionAnswer])

@@ -8,7 +8,7 @@ from app.api.routing.dependencies import IfMatch, NewName, Paged, Svc, TheSite, 
 from app.api.routing.responses import problems
 from app.api.routing.route import api_router
 from app.api.schemas.base import Listed
-from app.api.schemas.site import Site, SiteCheck, SitePut, SiteStored
+from app.api.schemas.site import Site, SiteCheck, SiteLinkType, SiteProject, SitePut, SiteStored
 from app.store.config import sites
 
 _LOG = structlog.get_logger(__name__)
@@ -56,6 +56,27 @@ async def list_sites(services: Svc, caller: Who, page: Paged) -> object:
 async def get_site(site: TheSite, response: Response) -> Site:
     etags.set_etag(response, site.version)
     return Site.of(site)
+
+
+@router.get(
+    "/sites/{site}/link_types",
+    response_model=Listed[SiteLinkType],
+    responses=problems("site_unknown"),
+)
+async def list_link_types(site: TheSite, services: Svc) -> object:
+    """As the last check, comparison or connection found them."""
+    async with services.database.connection() as conn:
+        return {"items": await sites.link_types(conn, site.id), "next": None}
+
+
+@router.get(
+    "/sites/{site}/projects",
+    response_model=Listed[SiteProject],
+    responses=problems("site_unknown", "site_unavailable"),
+)
+async def list_projects(site: TheSite, services: Svc) -> object:
+    """Those that Jira shows our account now."""
+    return {"items": await services.site_admin.projects(site), "next": None}
 
 
 @router.delete("/sites/{site}", status_code=204, responses=problems("site_unknown", "site_in_use"))

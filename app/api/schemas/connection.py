@@ -1,16 +1,20 @@
 """Connections as they are answered: configuration, operating state, revisions, status."""
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Literal
 
 from pydantic import Field
 
 from app.api.schemas.base import Answer
+from app.api.schemas.site import Finding
 from app.core.config import (
     ConnectionConfig,
 )
+from app.core.links import Side
 from app.sync.connections.view import View
 from app.sync.guard.reset import Resets
+from app.sync.sites.check import Finding as Found
 
 ModeName = Literal["shadow", "create_only", "review", "live"]
 DirectionName = Literal["left_to_right", "right_to_left", "both"]
@@ -103,6 +107,25 @@ class ConnectionAnswer(ConfigAnswer):
     @classmethod
     def of_view(cls, view: View) -> "ConnectionAnswer":
         return cls.model_validate(_connection(view))
+
+
+class SideFinding(Finding):
+    side: Literal["left", "right"]
+
+
+class ConnectionStored(ConnectionAnswer):
+    findings: list[SideFinding] = Field(
+        description="What our account may not do in the projects; empty: nothing is missing"
+    )
+
+    @classmethod
+    def of_put(cls, view: View, findings: Mapping[Side, Iterable[Found]]) -> "ConnectionStored":
+        shown = [
+            SideFinding(side=side.value, code=it.code, severity=it.severity, detail=it.detail)
+            for side in Side
+            for it in findings[side]
+        ]
+        return cls(**ConnectionAnswer.of_view(view).model_dump(), findings=shown)
 
 
 class Released(Answer):

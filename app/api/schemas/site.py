@@ -136,5 +136,17 @@ class SiteCheck(Answer):
         )
 
 
+class SiteProject(Answer):
+    key: str
+    name: str
+
+
+class SiteLinkType(Answer):
+    id: str
+    name: str
+    inward: str
+    outward: str
+
+
 def _plain(row: SiteRow) -> dict[str, object]:
     return {name: getattr(row, name) for name in Site.model_fields if name != "auth"}

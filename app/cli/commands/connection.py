@@ -46,6 +46,12 @@ _REVISIONS: output.Columns = (
     ("AT", "created_at"),
     ("NOTE", "note"),
 )
+_FINDINGS: output.Columns = (
+    ("SIDE", "side"),
+    ("SEVERITY", "severity"),
+    ("FINDING", "code"),
+    ("DETAIL", "detail"),
+)
 
 
 @app.command("list")
@@ -160,6 +166,8 @@ def _show(connection: dict[str, Any], *, json: bool) -> None:
         return
     shown = connection | {"link_types": [_sentence(t) for t in connection["link_types"]]}
     output.fields(shown, FIELDS)
+    if connection.get("findings"):
+        output.table(_FINDINGS, connection["findings"], empty="")
     if connection.get("next_step"):
         output.note(f"next: {connection['next_step']}")
 

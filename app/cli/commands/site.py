@@ -38,6 +38,13 @@ _FIELDS: output.Columns = (
     ("former secret until", "previous_secret_until"),
 )
 _FINDINGS: output.Columns = (("SEVERITY", "severity"), ("FINDING", "code"), ("DETAIL", "detail"))
+_PROJECTS: output.Columns = (("KEY", "key"), ("NAME", "name"))
+_TYPES: output.Columns = (
+    ("ID", "id"),
+    ("NAME", "name"),
+    ("OUTWARD", "outward"),
+    ("INWARD", "inward"),
+)
 _KEPT = ("base_url", "web_url", "deployment", "account_dedicated", "requests_per_second")
 
 
@@ -138,6 +145,20 @@ def check(ctx: typer.Context, name: SiteName, json: Json = False) -> None:
         output.line(f"{name} is {'fine' if checked['ok'] else 'not fit for use'}")
     if not checked["ok"]:
         raise typer.Exit(ExitCode.FAILED)
+
+
+@app.command()
+def projects(ctx: typer.Context, name: SiteName, json: Json = False) -> None:
+    """The projects that the site shows our account now."""
+    found = service(ctx).get(f"sites/{name}/projects")
+    output.listed(found, _PROJECTS, "it shows the account no project", json=json)
+
+
+@app.command()
+def types(ctx: typer.Context, name: SiteName, json: Json = False) -> None:
+    """The site's link types, as `connection put --link-type` names them."""
+    found = service(ctx).get(f"sites/{name}/link_types")
+    output.listed(found, _TYPES, "none is known: twinlink site check " + name, json=json)
 
 
 @app.command()

@@ -1,6 +1,6 @@
 """Creating and changing connections. Every change of the configuration is a new revision."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -9,7 +9,8 @@ import structlog
 
 from app.core.config import ConnectionConfig, Problem, problems
 from app.core.errors import PermanentError, TransientError
-from app.core.links import LinkType, Side
+from app.core.links import LinkType, ProjectKey, Side
+from app.jira.client import JiraClient
 from app.store.config import connections, sites
 from app.store.config.connections import ConnectionRow
 from app.store.config.sites import SiteRow
@@ -18,6 +19,8 @@ from app.store.pool import Connection, Database
 from app.sync.connections.spec import ConnectionSpec, find, overlaps, resolve
 from app.sync.runtime.jira_clients import Sites
 from app.sync.runtime.refusals import Refused, invalid
+from app.sync.sites import projects
+from app.sync.sites.check import Finding
 
 _LOG = structlog.get_logger(__name__)
 
@@ -33,11 +36,13 @@ class Compare(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """`changed` is False where the body was what is stored already."""
+    """`changed` is False where the body was what is stored already. `findings` say what the
+    account may not do in the projects, by side."""
 
     connection: ConnectionRow
     created: bool
     changed: bool
+    findings: Mapping[Side, tuple[Finding, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,7 @@ class ConnectionAdmin:
     ) -> Put:
         """Raises `Refused`, and `TransientError` where a site had to be asked and is away."""
         ends, config = await self.resolve(spec)
+        findings = await self._look(name, ends, config)
         async with self.database.transaction() as conn:
             await sites.lock_admin(conn)
             await connections.lock_admin(conn)
@@ -82,7 +88,7 @@ class ConnectionAdmin:
             await self.compare(stored.id, cause="revision", by=author)
         if changed:
             _LOG.info("connection_put", connection=name, revision=stored.revision, by=author)
-        return Put(stored, current is None, changed)
+        return Put(stored, current is None, changed, findings)
 
     async def resolve(self, spec: ConnectionSpec) -> tuple[dict[Side, SiteRow], ConnectionConfig]:
         """The sites and link types that it names; raises as `put` does."""
@@ -118,6 +124,34 @@ class ConnectionAdmin:
             raise invalid(*unknown, *found)
         return config
 
+    async def _look(
+        self, name: str, ends: Mapping[Side, SiteRow], config: ConnectionConfig
+    ) -> dict[Side, tuple[Finding, ...]]:
+        """What the account may do in the projects. One that Jira does not show is refused where
+        the connection does not have it yet: one that is hidden since keeps no other change from
+        being stored."""
+        async with self.database.connection() as conn:
+            current = await connections.by_name(conn, name)
+        findings: dict[Side, tuple[Finding, ...]] = {}
+        refused: list[Problem] = []
+        for side in Side:
+            had = () if current is None else current.config.end(side).projects
+            try:
+                client = await self.sites.client(ends[side].id)
+            except (TransientError, PermanentError) as error:
+                findings[side] = (projects.unchecked(error.code),)
+                continue
+            seen = await projects.look(client, projects.needs(config, side))
+            findings[side] = seen.findings
+            refused += [
+                await _no_project(client, config, side, key)
+                for key in seen.hidden
+                if key not in had
+            ]
+        if refused:
+            raise invalid(*refused)
+        return findings
+
     async def _types(self, site: SiteRow, wanted: Sequence[str]) -> list[LinkType]:
         """As stored; asked again where one is missing there."""
         async with self.database.connection() as conn:
@@ -133,6 +167,16 @@ class ConnectionAdmin:
         async with self.database.transaction() as conn:
             await sites.replace_link_types(conn, site.id, types)
         return types
+
+
+async def _no_project(
+    client: JiraClient, config: ConnectionConfig, side: Side, key: ProjectKey
+) -> Problem:
+    at = config.end(side).projects.index(key)
+    like = await projects.near(client, key)
+    hint = f"; it shows {', '.join(like)}" if like else ""
+    detail = f"Jira shows our account no project {key}{hint}"
+    return Problem(f"/{side.value}/projects/{at}", detail)
 
 
 def scope_of(config: ConnectionConfig) -> tuple[object, ...]:

@@ -1,22 +1,26 @@
 """Registering, changing and checking sites. The Jira behind a site is pinned once it answered."""
 
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from app.core.config import Problem
-from app.core.errors import PermanentError
+from app.core.errors import PermanentError, TransientError, TwinlinkError
+from app.core.links import Side
 from app.jira.client import JiraClient
 from app.jira.http.access import SiteAccess
 from app.jira.http.network import check_base_url
-from app.store.config import sites
+from app.jira.projects import Project
+from app.store.config import connections, sites
 from app.store.config.sites import Pins, SiteRow, SiteValues
 from app.store.config.vault import Vault
 from app.store.pool import Connection, Database
 from app.sync.runtime.refusals import Refused, invalid
+from app.sync.sites import projects
 from app.sync.sites.access import Auth, access, open_auth
 from app.sync.sites.check import Finding, Probe, pin_findings, probe, standing_findings
+from app.sync.sites.projects import Need
 from app.sync.sites.spec import SiteSpec, Wish, elsewhere, merged
 
 OpenClient = Callable[[SiteAccess], JiraClient]
@@ -81,15 +85,28 @@ class SiteAdmin:
         return Stored(row, known is None, (*(seen.findings if seen else ()), *standing))
 
     async def check(self, site: SiteRow, now: datetime) -> Checked:
-        """Ask the site; pin what was not pinned yet, refresh its link types."""
+        """Ask the site; pin what was not pinned yet, refresh its link types, and see what the
+        account may do in the projects of the connections."""
         if _opened(site, self.vault)[0] is None:
             raise Refused("secret_key_wrong")
-        seen = await self._probe(replace(access(site, self.vault), identity=None, account_id=None))
-        findings = [*seen.findings, *pin_findings(site, seen)]
-        if seen.complete and not any(f.severity == "error" for f in pin_findings(site, seen)):
-            findings += await self._pin(site, seen, now)
+        async with self._client(access(site, self.vault)) as client:
+            seen = await probe(client)
+            pinned = list(pin_findings(site, seen))
+            findings = [*seen.findings, *pinned]
+            if seen.complete and not pinned:
+                findings += await self._pin(site, seen, now)
+                findings += (await projects.look(client, await self._needs(site))).findings
         findings += _standing(site)
         return Checked(site, seen, tuple(findings))
+
+    async def projects(self, site: SiteRow) -> list[Project]:
+        """Those that Jira shows our account. Raises `TransientError` where it does not answer."""
+        try:
+            async with self._client(access(site, self.vault)) as client:
+                return await client.projects()
+        except TwinlinkError as error:
+            about: dict[str, str | int | float | None] = {"site": site.name, "cause": error.code}
+            raise TransientError("site_unavailable", facts=about) from error
 
     async def unlock(self, site: SiteRow) -> SiteRow:
         """A person says that calls may go again: has solved the CAPTCHA, so to speak."""
@@ -120,10 +137,30 @@ class SiteAdmin:
                 await sites.replace_link_types(conn, site.id, seen.link_types)
         return []
 
+    async def _needs(self, site: SiteRow) -> list[Need]:
+        """Projects of the living connections that join the site."""
+        async with self.database.connection() as conn:
+            ids = await connections.of_site(conn, site.id)
+            rows = [await connections.by_id(conn, it) for it in ids]
+        return projects.joined(
+            need
+            for row in rows
+            if row is not None
+            for side in Side
+            if row.site_id(side) == site.id
+            for need in projects.needs(row.config, side)
+        )
+
     async def _probe(self, to: SiteAccess) -> Probe:
-        client = self.open_client(to)
-        try:
+        async with self._client(to) as client:
             return await probe(client)
+
+    @asynccontextmanager
+    async def _client(self, to: SiteAccess) -> AsyncIterator[JiraClient]:
+        """For a look from outside, so without pins."""
+        client = self.open_client(replace(to, identity=None, account_id=None))
+        try:
+            yield client
         finally:
             await client.aclose()
 

@@ -15,7 +15,8 @@ Severity = Literal["error", "warning", "info"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that an administrator should know. `error`: nothing works before it is mended."""
+    """One thing that an administrator should know. `error`: what it names does not work before it
+    is mended."""
 
     code: str
     severity: Severity
@@ -95,8 +96,3 @@ def standing_findings(
     if not account_dedicated:
         detail = "declare account_dedicated, or connections on this site stay in shadow"
         yield Finding("account_not_dedicated", "warning", detail)
-    detail = (
-        "the account needs Browse projects and Link issues in every project of a connection; "
-        "a link that it cannot see counts as unknown, never as removed"
-    )
-    yield Finding("permissions", "info", detail)

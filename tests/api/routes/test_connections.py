@@ -38,6 +38,7 @@ async def test_a_new_connection_is_in_shadow_with_defaults(
         "state": "armed",
         "tripped_at": None,
         "reason": None,
+        "resets": {"limit": 3, "used": 0, "next_at": None, "last_at": None, "last_by": None},
         "windows": [
             {"scope": "hour", "seconds": 3600, "limit": 10, "used": 0},
             {"scope": "day", "seconds": 86400, "limit": 20, "used": 0},

@@ -293,3 +293,22 @@ def test_what_is_played_is_one_thing(line: Line) -> None:
     refused = line("up", "--demo", "--drill")
     assert refused.exit_code == 2
     assert "not together with --demo" in refused.output
+
+
+def test_projects_and_link_types_of_a_site(line: Line, service: FakeService) -> None:
+    service.answers["GET /sites/cloud/projects"] = listed({"key": "A", "name": "Alpha"})
+    kind = {"id": "1", "name": "Blocks", "inward": "is blocked by", "outward": "blocks"}
+    service.answers["GET /sites/cloud/link_types"] = listed(kind)
+    assert "Alpha" in line("site", "projects", "cloud").stdout
+    assert "is blocked by" in line("site", "types", "cloud").stdout
+
+
+def test_what_a_put_found_is_shown(line: Line, service: FakeService, tmp_path: Path) -> None:
+    finding = {"side": "left", "severity": "error", "code": "project_unseen", "detail": "no A"}
+    stored = CONNECTION | {"next_step": "", "findings": [finding]}
+    service.answers["PUT /connections/main"] = (200, stored)
+    result = line(
+        *("connection", "put", "main", "--left", "cloud:A", "--right", "dc:B"),
+        *("--link-type", "Relates"),
+    )
+    assert "project_unseen" in result.stdout
