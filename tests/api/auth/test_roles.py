@@ -15,6 +15,7 @@ ADMIN_ONLY = {
     ("PUT", "/sites/{site}"),
     ("DELETE", "/sites/{site}"),
     ("POST", "/sites/{site}/check"),
+    ("GET", "/sites/{site}/projects"),
     ("PUT", "/connections/{name}"),
     ("DELETE", "/connections/{name}"),
     ("POST", "/connections/{name}/revisions"),
