@@ -11,7 +11,6 @@ from typing import Any
 
 from app.core.links import LinkType, ProjectKey, Side, TypeId
 
-MAX_NAME = 63
 # Above these a "limit" would no longer be one (docs/how-it-decides.md).
 SHARE_BOUNDS = (0.001, 0.5)
 HOUR_MAX = 500

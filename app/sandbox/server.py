@@ -19,16 +19,12 @@ from app.sandbox.site import JiraSite
 
 @dataclass(slots=True)
 class Served:
-    """One site on the air. `gateway_url` is what scoped tokens need (Cloud)."""
+    """One site on the air."""
 
     site: JiraSite
     app: SiteApp
     courier: Courier
     base_url: str
-
-    @property
-    def gateway_url(self) -> str:
-        return f"{self.base_url}/ex/jira/{self.site.cloud_id}"
 
     def client(self, user: str) -> httpx.AsyncClient:
         """A plain HTTP client signed in as that user, over the socket."""

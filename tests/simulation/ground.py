@@ -30,7 +30,7 @@ from app.store.queue.work import Cause
 from tests.simulation.truth import BASE
 from tests.simulation.virtual import BEGIN, VirtualLoop
 from tests.support import mixed
-from tests.support.engine import OUR_ACCOUNTS, SECOND_ACCOUNT, Station, World
+from tests.support.engine import OUR_ACCOUNTS, SECOND_ACCOUNT, World
 
 Auth = BasicAuth | BearerAuth
 Join = tuple[str, str, Direction, bool]
@@ -247,6 +247,3 @@ class Ground:
         jira.denied.clear()
         for issue in jira.issues.values():
             issue.hidden_from, issue.archived = frozenset(), False
-
-    def station_of(self, site_id: int) -> Station:
-        return next(it for it in self.world.stations.values() if it.id == site_id)

@@ -21,9 +21,6 @@ class Place:
     site_id: int | None = None
 
 
-EVERYTHING = Place()
-
-
 @dataclass(frozen=True, slots=True)
 class Incident:
     """`connection` and `site` are names."""

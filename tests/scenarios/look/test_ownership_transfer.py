@@ -15,7 +15,6 @@ from tests.support.crash import killed
 from tests.support.engine import ACCOUNT, Lab, Station, World
 
 ISSUES = ("P-1", "P-2", "P-3")
-OF_THE_MIRROR = ("P-2", "Blocks", "P-3")
 
 
 @dataclass(slots=True)
