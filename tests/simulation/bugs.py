@@ -18,6 +18,7 @@ from app.jira.client import JiraClient
 from app.jira.http import transport
 from app.store.config import active_connection
 from app.store.guard import counts as guard_counts
+from app.store.links import made_links
 from app.store.queue import work
 from app.store.writes import written_links
 from app.sync.guard import held_plans, vanished
@@ -235,6 +236,15 @@ def removal_without_the_changelog() -> None:
     _put(delete, authors=believe)
 
 
+def origin_made_by_us() -> None:
+    """A mirror without a row is a link like any other."""
+
+    async def nothing(*_: Any) -> dict[Any, Any]:
+        return {}
+
+    _put(made_links, among=nothing)
+
+
 def windows_reset_by_rejection() -> None:
     reject = held_plans.reject
 
@@ -285,6 +295,7 @@ BUGS = {
         accepted_before_the_commit,
         authorship_from_the_cache,
         removal_without_the_changelog,
+        origin_made_by_us,
         windows_reset_by_rejection,
         vanished_without_slot,
     )

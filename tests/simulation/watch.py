@@ -79,6 +79,8 @@ class Watch:
         here = [it for it in intents if place.holds(it["type_id"], *_ends(it))]
         mine = [it for it in here if it["operation"] == "create" and _ends(it) == ends]
         self._one_intent(told, here, mine)
+        if mine and mine[0]["purpose"] == "sync":
+            await self._origin_is_theirs(told, mine[0])
 
     async def _removing(self, process: Process, site: str, link_id: int) -> None:
         told = f"{site} remove {link_id}"
