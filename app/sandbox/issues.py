@@ -98,6 +98,20 @@ def move(site: JiraSite, actor: User, issue: Issue, project: Project) -> str:
     return issue.key
 
 
+def rename_project(site: JiraSite, project: Project, key: str) -> None:
+    """Another key for the project, and so for its issues: no changelog and no event of any issue;
+    former keys go on resolving."""
+    project.key = key
+    site.project_keys[key] = project.id
+    for number in project.issues:
+        issue = site.issues[number]
+        del site.issue_keys[issue.key]
+        site.moved_keys[issue.key] = number
+        issue.key = f"{key}-{issue.key.rpartition('-')[2]}"
+        site.moved_keys.pop(issue.key, None)
+        site.issue_keys[issue.key] = number
+
+
 def archive(site: JiraSite, actor: User, issue: Issue, archived: bool = True) -> None:
     """Read-only and out of search from now on (or back). Sends nothing: not documented."""
     issue.archived = archived

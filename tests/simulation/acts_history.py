@@ -10,8 +10,10 @@ from app.store.config import sites
 from app.store.config.sites import Pins, SiteValues
 from tests.simulation import back_in_time
 from tests.simulation.ground import Ground
+from tests.support import mixed
 from tests.support.engine import OUR_ACCOUNTS
 
+RENAMED = "Q"
 _VALUES = SiteValues.__dataclass_fields__
 
 
@@ -69,6 +71,15 @@ class History:
             return ""
         it = self.random.choice(ours)
         return self._by_hand(name, replace(it, source=it.destination, destination=it.source))
+
+    # -- keys
+
+    def renames_the_project(self) -> str:
+        """To another key, or back."""
+        name = self.random.choice(self.ground.names)
+        key = RENAMED if self.ground.project(name).key == mixed.PROJECT else mixed.PROJECT
+        self.ground.rename(name, key)
+        return f"{name}: the project is now {key}"
 
     # -- accounts
 

@@ -82,6 +82,20 @@ class Owners:
 
         return self._ask(f"unpair all of {left}-{right}", act)
 
+    def gives_to_an_heir(self) -> str:
+        """Whatever mode the heir is in, or paused: another connection lets all its twins go."""
+        if len(self.ground.joins) < 2:
+            return ""
+        mode, name = self.random.choice((None, *Mode)), self._connection()
+        now = self._ctx.clock()
+        if mode is None:
+            told = self._ask(f"pause {name}", lambda: self._switches.pause(name, by="ann", now=now))
+        else:
+            told = self._ask(
+                f"mode {name} {mode.value}", lambda: self._switches.mode(name, mode, by="ann")
+            )
+        return f"{told}; {self.unpairs_many()}"
+
     # -- operating
 
     def sets_the_mode(self) -> str:

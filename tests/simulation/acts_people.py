@@ -145,7 +145,8 @@ class People:
         name, key = self._issue()
         if key is None:
             return ""
-        project = mixed.ELSEWHERE if key.startswith(f"{mixed.PROJECT}-") else mixed.PROJECT
+        inside = key.startswith(f"{self.ground.project(name).key}-")
+        project = mixed.ELSEWHERE if inside else mixed.PROJECT
         new = self.ground.world.stations[name].person("root").move(key, project)
         return f"{name}: {key} is now {new}"
 

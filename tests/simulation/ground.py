@@ -20,7 +20,8 @@ from app.core.links import AccountId
 from app.jira.client import JiraClient
 from app.jira.http.access import BasicAuth, BearerAuth
 from app.jira.http.options import Options
-from app.sandbox import JiraSite, ManualClock, Refusal, token_of
+from app.sandbox import JiraSite, ManualClock, Refusal, issues, token_of
+from app.sandbox.model import Project
 from app.sandbox.people import person_on
 from app.store.config import active_connection
 from app.store.links import twins
@@ -236,9 +237,19 @@ class Ground:
             return None
         return ends[0], jira.types[link.type_id].name, ends[1]
 
+    def project(self, name: str) -> Project:
+        """The one in scope, whatever its key is now."""
+        jira = self.world.stations[name].jira
+        return jira.projects[jira.project_keys[mixed.PROJECT]]
+
+    def rename(self, name: str, key: str) -> None:
+        issues.rename_project(self.world.stations[name].jira, self.project(name), key)
+
     def heal(self) -> None:
-        """Nothing misbehaves any more, and everything can be seen."""
-        for at in self.world.stations.values():
+        """Nothing misbehaves any more, and everything can be seen, under the keys of before."""
+        for name, at in self.world.stations.items():
+            if self.project(name).key != mixed.PROJECT:
+                self.rename(name, mixed.PROJECT)
             self.unveil(at.jira)
             at.jira.faults.clear()
             at.jira.outbox.faults.clear()

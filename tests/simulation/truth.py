@@ -83,6 +83,10 @@ class Truth:
     def ever_made_by_us(self, site: str, link_id: int) -> bool:
         return self._ever("created", site, link_id)
 
+    def times_made_by_us(self, site: str, link_id: int) -> int:
+        entries = self.stations[site].jira.mutations.select("created", link_id=link_id)
+        return sum(it.actor in OUR_ACCOUNTS for it in entries)
+
     def removed_by_us(self, site: str, link_id: int) -> bool:
         return self._ever("removed", site, link_id)
 
