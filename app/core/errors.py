@@ -28,6 +28,11 @@ class TransientError(TwinlinkError):
 
 
 @dataclass(eq=False)
+class ServerFailed(TransientError):
+    """Jira answered a read with 5xx: it is failing, or cannot read one of the issues asked for."""
+
+
+@dataclass(eq=False)
 class PermanentError(TwinlinkError):
     """Repeating the call as it is cannot succeed."""
 

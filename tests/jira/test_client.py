@@ -12,6 +12,7 @@ from app.core.errors import (
     NotSent,
     OutcomeUnknown,
     PermanentError,
+    ServerFailed,
     TransientError,
     TwinlinkError,
 )
@@ -413,8 +414,8 @@ async def test_refusals_of_a_creation(site: JiraSite, connect: Connect) -> None:
 
 
 FAULTS = [
-    (Fault("error_before", status=503), TransientError, OutcomeUnknown, "server_error"),
-    (Fault("error_after", status=502), TransientError, OutcomeUnknown, "server_error"),
+    (Fault("error_before", status=503), ServerFailed, OutcomeUnknown, "server_error"),
+    (Fault("error_after", status=502), ServerFailed, OutcomeUnknown, "server_error"),
     (Fault("drop_before"), TransientError, OutcomeUnknown, "dropped"),
     (Fault("drop_after"), TransientError, OutcomeUnknown, "dropped"),
     (Fault("html"), TransientError, OutcomeUnknown, "bad_answer"),

@@ -15,7 +15,7 @@ answer as nobody           Anonymous                       Anonymous; 2xx or 5xx
 408                        Transient timeout               OutcomeUnknown timeout
 409, 423, 425              Transient conflict              NotSent conflict
 429                        NotSent rate_limited            NotSent rate_limited
-5xx                        Transient server_error          OutcomeUnknown server_error
+5xx                        ServerFailed server_error       OutcomeUnknown server_error
 =========================  ==============================  ===============================
 
 400, 404 and 413 mean different things on different calls, so each caller judges them. No text
@@ -32,6 +32,7 @@ from app.core.errors import (
     NotSent,
     OutcomeUnknown,
     PermanentError,
+    ServerFailed,
     SiteLocked,
     TransientError,
     TwinlinkError,
@@ -97,7 +98,8 @@ def refusal(answer: Answer, call: Call, at: datetime) -> TwinlinkError | None:
     if status in {409, 423, 425}:
         return NotSent("conflict", facts=found)
     if status == 408 or status >= 500:
-        failed = _server_failed(call, at, found, "timeout" if status == 408 else "server_error")
+        code = "timeout" if status == 408 else "server_error"
+        failed = _server_failed(call, at, found, code, failing=status >= 500)
         failed.retry_after = retry_after(answer, at)
         return failed
     return None
@@ -140,10 +142,12 @@ def _web_page(answer: Answer, call: Call, at: datetime, found: Facts) -> Twinlin
     return _server_failed(call, at, found, "bad_answer")
 
 
-def _server_failed(call: Call, at: datetime, found: Facts, code: str) -> TransientError:
+def _server_failed(
+    call: Call, at: datetime, found: Facts, code: str, *, failing: bool = False
+) -> TransientError:
     if call.write:
         return OutcomeUnknown(code, facts=found, at=at)
-    return TransientError(code, facts=found)
+    return ServerFailed(code, facts=found) if failing else TransientError(code, facts=found)
 
 
 def _rate_limited(answer: Answer, found: Facts, now: datetime) -> NotSent:

@@ -33,6 +33,17 @@ async def by_ids(conn: Connection, connection_id: int, ids: Iterable[int]) -> di
     return {row["id"]: _twin(row) for row in rows}
 
 
+async def neighbour(conn: Connection, connection_id: int, twin_id: int) -> Twin | None:
+    """Another twin of this connection: the next one, or the first. None where it is the only."""
+    row = await conn.fetchrow(
+        """SELECT * FROM twins WHERE connection_id = $1 AND id <> $2 AND suspended IS NULL
+           ORDER BY id < $2, id LIMIT 1""",
+        connection_id,
+        twin_id,
+    )
+    return _twin(row) if row is not None else None
+
+
 async def by_issues(
     conn: Connection, connection_id: int, side: Side, issues: Iterable[IssueId]
 ) -> dict[IssueId, Twin]:

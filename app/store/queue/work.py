@@ -192,6 +192,7 @@ _SETTLE = """
         u (connection_id, twin_id, generation, fence, ended, again,
            whole, count_try, causes, delay, waiting, failure)
     WHERE w.connection_id = u.connection_id AND w.twin_id = u.twin_id AND w.fence = u.fence
+      AND w.lease_until IS NOT NULL
     RETURNING w.twin_id, w.generation > w.done AND w.failed_at IS NULL AS dirty
 """
 
@@ -218,9 +219,9 @@ _COUNT = """
 
 
 async def settle(conn: Connection, settlements: Sequence[Settlement], *, now: datetime) -> int:
-    """End our claims. A row that somebody else has claimed since is left alone; what arrived
-    since the claim (a higher generation) keeps the pair dirty. Answers how many of ours are
-    dirty still. Run in a transaction."""
+    """End our claims. A row that another worker has claimed since, or that is settled already, is
+    left alone; what arrived since the claim (a higher generation) keeps the pair dirty. Answers how
+    many of ours are dirty still. Run in a transaction."""
     if not settlements:
         return 0
     # In key order, as ingest does: rows locked in any other order deadlock with it.

@@ -7,13 +7,11 @@ show now and from what the ledger knows; an event that came twice or late change
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from itertools import groupby
-
-import structlog
 
 from app.core.config import ConnectionConfig, Mode
 from app.core.diff import Decision, Prove, Wait, decide
-from app.core.errors import PermanentError, TransientError
 from app.core.ledger import LinkKey
 from app.core.links import Side
 from app.core.results import ModeForbids, Result
@@ -25,16 +23,15 @@ from app.store.writes import written_links
 from app.sync.look import echo, read_sides, scope
 from app.sync.look.snapshot import Look
 from app.sync.look.update_ledger import record
+from app.sync.reconcile import isolation
 from app.sync.reconcile.plan_refresh import refresh_plans, skip_kept
 from app.sync.reconcile.proposals import proposals_for
-from app.sync.reconcile.settlement import broken, put_off, settlements, site_refused
+from app.sync.reconcile.settlement import settlements
 from app.sync.runtime.context import Context
 from app.sync.writes import late_writes
 from app.sync.writes.create import create_all
 from app.sync.writes.proposal import Proposal
 from app.sync.writes.remove import remove_all
-
-_LOG = structlog.get_logger(__name__)
 
 # A pair with an open write waits for its outcome, not for another look: a moment where it is
 # being written, longer where it looks as if a confirmation will have to end it.
@@ -74,22 +71,17 @@ async def run_once(
     ctx.metrics.work_claimed.inc(len(claimed))
     dirty, ended = 0, list[Settlement]()
     by_connection = sorted(claimed, key=lambda it: it.connection_id)
-    for connection_id, group in groupby(by_connection, key=lambda it: it.connection_id):
-        looked = await _look(ctx, connection_id, list(group))
-        dirty += await _settle(ctx, looked)
+    for _, group in groupby(by_connection, key=lambda it: it.connection_id):
+        looked = await isolation.looked_at(ctx, list(group), partial(_look, ctx))
+        dirty += await isolation.settle(ctx, looked)
         ended += looked
     soonest = min((it.again for it in ended if it.again is not None), default=None)
     return Pass(len(claimed), dirty, soonest, Tally.total(it.tally for it in ended))
 
 
-async def _settle(ctx: Context, ended: list[Settlement]) -> int:
-    for it in ended:
-        ctx.metrics.looks.labels(_outcome(it)).inc()
-    async with ctx.database.transaction() as conn:
-        return await work.settle(conn, ended, now=ctx.clock())
-
-
-async def _look(ctx: Context, connection_id: int, claimed: list[Claimed]) -> list[Settlement]:
+async def _look(ctx: Context, claimed: Sequence[Claimed]) -> list[Settlement]:
+    """At pairs of one connection. Those with an open write wait, and echoes are done."""
+    connection_id = claimed[0].connection_id
     async with ctx.database.connection() as conn:
         state = await active_connection.load(conn, connection_id)
         busy = await written_links.open_for_twins(
@@ -105,40 +97,13 @@ async def _look(ctx: Context, connection_id: int, claimed: list[Claimed]) -> lis
     free = [it for it in claimed if it.twin_id not in busy]
     echoes = await echo.known(ctx, state, free)
     done = [Settlement(it) for it in free if it.twin_id in echoes]
-    return [
-        *waiting,
-        *done,
-        *await _judge(ctx, state, [it for it in free if it.twin_id not in echoes]),
-    ]
+    rest = [it for it in free if it.twin_id not in echoes]
+    return [*waiting, *done, *(await look_at(ctx, state, rest) if rest else [])]
 
 
 def _busy_for(ctx: Context, opened: datetime) -> float:
     age = (ctx.clock() - opened).total_seconds()
     return BUSY_SECONDS if age < STUCK_SECONDS else STUCK_SECONDS
-
-
-async def _judge(ctx: Context, state: Running, claimed: list[Claimed]) -> list[Settlement]:
-    """Look at these pairs; a site that fails puts all of them off and concludes nothing."""
-    if not claimed:
-        return []
-    try:
-        return await look_at(ctx, state, claimed)
-    except TransientError as error:
-        _LOG.warning("look_put_off", connection=state.name, code=error.code, pairs=len(claimed))
-        return put_off(claimed, error.retry_after or 0.0, ctx.clock())
-    except PermanentError as error:
-        _LOG.warning("look_refused", connection=state.name, code=error.code, pairs=len(claimed))
-        return [site_refused(it, error.code) for it in claimed]
-    except Exception:
-        _LOG.exception("look_broke", connection=state.name, pairs=len(claimed))
-        return await _singly(ctx, state, claimed)
-
-
-async def _singly(ctx: Context, state: Running, claimed: list[Claimed]) -> list[Settlement]:
-    """One pair that breaks our code must not take the others of its claim with it."""
-    if len(claimed) == 1:
-        return [broken(claimed[0])]
-    return [ended for it in claimed for ended in await _judge(ctx, state, [it])]
 
 
 async def look_at(ctx: Context, state: Running, claimed: list[Claimed]) -> list[Settlement]:
@@ -212,11 +177,3 @@ async def _remove(
     if look.running.mode is Mode.CREATE_ONLY:
         return {it.key: ModeForbids() for it in removals}
     return await remove_all(ctx, look, removals)
-
-
-def _outcome(it: Settlement) -> str:
-    if it.failure is not None:
-        return "failed"
-    if it.again is not None:
-        return "again"
-    return "waiting" if it.waiting else "done"

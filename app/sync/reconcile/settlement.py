@@ -64,6 +64,13 @@ def broken(claimed: Claimed) -> Settlement:
     return Settlement(claimed, failure="internal")
 
 
+def unreadable(claimed: Claimed) -> Settlement:
+    """The site answers for other issues and fails on this pair's. Tried as often as `broken`."""
+    if claimed.tries < len(TRIES):
+        return Settlement(claimed, again=TRIES[claimed.tries])
+    return Settlement(claimed, failure="server_error")
+
+
 async def settlements(
     ctx: Context,
     look: Look,

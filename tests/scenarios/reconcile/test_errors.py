@@ -112,8 +112,10 @@ async def test_an_open_circuit_puts_off_and_counts_no_try(duo: Duo) -> None:
     for key in ("P-2", "P-3", "P-4"):
         duo.ann.link("P-1", "Blocks", key)
     await duo.world.deliver()
-    while not circuit.left(duo.right.id):
+    while True:
         await duo.world.look()
+        if circuit.left(duo.right.id):
+            break
         due = await duo.world.next_due()
         assert due is not None
         duo.world.clock.set(due + 0.001)
@@ -251,17 +253,22 @@ async def test_an_issue_that_breaks_jira_blocks_no_other(duo: Duo) -> None:
     through(duo, wrap)
     duo.ann.link("P-1", "Blocks", "P-2")
     await duo.world.resync()
+    assert await duo.world.look() == 4
+    assert len(duo.right.ours) == 1, "the others of its claim are done at once"
     for _ in range(60):
         await duo.world.deliver()
         await duo.world.look()
-        due = await duo.world.next_due()
-        assert due is not None
+        if (due := await duo.world.next_due()) is None:
+            break
         duo.world.clock.set(due + 0.001)
     assert len(duo.right.ours) == 1
     assert (await work_of(duo, "P-4"))["dirty"]
     assert not (await work_of(duo, "P-1"))["dirty"]
+    assert await failed(duo) == {duo.twins["P-4"]: "server_error"}
     healed(duo)
+    assert await retry(duo, "P-4")
     await duo.world.settle()
+    assert await failed(duo) == {}
 
 
 async def test_a_site_that_does_not_let_us_in_is_waited_for(duo: Duo) -> None:
