@@ -18,6 +18,7 @@ from app.wiring import Services
 LARGEST_FORM = 1024 * 1024
 _DONE = {
     "approved": "Approved. The plan is applied change by change; its outcome appears here.",
+    "revoked": "The approval is revoked. What is open waits for a decision again.",
     "rejected": "Rejected. What it would have changed stays, and nothing removes it again.",
     "paused": "Paused. Webhooks are still stored; nothing is written.",
     "resumed": "Resumed.",

@@ -126,6 +126,18 @@ async def test_a_plan_is_approved_with_its_digest(flow: Flow, browser: Browser) 
     assert "applied" in text_of(await browser.get(path))
 
 
+async def test_an_approval_is_revoked(flow: Flow, browser: Browser) -> None:
+    await linked(flow)
+    await flow.sealed()
+    [path] = set(re.findall(r'href="(/plans/\d+)"', await browser.get("/plans?status=held")))
+    digest = (await flow.call("GET", f"/api/v1{path}"))["digest"]
+    await browser.send(f"{path}/approve", digest=digest)
+    assert "Revoke the approval" in await browser.get(path)
+    revoked = (await browser.send(f"{path}/revoke", note="wait")).text
+    assert "The approval is revoked" in revoked
+    assert "Revoke the approval" not in revoked
+
+
 async def test_a_rejected_plan_keeps_the_links(flow: Flow, browser: Browser) -> None:
     await linked(flow)
     await flow.sealed()

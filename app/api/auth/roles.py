@@ -85,6 +85,7 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
     ("GET", "/plans"): _VIEW,
     ("GET", "/plans/{id}"): _VIEW,
     ("POST", "/plans/{id}/approval"): _APPROVE,
+    ("DELETE", "/plans/{id}/approval"): _APPROVE,
     ("POST", "/plans/{id}/rejection"): _APPROVE,
     ("POST", "/restores"): _APPROVE,
     ("GET", "/restores"): _VIEW,

@@ -86,6 +86,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "plan_not_sealed": Kind(409, "The plan cannot be decided: it gathers, or is only shown"),
     "plan_digest": Kind(409, "The plan is not the one that was reviewed"),
     "plan_decided": Kind(409, "The plan is decided"),
+    "plan_not_approved": Kind(409, "The plan has no approval that could be revoked"),
     "second_owner": Kind(409, "Another owner has to approve it too"),
     "plan_expired": Kind(410, "The plan was not decided in time"),
     # What failed

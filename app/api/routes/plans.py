@@ -21,7 +21,7 @@ from app.api.routing.dependencies import (
 )
 from app.api.routing.responses import problems
 from app.api.routing.route import api_router
-from app.api.schemas.base import Listed
+from app.api.schemas.base import Listed, Note
 from app.api.schemas.plan import Change, Decision, PlanAnswer, PlanSummary, Status
 from app.core.plan import as_markdown, as_text
 from app.store.guard import held_plans as stored
@@ -112,6 +112,26 @@ async def approve_plan(id: Id, body: Decision, services: Svc, caller: Who) -> Pl
         now=services.clock(),
     )
     services.wake.soon()
+    return await _decided(services, caller, id)
+
+
+@router.delete(
+    "/plans/{id}/approval",
+    responses=problems("plan_unknown", "plan_not_sealed", "plan_not_approved", "plan_expired"),
+)
+async def revoke_approval(
+    id: Id,
+    services: Svc,
+    caller: Who,
+    *,
+    note: Annotated[Note, Query(description="Why; it is kept with the plan")] = "",
+) -> PlanAnswer:
+    """Apply no more of a plan. Its open changes wait for a decision again, at the same digest;
+    what is written already stays, and a write that has begun ends."""
+    row = await _decidable(services, caller, id)
+    await held_plans.revoke(
+        services.database, row["id"], by=caller.owner, note=note, now=services.clock()
+    )
     return await _decided(services, caller, id)
 
 

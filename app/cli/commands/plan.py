@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 import typer
 
@@ -117,6 +118,17 @@ def reject(
 ) -> None:
     """Keep the links that a plan would change, for good."""
     _decide(service(ctx), id, "rejection", digest, note, json=json)
+
+
+@app.command()
+def revoke(ctx: typer.Context, id: RowId, *, note: Note = "", json: Json = False) -> None:
+    """Take back the approval of a plan: what is open of it waits for a decision again."""
+    asked = f"?{urlencode({'note': note})}" if note else ""
+    plan: dict[str, Any] = service(ctx).delete(f"plans/{id}/approval{asked}")
+    if json:
+        output.document(plan)
+    else:
+        output.line(f"plan {id} is {plan['status']}")
 
 
 def _decide(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
+from urllib.parse import urlencode
 
 from starlette.responses import Response
 
@@ -32,6 +33,7 @@ async def _plan(visit: Visit) -> Response:
         groups=grouped(changes),
         find=visit.query("find"),
         decidable=plan["status"] in {"held", "approved"} and plan["kind"] not in _SHOWN_ONLY,
+        revocable=plan["status"] in {"approved", "applying"} and plan["kind"] not in _SHOWN_ONLY,
     )
 
 
@@ -63,6 +65,13 @@ async def _reject(visit: Visit) -> Response:
     return await _decide(visit, "rejection", "rejected")
 
 
+async def _revoke(visit: Visit) -> Response:
+    number = visit.request.path_params["id"]
+    asked = urlencode({"note": visit.form.get("note", "")})
+    await visit.api.delete(f"plans/{number}/approval?{asked}")
+    return to(f"/plans/{number}", done="revoked")
+
+
 async def _decide(visit: Visit, decision: str, done: str) -> Response:
     number = visit.request.path_params["id"]
     body = {"digest": visit.form.get("digest", ""), "note": visit.form.get("note", "")}
@@ -75,4 +84,5 @@ ROUTES = [
     get("/plans/{id}", _plan),
     post("/plans/{id}/approve", _approve),
     post("/plans/{id}/reject", _reject),
+    post("/plans/{id}/revoke", _revoke),
 ]

@@ -73,10 +73,13 @@ async def ripe(conn: Connection, now: datetime) -> list[tuple[int, int]]:
 
 
 async def overdue(conn: Connection, now: datetime) -> list[tuple[int, int]]:
-    """(connection, plan) of every held plan whose time is over."""
+    """(connection, plan) of every plan whose time is over: held, or with changes that its approval
+    has not applied by then."""
     rows = await conn.fetch(
         """SELECT connection_id, id FROM plans
-           WHERE status IN ('held', 'approved') AND expires_at <= $1""",
+           WHERE expires_at <= $1 AND (status IN ('held', 'approved') OR (status = 'applying'
+               AND EXISTS (SELECT 1 FROM plan_changes WHERE plan_id = plans.id
+                           AND result IS NULL)))""",
         now,
     )
     return [(row["connection_id"], row["id"]) for row in rows]

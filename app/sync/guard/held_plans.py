@@ -1,9 +1,10 @@
 """Held plans: sealed after half a minute, decided by a person, applied change by change.
 
 An approval applies exactly the plan that was reviewed, outside the guard's windows; an ordinary
-look judges each change again, and what no longer holds is skipped with its reason. A rejection
-detaches. An approval of all that is held arms the guard with fresh windows once it is applied; a
-rejection never does: after it the guard stays tripped, until a later approval or a reset.
+look judges each change again, and what no longer holds is skipped with its reason. It can be
+revoked while changes are open, and ends with its plan's time. A rejection detaches. An approval of
+all that is held arms the guard with fresh windows once it is applied; a rejection never does: after
+it the guard stays tripped, until a later approval or a reset.
 """
 
 from datetime import datetime
@@ -26,6 +27,7 @@ from app.sync.incidents import timeline
 from app.sync.runtime.context import Context
 
 _LOG = structlog.get_logger(__name__)
+_RAN_OUT = "its approval ended with its time"
 
 
 async def run_once(ctx: Context) -> int:
@@ -62,12 +64,15 @@ async def _seal(ctx: Context, connection_id: int, plan_id: int) -> None:
 
 
 async def _expire(ctx: Context, connection_id: int, plan_id: int) -> None:
-    """No decision within a week: it is planned again from what both sites show then. What is held
-    whatever room the windows have goes on waiting meanwhile: time is no approval."""
+    """Not decided, or not applied, within a week: it is planned again from what both sites show
+    then. What is held whatever room the windows have goes on waiting meanwhile: time is no
+    approval. A write that is under way gets its outcome first."""
     async with ctx.database.transaction() as conn:
         state = await active_connection.lock_any(conn, connection_id)
         found = await held_plans.lock(conn, plan_id)
-        if found is None or not found.waits:
+        if found is None or not (found.waits or await approvals.revoke(conn, plan_id, _RAN_OUT)):
+            return
+        if await approvals.being_written(conn, plan_id):
             return
         # The guard stays latched: what comes of the new look is held again.
         await plan_again(conn, state, found, by="twinlink", note="not decided", now=ctx.clock())
@@ -122,6 +127,28 @@ async def approve(
     return plan
 
 
+async def revoke(
+    database: Database, plan_id: int, *, by: str, note: str, now: datetime
+) -> HeldPlan:
+    """Take an approval back: nothing more of the plan is applied, and what is open waits for a
+    decision again, at the same digest. A write that has begun ends.
+
+    Raises `PermanentError`: `plan_unknown`, `plan_not_approved`, `plan_expired`.
+    """
+    async with database.transaction() as conn:
+        plan = await _decidable(conn, plan_id)
+        if plan.status == "expired":
+            raise PermanentError("plan_expired")
+        said = f"approval revoked by {by}" + (f": {note}" if note else "")
+        if not await approvals.revoke(conn, plan_id, said):
+            raise PermanentError("plan_not_approved")
+        if plan.of_guard:
+            detail = {"approval_revoked": plan_id}
+            await timeline.note_open(conn, "guard_tripped", plan.connection_id, detail, now)
+    _LOG.warning("plan_approval_revoked", plan=str(plan_id), by=by)
+    return plan
+
+
 def _same_owner(one: str, other: str) -> bool:
     """Spelt differently on two tokens, it is still one person."""
     return one.strip().casefold() == other.strip().casefold()
@@ -155,13 +182,7 @@ async def reject(
 
 async def _undecided(conn: Connection, plan_id: int, digest: str, now: datetime) -> HeldPlan:
     """The plan, locked after its connection, if it can be decided with this digest."""
-    connection_id = await held_plans.connection_of(conn, plan_id)
-    if connection_id is None:
-        raise PermanentError("plan_unknown")
-    await active_connection.lock_any(conn, connection_id)
-    plan = await held_plans.lock(conn, plan_id)
-    if plan is None or not restores.decidable(plan.kind):
-        raise PermanentError("plan_unknown")
+    plan = await _decidable(conn, plan_id)
     if plan.status == "gathering":
         raise PermanentError("plan_not_sealed")
     if plan.status == "expired" or (plan.expires_at is not None and plan.expires_at <= now):
@@ -170,6 +191,18 @@ async def _undecided(conn: Connection, plan_id: int, digest: str, now: datetime)
         raise PermanentError("plan_decided")
     if plan.digest != digest:
         raise PermanentError("plan_digest")
+    return plan
+
+
+async def _decidable(conn: Connection, plan_id: int) -> HeldPlan:
+    """A plan that people decide about, locked after its connection."""
+    connection_id = await held_plans.connection_of(conn, plan_id)
+    if connection_id is None:
+        raise PermanentError("plan_unknown")
+    await active_connection.lock_any(conn, connection_id)
+    plan = await held_plans.lock(conn, plan_id)
+    if plan is None or not restores.decidable(plan.kind):
+        raise PermanentError("plan_unknown")
     return plan
 
 

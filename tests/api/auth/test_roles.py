@@ -27,6 +27,7 @@ APPROVER = {
     ("PUT", "/connections/{name}/mode"),
     ("POST", "/connections/{name}/guard/reset"),
     ("POST", "/plans/{id}/approval"),
+    ("DELETE", "/plans/{id}/approval"),
     ("POST", "/plans/{id}/rejection"),
     ("POST", "/restores"),
     ("POST", "/rescues"),

@@ -68,6 +68,24 @@ async def test_a_rejection_keeps_the_links_for_good(flow: Flow) -> None:
     assert {link["state"] for link in links} == {"detached"}
 
 
+async def test_an_approval_is_revoked_while_changes_are_open(flow: Flow) -> None:
+    plan = await held_plan(flow)
+    url = f"{V1}/plans/{plan['id']}"
+    early = await flow.client.delete(f"{url}/approval")
+    assert (early.status_code, early.json()["code"]) == (409, "plan_not_approved")
+    await flow.call("POST", f"{url}/approval", {"digest": plan["digest"]})
+    revoked = await flow.call("DELETE", f"{url}/approval?note=wrong+day")
+    assert (revoked["status"], revoked["decided_by"]) == ("held", None)
+    assert "wrong day" in revoked["note"]
+    await flow.run()
+    assert len(flow.mirrors) == 2
+    await flow.call("POST", f"{url}/approval", {"digest": plan["digest"]})
+    await flow.run()
+    assert (await flow.call("GET", url))["status"] == "applied"
+    over = await flow.client.delete(f"{url}/approval")
+    assert (over.status_code, over.json()["code"]) == (409, "plan_not_approved")
+
+
 async def test_a_decision_is_made_once(flow: Flow) -> None:
     plan = await held_plan(flow)
     body = {"digest": plan["digest"]}

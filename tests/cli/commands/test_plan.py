@@ -114,6 +114,12 @@ def test_a_plan_without_a_digest_cannot_be_decided(line: Line, service: FakeServ
     assert service.bodies == []
 
 
+def test_an_approval_is_revoked(line: Line, service: FakeService) -> None:
+    service.answers["DELETE /plans/4/approval"] = (200, PLAN)
+    assert line("plan", "revoke", "4", "--note", "not today").stdout == "plan 4 is held\n"
+    assert str(service.asked[0].url).endswith("/plans/4/approval?note=not+today")
+
+
 def test_a_second_owner_is_waited_for(line: Line, service: FakeService) -> None:
     first = PLAN | {"status": "approved", "approved_by": "Ann"}
     service.answers["POST /plans/4/approval"] = (200, first)
