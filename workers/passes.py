@@ -1,7 +1,9 @@
-"""The passes of this process: how many at a time, what follows one, and how they end."""
+"""The passes of this process, and what else of it writes to Jira: how many passes at a time, what
+follows one, and how all of them end."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 import structlog
 
@@ -30,6 +32,7 @@ class Passes:
         self._most = most
         self._slots = asyncio.Semaphore(most)
         self._running: set[asyncio.Task[Pass]] = set()
+        self._beside: set[asyncio.Task[int]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._ending = False
 
@@ -43,17 +46,28 @@ class Passes:
         if len(self._running) < self._most:
             self._begin()
 
+    async def beside(self, turn: Callable[[], Coroutine[Any, Any, int]]) -> int:
+        """What *turn* answers, which writes to Jira as a pass does: cancelling the caller does not
+        reach it, and it ends with the passes. 0 where they are ending."""
+        if self._ending:
+            return 0
+        task = asyncio.create_task(turn())
+        self._beside.add(task)
+        task.add_done_callback(self._beside.discard)
+        return await asyncio.shield(task)
+
     async def end(self, drain_seconds: float) -> None:
         """Begin no more, and let what runs end, at most *drain_seconds*. What is cancelled then
         stays under its lease, and its open writes are confirmed later."""
         self._ending = True
         if self._timer is not None:
             self._timer.cancel()
-        if self._running:
-            await asyncio.wait(self._running, timeout=drain_seconds)
-        for task in self._running:
+        under_way = [*self._running, *self._beside]
+        if under_way:
+            await asyncio.wait(under_way, timeout=drain_seconds)
+        for task in under_way:
             task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        await asyncio.gather(*under_way, return_exceptions=True)
 
     def _begin(self) -> "asyncio.Task[Pass]":
         task = asyncio.create_task(self._pass())

@@ -50,6 +50,9 @@ def duties(
         while await discover.run_once(ctx):
             more()
 
+    async def apply_due() -> int:
+        return await passes.beside(lambda: restore.apply_once(ctx))
+
     async def poll_due() -> None:
         if await poll.run_once(ctx):
             more()
@@ -60,7 +63,7 @@ def duties(
         Duty("resync", 0.5, walk),
         # Apart: reading the changelogs of a rescue must not keep an approved restore waiting.
         Duty("plan_restores", 0.5, _to_its_end(lambda: restore.plan_once(ctx), more)),
-        Duty("apply_restores", 0.5, _to_its_end(lambda: restore.apply_once(ctx), more)),
+        Duty("apply_restores", 0.5, _to_its_end(apply_due, more)),
         Duty("adopt", 1.0, _to_its_end(lambda: adopt.run_once(ctx), more)),
         Duty("plans", 2.0, lambda: held_plans.run_once(ctx)),
         Duty("discover", 1.0, discover_due),

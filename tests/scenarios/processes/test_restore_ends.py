@@ -1,4 +1,5 @@
-"""A worker is killed in the middle of a restore: others resume it, and no link is doubled."""
+"""A worker ends in the middle of a restore: killed, others resume it, and no link is doubled; asked
+to stop, it ends the writes that it has begun."""
 
 import signal
 from collections import Counter
@@ -65,6 +66,34 @@ async def test_a_kill_in_the_middle_doubles_nothing(
     posted = sites.right.site.requests.count("POST", "/issueLink", ACCOUNT)
     assert LINKS <= posted <= LINKS + unsent, "a request that may have acted was repeated"
     assert await db.fetchval("SELECT count(*) FROM intents WHERE state = 'open'") == 0
+
+
+async def test_a_stop_ends_the_writes_that_have_begun(
+    processes: Processes, db: asyncpg.Pool, db_url: str
+) -> None:
+    async with on_air(LINKS + 1) as sites:
+        api = await processes.api()
+        async with Operator(api.url) as operator:
+            await operator.connect(sites)
+            await operator.pair(sites.keys)
+            links = [(number, number + 1) for number in range(1, LINKS + 1)]
+            await record_removals(db_url, CONNECTION, sites.right.site, links)
+            worker = await processes.worker()
+            sites.latency(0.5)
+            made = await operator.call("POST", "/restores", json={"engine": "bad/1"})
+            await _reached(operator, made["id"], "held")
+            plan = await operator.call("GET", f"/plans/{made['plan_id']}?limit=1")
+            await operator.call(
+                "POST", f"/plans/{plan['id']}/approval", json={"digest": plan["digest"]}
+            )
+            await until(lambda: _made(sites.right) > 20, "some links")
+            assert _made(sites.right) < LINKS, "it was over before it was asked to stop"
+            assert await worker.end(signal.SIGTERM) == 0
+            assert await db.fetchval("SELECT count(*) FROM intents WHERE state = 'open'") == 0
+            sites.latency(0)
+            await processes.worker()
+            figures = await _reached(operator, made["id"], "succeeded")
+    assert (figures["restored"], figures["verified"], figures["failed"]) == (LINKS, LINKS, 0)
 
 
 def _made(served: Served) -> int:
