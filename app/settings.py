@@ -80,6 +80,8 @@ def _web_url(value: str) -> str:
 
 PostgresUrl = Annotated[SecretStr, _secret_url("postgresql", "postgres")]
 RedisUrl = Annotated[SecretStr, _secret_url("redis", "rediss", "unix")]
+ProxyUrl = Annotated[SecretStr, _secret_url("http", "https")]
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 WebUrl = Annotated[str, AfterValidator(_web_url)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 SecretKeys = Annotated[
@@ -127,6 +129,8 @@ class Settings(BaseSettings):
     read_only: bool = False
     allow_private_sites: bool = False
     ca_file: FilePath | None = None
+    https_proxy: ProxyUrl | None = None
+    no_proxy: Names = ()
 
     # The API process
     host: str = "127.0.0.1"

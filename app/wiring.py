@@ -225,6 +225,8 @@ def build_client(
         read_only=lambda: settings.read_only or (permit is not None and not permit.granted),
         allow_private=settings.allow_private_sites,
         ca_file=str(settings.ca_file) if settings.ca_file else None,
+        proxy=settings.https_proxy.get_secret_value() if settings.https_proxy else None,
+        direct=settings.no_proxy,
         timeout_seconds=settings.jira_timeout_seconds,
         now=clock,
     )

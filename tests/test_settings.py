@@ -82,6 +82,7 @@ def test_the_owner_migrates_where_roles_are_split() -> None:
         ("ADMIN_TOKEN", "hunter2", "16"),
         ("READ_ONLY", "hunter2", "boolean"),
         ("CA_FILE", "/nowhere/hunter2.pem", "file"),
+        ("HTTPS_PROXY", "socks5://u:hunter2@proxy", "http://"),
         ("PUBLIC_URL", "hunter2", "https://"),
         ("LOG_LEVEL", "loud", "'debug'"),
         ("JIRA_TIMEOUT_SECONDS", "31", "30"),

@@ -83,7 +83,7 @@ class JiraClient:
         self._assurance = Assurance(self._check_pins, options.now)
         self._transport = Transport(
             site,
-            http or guarded_transport(allow_private=options.allow_private, ca_file=options.ca_file),
+            http or guarded_transport(options.route),
             options,
             failed=self._note,
         )

@@ -75,7 +75,8 @@ def connection_failure(error: httpx.TransportError, call: Call, at: datetime) ->
     """Whether the request certainly never left decides between *not sent* and *unknown*."""
     if isinstance(error, httpx.PoolTimeout):
         return NotSent("busy", "no free connection", facts(call))
-    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+    # A proxy that refuses does so before there is a way to the site.
+    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError):
         return NotSent("unreachable", type(error).__name__, facts(call))
     timed_out = isinstance(error, httpx.TimeoutException)
     return lost(call, at, "timeout" if timed_out else "dropped")

@@ -10,7 +10,8 @@ import asyncio
 import ipaddress
 import socket
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from urllib.parse import urlsplit
 
@@ -84,23 +85,71 @@ def is_public(address: str) -> bool:
     return ip.is_global and not ip.is_multicast and not inside
 
 
-def guarded_transport(
-    *, allow_private: bool = False, ca_file: str | None = None
-) -> httpx.AsyncHTTPTransport:
-    """A pooled transport; with the guard unless *allow_private*. No proxy is used: a proxy
-    would resolve the name itself, past the check."""
-    transport = httpx.AsyncHTTPTransport(verify=_trusted(ca_file), limits=_CONNECTIONS)
-    if not allow_private:
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The way out to the sites. `proxy` takes https, except for hosts in `direct` and below."""
+
+    allow_private: bool = False
+    ca_file: str | None = None
+    proxy: str | None = field(default=None, repr=False)
+    direct: tuple[str, ...] = ()
+
+
+def guarded_transport(route: Route) -> httpx.AsyncBaseTransport:
+    """A pooled transport; with the guard unless private addresses are allowed. Where a proxy is
+    set, it resolves the name itself, past the guard; what goes directly is guarded still."""
+    trusted = _trusted(route.ca_file)
+    transport = httpx.AsyncHTTPTransport(verify=trusted, limits=_CONNECTIONS)
+    if not route.allow_private:
         # httpx offers no argument for this; a test holds that the guard is really asked.
         pool = transport._pool
         pool._network_backend = GuardedBackend(pool._network_backend)
-    return transport
+    if route.proxy is None:
+        return transport
+    proxy = httpx.Proxy(route.proxy, ssl_context=_secured(route.proxy, trusted))
+    proxied = httpx.AsyncHTTPTransport(verify=trusted, limits=_CONNECTIONS, proxy=proxy)
+    return ThroughProxy(proxied, transport, route.direct)
+
+
+def _secured(proxy: str, trusted: ssl.SSLContext) -> ssl.SSLContext | None:
+    """httpx takes none for a proxy that is spoken to in the clear."""
+    return trusted if urlsplit(proxy).scheme == "https" else None
 
 
 @cache
 def _trusted(ca_file: str | None) -> ssl.SSLContext:
-    """Whom TLS believes. One for all sites: reading the authorities takes longer than a call."""
-    return ssl.create_default_context(cafile=ca_file) if ca_file else httpx.create_ssl_context()
+    """Whom TLS believes: the public authorities, and those of *ca_file* beside them. One for all
+    sites: reading the authorities takes longer than a call."""
+    context = httpx.create_ssl_context()
+    if ca_file:
+        context.load_verify_locations(cafile=ca_file)
+    return context
+
+
+class ThroughProxy(httpx.AsyncBaseTransport):
+    """https by a proxy, but for the hosts that are reached directly."""
+
+    def __init__(
+        self,
+        proxied: httpx.AsyncBaseTransport,
+        straight: httpx.AsyncBaseTransport,
+        direct: Sequence[str],
+    ) -> None:
+        self._proxied, self._straight = proxied, straight
+        self._direct = tuple(name.lower().strip(".") for name in direct)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        way = self._proxied if self._is_proxied(request.url) else self._straight
+        return await way.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        await self._proxied.aclose()
+        await self._straight.aclose()
+
+    def _is_proxied(self, url: httpx.URL) -> bool:
+        host = url.host.lower().rstrip(".")
+        below = any(host == name or host.endswith(f".{name}") for name in self._direct)
+        return url.scheme == "https" and not below
 
 
 class GuardedBackend(httpcore.AsyncNetworkBackend):

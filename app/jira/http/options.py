@@ -1,10 +1,11 @@
 """How a site is called: one value for the client and the transport below it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from app.jira.http.lockout import Tell
+from app.jira.http.network import Route
 from app.jira.http.response import CallRecord
 from app.jira.rates.budget import Budget
 from app.jira.rates.circuit import Circuit
@@ -24,7 +25,8 @@ def _writable() -> bool:
 class Options:
     """`observe` is called once per request that was sent, `odd` with a word for an answer that
     contradicts an earlier one, `locked` where Jira begins to want a person, `read_only` before
-    every write. The address guard applies unless `allow_private`."""
+    every write. The address guard applies unless `allow_private`;
+    for `ca_file`, `proxy` and `direct` see `Route`."""
 
     budget: Budget | None = None
     circuit: Circuit | None = None
@@ -34,5 +36,11 @@ class Options:
     read_only: Callable[[], bool] = _writable
     allow_private: bool = False
     ca_file: str | None = None
+    proxy: str | None = field(default=None, repr=False)
+    direct: tuple[str, ...] = ()
     timeout_seconds: float = 20.0
     now: Callable[[], datetime] = utc_now
+
+    @property
+    def route(self) -> Route:
+        return Route(self.allow_private, self.ca_file, self.proxy, self.direct)

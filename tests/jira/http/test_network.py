@@ -11,7 +11,7 @@ import pytest
 from app.core.errors import NotSent, PermanentError, TransientError
 from app.core.links import LinkId
 from app.jira.client import JiraClient
-from app.jira.http.network import check_base_url, guarded_transport, is_public
+from app.jira.http.network import Route, check_base_url, guarded_transport, is_public
 from app.sandbox import JiraSite, serve
 from tests.jira.conftest import access
 from tests.support.assured import assured
@@ -113,7 +113,7 @@ async def test_a_name_that_leads_inside_is_refused_at_the_connection(site: JiraS
 @pytest.mark.parametrize("host", ["127.1", "2130706433", "0x7f.1", "0177.1", "0", "[::]"])
 async def test_other_spellings_of_an_address_are_refused_at_the_connection(host: str) -> None:
     """The resolver reads them as an address; no list of spellings has to."""
-    async with httpx.AsyncClient(transport=guarded_transport(), trust_env=False) as client:
+    async with httpx.AsyncClient(transport=guarded_transport(Route()), trust_env=False) as client:
         with pytest.raises(PermanentError, match="address_refused"):
             await client.get(f"https://{host}/")
 
@@ -146,7 +146,7 @@ async def test_one_private_address_among_public_ones_is_refused(
 ) -> None:
     loop = asyncio.get_running_loop()
     monkeypatch.setattr(loop, "getaddrinfo", answering("104.192.142.1", "10.0.0.1"))
-    async with httpx.AsyncClient(transport=guarded_transport()) as client:
+    async with httpx.AsyncClient(transport=guarded_transport(Route())) as client:
         with pytest.raises(PermanentError):
             await client.get("https://jira.example.com")
 
@@ -160,7 +160,7 @@ async def test_the_address_that_was_checked_is_the_one_that_is_dialled(
         dialled.append(host)
         raise httpcore.ConnectError("refused")
 
-    transport = guarded_transport()
+    transport = guarded_transport(Route())
     inner = transport._pool._network_backend._inner  # type: ignore[attr-defined]
     monkeypatch.setattr(type(inner), "connect_tcp", connect_tcp)
     loop = asyncio.get_running_loop()

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from app.jira.http.network import guarded_transport
+from app.jira.http.network import Route, _trusted, guarded_transport
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
 
@@ -22,7 +22,7 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
 def authority(directory: Path, host: str) -> tuple[Path, Path]:
     """Certificate and key of *host*, which signs itself: its own authority."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{host} in {directory.name}")])
     now = datetime.now(UTC)
     made = (
         x509.CertificateBuilder()
@@ -67,7 +67,9 @@ async def served(directory: Path, host: str) -> AsyncIterator[tuple[int, Path]]:
 
 
 async def get(port: int, ca_file: Path | None) -> int:
-    transport = guarded_transport(allow_private=True, ca_file=str(ca_file) if ca_file else None)
+    transport = guarded_transport(
+        Route(allow_private=True, ca_file=str(ca_file) if ca_file else None)
+    )
     async with httpx.AsyncClient(transport=transport) as client:
         return (await client.get(f"https://localhost:{port}/")).status_code
 
@@ -87,3 +89,22 @@ async def test_another_name_is_refused_whoever_vouches(tmp_path: Path) -> None:
     async with served(tmp_path, "elsewhere.example.org") as (port, certificate):
         with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
             await get(port, certificate)
+
+
+async def test_ones_own_authority_is_believed_beside_the_public_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A private Data Center and a Cloud site in one installation."""
+    for name in ("public", "private"):
+        (tmp_path / name).mkdir()
+    async with (
+        served(tmp_path / "public", "localhost") as (cloud, public),
+        served(tmp_path / "private", "localhost") as (datacenter, private),
+    ):
+        monkeypatch.setenv("SSL_CERT_FILE", str(public))
+        _trusted.cache_clear()
+        try:
+            assert await get(cloud, private) == 200
+            assert await get(datacenter, private) == 200
+        finally:
+            _trusted.cache_clear()
