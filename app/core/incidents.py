@@ -85,7 +85,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "site_refused": Kind("A site does not let us in", lasting=True),
     "site_locked": Kind("A site wants a CAPTCHA solved", lasting=True),
     "project_unseen": Kind("Jira does not show us a project", lasting=True),
-    "circuit_open": Kind("A site does not answer", lasting=True),
+    "circuit_open": Kind("A site cannot be read", lasting=True),
     "site_went_back": Kind("A Jira went back in time"),
     "database_went_back": Kind("The database went back in time"),
     "installation_mismatch": Kind("A worker belongs to another installation", lasting=True),

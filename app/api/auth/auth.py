@@ -48,14 +48,17 @@ async def authenticate(request: Request, services: Services) -> Caller:
         raise Problem("unauthenticated", headers={"WWW-Authenticate": _REALM})
     attempts: Attempts = request.app.state.attempts
     source, digest = source_of(request.scope.get("client")), tokens.digest(text)
+    guess = not tokens.is_unguessable(text)
     wait = attempts.wait(source)
-    if wait and not tokens.is_unguessable(text) and not attempts.was_accepted(source, digest):
+    if wait and guess and not attempts.was_accepted(source, digest):
         raise _too_many(services, wait)
     caller = await _caller(text, services)
     if caller is not None:
         attempts.accepted(source, digest)
         return caller
-    attempts.failed(source)
+    counted = source if guess else f"{source} stale"
+    wait = max(wait, attempts.wait(counted))
+    attempts.failed(counted)
     if wait:
         raise _too_many(services, wait)
     services.metrics.auth_failures.labels("refused").inc()

@@ -1,9 +1,10 @@
 """Failed authentication, counted by the address that it comes from.
 
-After a burst of failures an address has to wait for the next guess to be looked at. Nobody who
-has a valid token is locked out by others behind the same address: a token of ours has 256 random
-bits, which no number of guesses finds, so it is always looked up; and the administrator's token of
-the environment, which a person chose, is still compared from where it was used before.
+After a burst of failures an address has to wait for the next guess to be looked at. Others behind
+the same address lock out no valid token: a token of ours has 256 random bits, which no number of
+guesses finds, so it is always looked up; and the administrator's token of the environment, which a
+person chose, is still compared from where it was used before. A token of ours that is no longer
+valid is counted apart from guesses: a script that goes on with one delays no other token.
 
 Each process counts for itself: a guesser has as many bursts as there are API processes.
 """

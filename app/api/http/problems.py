@@ -92,6 +92,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     # What failed
     "internal": Kind(500, "Something went wrong here"),
     "site_unavailable": Kind(503, "The site does not answer"),
+    "site_refuses": Kind(503, "The site answers and refuses: see its check"),
     "database_unavailable": Kind(503, "The database does not answer"),
     "timeout": Kind(503, "It took too long"),
     "unavailable": Kind(503, "Not possible at the moment"),

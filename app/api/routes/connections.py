@@ -29,6 +29,7 @@ _PUT = problems(
     "stale",
     "validation",
     "site_unavailable",
+    "site_refuses",
 )
 _UNKNOWN = problems("connection_unknown")
 

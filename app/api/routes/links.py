@@ -51,7 +51,7 @@ async def list_links(
 
 @router.get(
     "/connections/{name}/explain",
-    responses=problems("connection_unknown", "twin_unknown", "site_unavailable"),
+    responses=problems("connection_unknown", "twin_unknown", "site_unavailable", "site_refuses"),
 )
 async def explain_issue(
     connection: TheConnection,

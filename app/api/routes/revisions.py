@@ -68,6 +68,7 @@ async def list_revisions(connection: TheConnection, services: Svc, page: Paged) 
             "concurrent_change",
             "validation",
             "site_unavailable",
+            "site_refuses",
         ),
         200: {"model": RevisionWhole, "description": "It is what is active already"},
     },

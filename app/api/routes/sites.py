@@ -72,7 +72,7 @@ async def list_link_types(site: TheSite, services: Svc) -> object:
 @router.get(
     "/sites/{site}/projects",
     response_model=Listed[SiteProject],
-    responses=problems("site_unknown", "site_unavailable"),
+    responses=problems("site_unknown", "site_unavailable", "site_refuses"),
 )
 async def list_projects(site: TheSite, services: Svc) -> object:
     """Those that Jira shows our account now."""

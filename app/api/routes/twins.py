@@ -16,7 +16,8 @@ router = api_router("twins")
 
 
 @router.post(
-    "/connections/{name}/twins", responses=problems("connection_unknown", "site_unavailable")
+    "/connections/{name}/twins",
+    responses=problems("connection_unknown", "site_unavailable", "site_refuses"),
 )
 async def post_twins(connection: TheConnection, body: TwinsPost, services: Svc) -> Outcomes:
     """Pair up to 1,000 issues. Each has its own outcome; those that pair are looked at next."""

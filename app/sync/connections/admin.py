@@ -18,7 +18,7 @@ from app.store.links import twins
 from app.store.pool import Connection, Database
 from app.sync.connections.spec import ConnectionSpec, find, overlaps, resolve
 from app.sync.runtime.jira_clients import Sites
-from app.sync.runtime.refusals import Refused, invalid
+from app.sync.runtime.refusals import Refused, invalid, site_failed
 from app.sync.sites import projects
 from app.sync.sites.check import Finding
 
@@ -162,8 +162,7 @@ class ConnectionAdmin:
             client = await self.sites.client(site.id)
             types = await client.link_types()
         except (TransientError, PermanentError) as error:
-            facts: dict[str, str | int | float | None] = {"site": site.name, "cause": error.code}
-            raise TransientError("site_unavailable", facts=facts) from error
+            raise site_failed(error, site=site.name) from error
         async with self.database.transaction() as conn:
             await sites.replace_link_types(conn, site.id, types)
         return types

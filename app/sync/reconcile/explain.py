@@ -31,7 +31,7 @@ from app.sync.look.read_sides import judge
 from app.sync.look.snapshot import Look
 from app.sync.reconcile.loop import decisions_for
 from app.sync.runtime.context import Context
-from app.sync.runtime.refusals import Refused
+from app.sync.runtime.refusals import Refused, site_failed
 
 # Of the design's decision table (section 3), and what applies before the table is asked.
 REASONS = {
@@ -95,7 +95,7 @@ async def explain(ctx: Context, connection_id: int, issue: str) -> list[Explaine
     except (TransientError, PermanentError) as error:
         if error.code == "database_unavailable":
             raise
-        raise TransientError("site_unavailable", facts={"cause": error.code}) from error
+        raise site_failed(error) from error
     async with ctx.database.connection() as conn:
         known = [await _known(conn, look, key, decision) for key, decision in decisions.items()]
         resting = [

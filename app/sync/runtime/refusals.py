@@ -6,7 +6,7 @@ The words and the HTTP status belong to the edge (`api.problems`); a refusal cha
 from dataclasses import dataclass
 
 from app.core.config import Problem
-from app.core.errors import PermanentError
+from app.core.errors import PermanentError, TransientError, TwinlinkError
 
 
 @dataclass
@@ -20,3 +20,9 @@ class Refused(PermanentError):
 
 def invalid(*problems: Problem) -> Refused:
     return Refused("validation", problems=problems)
+
+
+def site_failed(error: TwinlinkError, **facts: str) -> TransientError:
+    """For a face that waits for a site: it gave no usable answer, or it answered and refuses."""
+    code = "site_refuses" if isinstance(error, PermanentError) else "site_unavailable"
+    return TransientError(code, facts={**facts, "cause": error.code})

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from app.core.config import Problem
-from app.core.errors import PermanentError, TransientError, TwinlinkError
+from app.core.errors import PermanentError, TwinlinkError
 from app.core.links import Side
 from app.jira.client import JiraClient
 from app.jira.http.access import SiteAccess
@@ -16,7 +16,7 @@ from app.store.config import connections, sites
 from app.store.config.sites import Pins, SiteRow, SiteValues
 from app.store.config.vault import Vault
 from app.store.pool import Connection, Database
-from app.sync.runtime.refusals import Refused, invalid
+from app.sync.runtime.refusals import Refused, invalid, site_failed
 from app.sync.sites import projects
 from app.sync.sites.access import Auth, access, open_auth
 from app.sync.sites.check import Finding, Probe, pin_findings, probe, standing_findings
@@ -105,8 +105,7 @@ class SiteAdmin:
             async with self._client(access(site, self.vault)) as client:
                 return await client.projects()
         except TwinlinkError as error:
-            about: dict[str, str | int | float | None] = {"site": site.name, "cause": error.code}
-            raise TransientError("site_unavailable", facts=about) from error
+            raise site_failed(error, site=site.name) from error
 
     async def unlock(self, site: SiteRow) -> SiteRow:
         """A person says that calls may go again: has solved the CAPTCHA, so to speak."""

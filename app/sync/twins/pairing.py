@@ -22,7 +22,7 @@ from app.store.pool import Connection, Database
 from app.store.queue import work
 from app.store.queue.work import Cause
 from app.sync.runtime.jira_clients import Sites
-from app.sync.runtime.refusals import Refused
+from app.sync.runtime.refusals import Refused, site_failed
 
 Status = Literal[
     "paired", "unchanged", "unknown_issue", "wrong_project", "already_paired", "ambiguous", "error"
@@ -61,8 +61,8 @@ async def pair(
     *,
     now: datetime,
 ) -> list[Paired]:
-    """Outcomes in the order of *claims*. Raises `TransientError` `site_unavailable`, then
-    nothing is paired."""
+    """Outcomes in the order of *claims*. Raises `TransientError` `site_unavailable` or
+    `site_refuses`, then nothing is paired."""
     seen = await _look(sites, connection, claims)
     async with database.transaction() as conn:
         locked = await connections.lock(conn, connection.name)
@@ -117,8 +117,7 @@ async def _look(sites: Sites, connection: ConnectionRow, claims: Sequence[Claim]
     except (TransientError, PermanentError) as error:
         if error.code == "database_unavailable":
             raise
-        facts: dict[str, str | int | float | None] = {"cause": error.code}
-        raise TransientError("site_unavailable", facts=facts) from error
+        raise site_failed(error) from error
     return {Side.LEFT: left, Side.RIGHT: right}
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -275,6 +276,23 @@ async def test_whoever_has_a_valid_token_is_never_locked_out(
     assert (await guess(viewer)).status_code == 200, "never seen from here, and no guess finds it"
     assert (await guess(admin)).status_code == 200, "used from here before"
     assert (await guess(forged)).status_code == 429
+
+
+async def test_a_script_with_a_stale_token_keeps_no_good_one_out(
+    guessed: tuple[Api, list[float]],
+) -> None:
+    """It goes on once a second, as scripts do, behind the address of a person who never called
+    from there before."""
+    api, now = guessed
+    stale, wrong = api.client("twl_" + "A" * 43), api.client("a guess")
+    for _ in range(2 * BURST):
+        await guess(wrong)
+        await guess(stale)
+    assert (await guess(api.client(ADMIN))).status_code == 429
+    for _ in range(math.ceil(SECONDS)):
+        now[0] += 1
+        assert (await guess(stale)).status_code == 429
+    assert (await guess(api.client(ADMIN))).status_code == 200
 
 
 async def test_no_token_at_all_is_no_guess(guessed: tuple[Api, list[float]]) -> None:

@@ -190,3 +190,14 @@ async def test_two_bodies_at_once_pair_an_issue_once(
     statuses = sorted(answer.json()["items"][0]["status"] for answer in answers)
     assert statuses == ["already_paired"] * 4 + ["paired"]
     assert await db.fetchval("SELECT count(*) FROM twins") == 1
+
+
+async def test_a_site_that_answers_and_refuses_is_not_said_to_be_away(
+    client: httpx.AsyncClient, connected: Jira
+) -> None:
+    """405 is what a proxy says that lets no POST through."""
+    for status, code in ((405, "site_refuses"), (503, "site_unavailable")):
+        connected.left.site.faults.add(Fault("error_before", status=status))
+        answer = await client.post(TWINS, json={"twins": [{"left": "A-1", "right": "B-1"}]})
+        assert (answer.status_code, answer.json()["code"]) == (503, code)
+        connected.left.site.faults.clear()
