@@ -26,6 +26,7 @@ _DONE = {
     "reset": "The guard is armed again.",
     "resync": "A comparison has begun.",
     "retried": "It is looked at again.",
+    "dismissed": "It is dismissed until it fails for another cause.",
     "updated": "The update is in the timeline.",
     "rolled_back": "Rolled back. Each later revision is still there to go back to.",
     "asked": "Asked for. The plan appears here once both sites were read.",

@@ -56,6 +56,7 @@ STATUS: dict[str, Any] = {
     "unknown": 1,
     "held": 0,
     "failed": 0,
+    "dismissed": 0,
     "unconfirmed": 0,
     "oldest_seconds": None,
 }

@@ -191,3 +191,15 @@ async def test_a_token_is_shown_once(browser: Browser, browse: Browse) -> None:
 async def test_a_site_is_checked(flow: Flow, browser: Browser) -> None:
     await browser.get("/sites")
     assert "Check of left" in (await browser.send("/sites/left/check")).text
+
+
+async def test_a_failure_is_dismissed_on_its_page(flow: Flow, browser: Browser) -> None:
+    await flow.db.execute(
+        """UPDATE work SET failed_at = now(), failure = 'link_limit', done = generation
+           WHERE twin_id = 1"""
+    )
+    page = await browser.get("/failures")
+    assert "link limit" in text_of(page)
+    await browser.send("/failures/1/dismiss", reason="the customer knows")
+    assert "link limit" not in text_of(await browser.get("/failures"))
+    assert "the customer knows" in text_of(await browser.get("/failures?dismissed=true"))

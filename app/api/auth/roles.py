@@ -104,6 +104,7 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
     ("GET", "/deliveries"): _VIEW,
     ("GET", "/failures"): _VIEW,
     ("POST", "/failures/{id}/retry"): _OPERATE,
+    ("POST", "/failures/{id}/dismissal"): _OPERATE,
     ("GET", "/intents"): _VIEW,
     ("GET", "/incidents"): _VIEW,
     ("GET", "/incidents/{id}"): _VIEW,

@@ -5,7 +5,7 @@ from app.api.routing.dependencies import ConnectionFilter, Id, Paged, Svc, Who, 
 from app.api.routing.responses import problems
 from app.api.routing.route import api_router
 from app.api.schemas.base import Listed, Queued
-from app.api.schemas.failure import FailureAnswer
+from app.api.schemas.failure import DismissalPost, FailureAnswer
 from app.store.queue import work
 from app.store.views import failures
 
@@ -14,13 +14,20 @@ router = api_router("failures")
 
 @router.get("/failures", response_model=Listed[FailureAnswer])
 async def list_failures(
-    services: Svc, caller: Who, page: Paged, connection: ConnectionFilter = None
+    services: Svc,
+    caller: Who,
+    page: Paged,
+    connection: ConnectionFilter = None,
+    *,
+    dismissed: bool = False,
 ) -> object:
+    """Those that are shown, or with `dismissed` those that a person dismissed."""
     async with services.database.connection() as conn:
         rows = await failures.page(
             conn,
             within=caller.connections,
             connection=connection,
+            dismissed=dismissed,
             after=page.after(0),
             limit=page.fetch,
         )
@@ -38,3 +45,26 @@ async def retry_failure(id: Id, services: Svc, caller: Who) -> Queued:
         await work.retry_failed(conn, row["connection_id"], twin_id, services.clock())
     services.wake.soon()
     return Queued(id=id, status="queued")
+
+
+@router.post("/failures/{id}/dismissal", responses=problems("failure_unknown"))
+async def dismiss_failure(id: Id, body: DismissalPost, services: Svc, caller: Who) -> FailureAnswer:
+    """Show it no longer, and keep why. It comes back when the pair fails for another cause, or
+    again after it ended well."""
+    twin_id = number(id, "failure_unknown")
+    async with services.database.transaction() as conn:
+        row = await failures.by_id(conn, twin_id, caller.connections)
+        if row is None:
+            raise Problem("failure_unknown")
+        await work.dismiss_failed(
+            conn,
+            row["connection_id"],
+            twin_id,
+            reason=body.reason,
+            by=caller.owner,
+            now=services.clock(),
+        )
+        row = await failures.by_id(conn, twin_id, caller.connections)
+    if row is None:
+        raise Problem("failure_unknown")
+    return FailureAnswer.of(row)

@@ -143,6 +143,7 @@ class StatusAnswer(Answer):
     unknown: int = Field(description="Of these, pairs of which a site did not show enough")
     held: int = Field(description="Changes that wait for a person's decision")
     failed: int = Field(description="Pairs given up after their tries")
+    dismissed: int = Field(description="Such pairs that a person has dismissed")
     unconfirmed: int = Field(description="Writes whose outcome is not known yet")
     oldest_seconds: float | None = Field(description="Age of the oldest work; null without any")
 

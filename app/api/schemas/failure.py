@@ -2,9 +2,21 @@
 
 from datetime import datetime
 
+from pydantic import Field
+
 from app.api.schemas.audit import Cause
-from app.api.schemas.base import Answer, Issue
+from app.api.schemas.base import Answer, Body, Issue, Text
 from app.store.pool import Row
+
+
+class DismissalPost(Body):
+    reason: Text
+
+
+class Dismissal(Answer):
+    reason: str
+    by: str
+    at: datetime
 
 
 class FailureAnswer(Answer):
@@ -17,6 +29,7 @@ class FailureAnswer(Answer):
     cause: Cause
     dirty_since: datetime
     failed_at: datetime
+    dismissal: Dismissal | None = Field(description="Null: it is shown")
 
     @classmethod
     def of(cls, row: Row) -> "FailureAnswer":
@@ -27,6 +40,14 @@ class FailureAnswer(Answer):
         }
         cause = {"kind": row["cause_kind"], "id": row["cause_id"]}
         words = row["failure"] or ""
+        dismissal = {name: row[f"dismissed_{name}"] for name in ("reason", "by", "at")}
         return cls.model_validate(
-            {**plain, **sides, "id": str(row["id"]), "cause": cause, "failure": words}
+            {
+                **plain,
+                **sides,
+                "id": str(row["id"]),
+                "cause": cause,
+                "failure": words,
+                "dismissal": dismissal if row["dismissed"] else None,
+            }
         )

@@ -21,6 +21,7 @@ _COLUMNS: output.Columns = (
     ("WAITING", "waiting"),
     ("HELD", "held"),
     ("FAILED", "failed"),
+    ("DISMISSED", "dismissed"),
     ("UNCONFIRMED", "unconfirmed"),
     ("OLDEST", "oldest_seconds"),
 )

@@ -19,12 +19,15 @@ _FILTERS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "intents": ("Open writes", ("status",)),
 }
 
+_MORE: Mapping[str, tuple[str, ...]] = {"failures": ("dismissed",)}
+"""Filters that a page offers as links."""
+
 
 def _listing(noun: str) -> Handler:
     title, names = _FILTERS[noun]
 
     async def handler(visit: Visit) -> Response:
-        asked = visit.part(*names, "cursor")
+        asked = visit.part(*names, *_MORE.get(noun, ()), "cursor")
         found = await visit.api.get(noun, limit=100, **asked)
         return visit.page(f"{noun}.html", title, found=found, asked=asked, filters=names)
 
@@ -56,10 +59,17 @@ async def _retry(visit: Visit) -> Response:
     return to("/failures", done="retried")
 
 
+async def _dismiss(visit: Visit) -> Response:
+    number = visit.request.path_params["id"]
+    await visit.api.post(f"failures/{number}/dismissal", {"reason": visit.form.get("reason", "")})
+    return to("/failures", done="dismissed")
+
+
 ROUTES = [
     *(get(f"/{noun}", _listing(noun)) for noun in _FILTERS),
     get("/resyncs/{id}", _resync),
     get("/restores/{id}", _restore),
     post("/resyncs/{id}/cancel", _cancel),
     post("/failures/{id}/retry", _retry),
+    post("/failures/{id}/dismiss", _dismiss),
 ]

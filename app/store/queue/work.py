@@ -186,7 +186,9 @@ _SETTLE = """
         waiting = CASE WHEN w.generation > u.generation THEN NULL ELSE u.waiting END,
         failure = CASE WHEN w.generation > u.generation THEN NULL ELSE u.failure END,
         failed_at = CASE WHEN w.generation > u.generation OR u.failure IS NULL THEN NULL
-                         ELSE $1 END
+                         ELSE $1 END,
+        -- A pair that ended well has no cause that a person knows of: the next failure shows.
+        dismissed_failure = CASE WHEN u.ended THEN NULL ELSE w.dismissed_failure END
     FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bool[], $7::bool[],
                 $8::bool[], $9::bool[], $10::text[], $11::float8[], $12::text[], $13::text[])
         u (connection_id, twin_id, generation, fence, ended, again,
@@ -289,8 +291,34 @@ async def retry_failed(conn: Connection, connection_id: int, twin_id: int, now: 
         twin_id,
     )
     if failed:
+        await _undismiss(conn, connection_id, twin_id)
         await raise_pairs(conn, connection_id, [twin_id], cause=Cause("twin", "retry"), now=now)
     return bool(failed)
+
+
+async def dismiss_failed(
+    conn: Connection, connection_id: int, twin_id: int, *, reason: str, by: str, now: datetime
+) -> bool:
+    """Show the failure no longer, until it is another one. False if there is no such failure."""
+    status: str = await conn.execute(
+        """UPDATE work SET dismissed_failure = failure, dismissed_reason = $3, dismissed_by = $4,
+               dismissed_at = $5
+           WHERE connection_id = $1 AND twin_id = $2 AND failed_at IS NOT NULL""",
+        connection_id,
+        twin_id,
+        reason,
+        by,
+        now,
+    )
+    return status == "UPDATE 1"
+
+
+async def _undismiss(conn: Connection, connection_id: int, twin_id: int) -> None:
+    await conn.execute(
+        "UPDATE work SET dismissed_failure = NULL WHERE connection_id = $1 AND twin_id = $2",
+        connection_id,
+        twin_id,
+    )
 
 
 def _claimed(row: Row) -> Claimed:

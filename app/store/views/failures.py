@@ -7,6 +7,8 @@ from app.store.pool import Connection, Row
 _SELECT = """
     SELECT w.twin_id AS id, w.connection_id, c.name AS connection, w.failure, w.failed_at,
            w.dirty_since, w.tries, w.cause_kind, w.cause_id,
+           coalesce(w.dismissed_failure = w.failure, false) AS dismissed,
+           w.dismissed_reason, w.dismissed_by, w.dismissed_at,
            t.left_issue_id, t.left_key, t.right_issue_id, t.right_key
     FROM work w JOIN connections c ON c.id = w.connection_id AND c.deleted_at IS NULL
     JOIN twins t ON t.id = w.twin_id
@@ -19,16 +21,21 @@ async def page(
     *,
     within: Sequence[int] | None,
     connection: str | None,
+    dismissed: bool = False,
     after: int,
     limit: int,
 ) -> list[Row]:
+    """Those that are shown, or with *dismissed* those that a person dismissed."""
     return await conn.fetch(
         f"""{_SELECT} AND w.twin_id > $1 AND ($2::bigint[] IS NULL OR c.id = ANY($2))
-            AND ($3::text IS NULL OR c.name = $3) ORDER BY w.twin_id LIMIT $4""",
+            AND ($3::text IS NULL OR c.name = $3)
+            AND coalesce(w.dismissed_failure = w.failure, false) = $5
+            ORDER BY w.twin_id LIMIT $4""",
         after,
         within,
         connection,
         limit,
+        dismissed,
     )
 
 

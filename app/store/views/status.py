@@ -6,7 +6,8 @@ from app.store.pool import Connection, Row
 
 _STATUS = """
     SELECT
-        w.backlog, w.in_flight, w.delayed, w.waiting, w.unknown, w.failed, w.oldest_seconds,
+        w.backlog, w.in_flight, w.delayed, w.waiting, w.unknown, w.failed, w.dismissed,
+        w.oldest_seconds,
         (SELECT count(*) FROM resyncs r
           WHERE r.connection_id = $1 AND r.status IN ('queued', 'running')) AS resyncs,
         (SELECT count(*) FROM plan_changes pc JOIN plans p ON p.id = pc.plan_id
@@ -23,11 +24,13 @@ _STATUS = """
             count(*) FILTER (WHERE dirty AND NOT leased AND due_at > $2) AS delayed,
             count(*) FILTER (WHERE waiting IS NOT NULL) AS waiting,
             count(*) FILTER (WHERE waiting LIKE 'unknown:%') AS unknown,
-            count(*) FILTER (WHERE failed_at IS NOT NULL) AS failed,
+            count(*) FILTER (WHERE failed_at IS NOT NULL AND NOT dismissed) AS failed,
+            count(*) FILTER (WHERE failed_at IS NOT NULL AND dismissed) AS dismissed,
             extract(epoch FROM $2 - min(dirty_since) FILTER (WHERE dirty))::float8
                 AS oldest_seconds
         FROM (
             SELECT due_at, dirty_since, waiting, failed_at,
+                   coalesce(dismissed_failure = failure, false) AS dismissed,
                    generation > done AND failed_at IS NULL AS dirty,
                    coalesce(lease_until > $2, false) AS leased
             FROM work WHERE connection_id = $1
@@ -37,7 +40,7 @@ _STATUS = """
 
 
 async def of_connection(conn: Connection, connection_id: int, now: datetime) -> Row:
-    """backlog, in_flight, delayed, resyncs, waiting, unknown, held, failed, unconfirmed,
+    """backlog, in_flight, delayed, resyncs, waiting, unknown, held, failed, dismissed, unconfirmed,
     oldest_seconds."""
     [row] = await conn.fetch(_STATUS, connection_id, now)
     return row

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from app.api.auth.roles import V1
-from tests.api.conftest import Jira
+from tests.api.conftest import Api, Jira
 
 AB = f"{V1}/connections/ab"
 
@@ -85,6 +85,7 @@ async def test_status_counts_each_pair_where_it_stands(
         "unknown": 1,
         "held": 0,
         "failed": 0,
+        "dismissed": 0,
         "unconfirmed": 0,
     }
     await db.execute("UPDATE work SET waiting = 'mode' WHERE twin_id = 3")
@@ -208,6 +209,41 @@ async def test_failures_and_their_retry(
     work = await db.fetchrow("SELECT *, generation > done AS dirty FROM work WHERE twin_id = 2")
     assert work is not None
     assert (work["dirty"], work["failed_at"]) == (True, None)
+
+
+async def fail(db: asyncpg.Pool, code: str) -> None:
+    await db.execute(
+        """UPDATE work SET failed_at = now(), failure = $1, tries = 5, done = generation
+           WHERE twin_id = 2""",
+        code,
+    )
+
+
+async def test_a_failure_is_dismissed_with_a_reason(
+    api: Api, client: httpx.AsyncClient, twins: list[int], db: asyncpg.Pool
+) -> None:
+    path, reason = f"{V1}/failures", {"reason": "the customer knows"}
+    assert (await client.post(f"{path}/2/dismissal", json=reason)).status_code == 404
+    await fail(db, "link_limit")
+    assert (await client.post(f"{path}/2/dismissal", json={"reason": ""})).status_code == 422
+    stranger = await api.stranger("operator")
+    assert (await stranger.post(f"{path}/2/dismissal", json=reason)).status_code == 404
+    answer = (await client.post(f"{path}/2/dismissal", json=reason)).json()
+    assert (answer["dismissal"]["reason"], answer["dismissal"]["by"]) == (
+        "the customer knows", "bootstrap",
+    )  # fmt: skip
+    assert (await client.get(path)).json()["items"] == []
+    [it] = (await client.get(path, params={"dismissed": "true"})).json()["items"]
+    assert it == answer
+    status = (await client.get(f"{V1}/connections/ab/status")).json()
+    assert (status["failed"], status["dismissed"]) == (0, 1)
+    await fail(db, "issue_gone")
+    [it] = (await client.get(path)).json()["items"]
+    assert (it["failure"], it["dismissal"]) == ("issue_gone", None), "another cause"
+    await fail(db, "link_limit")
+    assert (await client.post(f"{path}/2/retry")).status_code == 202
+    await fail(db, "link_limit")
+    assert len((await client.get(path)).json()["items"]) == 1, "a person asked again"
 
 
 async def plan(db: asyncpg.Pool, kind: str, status: str, changes: int) -> str:

@@ -312,3 +312,13 @@ def test_what_a_put_found_is_shown(line: Line, service: FakeService, tmp_path: P
         *("--link-type", "Relates"),
     )
     assert "project_unseen" in result.stdout
+
+
+def test_a_failure_is_dismissed_with_a_reason(line: Line, service: FakeService) -> None:
+    service.answers["POST /failures/2/dismissal"] = (200, {})
+    assert line("failures", "dismiss", "2").exit_code == 2
+    done = line("failures", "dismiss", "2", "--reason", "known")
+    assert (done.exit_code, service.bodies) == (0, [{"reason": "known"}])
+    service.answers["GET /failures"] = listed()
+    line("failures", "--dismissed")
+    assert service.asked[-1].url.params["dismissed"] == "true"

@@ -177,6 +177,31 @@ async def test_a_failure_is_tried_again_on_request(duo: Duo) -> None:
     assert await failed(duo) == {}
 
 
+async def test_a_dismissed_failure_stays_so_until_its_pair_has_ended_well(duo: Duo) -> None:
+    refusing(duo, "P-1", 413)
+    duo.ann.link("P-1", "Blocks", "P-2")
+    await duo.world.settle()
+    async with duo.world.database.transaction() as conn:
+        for twin in await failed(duo):
+            assert await work.dismiss_failed(
+                conn, duo.connection, twin, reason="known", by="eva", now=duo.world.now()
+            )
+    assert await failed(duo) == {}
+    duo.ann.link("P-1", "Relates", "P-2")
+    await duo.world.settle()
+    assert await failed(duo) == {}, "the same cause"
+    healed(duo)
+    last = duo.ann.link("P-1", "Blocks", "P-3")
+    await duo.world.settle()
+    assert len(duo.right.ours) == 3
+    duo.ann.unlink(last)
+    await duo.world.settle()
+    refusing(duo, "P-1", 413)
+    duo.ann.link("P-1", "Relates", "P-3")
+    await duo.world.settle()
+    assert set((await failed(duo)).values()) == {"link_limit"}
+
+
 async def test_a_failure_is_tried_again_on_change(duo: Duo) -> None:
     refusing(duo, "P-1", 413)
     duo.ann.link("P-1", "Blocks", "P-2")
