@@ -33,6 +33,13 @@ def _locked(detail: Detail) -> Iterator[str]:
     )
 
 
+def _expires(detail: Detail) -> Iterator[str]:
+    yield (
+        f"The token of our account ends at {detail.get('at', '-')}; from then on nothing is read or"
+        " written there. Make another one, and store it here with the time when it ends."
+    )
+
+
 def _project(detail: Detail) -> Iterator[str]:
     yield (
         f"Jira refuses to search {detail.get('count', 0)} projects of connections there:"
@@ -47,6 +54,7 @@ SITE_SENTENCES: Final[Mapping[str, Callable[[Detail], Iterator[str]]]] = {
     "site_identity_changed": _refused,
     "site_refused": _refused,
     "site_locked": _locked,
+    "token_expires": _expires,
     "project_unseen": _project,
     "circuit_open": _silent,
 }

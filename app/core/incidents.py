@@ -13,6 +13,7 @@
 | site_identity_changed | major | | looks are refused |
 | site_refused | major | | looks are refused |
 | site_locked | major | | the site wants a CAPTCHA solved: no call leaves |
+| token_expires | minor | | a site's token ends within seven days |
 | project_unseen | major | | Jira refuses to search a project of a connection |
 | circuit_open | major | | calls stopped for fifteen minutes, or nothing read for thirty |
 | site_went_back | major | | until a person acknowledges it |
@@ -84,6 +85,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "site_identity_changed": Kind("Another Jira answers than the one pinned", lasting=True),
     "site_refused": Kind("A site does not let us in", lasting=True),
     "site_locked": Kind("A site wants a CAPTCHA solved", lasting=True),
+    "token_expires": Kind("A token is about to expire", lasting=True),
     "project_unseen": Kind("Jira does not show us a project", lasting=True),
     "circuit_open": Kind("A site cannot be read", lasting=True),
     "site_went_back": Kind("A Jira went back in time"),

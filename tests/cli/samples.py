@@ -10,6 +10,7 @@ SITE: dict[str, Any] = {
     "auth": {"kind": "basic"},
     "account_dedicated": True,
     "requests_per_second": None,
+    "token_expires_at": None,
     "identity": "cloud-1",
     "account_id": "5b10",
     "checked_at": None,

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from app.api.schemas.base import Answer, Body, Secret, Storable
 from app.store.config.sites import SiteRow
@@ -60,6 +60,12 @@ class SitePut(Body):
         )
     )
 
+    token_expires_at: AwareDatetime | None = Field(
+        None,
+        strict=False,
+        description="When the token expires there; Jira does not say so. Left out: not known",
+    )
+
     def spec(self) -> SiteSpec:
         auth = self.auth
         return SiteSpec(
@@ -70,6 +76,7 @@ class SitePut(Body):
             webhook_secret=self.webhook_secret,
             account_dedicated=self.account_dedicated,
             requests_per_second=self.requests_per_second,
+            token_expires_at=self.token_expires_at,
         )
 
 
@@ -91,6 +98,7 @@ class Site(Answer):
     auth: AuthKind
     account_dedicated: bool
     requests_per_second: float | None
+    token_expires_at: datetime | None
     identity: str | None = Field(description="Which Jira it is; pinned by the first check")
     account_id: str | None = Field(description="Our account there; pinned by the first check")
     checked_at: datetime | None

@@ -30,6 +30,7 @@ _FIELDS: output.Columns = (
     ("signs in by", "auth.kind"),
     ("dedicated", "account_dedicated"),
     ("calls per second", "requests_per_second"),
+    ("token expires", "token_expires_at"),
     ("identity", "identity"),
     ("account", "account_id"),
     ("checked", "checked_at"),
@@ -45,7 +46,14 @@ _TYPES: output.Columns = (
     ("OUTWARD", "outward"),
     ("INWARD", "inward"),
 )
-_KEPT = ("base_url", "web_url", "deployment", "account_dedicated", "requests_per_second")
+_KEPT = (
+    "base_url",
+    "web_url",
+    "deployment",
+    "account_dedicated",
+    "requests_per_second",
+    "token_expires_at",
+)
 
 
 class Deployment(StrEnum):
@@ -75,6 +83,11 @@ Rate = Annotated[
     typer.Option(min=0, help="Calls per second that it takes; 0: as Jira Cloud documents."),
 ]
 
+Expires = Annotated[
+    str | None,
+    typer.Option(metavar="TIME", help="When the token expires, such as 2030-01-31T00:00Z."),
+]
+
 
 @app.command()
 def put(
@@ -96,6 +109,7 @@ def put(
     ] = None,
     dedicated: Dedicated = None,
     rate: Rate = None,
+    token_expires: Expires = None,
     json: Json = False,
 ) -> None:
     """Add a site or change one. What no option names is kept; with --file all is replaced."""
@@ -108,6 +122,7 @@ def put(
         "deployment": deployment,
         "account_dedicated": dedicated,
         "requests_per_second": rate,
+        "token_expires_at": token_expires,
         "webhook_secret": secret_of(webhook_secret_file),
         "auth": _auth(email, secret_of(token_file)),
     }
@@ -129,8 +144,11 @@ def _changed(api: Service, name: str, chosen: dict[str, Any]) -> Any:
     kept = {field: known[field] for field in _KEPT} if known else {}
     version = known["version"] if known else None
     wanted = kept | chosen
-    if not wanted.get("requests_per_second"):
-        wanted.pop("requests_per_second", None)
+    if "auth" in chosen and "token_expires_at" not in chosen:
+        wanted.pop("token_expires_at", None)  # it was the former token's
+    for field in ("requests_per_second", "token_expires_at"):
+        if wanted.get(field) in (None, 0):
+            wanted.pop(field, None)
     return api.put(f"sites/{name}", wanted, revision=version)
 
 

@@ -15,6 +15,8 @@ REJECTED = timedelta(minutes=10)
 SILENT = timedelta(minutes=30)
 STOPPED = timedelta(minutes=15)
 NEAR = timedelta(seconds=30)
+EXPIRES = timedelta(days=7)
+"""Ahead of a token's end, so that a person has time to make another one."""
 SAID = {"installation_mismatch": timedelta(minutes=5)}
 """What leaves no trace but its being said: for so long after the last time it goes on."""
 
@@ -129,6 +131,28 @@ async def locked(conn: Connection, _: datetime) -> list[Condition]:
             row["locked_since"],
             Impact.MAJOR,
             {"since": row["locked_since"].isoformat(timespec="seconds")},
+        )
+        for row in rows
+    ]
+
+
+async def expiring(conn: Connection, now: datetime) -> list[Condition]:
+    """Sites of live connections whose token ends within days, as their administrator said."""
+    rows = await conn.fetch(
+        """SELECT s.id, s.token_expires_at FROM sites s
+           WHERE s.token_expires_at <= $1
+             AND EXISTS (SELECT FROM connections c WHERE s.id IN (c.left_site_id, c.right_site_id)
+                 AND c.deleted_at IS NULL)
+           ORDER BY s.id""",
+        now + EXPIRES,
+    )
+    return [
+        Condition(
+            "token_expires",
+            Place(site_id=row["id"]),
+            row["token_expires_at"] - EXPIRES,
+            Impact.MINOR,
+            {"at": row["token_expires_at"].isoformat(timespec="minutes")},
         )
         for row in rows
     ]
@@ -249,6 +273,7 @@ ALL: tuple[Callable[[Connection, datetime], Awaitable[list[Condition]]], ...] = 
     rejected,
     refused,
     locked,
+    expiring,
     unseen,
     stopped,
     silent,

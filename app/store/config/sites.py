@@ -31,6 +31,7 @@ class SiteRow:
     previous_secret_until: datetime | None
     account_dedicated: bool
     requests_per_second: float | None
+    token_expires_at: datetime | None
     identity: str | None
     account_id: AccountId | None
     account_since: datetime | None
@@ -61,6 +62,7 @@ class SiteValues:
     previous_secret_until: datetime | None
     account_dedicated: bool
     requests_per_second: float | None = None
+    token_expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

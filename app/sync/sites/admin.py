@@ -81,7 +81,7 @@ class SiteAdmin:
                 row = await sites.by_name(conn, name) or row
             if seen is not None and seen.link_types:
                 await sites.replace_link_types(conn, row.id, seen.link_types)
-        standing = _standing(row)
+        standing = _standing(row, now)
         return Stored(row, known is None, (*(seen.findings if seen else ()), *standing))
 
     async def check(self, site: SiteRow, now: datetime) -> Checked:
@@ -96,7 +96,7 @@ class SiteAdmin:
             if seen.complete and not pinned:
                 findings += await self._pin(site, seen, now)
                 findings += (await projects.look(client, await self._needs(site))).findings
-        findings += _standing(site)
+        findings += _standing(site, now)
         return Checked(site, seen, tuple(findings))
 
     async def projects(self, site: SiteRow) -> list[Project]:
@@ -195,9 +195,12 @@ def _opened(site: SiteRow, vault: Vault) -> tuple[Auth | None, str | None]:
     return auth, secret
 
 
-def _standing(site: SiteRow) -> Iterable[Finding]:
+def _standing(site: SiteRow, now: datetime) -> Iterable[Finding]:
     return standing_findings(
-        account_dedicated=site.account_dedicated, circuit_open_since=site.circuit_open_since
+        account_dedicated=site.account_dedicated,
+        circuit_open_since=site.circuit_open_since,
+        token_expires_at=site.token_expires_at,
+        now=now,
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from app.core.errors import TwinlinkError
@@ -10,6 +10,7 @@ from app.core.links import AccountId, LinkType
 from app.jira.client import JiraClient
 from app.store.config.sites import SiteRow
 
+EXPIRES_SOON = timedelta(days=30)
 Severity = Literal["error", "warning", "info"]
 
 
@@ -86,7 +87,11 @@ def pin_findings(site: SiteRow, seen: Probe) -> Iterable[Finding]:
 
 
 def standing_findings(
-    *, account_dedicated: bool, circuit_open_since: datetime | None
+    *,
+    account_dedicated: bool,
+    circuit_open_since: datetime | None,
+    token_expires_at: datetime | None,
+    now: datetime,
 ) -> Iterable[Finding]:
     """What no answer can show, so that a person has to declare or check it."""
     if circuit_open_since is not None:
@@ -96,3 +101,8 @@ def standing_findings(
     if not account_dedicated:
         detail = "declare account_dedicated, or connections on this site stay in shadow"
         yield Finding("account_not_dedicated", "warning", detail)
+    if token_expires_at is not None and token_expires_at <= now + EXPIRES_SOON:
+        word = "expires" if token_expires_at > now else "has expired"
+        at = token_expires_at.isoformat(timespec="minutes")
+        detail = f"the token {word} at {at}: make another one there and store it here"
+        yield Finding("token_expires", "warning", detail)

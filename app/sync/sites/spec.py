@@ -35,6 +35,7 @@ class SiteSpec:
     webhook_secret: str | None = field(repr=False)
     account_dedicated: bool
     requests_per_second: float | None = None
+    token_expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ class Wish:
             or (spec.base_url, spec.web_url, spec.deployment, spec.account_dedicated)
             != (known.base_url, known.web_url, known.deployment, known.account_dedicated)
             or spec.requests_per_second != known.requests_per_second
+            or spec.token_expires_at != known.token_expires_at
         )
 
     def access(self, name: str) -> SiteAccess:
@@ -123,6 +125,7 @@ class Wish:
             previous_secret_until=until,
             account_dedicated=self.spec.account_dedicated,
             requests_per_second=self.spec.requests_per_second,
+            token_expires_at=self.spec.token_expires_at,
         )
 
 

@@ -1,6 +1,7 @@
 """Sites: registered also while they are down, pinned to the Jira that answered first."""
 
 import json
+from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -10,6 +11,7 @@ import pytest
 from app.api.auth.roles import V1
 from app.sandbox import Fault, JiraSite, serve
 from app.settings import Settings
+from app.sync.incidents import watch
 from tests.api.conftest import Api, Jira, connection_body, running
 
 SITE = f"{V1}/sites/left"
@@ -418,3 +420,25 @@ async def test_the_connection_body_is_no_site(client: httpx.AsyncClient) -> None
     assert answer.status_code == 422
     pointers = {e["pointer"] for e in answer.json()["errors"]}
     assert {"/base_url", "/deployment", "/left", "/direction"} <= pointers
+
+
+async def test_a_token_that_ends_is_said_ahead(
+    client: httpx.AsyncClient, api: Api, connected: Jira
+) -> None:
+    now = api.services.clock()
+    for days, finding, incident in ((31, False, False), (29, True, False), (6, True, True)):
+        ends = now + timedelta(days=days)
+        body = connected.body(connected.left, token_expires_at=ends.isoformat())
+        put = await client.put(SITE, json=body)
+        assert put.status_code == 200, put.text
+        assert ("token_expires" in codes(put)) is finding, days
+        assert datetime.fromisoformat(put.json()["token_expires_at"]) == ends
+        await watch.run_once(api.services.context)
+        listed = (await client.get(f"{V1}/incidents")).json()["items"]
+        assert ([it["kind"] for it in listed] == ["token_expires"]) is incident, days
+    assert listed[0]["impact"] == "minor"
+    renewed = connected.body(connected.left)
+    assert (await client.put(SITE, json=renewed)).json()["token_expires_at"] is None
+    assert (await client.post(f"{SITE}/check")).json()["findings"] == []
+    odd = await client.put(SITE, json={**renewed, "token_expires_at": "tomorrow"})
+    assert odd.json()["errors"][0]["pointer"] == "/token_expires_at"

@@ -322,3 +322,13 @@ def test_a_failure_is_dismissed_with_a_reason(line: Line, service: FakeService) 
     service.answers["GET /failures"] = listed()
     line("failures", "--dismissed")
     assert service.asked[-1].url.params["dismissed"] == "true"
+
+
+def test_another_token_does_not_inherit_the_formers_end(line: Line, service: FakeService) -> None:
+    ends = "2030-01-31T00:00:00Z"
+    service.answers["GET /sites/cloud"] = (200, SITE | {"token_expires_at": ends})
+    service.answers["PUT /sites/cloud"] = (200, SITE | {"findings": []})
+    line("site", "put", "cloud", "--rate", "5")
+    line("site", "put", "cloud", "--token-file", "-", input="new")
+    line("site", "put", "cloud", "--token-file", "-", "--token-expires", ends, input="new")
+    assert [body.get("token_expires_at") for body in service.bodies] == [ends, None, ends]

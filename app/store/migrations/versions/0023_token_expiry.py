@@ -1,0 +1,12 @@
+"""When a site's token expires, as its administrator says."""
+
+from app.store.migrations.run import execute_beside
+
+revision = "0023"
+down_revision = "0022"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    execute_beside(__file__)
