@@ -181,12 +181,12 @@ class Jira:
 
 @pytest.fixture
 async def jira() -> AsyncIterator[Jira]:
-    left, right = _site("left", "cloud", "A"), _site("right", "datacenter", "B")
+    left, right = made_site("left", "cloud", "A"), made_site("right", "datacenter", "B")
     async with serve(left, right) as (one, other):
         yield Jira(one, other)
 
 
-def _site(name: str, flavour: Any, project: str) -> JiraSite:
+def made_site(name: str, flavour: Any, project: str) -> JiraSite:
     site = JiraSite(name, flavour)
     site.add_user("ann")
     site.add_user("twinlink")

@@ -19,10 +19,18 @@ router = api_router("twins")
     "/connections/{name}/twins",
     responses=problems("connection_unknown", "site_unavailable", "site_refuses"),
 )
-async def post_twins(connection: TheConnection, body: TwinsPost, services: Svc) -> Outcomes:
-    """Pair up to 1,000 issues. Each has its own outcome; those that pair are looked at next."""
+async def post_twins(
+    connection: TheConnection, body: TwinsPost, services: Svc, caller: Who
+) -> Outcomes:
+    """Pair up to 1,000 issues. Each has its own outcome; those that pair are looked at next. For a
+    token that is confined to connections, an issue out of scope is an unknown one."""
     outcomes = await pair(
-        services.database, services.sites, connection, body.claims(), now=services.clock()
+        services.database,
+        services.sites,
+        connection,
+        body.claims(),
+        now=services.clock(),
+        confined=caller.connections is not None,
     )
     services.wake.soon()
     return Outcomes(items=[Outcome.of(it) for it in outcomes])

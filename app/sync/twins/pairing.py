@@ -60,14 +60,18 @@ async def pair(
     claims: Sequence[Claim],
     *,
     now: datetime,
+    confined: bool = False,
 ) -> list[Paired]:
-    """Outcomes in the order of *claims*. Raises `TransientError` `site_unavailable` or
-    `site_refuses`, then nothing is paired."""
+    """Outcomes in the order of *claims*. A caller who is *confined* to connections does not learn
+    which issues there are outside the scope of this one. Raises `TransientError`
+    `site_unavailable` or `site_refuses`, then nothing is paired."""
     seen = await _look(sites, connection, claims)
     async with database.transaction() as conn:
         locked = await connections.lock(conn, connection.name)
         if locked is None or locked.id != connection.id:
             raise Refused("connection_unknown")
+        if confined:
+            seen = _in_scope(seen, locked.config)
         verdicts = judge(claims, seen, locked.config)
         outcomes = await _store(conn, locked, verdicts, seen, now)
         made = [it.id for it in outcomes if it.status == "paired" and it.id is not None]
@@ -119,6 +123,17 @@ async def _look(sites: Sites, connection: ConnectionRow, claims: Sequence[Claim]
             raise
         raise site_failed(error) from error
     return {Side.LEFT: left, Side.RIGHT: right}
+
+
+def _in_scope(seen: Seen, config: ConnectionConfig) -> Seen:
+    return {
+        side: {
+            key: view
+            for key, view in seen[side].items()
+            if view.project in config.end(side).projects
+        }
+        for side in Side
+    }
 
 
 async def _store(
