@@ -24,8 +24,8 @@ async def post_adoption(
     body: AdoptionPost, connection: TheConnection, services: Svc, caller: Who, response: Response
 ) -> AdoptionMade:
     """Plan to take over links that an account wrote on exactly one side of a pair: that side
-    becomes the mirror. Nothing is taken over before the plan is approved, and nothing in Jira
-    changes then; afterwards the pair is kept in step.
+    becomes the mirror. Nothing is taken over before two owners approved the plan, and nothing in
+    Jira changes then; afterwards the pair is kept in step.
 
     The plan lists every pair that is not managed, with the reason where it is left alone.
     """

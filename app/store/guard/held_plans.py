@@ -141,13 +141,15 @@ async def decide(
 
 async def approvals(conn: Connection, plan_id: int) -> int:
     """How many owners have to approve: the strictest of the connections that it names, never fewer
-    than when it was sealed, and two where it removes a link whose author is not known."""
+    than when it was sealed, and two where it removes a link whose author is not known, or adopts:
+    what it takes over may be removed later, and another account made it."""
     wanted: int = await conn.fetchval(
         """
         SELECT greatest(coalesce(max((v.config ->> 'approvals')::integer), 1),
                         (SELECT owners FROM plans WHERE id = $1),
                         CASE WHEN EXISTS (SELECT FROM plan_changes x WHERE x.plan_id = $1
                             AND x.reason = 'authorship_unknown' AND x.result IS NULL)
+                          OR EXISTS (SELECT FROM plans WHERE id = $1 AND kind = 'adoption')
                         THEN 2 ELSE 1 END)
         FROM connections c
         JOIN revisions v ON v.connection_id = c.id AND v.revision = c.revision

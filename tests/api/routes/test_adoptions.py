@@ -44,6 +44,7 @@ def figures(shown: dict[str, Any]) -> tuple[Any, ...]:
 
 
 async def test_from_the_request_to_managed_links(former: Flow) -> None:
+    """By two owners, whatever the connection asks for."""
     shown = await ask(former)
     assert figures(shown) == ("held", 2, 1, 0, 1)
     plan = await former.call("GET", f"{V1}/plans/{shown['plan_id']}")
@@ -53,6 +54,13 @@ async def test_from_the_request_to_managed_links(former: Flow) -> None:
     assert results == {"B-1": ("adopt", None), "B-3": ("adopt", "skipped:not_written")}
 
     path = f"{V1}/plans/{plan['id']}/approval"
+    owner = await former.api.token("approver", owner="Ann")
+    for _ in range(2):
+        first = await owner.post(path, json={"digest": plan["digest"]})
+        await adopt.run_once(former.ctx)
+        shown = await former.call("GET", f"{AB}/adoptions/{shown['id']}")
+        assert figures(shown) == ("held", 2, 1, 0, 1)
+    assert first.json()["code"] == "second_owner"
     await former.call("POST", path, {"digest": plan["digest"]})
     await adopt.run_once(former.ctx)
     done = await former.call("GET", f"{AB}/adoptions/{shown['id']}")

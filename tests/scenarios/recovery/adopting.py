@@ -70,9 +70,9 @@ class Former:
     async def approve(self, plan_id: int, *, apply: bool = True) -> None:
         digest = (await self.plan(plan_id)).digest
         assert digest is not None
-        await plans.approve(
-            self.duo.world.database, plan_id, digest, by="boss", note="", now=self.duo.world.now()
-        )
+        now = self.duo.world.now()
+        for by in ("ann", "boss"):
+            await plans.approve(self.duo.world.database, plan_id, digest, by=by, note="", now=now)
         if apply:
             await adopt.run_once(self.duo.world.ctx)
 

@@ -40,7 +40,7 @@ def adopt(
     """Plan to manage the pairs of links of which an account wrote exactly one side.
 
     That side becomes the mirror. Nothing in Jira changes; afterwards both are kept in step. Ends
-    with 3 while the plan waits for its approval.
+    with 3 while the plan waits for its approval by two owners.
     """
     api = service(ctx)
     body = {"account_id": account, "since": since, "until": until}
