@@ -10,7 +10,8 @@ from app.api.auth.auth_throttle import Attempts
 from app.api.http import exception_handlers
 from app.api.http.bodies import Intake
 from app.api.http.middleware import Surroundings
-from app.api.routes.routers import ALWAYS, API, WEBHOOKS
+from app.api.http.one_at_a_time import OneAtATime
+from app.api.routes.routers import API, BARE, WEBHOOKS
 from app.api.routing import openapi
 from app.console.routes import routes as console_routes
 from app.process.gc_tuning import settle_heap
@@ -19,9 +20,9 @@ from app.wiring import build_inbox, open_services
 
 
 def create_app(settings: Settings, *, only_webhooks: bool = False, served: bool = False) -> FastAPI:
-    """The application; it connects in its lifespan. *only_webhooks* leaves the REST API out,
-    for processes that face the Internet. *served*: it has the process to itself, so its heap
-    may be settled once it has started."""
+    """The application; it connects in its lifespan. *only_webhooks* leaves out the REST API, the
+    metrics and the detail of readiness, for processes that face the Internet. *served*: it has
+    the process to itself, so its heap may be settled once it has started."""
     app = FastAPI(
         title="Twinlink",
         version=__version__,
@@ -35,9 +36,10 @@ def create_app(settings: Settings, *, only_webhooks: bool = False, served: bool 
     app.state.served = served
     app.state.intake = Intake()
     app.state.attempts = Attempts()
+    app.state.explaining = OneAtATime()
     app.add_middleware(Surroundings)
     exception_handlers.install(app)
-    for router in (*ALWAYS, *WEBHOOKS, *(() if only_webhooks else API)):
+    for router in (*WEBHOOKS, *(BARE if only_webhooks else API)):
         app.include_router(router)
     openapi.install(app)
     if not only_webhooks:

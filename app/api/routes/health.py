@@ -17,6 +17,8 @@ from app.store.upkeep import installation
 from app.wiring import Services
 
 router = APIRouter(tags=["health"])
+bare = APIRouter(tags=["health"])
+"""The probes of a process that faces the Internet: whether, and nothing of why."""
 _expected = cache(latest)
 _SECONDS = 2.0
 """A probe that waits longer says nothing useful."""
@@ -24,6 +26,10 @@ _SECONDS = 2.0
 
 class Healthy(BaseModel):
     status: Literal["ok"] = "ok"
+
+
+class Bare(BaseModel):
+    status: Literal["ok", "unavailable"]
 
 
 Writes = Literal["ok", "paused", "read_only", "installation_mismatch", "unknown"]
@@ -40,6 +46,7 @@ class Ready(BaseModel):
     writes: Writes
 
 
+@bare.get("/healthz")
 @router.get("/healthz")
 async def healthz() -> Healthy:
     """The process answers. Says nothing about what it depends on."""
@@ -65,6 +72,15 @@ async def readyz(services: Svc, response: Response) -> Ready:
     degraded = redis == "unavailable" or writes in {"installation_mismatch", "unknown"}
     status: Literal["ok", "degraded"] = "degraded" if degraded else "ok"
     return Ready(status=status, postgres="ok", database_schema="ok", redis=redis, writes=writes)
+
+
+@bare.get("/readyz", responses={503: {"model": Bare, "description": "Not to be sent traffic"}})
+async def bare_readyz(services: Svc, response: Response) -> Bare:
+    """PostgreSQL answers and its schema is this version's."""
+    if await _schema(services) == "ok":
+        return Bare(status="ok")
+    response.status_code = 503
+    return Bare(status="unavailable")
 
 
 @router.get("/metrics", response_class=PlainTextResponse)

@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import Query
+from fastapi import Query, Request
 
-from app.api.routing.dependencies import ISSUE_KEY, IssueFilter, Paged, Svc, TheConnection
+from app.api.http.one_at_a_time import OneAtATime
+from app.api.routing.dependencies import ISSUE_KEY, IssueFilter, Paged, Svc, TheConnection, Who
 from app.api.routing.responses import problems
 from app.api.routing.route import api_router
 from app.api.schemas.base import Listed, storable_or_none
@@ -56,9 +57,14 @@ async def list_links(
 async def explain_issue(
     connection: TheConnection,
     services: Svc,
+    caller: Who,
+    request: Request,
     issue: Annotated[str, Query(pattern=ISSUE_KEY, description="A key of either side")],
 ) -> Explanation:
     """Read both sites now and say of each link of this issue which row of the decision table
-    applies, why, and what was done to it before. Writes nothing."""
-    found = await explain(services.context, connection.id, issue)
+    applies, why, and what was done to it before. Writes nothing. Its reads give way to those of
+    workers, and a token has one explanation at a time: the next one waits."""
+    turns: OneAtATime = request.app.state.explaining
+    async with turns.turn(caller.id):
+        found = await explain(services.context, connection.id, issue)
     return Explanation(issue=issue, items=[ExplainedLink.of(it) for it in found])

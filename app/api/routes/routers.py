@@ -25,9 +25,11 @@ from app.api.routes import (
     webhooks,
 )
 
-ALWAYS: tuple[APIRouter, ...] = (health.router,)
 WEBHOOKS: tuple[APIRouter, ...] = (webhooks.router,)
+BARE: tuple[APIRouter, ...] = (health.bare,)
+"""Instead of `API`, in a process for webhooks alone."""
 API: tuple[APIRouter, ...] = (
+    health.router,
     sites.router,
     connections.router,
     activity.router,

@@ -1,19 +1,30 @@
 """Tokens. The text of one is in the answer that made it and nowhere else."""
 
+import re
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, Field
 
 from app.api.schemas.base import Answer, Body, Name, Text
 from app.store.config.tokens import TokenRow
 
+_ADDRESS = re.compile(r"[^\s@]@[^\s@]")
 RoleName = Literal["viewer", "operator", "approver", "admin"]
+
+
+def _no_address(owner: str) -> str:
+    if _ADDRESS.search(owner):
+        raise ValueError("must be an identifier, not an address: it is kept in the audit")
+    return owner
 
 
 class TokenPost(Body):
     role: RoleName
-    owner: Text = Field(description="Who answers for it; two approvers are two owners")
+    owner: Annotated[Text, AfterValidator(_no_address)] = Field(
+        description="Who answers for it: an identifier and no address, since it goes into the"
+        " audit. Two approvers are two owners"
+    )
     connections: Annotated[list[Name], Field(min_length=1, max_length=1000)] | None = Field(
         None, description="The only ones that it reaches; left out, all"
     )

@@ -1,5 +1,6 @@
 """`twinlink audit verify`: is the record whole and unchanged?"""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -15,6 +16,7 @@ from app.cli.output.options import Json
 from app.process.exit_code import ExitCode
 
 _STEP = 10_000
+_NOT_ANCHORED = "not_anchored"
 _FAULTS = {
     "gap": "a row is missing or stands in the wrong place",
     "prev_hash": "it does not follow the row before it",
@@ -39,7 +41,8 @@ def verify(
 ) -> None:
     """Check the hash chains. With FILE nothing but the file is needed: no service, no token.
 
-    Says where a chain does not hold, and ends with 1 then.
+    Says where a chain does not hold, and ends with 1 then. Ends with 3 where all that is there
+    holds, and no head says where it ends, or no row is there: that proves nothing.
     """
     if file is not None:
         verdict = _offline(file, heads)
@@ -51,6 +54,8 @@ def verify(
         output.document(verdict)
     else:
         _say(verdict)
+    if verdict["status"] == _NOT_ANCHORED:
+        raise typer.Exit(ExitCode.HELD)
     if verdict["status"] != "accepted":
         raise typer.Exit(ExitCode.FAILED)
 
@@ -68,11 +73,17 @@ def _offline(file: str, heads: str | None) -> dict[str, Any]:
             raise UsageError(f"{file} is not UTF-8 text") from None
     places = [asdict(place) for place in check.finish()]
     return {
-        "status": "refused" if places else "accepted",
+        "status": _status(check.rows, places),
         "rows": check.rows,
         "chains": check.ends(),
         "places": places,
     }
+
+
+def _status(rows: int, places: Sequence[Mapping[str, Any]]) -> str:
+    if any(place["fault"] != "no_head" for place in places):
+        return "refused"
+    return _NOT_ANCHORED if places or not rows else "accepted"
 
 
 def _kept(heads: str) -> dict[str, dict[int, str]]:
@@ -103,4 +114,5 @@ def _say(verdict: dict[str, Any]) -> None:
         output.line(f"{where}{line}: {fault}: {_FAULTS.get(fault, '')}")
     if verdict.get("detail"):
         output.line(str(verdict["detail"]))
-    output.line(f"{verdict['status']}: {verdict['rows']} rows")
+    said = "not anchored" if verdict["status"] == _NOT_ANCHORED else verdict["status"]
+    output.line(f"{said}: {verdict['rows']} rows")

@@ -216,7 +216,8 @@ def _link_id(seen: Observed) -> LinkId | None:
 
 
 def _unclaimed(connection_id: int, twin_id: int, now: datetime) -> Claimed:
-    """An unclaimed pair, for looking only: nothing can be committed for it."""
+    """An unclaimed pair, for looking only: nothing can be committed for it. Its reads give way to
+    those of the work that is claimed."""
     cause = Cause("resync", "explain")
     return Claimed(
         connection_id=connection_id,
@@ -227,6 +228,6 @@ def _unclaimed(connection_id: int, twin_id: int, now: datetime) -> Claimed:
         causes=(),
         cause=cause,
         tries=0,
-        bulk=False,
+        bulk=True,
         dirty_since=now,
     )

@@ -1,11 +1,15 @@
 """Explain: the same look as a worker's, in words, and nothing is written."""
 
+import asyncio
+from collections import Counter
 from typing import Any
 
 import asyncpg
 import httpx
+import pytest
 
 from app.api.auth.roles import V1
+from app.jira.client import JiraClient
 from app.sandbox import Fault
 from app.sandbox.people import person_on
 from app.sync.reconcile import loop
@@ -92,3 +96,29 @@ async def test_a_site_that_is_down(client: httpx.AsyncClient, connected: Jira) -
     answer = await client.get(f"{AB}/explain", params={"issue": "A-1"})
     assert answer.status_code == 503
     assert answer.json()["code"] == "site_unavailable"
+
+
+async def test_a_token_has_one_explanation_at_a_time(
+    client: httpx.AsyncClient, connected: Jira, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And its reads give way to those of workers."""
+    await client.post(f"{AB}/twins", json=PAIRS)
+    running: Counter[str] = Counter()
+    most: Counter[str] = Counter()
+    lanes = set()
+    whole = JiraClient.read_issues
+
+    async def counted(self: JiraClient, ids: Any, **options: Any) -> Any:
+        lanes.add(options["bulk"])
+        side = self.site.name
+        running[side] += 1
+        most[side] = max(most[side], running[side])
+        try:
+            return await whole(self, ids, **options)
+        finally:
+            running[side] -= 1
+
+    monkeypatch.setattr(JiraClient, "read_issues", counted)
+    await asyncio.gather(*(explain(client, f"A-{n}") for n in (1, 2, 3) for _ in range(2)))
+    assert most == {"left": 1, "right": 1}
+    assert lanes == {True}

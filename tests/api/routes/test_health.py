@@ -84,14 +84,19 @@ async def test_another_schema_is_not_ready(client: httpx.AsyncClient, migrate_ur
 
 
 async def test_a_process_for_webhooks_alone(settings: Settings) -> None:
-    """It faces the Internet: the REST API and its description are not there."""
+    """It faces the Internet: the REST API, its description and the metrics are not there, and
+    readiness is a word."""
     app = create_app(settings, only_webhooks=True)
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=transport, base_url="http://twinlink") as client,
     ):
-        assert (await client.get("/readyz")).status_code == 200
+        for path in ("/healthz", "/readyz"):
+            assert (await client.get(path)).json() == {"status": "ok"}
         assert (await client.post("/webhooks/jira/nosite", json={})).status_code == 404
-        for path in (f"{V1}/sites", f"{V1}/tokens", "/openapi.json"):
+        for path in (f"{V1}/sites", f"{V1}/tokens", "/openapi.json", "/metrics"):
             assert (await client.get(path)).status_code == 404
+        await app.state.services.database.close()
+        ready = await client.get("/readyz")
+        assert (ready.status_code, ready.json()) == (503, {"status": "unavailable"})

@@ -116,6 +116,8 @@ async def test_token_bodies_name_what_is_wrong(client: httpx.AsyncClient) -> Non
         ({"role": "king", "owner": "x"}, "/role"),
         ({"role": "viewer"}, "/owner"),
         ({"role": "viewer", "owner": ""}, "/owner"),
+        ({"role": "viewer", "owner": "eva@example.com"}, "/owner"),
+        ({"role": "viewer", "owner": "Eva <eva@intranet>"}, "/owner"),
         ({"role": "viewer", "owner": "a\x00b"}, "/owner"),
         ({"role": "viewer", "owner": "x", "connections": []}, "/connections"),
         ({"role": "viewer", "owner": "x", "connections": ["NO!"]}, "/connections/0"),

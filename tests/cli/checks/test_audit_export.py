@@ -162,6 +162,26 @@ def test_the_command_needs_neither_service_nor_token(line: Line, tmp_path: Path)
     assert line("audit", "verify", str(tmp_path / "none")).exit_code == 2
 
 
+@pytest.mark.parametrize("rows", [0, 2, 3])
+def test_without_a_head_it_proves_nothing(line: Line, tmp_path: Path, rows: int) -> None:
+    """The end of a chain may have been cut off, and the whole of an empty one."""
+    file = tmp_path / "audit.ndjson"
+    lines = export(chain("1", 3))
+    file.write_text("".join(f"{it}\n" for it in lines[:rows]))
+    result = line("audit", "verify", str(file))
+    assert result.exit_code == 3
+    assert result.stdout.endswith(f"not anchored: {rows} rows\n")
+    verdict = json.loads(line("audit", "verify", str(file), "--json").stdout)
+    assert verdict["status"] == "not_anchored"
+
+
+def test_a_fault_counts_more_than_a_missing_head(line: Line, tmp_path: Path) -> None:
+    file = tmp_path / "audit.ndjson"
+    first, second = export(chain("1", 3)), export(chain("2", 2))
+    file.write_text("\n".join([first[0], first[2], *second]))
+    assert line("audit", "verify", str(file)).exit_code == 1
+
+
 def test_the_service_checks_its_own(line: Line, service: FakeService) -> None:
     place = {"chain": "1", "connection": "main", "seq": 4, "fault": "hash"}
     over = {"id": "5", "status": "refused", "rows": 9, "detail": "", "place": place}
