@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.core.chain import digest
+from app.core.foreign_text import in_markdown, plain
 from app.core.operations import Operation
 
 # A plan gathers this long, or until it holds this many changes; then it is sealed.
@@ -102,8 +103,10 @@ def as_text(plan: Plan) -> str:
     ]
     signs = {Operation.CREATE: "+", Operation.REMOVE: "-", Operation.ADOPT: "="}
     lines += [
-        f"{signs[it.operation]} {it.site}: {it.source_key} {it.type} {it.destination_key}"
-        f"{f' (link {it.link_id})' if it.link_id else ''}: {it.reason}"
+        plain(
+            f"{signs[it.operation]} {it.site}: {it.source_key} {it.type} {it.destination_key}"
+            f"{f' (link {it.link_id})' if it.link_id else ''}: {it.reason}"
+        )
         for it in ordered(plan.changes)
     ]
     return "\n".join(lines) + "\n"
@@ -121,12 +124,13 @@ def as_markdown(plan: Plan) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {it.operation} | {it.site} | {it.source_key} | {_cell(it.type)} |"
-        f" {it.destination_key} | {it.link_id or ''} | {_cell(it.reason)} |"
+        f"| {it.operation} | {it.site} | {in_markdown(it.source_key)} | {in_markdown(it.type)} |"
+        f" {in_markdown(it.destination_key)} | {it.link_id or ''} | {_cell(it.reason)} |"
         for it in ordered(plan.changes)
     ]
     return "\n".join(lines) + "\n"
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+    """A reason is a word of ours: its underscores are no emphasis."""
+    return plain(text).replace("|", "\\|")

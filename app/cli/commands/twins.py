@@ -12,6 +12,7 @@ from app.cli.output import output
 from app.cli.output.errors import CommandError
 from app.cli.output.files import STDIN, reading, writing
 from app.cli.output.options import ConnectionName, Json, Limit, Yes, confirm
+from app.core.foreign_text import in_csv
 from app.process.exit_code import ExitCode
 
 app = typer.Typer(help="Twins: which issues stand for the same work.", no_args_is_help=True)
@@ -84,9 +85,9 @@ def export(
             writer.writerow(("left", "right"))
         for twin in twins:
             if json:
-                to.write(json_.dumps(twin, ensure_ascii=False) + "\n")
+                to.write(json_.dumps(twin) + "\n")
             else:
-                writer.writerow((twin["left"], twin["right"]))
+                writer.writerow((in_csv(twin["left"]), in_csv(twin["right"])))
 
 
 @app.command()
