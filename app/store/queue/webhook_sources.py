@@ -9,11 +9,15 @@ from app.store.pool import Connection
 REJECTIONS = 5
 WINDOW = timedelta(minutes=10)
 """Jira never repeats what it was refused: this many in this time are taken for lost events."""
+COMPARISON_GAP = timedelta(hours=1)
+"""Between two comparisons that refused deliveries make necessary, per connection: anybody can
+forge deliveries, and a comparison costs a part of the site's budget."""
 
 
 @dataclass(frozen=True, slots=True)
 class SealedSender:
-    """One site with its sealed secrets. `flagged`: a comparison is owed (see `reject`)."""
+    """One site with its sealed secrets. `flagged`: a comparison is owed and allowed now (see
+    `reject` and `owe_comparison`)."""
 
     id: int
     name: str
@@ -23,15 +27,16 @@ class SealedSender:
     flagged: bool
 
 
-async def load_senders(conn: Connection) -> list[SealedSender]:
+async def load_senders(conn: Connection, *, now: datetime) -> list[SealedSender]:
     """All sites: they are few, and one statement answers for every name that is asked for."""
     rows = await conn.fetch(
         """
         SELECT id, name, webhook_secret_sealed, previous_secret_sealed, previous_secret_until,
-               rejected_recent >= $1 AS flagged
+               rejected_recent >= $1 OR coalesce(comparison_due_at <= $2, false) AS flagged
         FROM sites
         """,
         REJECTIONS,
+        now,
     )
     return [SealedSender(*row.values()) for row in rows]
 
@@ -46,6 +51,7 @@ async def reject(conn: Connection, counts: Mapping[int, int], *, now: datetime) 
         """
         UPDATE sites s SET
             rejected_total = s.rejected_total + refused.n,
+            rejected_last = $3,
             rejected_recent = CASE WHEN kept THEN s.rejected_recent + refused.n
                 ELSE refused.n END,
             rejected_since = CASE WHEN kept THEN s.rejected_since ELSE $3 END
@@ -71,34 +77,54 @@ async def reject(conn: Connection, counts: Mapping[int, int], *, now: datetime) 
 async def owe_comparison(conn: Connection, site_id: int, *, now: datetime) -> int:
     """Take the site's flag and queue a comparison of each of its connections. Returns how many.
 
-    In one transaction, so that the flag is not gone without them; a connection that has such a
-    comparison queued already gets no second one. Nothing to do is 0.
+    In one transaction, so that the flag is not gone without them. A connection needs none that has
+    one queued, or one that began after the last refusal. One that had its last less than
+    `COMPARISON_GAP` ago waits for the rest of it, and the site is flagged again then.
     """
-    taken = await conn.fetchval(
-        """
-        UPDATE sites SET rejected_recent = 0, rejected_since = NULL
-        WHERE id = $1 AND rejected_recent >= $2
-        RETURNING id
-        """,
+    since = await conn.fetchval(
+        """SELECT greatest(comparison_since, CASE WHEN rejected_recent >= $2
+                      THEN coalesce(rejected_last, rejected_since, $3) END)
+           FROM sites
+           WHERE id = $1 AND (rejected_recent >= $2 OR comparison_due_at <= $3)
+           FOR NO KEY UPDATE""",
         site_id,
         REJECTIONS,
-    )
-    if taken is None:
-        return 0
-    rows = await conn.fetch(
-        """
-        INSERT INTO resyncs (connection_id, cause, requested_by, created_at)
-        SELECT c.id, 'rejected_deliveries', '', $2
-        FROM connections c
-        WHERE $1 IN (c.left_site_id, c.right_site_id) AND c.deleted_at IS NULL
-          AND NOT EXISTS (
-              SELECT FROM resyncs r
-              WHERE r.connection_id = c.id AND r.status = 'queued'
-                AND r.cause = 'rejected_deliveries' AND NOT r.cancel_requested)
-        ORDER BY c.id
-        RETURNING id
-        """,
-        site_id,
         now,
     )
-    return len(rows)
+    if since is None:
+        return 0
+    row = await conn.fetchrow(_OWE, site_id, now, since, now - COMPARISON_GAP)
+    assert row is not None
+    due: datetime | None = row["last"] and row["last"] + COMPARISON_GAP
+    await conn.execute(
+        """UPDATE sites SET rejected_recent = 0, rejected_since = NULL,
+                  comparison_since = $2, comparison_due_at = $3
+           WHERE id = $1""",
+        site_id,
+        since if due else None,
+        due,
+    )
+    queued: int = row["queued"]
+    return queued
+
+
+_OWE = """
+WITH owed AS (
+    SELECT c.id, (SELECT max(r.created_at) FROM resyncs r
+                  WHERE r.connection_id = c.id AND r.cause = 'rejected_deliveries'
+                    AND r.created_at > $4) AS last
+    FROM connections c
+    WHERE $1 IN (c.left_site_id, c.right_site_id) AND c.deleted_at IS NULL
+      AND NOT EXISTS (
+          SELECT FROM resyncs r
+          WHERE r.connection_id = c.id AND r.cause = 'rejected_deliveries'
+            AND NOT r.cancel_requested AND r.status NOT IN ('failed', 'cancelled')
+            AND (r.status = 'queued' OR r.created_at > $3))
+),
+queued AS (
+    INSERT INTO resyncs (connection_id, cause, requested_by, created_at)
+    SELECT id, 'rejected_deliveries', '', $2 FROM owed WHERE last IS NULL ORDER BY id
+    RETURNING id
+)
+SELECT (SELECT count(*) FROM queued) AS queued, max(last) AS last FROM owed
+"""

@@ -27,7 +27,7 @@ class Opener(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """One site as deliveries see it. `flagged`: its next valid one starts a comparison.
+    """One site as deliveries see it. `flagged`: its next valid one starts comparisons.
 
     A secret is None where no key of this process opens it.
     """
@@ -118,7 +118,7 @@ class Senders:
         self._began_at = began = time.monotonic()
         try:
             async with self._database.connection() as conn:
-                rows = await stored.load_senders(conn)
+                rows = await stored.load_senders(conn, now=self._clock())
         finally:
             self._reading = None
         if began >= self._read_at:

@@ -24,6 +24,7 @@ from tests.support.deliveries import (
     KEY,
     SECRET,
     World,
+    add_connection,
     build_world,
     issue_event,
     link_event,
@@ -197,6 +198,91 @@ async def test_five_refusals_make_the_next_valid_one_start_a_comparison(
     assert await db.fetchval("SELECT rejected_recent FROM sites WHERE name = 'left'") == 0
     await post(jira, link_event(), "another")
     assert await db.fetchval("SELECT count(*) FROM resyncs") == 1
+
+
+async def comparisons(db: asyncpg.Pool) -> int:
+    number: int = await db.fetchval(
+        "SELECT count(*) FROM resyncs WHERE cause = 'rejected_deliveries'"
+    )
+    return number
+
+
+async def end_comparisons(db: asyncpg.Pool, *, minutes_ago: int = 0) -> None:
+    await db.execute(
+        "UPDATE resyncs SET status = 'succeeded', finished_at = now(), "
+        "created_at = created_at - make_interval(mins => $1)",
+        minutes_ago,
+    )
+    await db.execute(
+        "UPDATE sites SET comparison_due_at = comparison_due_at - make_interval(mins => $1), "
+        "comparison_since = comparison_since - make_interval(mins => $1), "
+        "rejected_last = rejected_last - make_interval(mins => $1)",
+        minutes_ago,
+    )
+
+
+async def test_forged_deliveries_start_one_comparison_an_hour(
+    jira: httpx.AsyncClient, db: asyncpg.Pool
+) -> None:
+    for turn in range(3):
+        await refuse(jira, 5)
+        await post(jira, link_event(), f"valid {turn}")
+        await end_comparisons(db)
+    assert await comparisons(db) == 1
+    assert await db.fetchval("SELECT rejected_recent FROM sites WHERE name = 'left'") == 0
+
+
+async def test_the_comparison_that_had_to_wait_comes_an_hour_after_the_last(
+    api: Api, jira: httpx.AsyncClient, db: asyncpg.Pool
+) -> None:
+    for turn in range(2):
+        await refuse(jira, 5)
+        await post(jira, link_event(), f"valid {turn}")
+        await end_comparisons(db)
+    await end_comparisons(db, minutes_ago=59)
+    await api.app.state.inbox._senders.refresh()
+    await post(jira, link_event(), "early")
+    assert await comparisons(db) == 1
+    await end_comparisons(db, minutes_ago=2)
+    await api.app.state.inbox._senders.refresh()
+    await post(jira, link_event(), "in time")
+    await end_comparisons(db)
+    assert await comparisons(db) == 2
+    await api.app.state.inbox._senders.refresh()
+    await post(jira, link_event(), "nothing is owed")
+    assert await comparisons(db) == 2
+    owed = await db.fetchval("SELECT count(comparison_since) FROM sites")
+    assert owed == 0
+
+
+async def test_one_connection_that_waits_makes_no_other_one_compare_again(
+    api: Api, jira: httpx.AsyncClient, db: asyncpg.Pool, world: World
+) -> None:
+    """Else two connections would take turns for ever."""
+    await refuse(jira, 5)
+    await post(jira, link_event(), "first")
+    await end_comparisons(db, minutes_ago=30)
+    other = await add_connection(db, world.left, world.right, "other")
+    await refuse(jira, 5)
+    await post(jira, link_event(), "second")
+    assert await comparisons(db) == 2
+    for turn in range(4):
+        await end_comparisons(db, minutes_ago=31)
+        await api.app.state.inbox._senders.refresh()
+        await post(jira, link_event(), f"later {turn}")
+    rows = await db.fetch("SELECT connection_id FROM resyncs ORDER BY id")
+    assert [row[0] for row in rows] == [world.connection, other, world.connection]
+
+
+@pytest.mark.parametrize("raw", [b"", b"{}", b"GET / HTTP/1.1", b'{"event": "push"}'])
+async def test_what_no_jira_sends_is_refused_and_is_no_lost_event(
+    jira: httpx.AsyncClient, db: asyncpg.Pool, raw: bytes
+) -> None:
+    for _ in range(5):
+        assert (await jira.post(ROUTE, content=raw)).status_code == 401
+    await post(jira, link_event())
+    assert await comparisons(db) == 0
+    assert await db.fetchval("SELECT rejected_total FROM sites WHERE name = 'left'") == 0
 
 
 async def test_even_an_ignored_one_starts_it(jira: httpx.AsyncClient, db: asyncpg.Pool) -> None:
