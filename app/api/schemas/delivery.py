@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Literal
 
+from pydantic import Field
+
 from app.api.schemas.base import Answer
 from app.store.pool import Row
 
@@ -17,6 +19,10 @@ class DeliveryAnswer(Answer):
     kind: Kind
     received_at: datetime
     occurred_at: datetime | None
+    late: bool = Field(
+        description="It happened more than a day before it came: a very late retry, a replay, or a"
+        " clock that is wrong. It was taken all the same, for a look changes nothing by itself"
+    )
     issue_id: str | None
     link_id: str | None
     type_id: str | None

@@ -15,6 +15,7 @@ _COLUMNS: output.Columns = (
     ("RECEIVED", "received_at"),
     ("ISSUE", "issue_id"),
     ("LINK", "link_id"),
+    ("LATE", "late"),
     ("DELIVERY", "delivery"),
 )
 

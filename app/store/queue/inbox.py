@@ -29,6 +29,8 @@ class Arrival(NamedTuple):
 
     `issue_id` is that of an issue event; link events have source and destination.
     `fields` are the parser's words for what changed. `project` limits discovery, where known.
+    `digest` is of the whole body: another delivery of the site with the same one is the same
+    event. None where two events may have the same body.
     """
 
     site_id: int
@@ -40,6 +42,7 @@ class Arrival(NamedTuple):
     type_id: int | None = None
     source_id: int | None = None
     destination_id: int | None = None
+    digest: bytes | None = None
     fields: tuple[str, ...] = ()
     project: str | None = None
 
@@ -63,18 +66,20 @@ _INGEST = """
 WITH arrived AS (
     SELECT *
     FROM unnest($1::bigint[], $2::text[], $3::text[], $4::timestamptz[], $5::bigint[],
-                $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::text[], $11::text[])
+                $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bytea[],
+                $11::text[], $12::text[])
         WITH ORDINALITY AS a (site_id, delivery, kind, occurred_at, issue_id, link_id, type_id,
-                              source_id, destination_id, fields, project, place)
+                              source_id, destination_id, digest, fields, project, place)
 ),
 stored AS (
     INSERT INTO inbox (site_id, delivery, kind, received_at, occurred_at, issue_id,
-                       link_id, type_id, source_id, destination_id, fields)
-    SELECT site_id, delivery, kind, $12, occurred_at, issue_id,
-           link_id, type_id, source_id, destination_id, string_to_array(fields, ' ')
+                       link_id, type_id, source_id, destination_id, digest, fields)
+    SELECT site_id, delivery, kind, $13, occurred_at, issue_id,
+           link_id, type_id, source_id, destination_id, digest, string_to_array(fields, ' ')
     FROM arrived
     ORDER BY site_id, delivery
-    ON CONFLICT (site_id, delivery) DO NOTHING
+    -- Known by its identifier, which nothing signs, or by its body.
+    ON CONFLICT DO NOTHING
     RETURNING id, site_id, delivery, kind, issue_id, source_id, destination_id, fields
 ),
 -- Only what is new raises anything: one row per issue that it names. A custom field matters only
@@ -113,20 +118,20 @@ raised AS (
     INSERT INTO work AS w (connection_id, twin_id, look, causes, cause_kind, cause_id,
                            dirty_since, due_at)
     SELECT connection_id, twin_id,
-           look OR cardinality(causes) > $13,
-           CASE WHEN cardinality(causes) > $13 THEN '{}' ELSE causes END,
-           'webhook', delivery, $12, $12
+           look OR cardinality(causes) > $14,
+           CASE WHEN cardinality(causes) > $14 THEN '{}' ELSE causes END,
+           'webhook', delivery, $13, $13
     FROM pairs
     ORDER BY connection_id, twin_id
     ON CONFLICT (connection_id, twin_id) DO UPDATE SET
         generation = w.generation + 1,
-        dirty_since = CASE WHEN w.generation > w.done THEN w.dirty_since ELSE $12 END,
+        dirty_since = CASE WHEN w.generation > w.done THEN w.dirty_since ELSE $13 END,
         -- A pair that is due keeps its place, else a busy one would never have its turn.
-        due_at = CASE WHEN w.generation > w.done THEN least(w.due_at, $12) ELSE $12 END,
+        due_at = CASE WHEN w.generation > w.done THEN least(w.due_at, $13) ELSE $13 END,
         -- What the last look did not learn has to be read, whatever this event names.
         look = w.look OR excluded.look OR w.waiting IS NOT NULL OR w.failed_at IS NOT NULL
-            OR cardinality(w.causes) + cardinality(excluded.causes) > $13,
-        causes = CASE WHEN cardinality(w.causes) + cardinality(excluded.causes) > $13
+            OR cardinality(w.causes) + cardinality(excluded.causes) > $14,
+        causes = CASE WHEN cardinality(w.causes) + cardinality(excluded.causes) > $14
             THEN '{}' ELSE w.causes || excluded.causes END,
         bulk = false, cause_kind = 'webhook', cause_id = excluded.cause_id,
         tries = 0, waiting = NULL, failure = NULL, failed_at = NULL
@@ -152,12 +157,12 @@ found AS (
 ),
 discovered AS (
     INSERT INTO discoveries AS d (connection_id, side, issue_id, cause, due_at, created_at)
-    SELECT connection_id, side, issue_id, delivery, $12, $12
+    SELECT connection_id, side, issue_id, delivery, $13, $13
     FROM found
     ORDER BY connection_id, side, issue_id
     ON CONFLICT (connection_id, side, issue_id) DO UPDATE SET
         generation = d.generation + 1, cause = excluded.cause, tries = 0,
-        due_at = least(d.due_at, $12)
+        due_at = least(d.due_at, $13)
     RETURNING 1
 )
 SELECT EXISTS (SELECT FROM raised) OR EXISTS (SELECT FROM discovered) AS raised,

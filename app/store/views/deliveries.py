@@ -20,7 +20,9 @@ async def page(
     these connections; another tenant's issues on the same site are not shown."""
     return await conn.fetch(
         """
-        SELECT i.*, s.name AS site FROM inbox i JOIN sites s ON s.id = i.site_id
+        SELECT i.*, s.name AS site,
+               coalesce(i.occurred_at < i.received_at - interval '1 day', false) AS late
+        FROM inbox i JOIN sites s ON s.id = i.site_id
         WHERE i.id < $1
           AND ($2::bigint[] IS NULL OR (
                num_nonnulls(i.issue_id, i.source_id, i.destination_id) > 0

@@ -13,7 +13,6 @@ from app.core.links import project_of
 from app.jira.webhooks.parse import (
     BodyHashes,
     Delivery,
-    Ignored,
     MalformedDelivery,
     parse_delivery,
     verify_signature,
@@ -28,6 +27,8 @@ from app.telemetry import Metrics
 _T = TypeVar("_T")
 
 LONGEST_IDENTIFIER = 200
+DIGEST_BYTES = 16
+"""Of SHA-256. Only who has the secret can send two bodies, and 128 bits never meet by chance."""
 _LARGE = 256 * 1024
 """Above this, hashing and parsing would hold up everybody else's few milliseconds."""
 
@@ -124,7 +125,7 @@ class Inbox:
         began = time.perf_counter()
         try:
             sender = await self._authenticated(sender, raw, hashes, signature)
-            receipt = await self._accept(sender, raw, identifier)
+            receipt = await self._accept(sender, raw, hashes, identifier)
         except (PermanentError, TransientError) as error:
             self._metrics.deliveries.labels(sender.name, error.code).inc()
             raise
@@ -136,10 +137,16 @@ class Inbox:
         """Commit what was taken in."""
         await self._commits.aclose()
 
-    async def _accept(self, sender: Sender, raw: bytes, identifier: str | None) -> Receipt:
-        parsed = await _in_thread_if_large(raw, lambda: parse_delivery(raw))
-        delivery = delivery_id(identifier, raw)
-        arrival = None if isinstance(parsed, Ignored) else _arrival(sender.id, delivery, parsed)
+    async def _accept(
+        self, sender: Sender, raw: bytes, hashes: BodyHashes | None, identifier: str | None
+    ) -> Receipt:
+        parsed, digest = await _in_thread_if_large(
+            raw, lambda: (parse_delivery(raw), _digest(raw, hashes))
+        )
+        delivery = delivery_id(identifier, digest)
+        arrival = None
+        if isinstance(parsed, Delivery):
+            arrival = _arrival(sender.id, delivery, digest, parsed)
         if arrival is None:
             receipt = Receipt(delivery, "ignored")
         else:
@@ -152,7 +159,7 @@ class Inbox:
     async def _authenticated(
         self, sender: Sender, raw: bytes, hashes: BodyHashes | None, signature: str | None
     ) -> Sender:
-        if hashes is not None and 0 < hashes.size == len(raw):
+        if hashes is not None and _whole(hashes, raw):
             verified = hashes.verify(signature)
         else:
             verified = await self._verified(sender, raw, signature)
@@ -179,12 +186,23 @@ class Inbox:
         return await _in_thread_if_large(raw, lambda: verify_signature(raw, signature, secrets))
 
 
-def delivery_id(identifier: str | None, raw: bytes) -> str:
+def delivery_id(identifier: str | None, digest: bytes) -> str:
     """Jira's identifier, the same on every retry; the body's hash where it sent none that can
-    be kept. The header is not signed, but who may send it holds the secret."""
+    be kept. Nothing signs the header: a body that comes again under another one is known by its
+    hash, which is stored beside it."""
     if identifier and _usable(identifier):
         return identifier
-    return "sha256:" + hashlib.sha256(raw).hexdigest()
+    return "sha256:" + digest.hex()
+
+
+def _digest(raw: bytes, hashes: BodyHashes | None) -> bytes:
+    if hashes is not None and _whole(hashes, raw):
+        return hashes.sha256()
+    return hashlib.sha256(raw).digest()
+
+
+def _whole(hashes: BodyHashes, raw: bytes) -> bool:
+    return 0 < hashes.size == len(raw)
 
 
 def _readable(raw: bytes) -> bool:
@@ -201,7 +219,7 @@ def _usable(identifier: str) -> bool:
     return short and identifier.isascii() and identifier.isprintable()
 
 
-def _arrival(site_id: int, delivery: str, parsed: Delivery) -> Arrival | None:
+def _arrival(site_id: int, delivery: str, digest: bytes, parsed: Delivery) -> Arrival | None:
     """None where nothing changed that could matter here."""
     if parsed.kind == "issue_updated" and not parsed.fields_changed:
         return None
@@ -216,6 +234,8 @@ def _arrival(site_id: int, delivery: str, parsed: Delivery) -> Arrival | None:
         parsed.type_id,
         parsed.source_id,
         parsed.destination_id,
+        # Without a time two events may read alike, and none of them may be lost.
+        None if parsed.timestamp is None else digest[:DIGEST_BYTES],
         tuple(word for word in parsed.fields_changed if " " not in word),
         project_of(key) if key else None,
     )

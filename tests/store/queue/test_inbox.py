@@ -103,6 +103,16 @@ async def test_a_known_delivery_raises_nothing(box: Box) -> None:
     assert await box.dirty() == set()
 
 
+async def test_a_known_body_raises_nothing_under_whatever_identifier(box: Box) -> None:
+    same = [box.link(f"d{n}")._replace(digest=bytes(16)) for n in range(3)]
+    first = await box.take(*same[:2])
+    assert (len(first.known), first.raised) == (1, True), "also inside one batch"
+    await box.settle(box.world.twins[0])
+    again = await box.take(same[2], now=LATER)
+    assert again == Ingested(frozenset({(box.world.left, "d2")}), raised=False)
+    assert await box.dirty() == set()
+
+
 async def test_the_same_identifier_from_two_sites_is_two_deliveries(box: Box) -> None:
     other = box.link("d1")._replace(site_id=box.world.right)
     ingested = await box.take(box.link("d1"), other)

@@ -1,0 +1,12 @@
+"""The hash of each delivery's body."""
+
+from app.store.migrations.run import execute_beside
+
+revision = "0022"
+down_revision = "0021"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    execute_beside(__file__)
