@@ -1,9 +1,9 @@
-"""Comparisons that refused deliveries make necessary, at most one an hour and connection."""
+"""The hash of each delivery's body."""
 
 from app.store.migrations.run import execute_beside
 
-revision = "0021"
-down_revision = "0020"
+revision = "0023"
+down_revision = "0022"
 branch_labels = None
 depends_on = None
 

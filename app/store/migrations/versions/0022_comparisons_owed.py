@@ -1,4 +1,4 @@
-"""The hash of each delivery's body."""
+"""Comparisons that refused deliveries make necessary, at most one an hour and connection."""
 
 from app.store.migrations.run import execute_beside
 
