@@ -12,6 +12,7 @@ from app.api.http.bodies import Intake
 from app.api.http.middleware import Surroundings
 from app.api.http.one_at_a_time import OneAtATime
 from app.api.routes.routers import API, BARE, WEBHOOKS
+from app.api.routes.webhooks import NearlyRight
 from app.api.routing import openapi
 from app.console.routes import routes as console_routes
 from app.process.gc_tuning import settle_heap
@@ -44,6 +45,7 @@ def create_app(settings: Settings, *, only_webhooks: bool = False, served: bool 
     openapi.install(app)
     if not only_webhooks:
         app.router.routes.extend(console_routes())
+    app.router.routes.append(NearlyRight())
     return app
 
 

@@ -5,12 +5,34 @@ from typing import Final
 
 from app.core.incidents import Detail
 
+UNSIGNED: Final = (
+    "Enter the site's webhook secret there; a Data Center before 10 has no field for it. What"
+    " Atlassian documents for those, basic authentication in the webhook's URL, is not accepted"
+    " here: such a site is followed by its poll."
+)
+
 
 def _rejected(detail: Detail) -> Iterator[str]:
     yield (
         f"{detail.get('rejected', 0)} deliveries were refused since {detail.get('since', '-')} and"
         " no valid one has come. Jira does not send them again."
     )
+    if "unsigned" in detail:
+        yield f"{detail['unsigned']} carried no signature: this Jira signs nothing. {UNSIGNED}"
+
+
+def _astray(detail: Detail) -> Iterator[str]:
+    if "deleted" in detail:
+        yield (
+            f"{detail.get('deliveries', 0)} deliveries came for {detail['deleted']}, which was"
+            " deleted here. Remove the webhook in that Jira, or store the site again."
+        )
+    else:
+        yield (
+            f"{detail.get('deliveries', 0)} deliveries came to nearly the right address: a slash at"
+            f" its end, or capitals. It is /webhooks/jira/{detail.get('name', '-')}, exactly so."
+        )
+    yield "Each is lost to Twinlink, and Jira does not send it again; the poll finds what it meant."
 
 
 def _refused(detail: Detail) -> Iterator[str]:
@@ -51,6 +73,7 @@ def _project(detail: Detail) -> Iterator[str]:
 
 SITE_SENTENCES: Final[Mapping[str, Callable[[Detail], Iterator[str]]]] = {
     "deliveries_rejected": _rejected,
+    "deliveries_astray": _astray,
     "site_identity_changed": _refused,
     "site_refused": _refused,
     "site_locked": _locked,

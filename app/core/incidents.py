@@ -10,6 +10,7 @@
 | unmanaged_removed | critical | yes | |
 | removal_unclear | major | | |
 | deliveries_rejected | minor, major after ten minutes | then | flagged until a valid one comes |
+| deliveries_astray | minor | | five came within a day, the last less than a day ago |
 | site_identity_changed | major | | looks are refused |
 | site_refused | major | | looks are refused |
 | site_locked | major | | the site wants a CAPTCHA solved: no call leaves |
@@ -82,6 +83,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "unmanaged_removed": Kind("A link that is not ours was removed by our account", wakes=True),
     "removal_unclear": Kind("Our account removed links whose author is unclear"),
     "deliveries_rejected": Kind("Deliveries are rejected", wakes=True, lasting=True),
+    "deliveries_astray": Kind("Deliveries come to a wrong address", lasting=True),
     "site_identity_changed": Kind("Another Jira answers than the one pinned", lasting=True),
     "site_refused": Kind("A site does not let us in", lasting=True),
     "site_locked": Kind("A site wants a CAPTCHA solved", lasting=True),

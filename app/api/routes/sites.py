@@ -82,7 +82,7 @@ async def list_projects(site: TheSite, services: Svc) -> object:
 @router.delete("/sites/{site}", status_code=204, responses=problems("site_unknown", "site_in_use"))
 async def delete_site(site: TheSite, services: Svc) -> None:
     """Only a site that no connection ever joined: the audit names it."""
-    await services.site_admin.delete(site)
+    await services.site_admin.delete(site, services.clock())
 
 
 @router.post(

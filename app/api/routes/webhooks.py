@@ -12,6 +12,7 @@ import orjson
 from fastapi import APIRouter, Header, Path
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
+from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
 from app.api.auth.auth_throttle import source_of
@@ -20,9 +21,10 @@ from app.api.http.bodies import Body, BodyRefused, BodyTooLarge, BodyTooSlow, Cl
 from app.api.http.problems import KINDS, Problem
 from app.api.routing import responses
 from app.core.errors import PermanentError, TransientError
-from app.sync.ingest.inbox import Inbox, Receipt, UnknownSite
+from app.sync.ingest.inbox import SITE, Inbox, Receipt, UnknownSite
+from app.sync.ingest.webhook_sources import Sender
 
-_SITE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_NEARLY = re.compile(r"/+webhooks/+jira/+([a-z0-9_-]{1,63})/*", re.IGNORECASE)
 _WANTED = (b"content-length", b"x-hub-signature", b"x-atlassian-webhook-identifier")
 _CLOSE = {"Connection": "close"}
 """The rest of a body that was not read is of no use to anybody."""
@@ -42,14 +44,11 @@ async def answer(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def _received(inbox: Inbox, intake: Intake, scope: Scope, receive: Receive) -> Receipt:
-    site: str = scope["path_params"]["site"]
-    if _SITE.fullmatch(site) is None:
-        raise UnknownSite("site_unknown")
     # Asked first: a stranger's body is not even read.
-    sender = await inbox.sender(site)
+    sender = await _sender(inbox, scope)
     headers = {name: value for name, value in scope["headers"] if name in _WANTED}
     hashes = inbox.hashes(sender)
-    with Body(intake, site=site, address=source_of(scope.get("client"))) as body:
+    with Body(intake, site=sender.name, address=source_of(scope.get("client"))) as body:
         raw = await body.read(receive, headers.get(b"content-length"), hashes)
         return await inbox.receive(
             sender,
@@ -58,6 +57,27 @@ async def _received(inbox: Inbox, intake: Intake, scope: Scope, receive: Receive
             signature=_text(headers, b"x-hub-signature"),
             identifier=_text(headers, b"x-atlassian-webhook-identifier"),
         )
+
+
+async def _sender(inbox: Inbox, scope: Scope) -> Sender:
+    site: str = scope["path_params"]["site"]
+    try:
+        if SITE.fullmatch(site) is None:
+            raise UnknownSite("site_unknown")
+        return await inbox.sender(site)
+    except UnknownSite:
+        if _from_jira(scope):
+            await inbox.astray(site)
+        raise
+
+
+def _from_jira(scope: Scope) -> bool:
+    """Whether it says so: enough to count what nobody can check."""
+    return any(
+        name == b"x-atlassian-webhook-identifier"
+        or (name == b"user-agent" and b"atlassian" in value.lower())
+        for name, value in scope["headers"]
+    )
 
 
 def _text(headers: Mapping[bytes, bytes], name: bytes) -> str | None:
@@ -103,6 +123,27 @@ class _Undressed(APIRoute):
             await super().handle(scope, receive, send)
 
 
+class NearlyRight(BaseRoute):
+    """Behind all other routes: what a person mistyped when entering the address into Jira. It is
+    404 like any unknown path, and counted, because Jira says nothing about it to anybody."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        if scope["type"] == "http" and scope["method"] == "POST":
+            found = _NEARLY.fullmatch(scope["path"])
+            if found is not None:
+                return Match.FULL, {"path_params": {"site": found[1]}}
+        return Match.NONE, {}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        problem = Problem("site_unknown", headers=_CLOSE)
+        try:
+            if _from_jira(scope):
+                await scope["app"].state.inbox.astray(scope["path_params"]["site"])
+        except TransientError as error:
+            problem = _problem(error)
+        await problems.response(problem)(scope, receive, send)
+
+
 class Accepted(BaseModel):
     """`accepted` and `duplicate`: it is committed. `ignored`: it says nothing here."""
 
@@ -136,7 +177,7 @@ router = APIRouter(route_class=_Undressed, tags=["webhooks"])
     },
 )
 def deliver(
-    site: Annotated[str, Path(pattern=_SITE.pattern)],  # noqa: ARG001 - for the documents
+    site: Annotated[str, Path(pattern=SITE.pattern)],  # noqa: ARG001 - for the documents
     x_hub_signature: Annotated[  # noqa: ARG001
         str, Header(description="`sha256=` and the body's HMAC")
     ],

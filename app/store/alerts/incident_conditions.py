@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from app.core.incidents import Detail, Impact
 from app.store.alerts.incidents import Place
 from app.store.pool import Connection
+from app.store.queue import stray_deliveries
 from app.store.queue.webhook_sources import REJECTIONS
 
 UNCONFIRMED = timedelta(minutes=15)
@@ -78,7 +79,9 @@ async def unconfirmed(conn: Connection, now: datetime) -> list[Condition]:
 async def rejected(conn: Connection, now: datetime) -> list[Condition]:
     """The flag stays until a valid delivery comes: a stranger's rubbish alone wakes nobody."""
     rows = await conn.fetch(
-        """SELECT id, rejected_recent, rejected_since FROM sites
+        """SELECT s.id, s.rejected_recent, s.rejected_since, u.total AS unsigned FROM sites s
+           LEFT JOIN stray_deliveries u ON u.site = s.name AND u.fault = 'unsigned'
+               AND u.last_at >= s.rejected_since
            WHERE rejected_recent >= $1 AND rejected_since IS NOT NULL ORDER BY id""",
         REJECTIONS,
     )
@@ -91,10 +94,36 @@ async def rejected(conn: Connection, now: datetime) -> list[Condition]:
             {
                 "rejected": row["rejected_recent"],
                 "since": row["rejected_since"].isoformat(timespec="seconds"),
+                **({} if row["unsigned"] is None else {"unsigned": row["unsigned"]}),
             },
         )
         for row in rows
     ]
+
+
+async def astray(conn: Connection, now: datetime) -> list[Condition]:
+    """A stranger's guesses open none: he would have to say that he is Jira, and know a name."""
+    many = [it for it in await stray_deliveries.fresh(conn, now=now) if it.total >= REJECTIONS]
+    found = [
+        Condition(
+            "deliveries_astray",
+            Place(site_id=await conn.fetchval("SELECT id FROM sites WHERE name = $1", it.site)),
+            it.last_at,
+            Impact.MINOR,
+            {"deliveries": it.total, "name": it.site},
+        )
+        for it in many
+        if it.fault == "path"
+    ]
+    gone = [it for it in many if it.fault == "deleted"]
+    if gone:
+        detail: Detail = {
+            "deliveries": sum(it.total for it in gone),
+            "deleted": ", ".join(it.site for it in gone),
+        }
+        last = max(it.last_at for it in gone)
+        found.append(Condition("deliveries_astray", Place(), last, Impact.MINOR, detail))
+    return found
 
 
 async def refused(conn: Connection, _: datetime) -> list[Condition]:
@@ -271,6 +300,7 @@ ALL: tuple[Callable[[Connection, datetime], Awaitable[list[Condition]]], ...] = 
     tripped,
     unconfirmed,
     rejected,
+    astray,
     refused,
     locked,
     expiring,

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from app.jira.webhooks.parse import (
 )
 from app.store.pool import Database
 from app.store.queue.inbox import Arrival
+from app.store.queue.stray_deliveries import Stray
 from app.sync.ingest.group_commit import GroupCommit, Status, lanes_of
 from app.sync.ingest.wakeups import Wake
 from app.sync.ingest.webhook_sources import Opener, Sender, Senders
@@ -26,6 +28,7 @@ from app.telemetry import Metrics
 
 _T = TypeVar("_T")
 
+SITE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 LONGEST_IDENTIFIER = 200
 DIGEST_BYTES = 16
 """Of SHA-256. Only who has the secret can send two bodies, and 128 bits never meet by chance."""
@@ -100,6 +103,20 @@ class Inbox:
         if sender is None:
             raise UnknownSite("site_unknown")
         return sender
+
+    async def astray(self, name: str) -> None:
+        """Count a delivery that reaches no site, where it is plain which one was meant."""
+        meant = name.lower()
+        if SITE.fullmatch(meant) is None:
+            return
+        if await self._senders.named(meant) is not None:
+            await self._stray((meant, "path"))
+        elif self._senders.was_deleted(meant):
+            await self._stray((meant, "deleted"))
+
+    async def _stray(self, stray: Stray) -> None:
+        self._metrics.deliveries.labels(stray[0], f"astray_{stray[1]}").inc()
+        await self._senders.stray(stray)
 
     def hashes(self, sender: Sender) -> BodyHashes:
         """What takes a body's pieces in while it is read. Errors: `TransientError` where the
@@ -178,6 +195,8 @@ class Inbox:
                 return current
         # What no Jira sends is not an event that was lost.
         if await _in_thread_if_large(raw, lambda: _readable(raw)):
+            if signature is None:
+                await self._stray((sender.name, "unsigned"))
             await self._senders.reject(sender)
         raise BadSignature("signature_invalid")
 

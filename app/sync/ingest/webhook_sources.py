@@ -11,7 +11,9 @@ from typing import Protocol
 
 from app.core.errors import TransientError, TwinlinkError
 from app.store.pool import Database
+from app.store.queue import stray_deliveries
 from app.store.queue import webhook_sources as stored
+from app.store.queue.stray_deliveries import Stray
 
 FRESH_SECONDS = 5.0
 """How long a replaced secret may go unseen where nothing asks for it."""
@@ -77,7 +79,9 @@ class Senders:
         self._read_at = self._began_at = float("-inf")
         self._reading: asyncio.Task[None] | None = None
         self._next: asyncio.Task[None] | None = None
+        self._deleted: frozenset[str] = frozenset()
         self._refused: Counter[int] = Counter()
+        self._astray: Counter[Stray] = Counter()
         self._counting: asyncio.Task[None] | None = None
 
     async def named(self, name: str) -> Sender | None:
@@ -98,9 +102,15 @@ class Senders:
         """Count one refused delivery. Returns once it is in the database; those that come
         together share the statement."""
         self._refused[sender.id] += 1
-        if self._counting is None:
-            self._counting = asyncio.create_task(self._count())
-        await asyncio.shield(self._counting)
+        await self._counted()
+
+    async def stray(self, stray: Stray) -> None:
+        """As `reject`, for a delivery that reached no site or had no signature."""
+        self._astray[stray] += 1
+        await self._counted()
+
+    def was_deleted(self, name: str) -> bool:
+        return name in self._deleted
 
     async def compare_if_flagged(self, sender: Sender) -> int:
         """After a valid delivery: queue the comparisons that refused ones made necessary."""
@@ -119,10 +129,12 @@ class Senders:
         try:
             async with self._database.connection() as conn:
                 rows = await stored.load_senders(conn, now=self._clock())
+                deleted = await stray_deliveries.deleted_names(conn)
         finally:
             self._reading = None
         if began >= self._read_at:
             self._remember(rows)
+            self._deleted = deleted
             self._read_at = began
 
     def _remember(self, rows: list[stored.SealedSender]) -> None:
@@ -150,12 +162,19 @@ class Senders:
             row.flagged,
         )
 
+    async def _counted(self) -> None:
+        if self._counting is None:
+            self._counting = asyncio.create_task(self._count())
+        await asyncio.shield(self._counting)
+
     async def _count(self) -> None:
         # A turn of the loop, so that callers that arrived with the first one are in the statement.
         await asyncio.sleep(0)
         counts, self._refused, self._counting = self._refused, Counter(), None
+        astray, self._astray = self._astray, Counter()
         async with self._database.transaction() as conn:
             flagged = await stored.reject(conn, counts, now=self._clock())
+            await stray_deliveries.count(conn, astray, now=self._clock())
         for site_id in flagged:
             self._flag(site_id, flagged=True)
 

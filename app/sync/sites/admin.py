@@ -16,10 +16,18 @@ from app.store.config import connections, sites
 from app.store.config.sites import Pins, SiteRow, SiteValues
 from app.store.config.vault import Vault
 from app.store.pool import Connection, Database
+from app.store.queue import stray_deliveries
 from app.sync.runtime.refusals import Refused, invalid, site_failed
 from app.sync.sites import projects
 from app.sync.sites.access import Auth, access, open_auth
-from app.sync.sites.check import Finding, Probe, pin_findings, probe, standing_findings
+from app.sync.sites.check import (
+    Finding,
+    Probe,
+    delivery_findings,
+    pin_findings,
+    probe,
+    standing_findings,
+)
 from app.sync.sites.projects import Need
 from app.sync.sites.spec import SiteSpec, Wish, elsewhere, merged
 
@@ -96,6 +104,10 @@ class SiteAdmin:
             if seen.complete and not pinned:
                 findings += await self._pin(site, seen, now)
                 findings += (await projects.look(client, await self._needs(site))).findings
+        async with self.database.connection() as conn:
+            findings += delivery_findings(
+                await stray_deliveries.fresh(conn, now=now, site=site.name)
+            )
         findings += _standing(site, now)
         return Checked(site, seen, tuple(findings))
 
@@ -114,13 +126,15 @@ class SiteAdmin:
             await sites.unlock(conn, site.id)
             return await sites.by_id(conn, site.id) or site
 
-    async def delete(self, site: SiteRow) -> None:
+    async def delete(self, site: SiteRow, now: datetime) -> None:
+        """Its name is remembered: its Jira may go on delivering."""
         async with self.database.transaction() as conn:
             await sites.lock_admin(conn)
             users = await sites.users(conn, site.id)
             if users:
                 raise Refused("site_in_use", f"joined by {', '.join(users[:10])}")
             await sites.delete(conn, site.id)
+            await stray_deliveries.deleted(conn, site.name, now=now)
 
     async def _pin(self, site: SiteRow, seen: Probe, now: datetime) -> list[Finding]:
         async with self.database.transaction() as conn:
@@ -241,6 +255,7 @@ async def _write(
         raise Refused("concurrent_change")
     if current is None:
         await sites.insert(conn, name, values, pins, now)
+        await stray_deliveries.forget(conn, name)
     else:
         await sites.update(conn, current.id, values, pins, now)
     row = await sites.by_name(conn, name)

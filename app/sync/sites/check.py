@@ -1,14 +1,16 @@
 """Looking at a site from outside: is it there, does it know us, is it the one that we pinned."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
 from app.core.errors import TwinlinkError
+from app.core.incident_site_words import UNSIGNED
 from app.core.links import AccountId, LinkType
 from app.jira.client import JiraClient
 from app.store.config.sites import SiteRow
+from app.store.queue.stray_deliveries import Counted, Fault
 
 EXPIRES_SOON = timedelta(days=30)
 Severity = Literal["error", "warning", "info"]
@@ -84,6 +86,23 @@ def pin_findings(site: SiteRow, seen: Probe) -> Iterable[Finding]:
     if site.account_id and seen.account_id and site.account_id != seen.account_id:
         detail = "the credentials belong to another account now than when they were stored"
         yield Finding("account_changed", "error", detail)
+
+
+_ASTRAY: Mapping[Fault, str] = {
+    "path": "came to nearly the right address, with a slash at its end or capitals: it is"
+    " /webhooks/jira/{site}, exactly so, in this Jira's webhook",
+    "unsigned": "came without a signature: this Jira signs nothing. " + UNSIGNED,
+    "deleted": "came for the site that had this name before",
+}
+
+
+def delivery_findings(counted: Iterable[Counted]) -> Iterable[Finding]:
+    """Deliveries that were lost for a reason that only this side can see."""
+    for it in counted:
+        last = it.last_at.isoformat(timespec="seconds")
+        words = _ASTRAY[it.fault].format(site=it.site)
+        detail = f"{it.total} deliveries, the last at {last}, {words}"
+        yield Finding(f"deliveries_{it.fault}", "warning", detail)
 
 
 def standing_findings(

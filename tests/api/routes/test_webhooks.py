@@ -18,6 +18,8 @@ from app.embedded import PostgresServer, ValkeyServer, bootstrap_roles
 from app.settings import Settings
 from app.store.config.vault import Vault
 from app.store.migrations.run import migrate
+from app.store.queue import stray_deliveries
+from app.sync.sites.check import delivery_findings
 from tests.api.conftest import Api, running
 from tests.sandbox.contract import BODIES
 from tests.support.deliveries import (
@@ -200,6 +202,89 @@ async def test_a_site_of_a_moment_ago_is_known(jira: httpx.AsyncClient, db: asyn
     headers = {"X-Hub-Signature": signature(raw)}
     answer = await jira.post("/webhooks/jira/renamed", content=raw, headers=headers)
     assert answer.status_code == 202
+
+
+FROM_JIRA = {"X-Atlassian-Webhook-Identifier": "delivery-1"}
+
+
+async def strays(db: asyncpg.Pool) -> list[tuple[str, str, int]]:
+    rows = await db.fetch(
+        "SELECT site, fault, total FROM stray_deliveries WHERE total > 0 ORDER BY site, fault"
+    )
+    return [tuple(row) for row in rows]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/webhooks/jira/left/",
+        "/webhooks/jira/LEFT",
+        "/Webhooks/Jira/left",
+        "/webhooks//jira/Left//",
+    ],
+)
+async def test_a_delivery_to_nearly_the_right_path_is_404_and_counted(
+    jira: httpx.AsyncClient, db: asyncpg.Pool, path: str
+) -> None:
+    for headers in (FROM_JIRA, {"User-Agent": "Atlassian HttpClient 3.0"}, {}):
+        answer = await jira.post(path, content=link_event(), headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (404, "site_unknown")
+    assert await strays(db) == [("left", "path", 2)], "the last one could be anybody"
+
+
+@pytest.mark.parametrize("path", ["/webhooks/jira/", "/webhooks/jira/a/b", "/webhooks", "/jira/x"])
+async def test_a_path_that_names_no_site_is_nobodys(
+    jira: httpx.AsyncClient, db: asyncpg.Pool, path: str
+) -> None:
+    assert (await jira.post(path, content=b"x", headers=FROM_JIRA)).status_code == 404
+    assert await strays(db) == []
+
+
+async def test_deliveries_for_a_deleted_site_are_counted_until_it_is_there_again(
+    api: Api, jira: httpx.AsyncClient, db: asyncpg.Pool
+) -> None:
+    body = {
+        "base_url": "https://jira.invalid",
+        "deployment": "cloud",
+        "auth": {"kind": "basic", "email": "a@example.com", "token": "token"},
+        "webhook_secret": "a secret of sixteen characters",
+        "account_dedicated": True,
+    }
+    admin = api.client()
+    assert (await admin.put("/api/v1/sites/gone", json=body)).status_code == 201
+    assert (await admin.delete("/api/v1/sites/gone")).status_code == 204
+    for site in ("gone", "gone/", "nowhere"):
+        answer = await jira.post(f"/webhooks/jira/{site}", content=b"x", headers=FROM_JIRA)
+        assert answer.status_code == 404
+    assert await strays(db) == [("gone", "deleted", 2)]
+    assert (await admin.put("/api/v1/sites/gone", json=body)).status_code == 201
+    assert await strays(db) == []
+
+
+async def test_site_check_names_what_was_lost(
+    api: Api, jira: httpx.AsyncClient, db: asyncpg.Pool
+) -> None:
+    for path in (ROUTE + "/", "/webhooks/jira/LEFT", ROUTE):
+        await jira.post(path, content=link_event(), headers=FROM_JIRA)
+    async with api.services.database.connection() as conn:
+        counted = await stray_deliveries.fresh(conn, now=datetime.now(UTC), site="left")
+        later = datetime.now(UTC) + timedelta(hours=25)
+        assert await stray_deliveries.fresh(conn, now=later) == [], "long over"
+    found = {it.code: it.detail for it in delivery_findings(counted)}
+    assert found.keys() == {"deliveries_path", "deliveries_unsigned"}
+    assert "2 deliveries" in found["deliveries_path"]
+    assert "/webhooks/jira/left, exactly so" in found["deliveries_path"]
+    assert "this Jira signs nothing" in found["deliveries_unsigned"]
+    assert "basic authentication" in found["deliveries_unsigned"]
+
+
+async def test_an_unsigned_delivery_is_told_from_one_that_is_signed_wrongly(
+    jira: httpx.AsyncClient, db: asyncpg.Pool
+) -> None:
+    await refuse(jira, 2)
+    for raw in (link_event(), b"no delivery"):
+        assert (await jira.post(ROUTE, content=raw)).status_code == 401
+    assert await strays(db) == [("left", "unsigned", 1)]
 
 
 async def replace_secret(db: asyncpg.Pool, until: datetime) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from app.core.incidents import KINDS
 from app.store.alerts import incidents as stored
-from app.store.queue import webhook_sources
+from app.store.queue import stray_deliveries, webhook_sources
 from app.store.views import verifications
 from app.sync.incidents import watch as incidents_watch
 from app.sync.incidents.timeline import open_or_note
@@ -65,6 +65,12 @@ async def rejected(fields: FieldWorld) -> None:
         await webhook_sources.reject(conn, {fields.left.id: 5}, now=fields.world.now())
 
 
+async def astray(fields: FieldWorld) -> None:
+    async with fields.world.database.transaction() as conn:
+        name: str = await conn.fetchval("SELECT name FROM sites WHERE id = $1", fields.left.id)
+        await stray_deliveries.count(conn, {(name, "path"): 5}, now=fields.world.now())
+
+
 async def another_jira(fields: FieldWorld) -> None:
     await waiting(fields, "site:identity_changed")
 
@@ -109,6 +115,7 @@ CONDITIONS: dict[str, tuple[Bring, str]] = {
     "guard_tripped": (tripped, "minor"),
     "write_unconfirmed": (unconfirmed, "major"),
     "deliveries_rejected": (rejected, "minor"),
+    "deliveries_astray": (astray, "minor"),
     "site_identity_changed": (another_jira, "major"),
     "site_refused": (let_in_no_more, "major"),
     "circuit_open": (silent, "major"),
@@ -131,6 +138,7 @@ async def test_each_condition_opens_one_and_ends(fields: FieldWorld, kind: str) 
     )
     await fields.world.execute("UPDATE work SET done = generation, waiting = NULL")
     await fields.world.execute("UPDATE connections SET guard_tripped_at = NULL")
+    await fields.world.execute("DELETE FROM stray_deliveries")
     await fields.world.execute(
         "UPDATE sites SET rejected_recent = 0, locked_since = NULL, polled_until = $1",
         fields.world.now(),
@@ -139,6 +147,23 @@ async def test_each_condition_opens_one_and_ends(fields: FieldWorld, kind: str) 
     [it] = await found(fields)
     assert it["state"] == "monitoring"
     assert it["quiet_since"] is not None
+
+
+async def test_what_comes_for_deleted_sites_is_one_incident(fields: FieldWorld) -> None:
+    async with fields.world.database.transaction() as conn:
+        for name in ("gone", "lost"):
+            await stray_deliveries.deleted(conn, name, now=fields.world.now())
+        now = fields.world.now()
+        await stray_deliveries.count(
+            conn, {("gone", "deleted"): 5, ("lost", "deleted"): 4}, now=now
+        )
+    await watch(fields)
+    [it] = await found(fields)
+    assert (it["kind"], it["site_id"]) == ("deliveries_astray", None)
+    [entry, *_] = await fields.world.rows(
+        "SELECT text FROM incident_updates WHERE $1::bigint[] IS NOT NULL ORDER BY id"
+    )
+    assert "5 deliveries came for gone, which was deleted here." in entry["text"]
 
 
 @pytest.mark.parametrize("kind", CONDITIONS)
