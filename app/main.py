@@ -1,5 +1,6 @@
 """The API process: `create_app(settings)` is what a server runs."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -17,6 +18,7 @@ from app.api.routing import openapi
 from app.console.routes import routes as console_routes
 from app.process.gc_tuning import settle_heap
 from app.settings import Settings
+from app.sync.incidents import absence
 from app.wiring import build_inbox, open_services
 
 
@@ -59,4 +61,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         stack.push_async_callback(app.state.inbox.aclose)
         if app.state.served:
             settle_heap()
-        yield
+        watching = asyncio.create_task(absence.keep(services.context))
+        try:
+            yield
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)

@@ -21,6 +21,7 @@ from app.sync.incidents import notify
 from app.sync.reconcile.loop import Pass, run_once
 from app.sync.runtime.database_clock import DatabaseClock
 from app.sync.upkeep.installation import InstallationWatch
+from app.sync.upkeep.presence import Presence
 from app.telemetry import configure_logging
 from app.wiring import Services, open_services
 from workers import pool, probes, upkeep
@@ -81,13 +82,16 @@ async def working(services: Services) -> AsyncIterator[Passes]:
         )
 
     watch = InstallationWatch(ctx, settings.installation)
+    presence = Presence(ctx)
     with suppress(TransientError):  # the permit stays refused until a look succeeds
         await watch.run_once()
+        await presence.run_once()
     passes = Passes(one_pass, services.wake.soon, most=settings.worker_concurrency)
     services.wake.missed = passes.begin
     duties = [
         *upkeep.duties(ctx, passes, services.wake.soon, sweep_seconds=settings.sweep_seconds),
         upkeep.Duty("installation", 60.0, watch.run_once),
+        upkeep.Duty("presence", 10.0, presence.run_once),
         upkeep.Duty("notify", 2.0, lambda: notify.run_once(ctx, services.targets)),
     ]
     if isinstance(services.clock, DatabaseClock):
@@ -102,6 +106,8 @@ async def working(services: Services) -> AsyncIterator[Passes]:
     finally:
         await passes.end(0)
         await _cancel(tasks)
+        with suppress(TransientError):
+            await presence.end()
 
 
 def _clock_duty(services: Services, clock: DatabaseClock) -> upkeep.Duty:

@@ -140,6 +140,15 @@ def _unmanaged(detail: Detail) -> Iterator[str]:
     yield "Every connection of the site is paused until a person resumes it."
 
 
+def _absent(detail: Detail) -> Iterator[str]:
+    last = detail.get("last_sign")
+    sign = f"the last sign of one is of {last}" if last else "none has given a sign"
+    yield (
+        f"Work is due since {detail.get('since', '-')}, and no worker runs: {sign}. Deliveries are"
+        " stored, and done once one runs: twinlink worker."
+    )
+
+
 def _unclear(detail: Detail) -> Iterator[str]:
     yield (
         f"{detail.get('links', 1)} removals by our account are in the audit, but whose links they"
@@ -172,6 +181,7 @@ _SAY: Final[Mapping[str, Callable[[Detail], Iterator[str]]]] = {
     **SITE_SENTENCES,
     "site_went_back": _site_went_back,
     "database_went_back": _went_back,
+    "workers_absent": _absent,
     "installation_mismatch": _mismatch,
 }
 

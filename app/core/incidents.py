@@ -19,6 +19,7 @@
 | circuit_open | major | | calls stopped for fifteen minutes, or nothing read for thirty |
 | site_went_back | major | | until a person acknowledges it |
 | database_went_back | major | | until a person acknowledges it |
+| workers_absent | major | | work is due for two minutes and no worker gives a sign |
 | installation_mismatch | major | | a worker says so every minute |
 
 Holding is safe and can wait for the morning: only what may already have changed what it must
@@ -92,6 +93,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "circuit_open": Kind("A site cannot be read", lasting=True),
     "site_went_back": Kind("A Jira went back in time"),
     "database_went_back": Kind("The database went back in time"),
+    "workers_absent": Kind("No worker runs", lasting=True),
     "installation_mismatch": Kind("A worker belongs to another installation", lasting=True),
 }
 

@@ -36,7 +36,7 @@ RIGHTS = {
             "plan_changes", "plans", "poll_marks", "resync_pairs", "resyncs", "revision_changes",
             "sessions", "sign_in_links", "sites", "stray_deliveries", "tokens",
             "twin_claims", "twins", "unseen_projects",
-            "vanished_mirrors", "work",
+            "vanished_mirrors", "work", "workers",
         ),
         "SIUD",
     ),

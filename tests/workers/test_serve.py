@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from app.process.stop import Stop
 from app.settings import Settings
 from app.wiring import open_services
+from tests.support.waiting import until
 from workers.main import serve
 
 
@@ -66,6 +67,14 @@ async def test_what_a_worker_notices_reaches_a_person(settings: Settings, db: as
     assert "twinlink incident show 1" in said["message"]
     assert await db.fetchval("SELECT engine FROM engine_starts") == services.engine
     assert await db.fetchval("SELECT system_identifier IS NOT NULL FROM installation")
+
+
+@pytest.mark.slow
+async def test_a_worker_gives_signs_until_it_ends(settings: Settings, db: asyncpg.Pool) -> None:
+    alive = "SELECT count(*) > 0 FROM workers WHERE seen_at > now() - interval '60 seconds'"
+    async with worker(settings):
+        await until(lambda: db.fetchval(alive), "a sign of life")
+    assert await db.fetchval("SELECT count(*) FROM workers") == 0
 
 
 @pytest.mark.slow

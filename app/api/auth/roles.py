@@ -41,6 +41,7 @@ _ADMIN_ALL = Rule(Role.ADMIN, everywhere=True)
 
 RULES: Final[Mapping[tuple[str, str], Rule]] = {
     ("GET", "/me"): _VIEW,
+    ("GET", "/workers"): Rule(Role.VIEWER, everywhere=True),
     # Sites serve several connections
     ("GET", "/sites"): _VIEW,
     ("GET", "/sites/{site}"): _VIEW,

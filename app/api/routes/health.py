@@ -13,7 +13,7 @@ from app.api.routing.dependencies import Svc
 from app.core.errors import TransientError
 from app.store.migrations.head import latest
 from app.store.schema import revision
-from app.store.upkeep import installation
+from app.store.upkeep import installation, workers
 from app.wiring import Services
 
 router = APIRouter(tags=["health"])
@@ -36,6 +36,10 @@ Writes = Literal["ok", "paused", "read_only", "installation_mismatch", "unknown"
 """Whether workers with these settings may write to Jira, and if not, why."""
 
 
+Workers = Literal["ok", "none", "unknown"]
+"""Whether a worker has given a sign of life within the last minute."""
+
+
 class Ready(BaseModel):
     """`degraded`: everything is taken in, some of it done later."""
 
@@ -44,6 +48,7 @@ class Ready(BaseModel):
     database_schema: Literal["ok", "other", "unknown"]
     redis: Literal["ok", "unavailable", "none"]
     writes: Writes
+    workers: Workers
 
 
 @bare.get("/healthz")
@@ -67,11 +72,22 @@ async def readyz(services: Svc, response: Response) -> Ready:
             database_schema=schema,
             redis=redis,
             writes="unknown",
+            workers="unknown",
         )
     writes = await _writes(services)
-    degraded = redis == "unavailable" or writes in {"installation_mismatch", "unknown"}
+    live = await _workers(services)
+    degraded = (
+        redis == "unavailable" or writes in {"installation_mismatch", "unknown"} or live != "ok"
+    )
     status: Literal["ok", "degraded"] = "degraded" if degraded else "ok"
-    return Ready(status=status, postgres="ok", database_schema="ok", redis=redis, writes=writes)
+    return Ready(
+        status=status,
+        postgres="ok",
+        database_schema="ok",
+        redis=redis,
+        writes=writes,
+        workers=live,
+    )
 
 
 @bare.get("/readyz", responses={503: {"model": Bare, "description": "Not to be sent traffic"}})
@@ -110,6 +126,15 @@ async def _writes(services: Services) -> Writes:
     if services.settings.read_only:
         return "read_only"
     return "ok" if pause.paused_at is None else "paused"
+
+
+async def _workers(services: Services) -> Workers:
+    try:
+        async with asyncio.timeout(_SECONDS), services.database.connection() as conn:
+            last = await workers.last_sign(conn)
+    except (TransientError, TimeoutError):
+        return "unknown"
+    return "ok" if last is not None and last > services.clock() - workers.ALIVE else "none"
 
 
 async def _redis(services: Services) -> Literal["ok", "unavailable", "none"]:

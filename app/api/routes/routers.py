@@ -23,6 +23,7 @@ from app.api.routes import (
     tokens,
     twins,
     webhooks,
+    workers,
 )
 
 WEBHOOKS: tuple[APIRouter, ...] = (webhooks.router,)
@@ -46,6 +47,7 @@ API: tuple[APIRouter, ...] = (
     failures.router,
     intents.router,
     incidents.router,
+    workers.router,
     me.router,
     tokens.router,
 )

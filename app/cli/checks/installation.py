@@ -17,6 +17,7 @@ from app.store.config.vault import Vault
 from app.store.migrations.head import latest
 from app.store.pool import Connection
 from app.store.schema import revision, server_version
+from app.store.upkeep import workers
 from app.store.upkeep.installation import named as id_of
 from app.store.upkeep.installation import state
 from app.store.writes import audit
@@ -90,6 +91,7 @@ async def _database(settings: Settings) -> AsyncIterator[Check]:
             yield await _rights(conn)
             yield await _installation(conn, settings.installation)
             yield await _decisions(conn)
+            yield await _workers(conn)
             if settings.secret_key:
                 yield await _sealed(conn, settings)
     finally:
@@ -159,6 +161,20 @@ async def _decisions(conn: Connection) -> Check:
         detail = f"everything is paused, by {pause.paused_by}"
         return Check("decisions", "warn", detail, "twinlink resume --all")
     return Check("decisions", "ok", "none is waited for")
+
+
+async def _workers(conn: Connection) -> Check:
+    now = await clock.read(conn)
+    running = [it for it in await workers.page(conn, after=0, limit=1000) if it.alive(now)]
+    if running:
+        engines = ", ".join(sorted({it.engine for it in running}))
+        return Check("workers", "ok", f"{len(running)} running, {engines}")
+    late = await workers.late(conn, now)
+    if late is None:
+        return Check("workers", "warn", "none runs", "start one: twinlink worker")
+    since = late.since.isoformat(timespec="seconds")
+    detail = f"none runs, and work is due since {since}"
+    return Check("workers", "fail", detail, "start one: twinlink worker")
 
 
 async def _sealed(conn: Connection, settings: Settings) -> Check:

@@ -6,6 +6,7 @@ import typer
 
 from app.cli.client.api_client import Service, service
 from app.cli.output import output
+from app.cli.output.errors import CommandError
 from app.cli.output.options import AnyConnection, Json
 
 _QUIET = ("backlog", "in_flight", "delayed", "resyncs")
@@ -41,12 +42,26 @@ def status(
     rows = [_row(api, connection) for connection in found]
     asked = {"state": "open", "connection": name}
     incidents = api.listing("incidents", asked, limit=_INCIDENTS)["items"]
+    workers = _workers(api)
     if json:
-        output.document({"items": rows, "incidents": incidents})
+        output.document({"items": rows, "incidents": incidents, "workers": workers})
         return
     output.table(_COLUMNS, rows, empty="no connections yet: twinlink connection put --help")
+    if workers is not None:
+        alive = [it for it in workers if it["alive"]]
+        hosts = ", ".join(sorted({it["host"] for it in alive}))
+        none = "no worker runs: what is due waits; start one with twinlink worker"
+        output.note(f"{len(alive)} workers run, on {hosts}" if alive else none)
     for it in incidents:
         output.note(f"incident {it['id']}, {it['impact']}: {it['title']} ({it['state']})")
+
+
+def _workers(api: Service) -> list[dict[str, Any]] | None:
+    """None for a token that is confined to connections: workers belong to all of them."""
+    try:
+        return list(api.every("workers"))
+    except CommandError:
+        return None
 
 
 def _row(api: Service, connection: dict[str, Any]) -> dict[str, Any]:

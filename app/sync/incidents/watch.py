@@ -28,7 +28,7 @@ async def run_once(ctx: Context) -> int:
         found = [it for query in incident_conditions.ALL for it in await query(conn, looked_at)]
     found.sort(key=lambda it: it.kind)
     for it in found:
-        await _follow(ctx, it)
+        await follow(ctx, it)
     await _let_go(ctx, {(it.kind, it.place) for it in found}, looked_at)
     await _tell_held(ctx)
     async with ctx.database.connection() as conn:
@@ -39,7 +39,7 @@ async def run_once(ctx: Context) -> int:
     return len(left)
 
 
-async def _follow(ctx: Context, it: Condition) -> None:
+async def follow(ctx: Context, it: Condition) -> None:
     """Open an incident, or write into its timeline what is new."""
     async with ctx.database.transaction() as conn:
         now = ctx.clock()

@@ -6,7 +6,7 @@ from datetime import datetime
 from app.store.config import idempotency
 from app.store.monitor import progress
 from app.store.pool import Connection
-from app.store.upkeep import purging
+from app.store.upkeep import purging, workers
 from app.sync.runtime.context import Context
 
 # Rows deleted by one transaction: a fraction of a second, so that no one waits for long.
@@ -27,6 +27,7 @@ _PURGES: tuple[Purge, ...] = (
     purging.marks,
     purging.discoveries,
     progress.purge,
+    workers.purge,
     _answers,
 )
 

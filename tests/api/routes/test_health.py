@@ -8,10 +8,12 @@ from app.api.auth.roles import V1
 from app.embedded import ValkeyServer
 from app.main import create_app
 from app.settings import Settings
+from app.sync.upkeep.presence import Presence
 from tests.api.conftest import Api, running
 
 
-async def test_all_is_well(client: httpx.AsyncClient) -> None:
+async def test_all_is_well(api: Api, client: httpx.AsyncClient) -> None:
+    await Presence(api.services.context).run_once()
     assert (await client.get("/healthz")).json() == {"status": "ok"}
     ready = await client.get("/readyz")
     assert ready.status_code == 200
@@ -34,6 +36,7 @@ async def test_redis_away_only_degrades(settings: Settings, own_valkey: ValkeySe
     changed = settings.model_copy(update={"redis_url": SecretStr(own_valkey.url)})
     async with running(changed) as api:
         client = api.client()
+        await Presence(api.services.context).run_once()
         assert (await client.get("/readyz")).json()["status"] == "ok"
         own_valkey.stop()
         ready = await client.get("/readyz")
@@ -44,6 +47,7 @@ async def test_redis_away_only_degrades(settings: Settings, own_valkey: ValkeySe
             "database_schema": "ok",
             "redis": "unavailable",
             "writes": "ok",
+            "workers": "ok",
         }
 
 

@@ -1,0 +1,98 @@
+"""Worker processes that run, by their own signs of life."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from app.store.pool import Connection
+
+ALIVE = timedelta(seconds=60)
+"""Since its last sign, of which one comes every ten seconds: several may be late or lost."""
+KEPT = timedelta(days=1)
+"""Of a worker that ended without a word: long enough to see which one it was."""
+OLD = timedelta(minutes=2)
+"""What has been due for so long is late, whatever else there is to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """`host` as the machine names itself; `engine` is the version that runs."""
+
+    id: int
+    host: str
+    engine: str
+    started_at: datetime
+    seen_at: datetime
+
+    def alive(self, now: datetime) -> bool:
+        return self.seen_at > now - ALIVE
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """Work that is due since `since`, and no worker that could do it."""
+
+    since: datetime
+    last_sign: datetime | None
+
+
+async def sign(
+    conn: Connection, worker: int | None, *, host: str, engine: str, now: datetime
+) -> int:
+    """Say that a worker lives: *worker* as it was answered before, None the first time."""
+    known: int | None = await conn.fetchval(
+        "UPDATE workers SET seen_at = $2 WHERE id = $1 RETURNING id", worker, now
+    )
+    if known is not None:
+        return known
+    made: int = await conn.fetchval(
+        """INSERT INTO workers (host, engine, started_at, seen_at) VALUES ($1, $2, $3, $3)
+           RETURNING id""",
+        host,
+        engine,
+        now,
+    )
+    return made
+
+
+async def left(conn: Connection, worker: int) -> None:
+    """It ended in order."""
+    await conn.execute("DELETE FROM workers WHERE id = $1", worker)
+
+
+async def page(conn: Connection, *, after: int, limit: int) -> Sequence[Worker]:
+    rows = await conn.fetch(
+        """SELECT id, host, engine, started_at, seen_at FROM workers
+           WHERE id > $1 ORDER BY id LIMIT $2""",
+        after,
+        limit,
+    )
+    return [Worker(*row.values()) for row in rows]
+
+
+async def last_sign(conn: Connection) -> datetime | None:
+    found: datetime | None = await conn.fetchval("SELECT max(seen_at) FROM workers")
+    return found
+
+
+async def late(conn: Connection, now: datetime) -> Late | None:
+    """None while a worker lives, or nothing has been due for longer than `OLD`."""
+    last = await last_sign(conn)
+    if last is not None and last > now - ALIVE:
+        return None
+    since: datetime | None = await conn.fetchval(
+        """SELECT least(
+               (SELECT min(due_at) FROM work WHERE generation > done AND failed_at IS NULL),
+               (SELECT min(created_at) FROM resyncs WHERE status IN ('queued', 'running')))"""
+    )
+    return None if since is None or since > now - OLD else Late(since, last)
+
+
+async def purge(conn: Connection, now: datetime, limit: int) -> int:
+    status = await conn.execute(
+        """DELETE FROM workers WHERE id IN (
+               SELECT id FROM workers WHERE seen_at < $1 ORDER BY id LIMIT $2)""",
+        now - KEPT,
+        limit,
+    )
+    return int(status.rpartition(" ")[2])
