@@ -1,6 +1,6 @@
 """The command `twinlink`: one file per noun.
 
-Nouns speak to the REST API like any other client. Only what starts the service (`up`, `api`,
-`worker`, `migrate`), what looks at it from below (`doctor`), and `webhooks`, which has no route,
-touch anything else. Standard output holds answers, standard error everything said beside them.
+Nouns call the REST API like any other client. The exceptions start the service (`up`, `api`,
+`worker`, `migrate`), check its database and Redis (`doctor`), or need its secret key (`secrets`,
+`webhooks`). Answers go to standard output, prompts, notes and errors to standard error.
 """

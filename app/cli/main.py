@@ -43,7 +43,7 @@ app = typer.Typer(
     "3 held.",
     no_args_is_help=True,
     add_completion=False,
-    # A traceback with the values of variables would show secrets.
+    # The values of variables in a traceback could include secrets.
     pretty_exceptions_enable=False,
 )
 

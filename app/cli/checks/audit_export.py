@@ -1,9 +1,9 @@
-"""Checking an exported audit without the service: NDJSON in, a verdict out, in flat memory.
+"""Check an exported audit without the service: NDJSON in, a verdict out, in constant memory.
 
-A line is a row of one of several interleaved chains, or a chain's head. An export ends with the
-heads as they were then: what it holds must end there exactly. Heads that were kept elsewhere may be
-older: the chain must have passed through them. A chain without any head proves nothing about its
-end, so it is refused.
+A line is a row of one of several interleaved chains, or the head of a chain. An export ends with
+the heads at that time, and each chain must end exactly at its head. Heads that were kept elsewhere
+may be older, and the chain must pass through them. A chain without a head is refused, because
+nothing shows that its last rows are there.
 """
 
 import json
@@ -22,7 +22,7 @@ class Head(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where it does not hold. `line` is None where the end is what is wrong."""
+    """A fault in a chain. `line` is None if the fault is at the end of the chain."""
 
     chain: str
     connection: str
@@ -40,7 +40,7 @@ class _Chain:
 
 @dataclass(slots=True)
 class ChainCheck:
-    """Feed it lines, then ask for the verdict. After its first fault a chain is not read on."""
+    """Feed it lines, then ask for the verdict. It ignores a chain after its first fault."""
 
     kept: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     rows: int = 0
@@ -61,7 +61,7 @@ class ChainCheck:
                 self.places.append(Place("", "", 0, "malformed", number))
 
     def finish(self) -> list[Place]:
-        """Every place where a chain does not hold; none means that all of them do."""
+        """The first fault of each broken chain; empty if all chains are whole."""
         for head in sorted(self._own):
             broken = self._chain(head.chain).verifier.finish(head.seq, head.hash)
             self._note(self._chain(head.chain), broken, None)
@@ -77,7 +77,7 @@ class ChainCheck:
         return self.places
 
     def ends(self) -> list[dict[str, Any]]:
-        """How far each chain was followed, in the form of a head."""
+        """The last row of each chain that was checked, in the form of a head."""
         return [
             {
                 "chain": name,
@@ -119,9 +119,9 @@ class ChainCheck:
 
 
 def kept_heads(text: str) -> dict[str, dict[int, str]]:
-    """Heads from a file: one JSON document, or one a line. By chain and sequence number.
+    """Heads from a file, one JSON document or one head a line, by chain and sequence number.
 
-    `ValueError` where it holds none: a check against nothing must not look like one."""
+    `ValueError` if the file holds none: a check against no heads would always succeed."""
     try:
         documents = [json.loads(text)]
     except ValueError:
@@ -131,7 +131,7 @@ def kept_heads(text: str) -> dict[str, dict[int, str]]:
         for head in _heads(document):
             kept.setdefault(head.chain, {})[head.seq] = head.hash
     if not kept:
-        raise ValueError("it holds no heads")
+        raise ValueError("the file holds no heads")
     return kept
 
 

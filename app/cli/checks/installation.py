@@ -1,4 +1,4 @@
-"""What `twinlink doctor` looks at below the API: settings, database, roles, clocks, Redis."""
+"""What `twinlink doctor` checks without the API: settings, database, roles, clocks, Redis."""
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from app.sync.sites.rotation import survey
 Status = Literal["ok", "warn", "fail"]
 
 _SKEW_SECONDS = 2.0
-"""Leases and windows are told apart by more than this."""
+"""Leases and windows are longer than this, so a smaller skew does no harm."""
 _CONNECT_SECONDS = 10
 _WORST_MINUTE = 60.0
 _DECIDED_BY_PEOPLE = (
@@ -39,7 +39,7 @@ _DECIDED_BY_PEOPLE = (
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """`hint` says what to do about it; empty where there is nothing to do."""
+    """`hint` says what to do; it is empty if there is nothing to do."""
 
     name: str
     status: Status
@@ -48,7 +48,7 @@ class Check:
 
 
 async def below(settings: Settings) -> list[Check]:
-    """All of them, in the order in which they build on each other."""
+    """All checks. Each comes after those that it depends on."""
     return [
         *_settings(settings),
         *[check async for check in _database(settings)],
@@ -57,7 +57,7 @@ async def below(settings: Settings) -> list[Check]:
 
 
 def _settings(settings: Settings) -> Iterator[Check]:
-    """That every variable can be used is known already, else nobody would be here."""
+    """Settings that are valid but dangerous. `load_settings` has already refused invalid ones."""
     if settings.secret_key:
         yield Check("secret key", "ok", f"{len(settings.secret_key)} set")
     else:
@@ -72,13 +72,13 @@ def _settings(settings: Settings) -> Iterator[Check]:
 async def _database(settings: Settings) -> AsyncIterator[Check]:
     if settings.database_url is None:
         hint = "set TWINLINK_DATABASE_URL, or start `twinlink up`"
-        yield Check("database", "fail", "none is named and none runs here", hint)
+        yield Check("database", "fail", "not configured, and none runs on this machine", hint)
         return
     try:
         url = settings.database_url.get_secret_value()
         conn = await asyncpg.connect(url, timeout=_CONNECT_SECONDS)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        hint = "see that it runs, and that TWINLINK_DATABASE_URL names it"
+        hint = "check that the database runs and that TWINLINK_DATABASE_URL is its address"
         yield Check("database", "fail", type(error).__name__, hint)
         return
     try:
@@ -99,10 +99,10 @@ async def _database(settings: Settings) -> AsyncIterator[Check]:
 
 
 async def _redis(settings: Settings) -> Check:
-    """Never a failure: without it everything works, some of it later."""
+    """At worst a warning: without Redis everything works, but later."""
     if settings.redis_url is None:
-        hint = "set TWINLINK_REDIS_URL, or changes wait for the sweep"
-        return Check("redis", "warn", "none is named and none runs here", hint)
+        hint = "set TWINLINK_REDIS_URL; until then changes wait for the sweep"
+        return Check("redis", "warn", "not configured, and none runs on this machine", hint)
     try:
         async with Redis.from_url(
             settings.redis_url.get_secret_value(), socket_connect_timeout=_CONNECT_SECONDS
@@ -113,13 +113,13 @@ async def _redis(settings: Settings) -> Check:
     version = about.get("valkey_version") or about.get("redis_version")
     policy = about.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
-        hint = "set maxmemory-policy noeviction: a full store must refuse, not forget a pause"
+        hint = "set maxmemory-policy noeviction: a full Redis must refuse writes, not drop a pause"
         return Check("redis", "warn", f"{version}, {policy}", hint)
     return Check("redis", "ok", f"{version}, noeviction")
 
 
 async def _clock(conn: Connection) -> Check:
-    """The round trip counts for us: only what it cannot explain is skew."""
+    """Skew is the part of the difference that the round trip cannot explain."""
     before = datetime.now(UTC)
     there = await clock.read(conn)
     after = datetime.now(UTC)
@@ -151,7 +151,7 @@ async def _rights(conn: Connection) -> Check:
 
 
 async def _decisions(conn: Connection) -> Check:
-    """What stands still until a person has looked: nobody's own doing, so it has to be said."""
+    """Incidents and pauses that last until a person ends them."""
     kinds = [kind for kind in _DECIDED_BY_PEOPLE if await any_open(conn, kind)]
     if kinds:
         hint = "twinlink incident list; then resolve it, and twinlink resume --all if it is paused"
@@ -160,7 +160,7 @@ async def _decisions(conn: Connection) -> Check:
     if pause.paused_at is not None:
         detail = f"everything is paused, by {pause.paused_by}"
         return Check("decisions", "warn", detail, "twinlink resume --all")
-    return Check("decisions", "ok", "none is waited for")
+    return Check("decisions", "ok", "nothing waits for a person")
 
 
 async def _workers(conn: Connection) -> Check:
@@ -178,28 +178,28 @@ async def _workers(conn: Connection) -> Check:
 
 
 async def _sealed(conn: Connection, settings: Settings) -> Check:
-    """A key may be dropped only once nothing is sealed with it any more."""
+    """A key may be dropped only when no secret is sealed with it."""
     vault = Vault([key.get_secret_value() for key in settings.secret_key])
     found = await survey(conn, vault)
     if found.unreadable:
         names = ", ".join(f"{it.secret} of {it.site}" for it in found.unreadable)
-        hint = "add the key that is missing to TWINLINK_SECRET_KEY, or store those secrets again"
-        return Check("sealed secrets", "fail", f"no key opens the {names}", hint)
+        hint = "add the missing key to TWINLINK_SECRET_KEY, or set these secrets again"
+        return Check("sealed secrets", "fail", f"no key can decrypt: {names}", hint)
     if found.former:
-        detail = f"{found.former} of {found.former + found.current} under a former key"
+        detail = f"{found.former} of {found.former + found.current} sealed with an old key"
         return Check("sealed secrets", "warn", detail, "run `twinlink secrets rotate`")
-    return Check("sealed secrets", "ok", f"{found.current} under the newest key")
+    return Check("sealed secrets", "ok", f"{found.current} sealed with the newest key")
 
 
 async def _installation(conn: Connection, named: str | None) -> Check:
     stored = await id_of(conn)
     if named is None and stored:
-        hint = f"set TWINLINK_INSTALLATION={stored}: until then workers write nothing"
-        return Check("installation", "fail", "not named", hint)
+        hint = f"set TWINLINK_INSTALLATION={stored}; until then workers write nothing"
+        return Check("installation", "fail", "not set", hint)
     if named is None:
-        hint = "name it by TWINLINK_INSTALLATION, so that a copy of the database writes nothing"
-        return Check("installation", "warn", "not named", hint)
+        hint = "set TWINLINK_INSTALLATION, so that a copy of the database writes nothing"
+        return Check("installation", "warn", "not set", hint)
     if stored in {None, "", named}:
         return Check("installation", "ok", named)
-    hint = "a copy of another installation's database? workers write nothing"
+    hint = "is it a copy of another installation's database? workers write nothing"
     return Check("installation", "fail", f"the database belongs to {stored}", hint)

@@ -1,4 +1,4 @@
-"""What `twinlink doctor` asks the API: whether it runs, and how it finds the sites."""
+"""What `twinlink doctor` asks the API: whether it runs, and what its check of each site finds."""
 
 from collections.abc import Iterator
 
@@ -11,13 +11,13 @@ from app.settings import Settings
 
 
 def above(settings: Settings, transport: httpx.BaseTransport | None) -> list[Check]:
-    """What the API says. That it does not run is no fault: others may be about to start it."""
+    """The checks that need the API. An API that does not run is a warning: it may start later."""
     try:
         with Service(settings, transport=transport) as api:
             sites = list(api.every("sites"))
             return [Check("api", "ok", api.url), *_sites(api, [site["name"] for site in sites])]
     except CommandError as error:
-        hint = "sites were not asked; start it with `twinlink up` or `twinlink api`"
+        hint = "sites were not checked; start the API with `twinlink up` or `twinlink api`"
         return [Check("api", "warn", error.message, hint)]
 
 

@@ -1,1 +1,1 @@
-"""The REST API as the commands use it, and what they keep on this machine."""
+"""The client of the REST API that the commands share, and the files in the data directory."""

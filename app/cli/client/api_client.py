@@ -1,4 +1,4 @@
-"""The REST API as the commands see it: answers as plain values, refusals as `CommandError`."""
+"""A client of the REST API: it returns JSON values and raises `CommandError` for refusals."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ Params = Mapping[str, str | int | None]
 
 
 class Refused(CommandError):
-    """The service understood and said no. `status` is HTTP's, `reason` the problem's code."""
+    """The service refused the request. `status` is the HTTP status, `reason` the problem's code."""
 
     def __init__(self, answer: httpx.Response) -> None:
         self.status = answer.status_code
@@ -30,7 +30,7 @@ class Refused(CommandError):
 
 
 class Unreachable(CommandError):
-    """Nothing answered, or the answer broke off: whether it acted is not known."""
+    """No answer, or an incomplete one: the service may have acted or not."""
 
 
 class Service:
@@ -41,15 +41,15 @@ class Service:
         token = settings.api_token or settings.admin_token
         if token is None:
             raise UsageError(
-                "no token to speak to the service with",
-                details=["set TWINLINK_API_TOKEN; what `twinlink up` runs here is found by itself"],
+                "there is no API token",
+                details=["set TWINLINK_API_TOKEN; no token is needed where `twinlink up` runs"],
             )
         self._client = httpx.Client(
             base_url=f"{self.url}/api/v1/",
             headers={"Authorization": f"Bearer {token.get_secret_value()}"},
             timeout=_TIMEOUT,
             transport=transport,
-            # A proxy for the outside has no way to this machine's own loopback.
+            # A proxy cannot reach this machine's loopback address.
             trust_env=urlsplit(self.url).hostname not in _LOOPBACK,
         )
 
@@ -63,7 +63,7 @@ class Service:
         return self._send("GET", path, params=_present(params))
 
     def text(self, path: str, params: Params | None = None) -> str:
-        """An answer that is meant to be read as it is."""
+        """The answer as text, not parsed."""
         with self._reaching():
             answer = self._client.get(path, params=_present(params))
         if answer.is_error:
@@ -74,7 +74,7 @@ class Service:
         return self._send("POST", path, **({} if body is None else {"json": body}))
 
     def put(self, path: str, body: Any, *, revision: int | None = None) -> Any:
-        """With `revision`: only if that is still the current one."""
+        """With `revision`, the service refuses unless that is the current one."""
         headers = {} if revision is None else {"If-Match": f'"{revision}"'}
         return self._send("PUT", path, json=body, headers=headers)
 
@@ -82,7 +82,7 @@ class Service:
         return self._send("DELETE", path)
 
     def listing(self, path: str, params: Params | None = None, *, limit: int) -> dict[str, Any]:
-        """The first `limit` items over as many pages as it takes, in the API's own shape."""
+        """The first `limit` items, from as many pages as needed, in the shape of one page."""
         items: list[Any] = []
         cursor: str | None = None
         while len(items) < limit:
@@ -107,7 +107,7 @@ class Service:
 
     @contextmanager
     def lines(self, path: str, params: Params | None = None) -> Iterator[Iterator[str]]:
-        """The lines of a long answer as they come."""
+        """The lines of a long answer as they arrive."""
         asked = self._client.build_request("GET", path, params=_present(params))
         with self._reaching():
             answer = self._client.send(asked, stream=True)
@@ -129,7 +129,7 @@ class Service:
         try:
             return answer.json()
         except ValueError:
-            raise CommandError(f"what answers at {self.url} is not Twinlink") from None
+            raise CommandError(f"the server at {self.url} is not Twinlink") from None
 
     @contextmanager
     def _reaching(self) -> Iterator[None]:
@@ -137,15 +137,17 @@ class Service:
             yield
         except (httpx.ConnectError, httpx.ConnectTimeout):
             raise Unreachable(
-                f"nothing answers at {self.url}",
+                f"no answer from {self.url}",
                 details=["start it with `twinlink up`, or set TWINLINK_API_URL"],
             ) from None
         except httpx.TransportError as error:
-            raise Unreachable(f"{self.url} broke off: {type(error).__name__}") from None
+            raise Unreachable(
+                f"the answer of {self.url} broke off: {type(error).__name__}"
+            ) from None
 
 
 def service(ctx: typer.Context) -> Service:
-    """The service that this command speaks to. `ctx.obj` is a test's transport, else None."""
+    """The service that this command calls. `ctx.obj` is the transport of a test, otherwise None."""
     return ctx.with_resource(Service(client_settings(), transport=ctx.obj))
 
 

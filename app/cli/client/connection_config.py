@@ -1,4 +1,4 @@
-"""A connection's configuration from options, and as `put` takes it back."""
+"""A connection's configuration, made from options or in the form that `put` accepts."""
 
 from enum import StrEnum
 from typing import Any
@@ -44,7 +44,7 @@ def from_options(
 
 
 def as_put(config: dict[str, Any]) -> dict[str, Any]:
-    """The API shows every field, and takes none that means nothing."""
+    """The API returns every field, but refuses fields that have no effect."""
     twins = {name: value for name, value in config["twins"].items() if value is not None}
     return config | {"twins": twins}
 
@@ -53,7 +53,7 @@ def _end(option: str, text: str) -> dict[str, Any]:
     site, colon, projects = text.partition(":")
     keys = [key.strip() for key in projects.split(",") if key.strip()]
     if not (site and colon and keys):
-        raise UsageError(f"{option} is SITE:PROJECT,…, such as cloud:OPS,WEB")
+        raise UsageError(f"{option} must be SITE:PROJECT,…, such as cloud:OPS,WEB")
     return {"site": site, "projects": keys}
 
 
@@ -66,5 +66,5 @@ def _link_type(text: str) -> dict[str, Any]:
 def _twin_field(text: str) -> dict[str, str]:
     side, _, field = text.partition(":")
     if side not in {"left", "right"} or not field:
-        raise UsageError("--twin-field is left:FIELD or right:FIELD")
+        raise UsageError("--twin-field must be left:FIELD or right:FIELD")
     return {"source": "field", "side": side, "field": field}

@@ -1,4 +1,4 @@
-"""What `twinlink up` keeps on its machine, so that the other commands find it by themselves.
+"""The data directory of `twinlink up`, where the other commands find its token and address.
 
 All files are readable by their owner alone. `admin.token`, `secret.key` and `installation.id` are
 made at the first boot and stay; `running.json` says where the service is while it runs.
@@ -23,20 +23,20 @@ RUNNING = "running.json"
 
 
 def make_directory(directory: Path) -> None:
-    """As the embedded servers make it: started by root, another account has to enter it."""
+    """With the permissions that the embedded servers need: for root, another account runs them."""
     if not directory.exists():
         directory.mkdir(parents=True)
         directory.chmod(0o711 if os.geteuid() == 0 else 0o700)
 
 
 def with_kept_secrets(settings: Settings) -> Settings:
-    """Fill in what the environment does not say with what the first boot made."""
+    """Replace settings that the environment leaves out by what the first boot made."""
     directory = settings.data_dir
     made: dict[str, Any] = {}
     if settings.admin_token is None:
         made["admin_token"] = SecretStr(_kept(directory / ADMIN_TOKEN, secrets.token_urlsafe))
     if not settings.secret_key:
-        # One key, or after a rotation a list, as the variable has it.
+        # One key, or a list after a rotation, as in TWINLINK_SECRET_KEY.
         kept = _kept(directory / SECRET_KEY, secrets.token_urlsafe)
         made["secret_key"] = tuple(SecretStr(key.strip()) for key in kept.split(","))
     if settings.installation is None:
@@ -45,7 +45,7 @@ def with_kept_secrets(settings: Settings) -> Settings:
 
 
 def variables(settings: Settings) -> dict[str, str]:
-    """What a process beside `up` has to be told. The schema owner's URL is none of it."""
+    """Variables that another process on this machine needs, without the schema owner's URL."""
     told = {
         "database_url": _text(settings.database_url),
         "redis_url": _text(settings.redis_url),
@@ -62,7 +62,7 @@ def variables(settings: Settings) -> dict[str, str]:
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """Our own environment, handed on to a child with what `up` decided."""
+    """The environment of a child: our own, with the settings that `up` chose."""
     handed_on = inherited()
     handed_on.pop(PREFIX + "MIGRATE_DATABASE_URL", None)
     told = variables(settings)
@@ -77,11 +77,11 @@ def announce(directory: Path, settings: Settings, api_url: str) -> Path:
 
 
 def client_settings() -> Settings:
-    """The environment, completed by what runs on this machine. The environment wins."""
+    """Settings from the environment, and for what it leaves out from what runs on this machine."""
     settings = load_settings()
     told = _running(settings.data_dir / RUNNING)
     if settings.api_url != told.get("api_url") and "api_url" in settings.model_fields_set:
-        told.pop("admin_token", None)  # another service must not be shown this one's token
+        told.pop("admin_token", None)  # this token must not be sent to another service
     told = {name: told[name] for name in told.keys() - settings.model_fields_set}
     try:
         return Settings(**told) if told else settings
@@ -98,14 +98,14 @@ def _running(path: Path) -> dict[str, Any]:
 
 
 def _kept(path: Path, make: Callable[[], str]) -> str:
-    """The file's content, made on first use."""
+    """The content of the file, which is made on first use."""
     if not path.exists():
         _write(path, make())
     return path.read_text().strip()
 
 
 def _write(path: Path, text: str) -> None:
-    """Whole or not at all, also over a crash: a lost key would make credentials unreadable."""
+    """Write all or nothing, even in a crash: without the key no credential can be decrypted."""
     unfinished = path.with_name(path.name + ".unfinished")
     unfinished.unlink(missing_ok=True)
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

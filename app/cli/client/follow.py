@@ -1,4 +1,4 @@
-"""Watching something that the service does, until it is over."""
+"""Follow a task of the service until it is over."""
 
 import json
 import threading
@@ -8,15 +8,15 @@ from typing import Any
 from app.cli.client.api_client import Service, Unreachable
 
 _SECONDS = 0.5
-"""Between two looks where nothing tells."""
+"""Seconds between two requests where there is no event stream."""
 _PATIENCE = 10
-"""Looks in a row that may fail: a restart of the service is no reason to give up."""
+"""Failed requests in a row before giving up: a restart of the service fails some."""
 
 State = dict[str, Any]
 
 
 def looks(look: Callable[[], State], *, first: State | None = None) -> Iterator[State]:
-    """One state after another, for as long as they are asked for."""
+    """States, requested one after another until the caller stops iterating."""
     if first is not None:
         yield first
     while True:
@@ -29,8 +29,8 @@ def pause() -> None:
 
 
 def events(api: Service, path: str, is_over: Callable[[State], bool]) -> Iterator[State]:
-    """The states at `path` as its event stream tells them, the last one included. A stream that
-    breaks off is taken up again."""
+    """The states from the event stream at `path`, including the last one. A stream that
+    breaks off is opened again."""
     failed = 0
     while True:
         try:
@@ -52,7 +52,7 @@ def events(api: Service, path: str, is_over: Callable[[State], bool]) -> Iterato
 
 
 def _data(lines: Iterable[str]) -> Iterator[State]:
-    """The JSON objects of a stream of server-sent events; comments and names are passed over."""
+    """The JSON objects of a stream of server-sent events; comments and event names are skipped."""
     for line in lines:
         if line.startswith("data:"):
             found = json.loads(line.removeprefix("data:"))

@@ -1,4 +1,4 @@
-"""Reading pairs of keys from CSV and telling them to the service, with an account of every row."""
+"""Read pairs of issue keys from CSV, send them to the service, and report on every row."""
 
 import csv
 from collections import Counter
@@ -11,7 +11,7 @@ from app.cli.client.api_client import Service
 from app.cli.output.errors import CommandError
 
 _CHUNK = 1000
-"""What the API takes at once."""
+"""Pairs that the API accepts in one request."""
 _LONGEST_KEY = 300
 _GOOD = frozenset({"paired", "unchanged"})
 
@@ -24,8 +24,8 @@ class Row(NamedTuple):
 
 @dataclass(slots=True)
 class Report:
-    """`counts` by the service's own words; `bad` holds every row that was not paired, with its
-    line. `stopped` says why the rest was not sent, and `unsent` from which line on."""
+    """`counts` has the service's statuses as keys; `bad` holds every row that was not paired, with
+    its line. `stopped` says why sending ended early, `unsent` at which line."""
 
     say: Callable[[str], None]
     counts: Counter[str] = field(default_factory=Counter)
@@ -58,7 +58,7 @@ class Report:
         said = counted or "no rows"
         if self.stopped is None:
             return said
-        return f"{said}; lines from {self.unsent} on may not have been taken: {self.stopped}"
+        return f"{said}; lines from {self.unsent} on may not be paired: {self.stopped}"
 
 
 def import_rows(
@@ -68,7 +68,7 @@ def import_rows(
     report: Report,
     progressed: Callable[[int], None],
 ) -> None:
-    """In chunks, in the file's order. What was told before a failure stays told and counted."""
+    """In chunks, in the file's order. Rows sent before a failure stay paired and counted."""
     rows = _rows(text, report)
     while chunk := list(islice(rows, _CHUNK)):
         pairs = [{"left": row.left, "right": row.right} for row in chunk]
@@ -88,7 +88,7 @@ def import_rows(
 
 
 def _rows(text: Iterable[str], report: Report) -> Iterator[Row]:
-    """Rows that can be told; the others are reported. A heading and empty lines are passed over."""
+    """Rows that can be sent; the others are reported. A heading and empty lines are skipped."""
     reader = csv.reader(text, strict=True)
     try:
         for columns in reader:
@@ -100,11 +100,11 @@ def _rows(text: Iterable[str], report: Report) -> Iterator[Row]:
             else:
                 report.counts["malformed"] += 1
                 row = Row(reader.line_num, cells[0], ",".join(cells[1:]))
-                report.refuse(row, "malformed", "two issue keys are wanted")
+                report.refuse(row, "malformed", "a row must have two issue keys")
     except (csv.Error, UnicodeDecodeError) as error:
-        report.stop(f"this is no CSV: {error}", reader.line_num + 1)
+        report.stop(f"this is not CSV: {error}", reader.line_num + 1)
 
 
 def _fits(cell: str) -> bool:
-    """What the API takes as a claim; whether it is an issue's key, the service says."""
+    """Whether the API accepts the text. Only the service knows whether it is an issue's key."""
     return 0 < len(cell) <= _LONGEST_KEY and cell.isprintable()

@@ -1,4 +1,4 @@
-"""`twinlink audit`: what was written to Jira, and the proof that the record is whole."""
+"""`twinlink audit`: every write to Jira, and the check that the record of them is whole."""
 
 from typing import Annotated, Any
 
@@ -10,7 +10,7 @@ from app.cli.output import output
 from app.cli.output.files import STDIN, writing
 from app.cli.output.options import Json, Limit
 
-app = typer.Typer(help="The append-only record of every write.", no_args_is_help=True)
+app = typer.Typer(help="The append-only record of every write to Jira.", no_args_is_help=True)
 app.command("verify")(audit_verify.verify)
 
 _COLUMNS: output.Columns = (
@@ -32,8 +32,10 @@ _Site = Annotated[str | None, typer.Option(help="Name of a site.")]
 _Operation = Annotated[str | None, typer.Option(help="create, remove, adopt or release.")]
 _Status = Annotated[str | None, typer.Option(help="intended, applied, noop or failed.")]
 _Issue = Annotated[str | None, typer.Option(help="Key of an issue at one of the ends.")]
-_Cause = Annotated[str | None, typer.Option(help="Such as webhook, poll, resync or plan.")]
-_Time = Annotated[str | None, typer.Option(metavar="TIME", help="Such as 2030-01-31T12:00:00Z.")]
+_Cause = Annotated[str | None, typer.Option(help="For example webhook, poll, resync or plan.")]
+_Time = Annotated[
+    str | None, typer.Option(metavar="TIME", help="For example 2030-01-31T12:00:00Z.")
+]
 
 
 @app.command("list")
@@ -45,15 +47,15 @@ def list_(
     operation: _Operation = None,
     status: _Status = None,
     issue: _Issue = None,
-    link_id: Annotated[str | None, typer.Option(help="Of one link.")] = None,
+    link_id: Annotated[str | None, typer.Option(help="Id of a link.")] = None,
     cause: _Cause = None,
-    plan: Annotated[str | None, typer.Option(help="Of one plan.")] = None,
+    plan: Annotated[str | None, typer.Option(help="Id of a plan.")] = None,
     since: _Time = None,
     until: _Time = None,
     limit: Limit = 100,
     json: Json = False,
 ) -> None:
-    """Rows of the audit, oldest first. An intent and its outcome are two rows."""
+    """List audit rows, oldest first. A write has two rows: its intent and its outcome."""
     asked: dict[str, Any] = {
         "connection": connection,
         "site": site,
@@ -67,22 +69,22 @@ def list_(
         "until": until,
     }
     found = service(ctx).listing("audit", asked, limit=limit)
-    output.listed(found, _COLUMNS, "nothing was written yet", json=json)
+    output.listed(found, _COLUMNS, "no writes yet", json=json)
 
 
 @app.command()
 def export(
     ctx: typer.Context,
-    file: Annotated[str, typer.Argument(help="Where to; `-` is standard output.")] = STDIN,
+    file: Annotated[str, typer.Argument(help="File to write; `-` is standard output.")] = STDIN,
     *,
     connection: _Connection = None,
     since: _Time = None,
     until: _Time = None,
 ) -> None:
-    """The audit as NDJSON, one row a line, with the heads of its chains at the end.
+    """Export the audit as NDJSON, one row a line, with the heads of its chains at the end.
 
-    `audit verify` takes a whole export, of everything or of one connection; what --since or --until
-    cut has no beginning or no end to hold on to.
+    `audit verify` needs a whole export, of everything or of one connection. It refuses one that
+    --since or --until made shorter.
     """
     asked = {"connection": connection, "since": since, "until": until}
     with (

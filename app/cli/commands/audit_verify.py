@@ -18,13 +18,13 @@ from app.process.exit_code import ExitCode
 _STEP = 10_000
 _NOT_ANCHORED = "not_anchored"
 _FAULTS = {
-    "gap": "a row is missing or stands in the wrong place",
-    "prev_hash": "it does not follow the row before it",
-    "hash": "its content is not what was recorded",
+    "gap": "a row is missing or in the wrong place",
+    "prev_hash": "the hash of the row before it does not match",
+    "hash": "its content has changed since it was recorded",
     "cut_off": "rows at the end are missing",
     "beyond_head": "there are more rows than were recorded",
-    "no_head": "no head says where it ends; give --heads, or export it whole",
-    "malformed": "the line is no row and no head",
+    "no_head": "the chain has no head, so its end is not known; give --heads, or export it whole",
+    "malformed": "the line is neither a row nor a head",
 }
 _OVER = frozenset({"accepted", "refused", "failed"})
 
@@ -32,14 +32,14 @@ _OVER = frozenset({"accepted", "refused", "failed"})
 def verify(
     ctx: typer.Context,
     file: Annotated[
-        str | None, typer.Argument(help="An export; `-`: stdin. Without one the service checks.")
+        str | None, typer.Argument(help="An export; `-`: stdin. Without it the service checks.")
     ] = None,
     heads: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Heads that were kept elsewhere, as JSON.")
+        str | None, typer.Option(metavar="FILE", help="Heads kept elsewhere, as JSON.")
     ] = None,
     json: Json = False,
 ) -> None:
-    """Check the hash chains. With FILE nothing but the file is needed: no service, no token.
+    """Check the hash chains of the audit. With FILE it needs neither the service nor a token.
 
     Says where a chain does not hold, and ends with 1 then. Ends with 3 where all that is there
     holds, and no head says where it ends, or no row is there: that proves nothing.
@@ -47,7 +47,7 @@ def verify(
     if file is not None:
         verdict = _offline(file, heads)
     elif heads is not None:
-        raise UsageError("--heads goes with a file; the service knows its own heads")
+        raise UsageError("--heads needs FILE; the service has its own heads")
     else:
         verdict = _online(service(ctx))
     if json:

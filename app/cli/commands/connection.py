@@ -1,4 +1,4 @@
-"""`twinlink connection`: what joins two sites."""
+"""`twinlink connection`: the connections between two sites."""
 
 from typing import Annotated, Any
 
@@ -11,7 +11,7 @@ from app.cli.output.errors import UsageError
 from app.cli.output.files import object_of
 from app.cli.output.options import ConnectionName, Json, Limit, Yes, confirm
 
-app = typer.Typer(help="Connections of two sites.", no_args_is_help=True)
+app = typer.Typer(help="Connections between two sites.", no_args_is_help=True)
 
 COLUMNS: output.Columns = (
     ("NAME", "name"),
@@ -56,7 +56,7 @@ _FINDINGS: output.Columns = (
 
 @app.command("list")
 def list_(ctx: typer.Context, limit: Limit = 100, json: Json = False) -> None:
-    """All connections."""
+    """List all connections."""
     found = service(ctx).listing("connections", limit=limit)
     empty = "no connections yet: twinlink connection put --help"
     output.listed(found, COLUMNS, empty, json=json)
@@ -67,11 +67,11 @@ def show(
     ctx: typer.Context,
     name: ConnectionName,
     config: Annotated[
-        bool, typer.Option("--config", help="Print what `put` takes, as JSON.")
+        bool, typer.Option("--config", help="Print it in the form that `put` accepts, as JSON.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """One connection, its configuration and its state."""
+    """Show a connection: its configuration and its state."""
     api = service(ctx)
     if config:
         active = api.get(f"connections/{name}")["revision"]
@@ -82,11 +82,9 @@ def show(
 
 LinkTypes = Annotated[
     list[str] | None,
-    typer.Option(metavar="TYPE", help="Blocks, or LEFT=RIGHT, or LEFT=RIGHT:reversed; repeat it."),
+    typer.Option(metavar="TYPE", help="Blocks, or LEFT=RIGHT, or LEFT=RIGHT:reversed; repeatable."),
 ]
-Approvals = Annotated[
-    int, typer.Option(min=1, max=2, help="How many owners a plan needs to be applied.")
-]
+Approvals = Annotated[int, typer.Option(min=1, max=2, help="How many owners must approve a plan.")]
 
 
 @app.command()
@@ -107,19 +105,19 @@ def put(
     ] = None,
     approvals: Approvals = 1,
     revision: Annotated[
-        int | None, typer.Option(help="Only if this is still the current revision.")
+        int | None, typer.Option(help="Refuse unless this is the current revision.")
     ] = None,
     json: Json = False,
 ) -> None:
-    """Add a connection, which starts in shadow, or replace its configuration.
+    """Add a connection, which starts in shadow mode, or replace its configuration.
 
-    Either FILE or options. Whatever they leave out takes its default, except that the sites of a
-    connection stay.
+    Takes either FILE or options. Settings that they leave out get their defaults. The two sites of
+    a connection cannot change.
     """
     api = service(ctx)
     if file is not None:
         if left or right or link_type or twin_field:
-            raise UsageError("FILE holds the whole configuration: no option goes with it")
+            raise UsageError("FILE holds the whole configuration: leave out the other options")
         body = object_of(file)
     else:
         body = from_options(
@@ -137,24 +135,24 @@ def put(
 
 @app.command()
 def delete(ctx: typer.Context, name: ConnectionName, yes: Yes = False, json: Json = False) -> None:
-    """End a connection and release its links. None is removed from Jira."""
+    """End a connection and release its links. No link is removed from Jira."""
     api = service(ctx)
     confirm(
-        f"{name} and its twins end. Its links stay in Jira as they are and become unmanaged.",
+        f"This ends {name} and its twins. Its links stay in Jira and are no longer managed.",
         yes=yes,
     )
     released = api.delete(f"connections/{name}")
     if json:
         output.document(released)
     else:
-        output.line(f"{name} is ended; {released['released']} links were released, none removed")
+        output.line(f"{name} has ended; {released['released']} links were released, none removed")
 
 
 @app.command()
 def revisions(
     ctx: typer.Context, name: ConnectionName, limit: Limit = 100, json: Json = False
 ) -> None:
-    """Every configuration it ever had, newest first."""
+    """List all configurations that a connection has had, newest first."""
     found = service(ctx).listing(f"connections/{name}/revisions", limit=limit)
     empty = "no revisions"
     output.listed(found, _REVISIONS, empty, json=json)

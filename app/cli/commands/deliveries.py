@@ -1,4 +1,4 @@
-"""`twinlink deliveries`: what the sites sent."""
+"""`twinlink deliveries`: the webhook deliveries of the sites."""
 
 from typing import Annotated
 
@@ -27,6 +27,6 @@ def deliveries(
     limit: Limit = 100,
     json: Json = False,
 ) -> None:
-    """The webhook deliveries of the last 14 days, newest first. Metadata only."""
+    """List the webhook deliveries of the last 14 days, newest first. Metadata only."""
     found = service(ctx).listing("deliveries", {"site": site}, limit=limit)
     output.listed(found, _COLUMNS, "no deliveries", json=json)

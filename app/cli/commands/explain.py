@@ -15,13 +15,14 @@ def explain(
     ctx: typer.Context,
     issue: Annotated[str, typer.Argument(help="Key of an issue of either side.")],
     connection: Annotated[
-        str | None, typer.Option(help="Only there; default: wherever the issue has a twin.")
+        str | None,
+        typer.Option(help="Name of a connection; default: all in which the issue has a twin."),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Read both sites now and say of each link what is known, what a look would do, and why.
+    """Show for each link of an issue its state, what a sync would do now, and why.
 
-    Writes nothing.
+    Reads both sites now and writes nothing.
     """
     api = service(ctx)
     if connection is None:
@@ -57,7 +58,7 @@ def _anywhere(api: Service, issue: str) -> Iterator[dict[str, Any]]:
 
 
 def _told(link: Mapping[str, Any]) -> Iterator[str]:
-    """The link as a sentence per side, its standing, what both sites showed, what was done."""
+    """The link on each side, its state, the decision, what both sites show, and its history."""
     yield " = ".join(_sentence(link[side]) for side in ("left", "right") if link[side])
     known = [link["state"] or "not in the ledger"]
     known += [f"origin {link['origin']}"] if link["origin"] else []

@@ -1,4 +1,4 @@
-"""`twinlink failures`: what was given up after its tries."""
+"""`twinlink failures`: twins that failed after all tries."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from app.cli.client.api_client import service
 from app.cli.output import output
 from app.cli.output.options import Json, Limit, RowId
 
-app = typer.Typer(help="Pairs that were given up after their tries.")
+app = typer.Typer(help="Twins that could not be brought in step after all tries.")
 
 _COLUMNS: output.Columns = (
     ("ID", "id"),
@@ -36,7 +36,7 @@ def failures(
     limit: Limit = 100,
     json: Json = False,
 ) -> None:
-    """What was given up after its tries, and why."""
+    """List the twins that failed after all tries, and why."""
     if ctx.invoked_subcommand is None:
         asked = {"connection": connection, "dismissed": "true" if dismissed else None}
         found = service(ctx).listing("failures", asked, limit=limit)
@@ -46,7 +46,7 @@ def failures(
 
 @app.command()
 def retry(ctx: typer.Context, id: RowId, json: Json = False) -> None:
-    """Look at it again, with fresh tries."""
+    """Try a failed twin again, with the full number of tries."""
     answer = service(ctx).post(f"failures/{id}/retry")
     if json:
         output.document(answer)

@@ -1,4 +1,4 @@
-"""`twinlink guard`: what holds removals that look like an accident."""
+"""`twinlink guard`: the guard holds removals that look like an accident."""
 
 import typer
 
@@ -6,7 +6,9 @@ from app.cli.client.api_client import service
 from app.cli.output import output
 from app.cli.output.options import ConnectionName, Json
 
-app = typer.Typer(help="The guard of a connection.", no_args_is_help=True)
+app = typer.Typer(
+    help="The guard, which holds removals that look like an accident.", no_args_is_help=True
+)
 
 _WINDOWS: output.Columns = (
     ("WINDOW", "scope"),
@@ -18,15 +20,15 @@ _WINDOWS: output.Columns = (
 
 @app.command()
 def show(ctx: typer.Context, name: ConnectionName, json: Json = False) -> None:
-    """Whether it is armed or tripped, how full its windows are, and who has reset it."""
+    """Show whether it is armed or tripped, how full its windows are, and who last reset it."""
     _show(service(ctx).get(f"connections/{name}")["guard"], json=json)
 
 
 @app.command()
 def reset(ctx: typer.Context, name: ConnectionName, json: Json = False) -> None:
-    """Arm it with fresh windows, at most three times a day.
+    """Arm it again with empty windows, at most three times a day.
 
-    What it held is judged again under these: its plans end, sealed ones too.
+    It judges the removals that it held again. Their plans end, sealed ones too.
     """
     _show(service(ctx).post(f"connections/{name}/guard/reset")["guard"], json=json)
 

@@ -1,4 +1,4 @@
-"""`twinlink incident`: what is wrong, what is known of it, and what to do next."""
+"""`twinlink incident`: what is wrong, what is known about it, and what to do next."""
 
 from typing import Annotated, Any
 
@@ -8,7 +8,7 @@ from app.cli.client.api_client import service
 from app.cli.output import output
 from app.cli.output.options import Json, Limit, RowId
 
-app = typer.Typer(help="What is wrong, has been, and what to do next.", no_args_is_help=True)
+app = typer.Typer(help="What is or was wrong, and what to do next.", no_args_is_help=True)
 
 _COLUMNS: output.Columns = (
     ("ID", "id"),
@@ -51,14 +51,14 @@ _State = Annotated[
 def list_(
     ctx: typer.Context,
     *,
-    connection: Annotated[str | None, typer.Option(help="Only what concerns this one.")] = None,
+    connection: Annotated[str | None, typer.Option(help="Only of this connection.")] = None,
     state: Annotated[
-        str | None, typer.Option(help="A state, or open for all but resolved.")
+        str | None, typer.Option(help="A state, or `open` for all but resolved.")
     ] = None,
     limit: Limit = 100,
     json: Json = False,
 ) -> None:
-    """Incidents, newest first."""
+    """List incidents, newest first."""
     asked = {"connection": connection, "state": state}
     found = service(ctx).listing("incidents", asked, limit=limit)
     output.listed(found, _COLUMNS, "no incidents", json=json)
@@ -66,7 +66,7 @@ def list_(
 
 @app.command()
 def show(ctx: typer.Context, id: RowId, json: Json = False) -> None:
-    """One incident with its timeline, and the calls that put it right."""
+    """Show an incident, its timeline, and the commands that resolve it."""
     _show(service(ctx).get(f"incidents/{id}"), json=json)
 
 
@@ -74,13 +74,13 @@ def show(ctx: typer.Context, id: RowId, json: Json = False) -> None:
 def update(
     ctx: typer.Context,
     id: RowId,
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="What there is to say.")],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="Text of the update.")],
     *,
     state: _State = None,
     impact: Annotated[str | None, typer.Option(help="none, minor, major or critical.")] = None,
     json: Json = False,
 ) -> None:
-    """Add to its timeline. Resolving one acknowledges it, where it waits for that."""
+    """Add an update to the timeline. Resolving an incident also acknowledges it."""
     said = {"text": text, "state": state, "impact": impact}
     body = {name: value for name, value in said.items() if value is not None}
     _show(service(ctx).post(f"incidents/{id}/updates", body), json=json)
@@ -91,6 +91,6 @@ def _show(found: dict[str, Any], *, json: bool) -> None:
         output.document(found)
         return
     output.fields(found, _FIELDS)
-    output.table(_TIMELINE, found["timeline"], empty="nothing was said yet")
+    output.table(_TIMELINE, found["timeline"], empty="no updates yet")
     for call in found["calls"]:
         output.line(f"to {call['purpose']}: {call['command']}")

@@ -1,4 +1,4 @@
-"""`twinlink links`: what the ledger knows."""
+"""`twinlink links`: the links in the ledger."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -42,7 +42,7 @@ def links(
     limit: Limit = 100,
     json: Json = False,
 ) -> None:
-    """The links that a connection keeps in step, or knows and leaves alone."""
+    """List the links that a connection keeps in step, or knows and leaves alone."""
     asked = {"state": state and state.value, "issue": issue, "type": type}
     found = service(ctx).listing(f"connections/{name}/links", asked, limit=limit)
     output.listed(found, _COLUMNS, "no links", json=json)

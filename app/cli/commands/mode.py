@@ -23,11 +23,11 @@ def mode(
     wanted: Annotated[Mode | None, typer.Argument(metavar="MODE")] = None,
     json: Json = False,
 ) -> None:
-    """Show or set it: shadow (plans only), create_only, review (removals are held), live."""
+    """Show or set the mode: shadow (only plans), create_only, review (holds removals) or live."""
     api, path = service(ctx), f"connections/{name}"
     set_ = wanted and {"mode": wanted.value}
     answer = api.put(f"{path}/mode", set_) if set_ else api.get(path)
     if json:
         output.document(answer)
     else:
-        output.line(f"{name} is in {answer['mode']}")
+        output.line(f"{name} is in mode {answer['mode']}")

@@ -1,4 +1,4 @@
-"""`twinlink plan`: what would be written, or waits for a decision."""
+"""`twinlink plan`: writes that wait for a decision, or that a mode does not allow."""
 
 from enum import StrEnum
 from typing import Annotated, Any
@@ -12,7 +12,7 @@ from app.cli.output.errors import CommandError, UsageError
 from app.cli.output.options import Json, Limit, RowId, can_ask
 from app.process.exit_code import ExitCode
 
-app = typer.Typer(help="Plans: what would be written.", no_args_is_help=True)
+app = typer.Typer(help="Plans: the writes that would be made.", no_args_is_help=True)
 
 _COLUMNS: output.Columns = (
     ("ID", "id"),
@@ -50,10 +50,10 @@ _PAGE = 1000
 Digest = Annotated[
     str | None,
     typer.Option(
-        help="Of the plan as it was reviewed. Without it the plan is shown and asked for."
+        help="Digest of the plan that you reviewed. Without it, you see the plan and are asked."
     ),
 ]
-Note = Annotated[str, typer.Option(help="Why; it is kept with the plan.")]
+Note = Annotated[str, typer.Option(help="Reason, kept with the plan.")]
 
 
 class Format(StrEnum):
@@ -67,11 +67,11 @@ def list_(
     ctx: typer.Context,
     *,
     connection: Annotated[str | None, typer.Option(help="Only of this connection.")] = None,
-    status: Annotated[str | None, typer.Option(help="Such as held, shadow or applied.")] = None,
+    status: Annotated[str | None, typer.Option(help="For example held, shadow or applied.")] = None,
     limit: Limit = 100,
     json: Json = False,
 ) -> None:
-    """Plans, newest first."""
+    """List plans, newest first."""
     asked = {"connection": connection, "status": status}
     output.listed(
         service(ctx).listing("plans", asked, limit=limit), _COLUMNS, "no plans", json=json
@@ -84,11 +84,11 @@ def show(
     id: RowId,
     *,
     form: Annotated[
-        Format | None, typer.Option("--format", help="Without it: tables for a terminal.")
+        Format | None, typer.Option("--format", help="Default: tables for a terminal.")
     ] = None,
     json: Json = False,
 ) -> None:
-    """One plan with all of its changes."""
+    """Show a plan with all of its changes."""
     api = service(ctx)
     if json or form is Format.JSON:
         output.document(_whole(api, id))
@@ -102,21 +102,23 @@ def show(
 def approve(
     ctx: typer.Context, id: RowId, *, digest: Digest = None, note: Note = "", json: Json = False
 ) -> None:
-    """Apply a plan, exactly as it was shown.
+    """Approve a plan, so that exactly the changes shown are applied.
 
-    Ends with 3 if a second owner has to approve it before anything is written.
+    Exit code 3 if a second owner must approve it before anything is written.
     """
     decided = _decide(service(ctx), id, "approval", digest, note, json=json)
     if decided["status"] == "approved":
         first = decided["approved_by"]
-        raise CommandError(f"approved by {first}; another owner decides", code=ExitCode.HELD)
+        raise CommandError(
+            f"approved by {first}; a second owner must approve it too", code=ExitCode.HELD
+        )
 
 
 @app.command()
 def reject(
     ctx: typer.Context, id: RowId, *, digest: Digest = None, note: Note = "", json: Json = False
 ) -> None:
-    """Keep the links that a plan would change, for good."""
+    """Reject a plan, and keep the links that it would change for good."""
     _decide(service(ctx), id, "rejection", digest, note, json=json)
 
 
@@ -134,7 +136,7 @@ def revoke(ctx: typer.Context, id: RowId, *, note: Note = "", json: Json = False
 def _decide(
     api: Service, id: int, what: str, digest: str | None, note: str, *, json: bool
 ) -> dict[str, Any]:
-    """Never without the digest of a plan that somebody has seen: named, or shown here."""
+    """Decide on a plan that a person has seen: the digest is an option, or we show the plan."""
     if digest is None:
         digest = _shown(api, id, what, json=json)
     decided: dict[str, Any] = api.post(f"plans/{id}/{what}", {"digest": digest, "note": note})
@@ -147,14 +149,14 @@ def _decide(
 
 def _shown(api: Service, id: int, what: str, *, json: bool) -> str:
     if json or not can_ask():
-        show = f"see it with `twinlink plan show {id}` and name what it says"
-        raise UsageError("nobody can be asked here: --digest is missing", details=[show])
+        show = f"give the digest that `twinlink plan show {id}` shows"
+        raise UsageError("--digest is missing, and there is no terminal to ask", details=[show])
     plan = _whole(api, id)
     _print(plan)
     digest: str | None = plan["digest"]
     if digest is None:
         raise CommandError(f"plan {id} is {plan['status']}: there is nothing to decide yet")
-    typer.confirm(f"Is this your {what}?", abort=True, err=True)
+    typer.confirm(f"Confirm the {what}?", abort=True, err=True)
     return digest
 
 

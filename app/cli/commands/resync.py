@@ -37,17 +37,17 @@ def resync(
     name: ConnectionName,
     *,
     issue: Annotated[
-        list[str] | None, typer.Option(help="Only this issue of either side; repeat it.")
+        list[str] | None, typer.Option(help="Only this issue, of either side; repeatable.")
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Write nothing; the plan says what would be.")
+        bool, typer.Option("--dry-run", help="Write nothing; make a plan of what would be written.")
     ] = False,
-    wait: Annotated[bool, typer.Option(help="Until it is over.")] = True,
+    wait: Annotated[bool, typer.Option(help="Wait until it is over.")] = True,
     json: Json = False,
 ) -> None:
     """Compare the twins of a connection and bring their links in step.
 
-    Ends with 3 if some of it is held for a person's decision.
+    Exit code 3 if changes are held for a person's decision.
     """
     api = service(ctx)
     body: dict[str, Any] = {"dry_run": dry_run}
@@ -58,7 +58,9 @@ def resync(
         try:
             state = follow(api, state["id"])
         except (KeyboardInterrupt, CommandError):
-            output.note(f"resync {state['id']} goes on: twinlink resyncs show {state['id']}")
+            output.note(
+                f"resync {state['id']} goes on in the service: twinlink resyncs show {state['id']}"
+            )
             raise
         show(state, json=json)
         raise typer.Exit(_ENDS[state["status"]])

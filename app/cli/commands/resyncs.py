@@ -1,4 +1,4 @@
-"""`twinlink resyncs`: the comparisons that run and ran."""
+"""`twinlink resyncs`: comparisons, running and finished."""
 
 import typer
 
@@ -7,7 +7,7 @@ from app.cli.commands.resync import show as show_state
 from app.cli.output import output
 from app.cli.output.options import Json, Limit, RowId
 
-app = typer.Typer(help="Comparisons that run and ran.", no_args_is_help=True)
+app = typer.Typer(help="Comparisons of both sides, running and finished.", no_args_is_help=True)
 
 _COLUMNS: output.Columns = (
     ("ID", "id"),
@@ -25,18 +25,18 @@ _COLUMNS: output.Columns = (
 
 @app.command("list")
 def list_(ctx: typer.Context, limit: Limit = 20, json: Json = False) -> None:
-    """Resyncs, newest first."""
+    """List resyncs, newest first."""
     found = service(ctx).listing("resyncs", limit=limit)
     output.listed(found, _COLUMNS, "no resyncs", json=json)
 
 
 @app.command()
 def show(ctx: typer.Context, id: RowId, json: Json = False) -> None:
-    """One resync."""
+    """Show a resync."""
     show_state(service(ctx).get(f"resyncs/{id}"), json=json)
 
 
 @app.command()
 def cancel(ctx: typer.Context, id: RowId, json: Json = False) -> None:
-    """Stop one. What it already did stays done."""
+    """Stop a resync. What it has already written stays."""
     show_state(service(ctx).post(f"resyncs/{id}/cancel"), json=json)

@@ -1,4 +1,4 @@
-"""`twinlink secrets`: the key that the credentials of sites are sealed with."""
+"""`twinlink secrets`: the key that encrypts the credentials of sites."""
 
 import asyncio
 from dataclasses import asdict
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from app.sync.sites.rotation import Rotation
 
 app = typer.Typer(
-    help="The key that the credentials of sites are sealed with. Runs beside the service: needs "
-    "TWINLINK_DATABASE_URL and TWINLINK_SECRET_KEY (found by itself where `twinlink up` runs).",
+    help="The key that encrypts the credentials of sites. Run it where the service runs: it needs "
+    "TWINLINK_DATABASE_URL and TWINLINK_SECRET_KEY (set by itself where `twinlink up` runs).",
     no_args_is_help=True,
 )
 
@@ -28,30 +28,30 @@ def _noun() -> None:
 
 @app.command()
 def rotate(json: Json = False) -> None:
-    """Seal every secret anew with the first key of TWINLINK_SECRET_KEY.
+    """Encrypt every secret again with the first key of TWINLINK_SECRET_KEY.
 
-    Put the new key first in the list, restart every process, run this; once it ends with 0 the
-    former key may go. Running it again, or after an interruption, does no harm.
+    Put the new key first in the list, restart every process, run this. After exit code 0 you may
+    drop the old key. Running it again, or after an interruption, does no harm.
     """
     done = asyncio.run(_rotated())
     if json:
         output.document(asdict(done) | {"complete": done.complete})
     else:
-        output.line(f"{done.rotated} sealed anew, {done.current} were under the newest key already")
+        output.line(f"{done.rotated} encrypted again, {done.current} already had the newest key")
         if done.forgotten:
-            output.line(f"{done.forgotten} replaced webhook secrets forgotten, their day was over")
+            output.line(f"{done.forgotten} replaced webhook secrets deleted after their last day")
         if done.complete:
-            output.note("the newest key opens everything: the others may go")
+            output.note("the newest key decrypts every secret: you may drop the others")
     for lost in done.unreadable:
-        output.note(f"{lost.site}: no key of TWINLINK_SECRET_KEY opens its {lost.secret}")
+        output.note(f"{lost.site}: no key of TWINLINK_SECRET_KEY can decrypt its {lost.secret}")
     if not done.complete:
-        output.note("nothing was lost: add the key that is missing, or store those secrets again")
+        output.note("nothing is lost: add the missing key, or set these secrets again")
         raise typer.Exit(ExitCode.FAILED)
 
 
 async def _rotated() -> "Rotation":
-    from app.sync.sites.rotation import rotate as anew  # noqa: PLC0415 - slow, and others speak REST
+    from app.sync.sites.rotation import rotate as rotate_all  # noqa: PLC0415 - slow, and others speak REST
     from app.wiring import open_services  # noqa: PLC0415
 
     async with open_services(client_settings()) as services:
-        return await anew(services.database, services.vault, services.clock)
+        return await rotate_all(services.database, services.vault, services.clock)

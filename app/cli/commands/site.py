@@ -63,7 +63,7 @@ class Deployment(StrEnum):
 
 @app.command("list")
 def list_(ctx: typer.Context, limit: Limit = 100, json: Json = False) -> None:
-    """All sites."""
+    """List all sites."""
     found = service(ctx).listing("sites", limit=limit)
     empty = "no sites yet: twinlink site put --help"
     output.listed(found, _COLUMNS, empty, json=json)
@@ -71,16 +71,16 @@ def list_(ctx: typer.Context, limit: Limit = 100, json: Json = False) -> None:
 
 @app.command()
 def show(ctx: typer.Context, name: SiteName, json: Json = False) -> None:
-    """One site. Secrets are never shown."""
+    """Show a site. Secrets are never shown."""
     _show(service(ctx).get(f"sites/{name}"), json=json)
 
 
-Dedicated = Annotated[
-    bool | None, typer.Option(help="The account belongs to this installation and to nothing else.")
-]
+Dedicated = Annotated[bool | None, typer.Option(help="Only this installation uses the account.")]
 Rate = Annotated[
     float | None,
-    typer.Option(min=0, help="Calls per second that it takes; 0: as Jira Cloud documents."),
+    typer.Option(
+        min=0, help="Calls per second to the site; 0: the limits that Jira Cloud documents."
+    ),
 ]
 
 Expires = Annotated[
@@ -95,24 +95,29 @@ def put(
     name: SiteName,
     *,
     file: Annotated[
-        str | None, typer.Option(help="The whole site as JSON or TOML; `-` is standard input.")
+        str | None, typer.Option(help="The whole configuration as JSON or TOML; `-`: stdin.")
     ] = None,
-    base_url: Annotated[str | None, typer.Option(help="Where its REST API is.")] = None,
-    web_url: Annotated[str | None, typer.Option(help="Where people go, if elsewhere.")] = None,
+    base_url: Annotated[str | None, typer.Option(help="Address of its REST API.")] = None,
+    web_url: Annotated[
+        str | None, typer.Option(help="Address for people, if it is another.")
+    ] = None,
     deployment: Annotated[Deployment | None, typer.Option()] = None,
     email: Annotated[
-        str | None, typer.Option(help="The account's address; without one the token is a bearer's.")
+        str | None,
+        typer.Option(help="The account's email address; without it the token is sent as Bearer."),
     ] = None,
-    token_file: Annotated[str | None, typer.Option(help="Holds the API token; `-`: stdin.")] = None,
+    token_file: Annotated[
+        str | None, typer.Option(help="File with the API token; `-`: stdin.")
+    ] = None,
     webhook_secret_file: Annotated[
-        str | None, typer.Option(help="Holds the webhooks' secret; `-`: stdin.")
+        str | None, typer.Option(help="File with the secret of the webhooks; `-`: stdin.")
     ] = None,
     dedicated: Dedicated = None,
     rate: Rate = None,
     token_expires: Expires = None,
     json: Json = False,
 ) -> None:
-    """Add a site or change one. What no option names is kept; with --file all is replaced."""
+    """Add or change a site. Options change only what they name; --file replaces everything."""
     api = service(ctx)
     if token_file == webhook_secret_file == STDIN:
         raise UsageError("standard input can hold one secret only")
@@ -129,7 +134,7 @@ def put(
     chosen = {field: value for field, value in chosen.items() if value is not None}
     if file is not None:
         if chosen:
-            raise UsageError("--file holds the whole site: no other option goes with it")
+            raise UsageError("--file holds the whole site: leave out the other options")
         stored = api.put(f"sites/{name}", object_of(file))
     else:
         stored = _changed(api, name, chosen)
@@ -139,7 +144,7 @@ def put(
 
 
 def _changed(api: Service, name: str, chosen: dict[str, Any]) -> Any:
-    """What is not chosen is kept."""
+    """Send the chosen settings with the present value of the others."""
     known = _known(api, name)
     kept = {field: known[field] for field in _KEPT} if known else {}
     version = known["version"] if known else None
@@ -154,12 +159,12 @@ def _changed(api: Service, name: str, chosen: dict[str, Any]) -> Any:
 
 @app.command()
 def check(ctx: typer.Context, name: SiteName, json: Json = False) -> None:
-    """Ask the site who it is and who we are to it. The first check pins both."""
+    """Ask the site for its identity and our account. The first check pins both."""
     checked = service(ctx).post(f"sites/{name}/check")
     if json:
         output.document(checked)
     else:
-        output.table(_FINDINGS, checked["findings"], empty="nothing found")
+        output.table(_FINDINGS, checked["findings"], empty="no findings")
         output.line(f"{name} is {'fine' if checked['ok'] else 'not fit for use'}")
     if not checked["ok"]:
         raise typer.Exit(ExitCode.FAILED)
@@ -188,14 +193,14 @@ def unlock(ctx: typer.Context, name: SiteName, json: Json = False) -> None:
 
 @app.command()
 def delete(ctx: typer.Context, name: SiteName, yes: Yes = False, json: Json = False) -> None:
-    """Forget a site that no connection ever joined."""
+    """Delete a site that no connection has ever used."""
     api = service(ctx)
-    confirm(f"{name} and its credentials will be forgotten here; nothing changes there.", yes=yes)
+    confirm(f"This deletes {name} and its credentials here. Nothing changes in Jira.", yes=yes)
     api.delete(f"sites/{name}")
     if json:
         output.document({"deleted": name})
     else:
-        output.line(f"{name} is forgotten")
+        output.line(f"{name} is deleted")
 
 
 def _auth(email: str | None, token: str | None) -> dict[str, str] | None:

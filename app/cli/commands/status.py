@@ -1,4 +1,4 @@
-"""`twinlink status`: how things stand."""
+"""`twinlink status`: the state of the connections."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ def status(
     name: AnyConnection = None,
     json: Json = False,
 ) -> None:
-    """How the connections stand: what waits, what is held, what failed.
+    """Show the state of the connections: what waits, what is held, what failed.
 
     Quiet means that nothing is due, under way or delayed, and that no resync runs.
     """

@@ -1,4 +1,4 @@
-"""`twinlink token`: who may speak to the service."""
+"""`twinlink token`: the tokens of the API."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -35,17 +35,18 @@ def create(
     role: Role,
     *,
     owner: Annotated[
-        str, typer.Option(help="Who answers for it. Two approvers are two owners, not two tokens.")
+        str,
+        typer.Option(help="Who is responsible for it. A second approval needs another owner."),
     ],
     connection: Annotated[
-        list[str] | None, typer.Option(help="The only ones that it sees; repeat it.")
+        list[str] | None, typer.Option(help="Limit it to this connection; repeatable.")
     ] = None,
     expires: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Such as 2030-01-31T12:00:00Z.")
+        str | None, typer.Option(metavar="TIME", help="For example 2030-01-31T12:00:00Z.")
     ] = None,
     json: Json = False,
 ) -> None:
-    """Make a token. Its text is printed once and kept nowhere."""
+    """Make a token. Its text is printed once and not stored."""
     body = {
         "role": role.value,
         "owner": owner,
@@ -62,7 +63,7 @@ def create(
 
 @app.command("list")
 def list_(ctx: typer.Context, limit: Limit = 100, json: Json = False) -> None:
-    """All tokens that are not revoked, without their texts."""
+    """List all tokens that are not revoked, without their texts."""
     output.listed(service(ctx).listing("tokens", limit=limit), _COLUMNS, "no tokens", json=json)
 
 
@@ -70,7 +71,7 @@ def list_(ctx: typer.Context, limit: Limit = 100, json: Json = False) -> None:
 def revoke(ctx: typer.Context, id: RowId, yes: Yes = False, json: Json = False) -> None:
     """Revoke a token at once."""
     api = service(ctx)
-    confirm(f"Whoever uses token {id} is refused from now on.", yes=yes)
+    confirm(f"From now on the service refuses token {id}.", yes=yes)
     api.delete(f"tokens/{id}")
     if json:
         output.document({"revoked": str(id)})

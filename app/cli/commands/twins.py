@@ -1,4 +1,4 @@
-"""`twinlink twins`: which issues stand for the same work."""
+"""`twinlink twins`: which issues are the same work on both sites."""
 
 import csv
 import json as json_
@@ -15,7 +15,7 @@ from app.cli.output.options import ConnectionName, Json, Limit, Yes, confirm
 from app.core.foreign_text import in_csv
 from app.process.exit_code import ExitCode
 
-app = typer.Typer(help="Twins: which issues stand for the same work.", no_args_is_help=True)
+app = typer.Typer(help="Twins: which issues are the same work on both sites.", no_args_is_help=True)
 
 _COLUMNS: output.Columns = (
     ("ID", "id"),
@@ -26,7 +26,9 @@ _COLUMNS: output.Columns = (
     ("SUSPENDED", "suspended"),
 )
 _Issue = Annotated[str | None, typer.Option(help="Key of an issue of either side.")]
-_Status = Annotated[str | None, typer.Option(help="paired, or why a claim pairs nothing.")]
+_Status = Annotated[
+    str | None, typer.Option(help="paired, or the reason why a claim is not paired.")
+]
 
 
 @app.command("list")
@@ -39,7 +41,7 @@ def list_(
     limit: Limit = 100,
     json: Json = False,
 ) -> None:
-    """The twins of a connection."""
+    """List the twins of a connection."""
     asked = {"issue": issue, "status": status}
     found = service(ctx).listing(f"connections/{name}/twins", asked, limit=limit)
     empty = "no twins: twinlink twins import --help"
@@ -53,9 +55,9 @@ def import_(
     file: Annotated[str, typer.Argument(help="CSV with the columns left,right; `-`: stdin.")],
     json: Json = False,
 ) -> None:
-    """Pair issues by their keys. Rows that cannot be paired are named, the others are paired.
+    """Pair issues by their keys, and report the rows that cannot be paired.
 
-    Importing the same file again changes nothing. Exit code 1 if any row was not paired.
+    Importing the same file again changes nothing. Exit code 1 if a row was not paired.
     """
     api = service(ctx)
     report = Report(say=output.note if not json else lambda _text: None)
@@ -74,10 +76,10 @@ def import_(
 def export(
     ctx: typer.Context,
     name: ConnectionName,
-    file: Annotated[str, typer.Argument(help="Where to; `-` is standard output.")] = STDIN,
+    file: Annotated[str, typer.Argument(help="File to write; `-` is standard output.")] = STDIN,
     json: Annotated[bool, typer.Option("--json", help="One JSON document per line.")] = False,
 ) -> None:
-    """All twins as CSV, in the form that `import` takes."""
+    """Export all twins as CSV, in the form that `import` accepts."""
     twins = service(ctx).every(f"connections/{name}/twins")
     with writing(file) as to:
         writer = csv.writer(to, lineterminator="\n")
@@ -98,16 +100,21 @@ def remove(
     yes: Yes = False,
     json: Json = False,
 ) -> None:
-    """Unpair two issues and release their links. None is removed from Jira."""
+    """Unpair two issues and release their links. No link is removed from Jira."""
     api, path = service(ctx), f"connections/{name}/twins"
     if not twin.isdecimal():
         found = api.get(path, {"issue": twin})["items"]
         if len(found) != 1:
-            raise CommandError(f"{twin} has {len(found)} twins in {name}; name one by its id")
+            raise CommandError(f"{twin} has {len(found)} twins in {name}; give its id")
         twin = found[0]["id"]
-    confirm(f"Twin {twin} ends. Its links stay in Jira and become unmanaged.", yes=yes)
+    confirm(
+        f"This ends twin {twin}. Its links stay in Jira and are no longer managed.",
+        yes=yes,
+    )
     released = api.delete(f"{path}/{twin}")
     if json:
         output.document(released)
     else:
-        output.line(f"twin {twin} ends; {released['released']} links were released, none removed")
+        output.line(
+            f"twin {twin} has ended; {released['released']} links were released, none removed"
+        )

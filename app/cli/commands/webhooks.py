@@ -1,7 +1,7 @@
-"""`twinlink webhooks`: what a Jira was told to send us.
+"""`twinlink webhooks`: the webhooks that a Jira site has registered for us.
 
 There is no route for it: registering needs the site's credentials and its webhook secret, which
-never leave the service. So this works beside the service, on its database and secret key.
+never leave the service. So this runs where the service runs, with its database and secret key.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ T = TypeVar("T")
 Act = Callable[["Services", "SiteRow", "JiraClient"], Awaitable[T]]
 
 app = typer.Typer(
-    help="The webhooks that a site has for us. Runs beside the service: needs "
+    help="The webhooks of a Jira site. Run it where the service runs: it needs "
     "TWINLINK_DATABASE_URL and TWINLINK_SECRET_KEY (found by itself where `twinlink up` runs), and "
     "a site account with the Administer Jira permission.",
     no_args_is_help=True,
@@ -40,13 +40,14 @@ _COLUMNS: output.Columns = (
     ("EVENTS", "events"),
 )
 _Url = Annotated[
-    str | None, typer.Option(help="Where the site reaches us; default: from TWINLINK_PUBLIC_URL.")
+    str | None,
+    typer.Option(help="Address where the site reaches us; default: from TWINLINK_PUBLIC_URL."),
 ]
 
 
 @app.command("list")
 def list_(site: SiteName, json: Json = False) -> None:
-    """All webhooks of the site, ours and others."""
+    """List all webhooks of the site, ours and others."""
     hooks = [_plain(hook) for hook in _on_site(site, lambda _s, _r, jira: jira.list_webhooks())]
     if json:
         output.document({"items": hooks})
@@ -59,11 +60,11 @@ def register(
     site: SiteName,
     url: _Url = None,
     replace: Annotated[
-        bool, typer.Option("--replace", help="Anew, though there is one: with a new secret.")
+        bool, typer.Option("--replace", help="Replace an existing webhook, with a new secret.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """Have the site send its link and issue events here, signed with the stored secret."""
+    """Register a webhook for link and issue events, signed with the stored secret."""
     settings = client_settings()
     target = url or f"{settings.public_url or settings.api_url}/webhooks/jira/{site}"
 
@@ -75,7 +76,7 @@ def register(
             return former[0]
         secret = services.vault.open(row.webhook_secret_sealed)
         hook = await jira.register_webhook(WebhookRequest("Twinlink", target, secret))
-        # In this order events may come twice, which does no harm; none is missed.
+        # In this order events may arrive twice, which does no harm, and none is missed.
         for one in former:
             await jira.remove_webhook(one.id)
         return hook
@@ -90,11 +91,11 @@ def register(
 @app.command()
 def remove(
     site: SiteName,
-    webhook: Annotated[str, typer.Argument(metavar="ID", help="As `list` shows it.")],
+    webhook: Annotated[str, typer.Argument(metavar="ID", help="Id from `list`.")],
     yes: Yes = False,
     json: Json = False,
 ) -> None:
-    """Remove a webhook from the site. Changes are then seen when the site is polled."""
+    """Remove a webhook from the site. Then only polling finds its changes."""
     confirm(f"Webhook {webhook} will be removed from {site}.", yes=yes)
     if not _on_site(site, lambda _s, _r, jira: jira.remove_webhook(webhook)):
         raise CommandError(f"{site} has no webhook {webhook}")
@@ -123,7 +124,7 @@ async def _with_client(name: str, act: Act[T]) -> T:
         if owner is not None and owner != settings.installation:
             raise CommandError(
                 f"the database belongs to the installation {owner}",
-                details=["a copy of it must not change what its Jira sends, nor to whom"],
+                details=["a copy of a database must not change the webhooks of its Jira"],
             )
         return await act(services, row, await services.sites.client(row.id))
 

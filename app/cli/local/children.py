@@ -10,7 +10,7 @@ from typing import NoReturn
 from app.cli.output.errors import CommandError
 
 _PATIENCE_SECONDS = 30.0
-"""A worker finishes the writes under way; what takes longer than this hangs."""
+"""How long a stop may take: a worker finishes its open writes. Longer means that it hangs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +20,8 @@ class Child:
 
 
 class Children:
-    """Each in a session of its own, so that Ctrl-C reaches us alone and we end them in order; each
-    with our end of its standard input, so that it ends when we are gone, however we went."""
+    """The child processes. Each has its own session: Ctrl-C reaches only the parent, which ends
+    them in order. The parent holds their standard input, so that they end if it dies."""
 
     def __init__(self) -> None:
         self._children: list[Child] = []
@@ -34,7 +34,7 @@ class Children:
     async def start(
         self, name: str, *arguments: str, environment: Mapping[str, str], fds: Sequence[int] = ()
     ) -> None:
-        """`twinlink NAME ARGUMENTS`, with our Python and our code."""
+        """Run `twinlink NAME ARGUMENTS` with this Python and this code."""
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "app.cli.main", name, "--lifeline", *arguments),
             stdin=asyncio.subprocess.PIPE,
@@ -46,13 +46,13 @@ class Children:
         self._ends.append(asyncio.create_task(process.wait(), name=name))
 
     async def first_end(self) -> NoReturn:
-        """Waits until one of them ends, and says which. While they should run, none may."""
+        """Wait for the first child that ends, and raise an error that names it."""
         done, _ = await asyncio.wait(self._ends, return_when=asyncio.FIRST_COMPLETED)
         ended = next(task for task in self._ends if task in done)
         raise CommandError(f"the {ended.get_name()} ended by itself, {_how(ended.result())}")
 
     async def end(self) -> None:
-        """Ask all to stop, and kill whoever does not in time."""
+        """Ask all to stop, and kill those that have not stopped in time."""
         self._signal(signal.SIGTERM)
         if self._ends:
             _, running = await asyncio.wait(self._ends, timeout=_PATIENCE_SECONDS)

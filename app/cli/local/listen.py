@@ -11,7 +11,7 @@ _BACKLOG = 2048
 
 
 def listener(host: str, port: int) -> socket.socket:
-    """Bound and listening, so that who connects early waits instead of being refused."""
+    """A socket that listens, so that early clients wait instead of being refused."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
@@ -23,7 +23,7 @@ def listener(host: str, port: int) -> socket.socket:
 
 
 def address(bound: socket.socket) -> str:
-    """The URL under which this machine reaches it."""
+    """The URL at which this machine reaches the socket."""
     host, port = bound.getsockname()[:2]
     reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared
     return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
@@ -34,7 +34,7 @@ def end_with_parent() -> None:
     closes that however the parent ends."""
 
     def watch() -> None:
-        while os.read(0, 1):  # not sys.stdin: its lock would be held at our exit
+        while os.read(0, 1):  # not sys.stdin: this thread would hold its lock at exit
             pass
         os.kill(os.getpid(), signal.SIGTERM)
 

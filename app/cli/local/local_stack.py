@@ -24,12 +24,12 @@ from app.store.pool import open_pool
 from app.store.upkeep import installation
 
 _READY_SECONDS = 60.0
-"""From the start of the API's process to its first answer, on a machine that is busy."""
+"""Time from the start of the API process to its first answer, on a busy machine."""
 
 
 @dataclass(frozen=True, slots=True)
 class Household:
-    """`settings` name the servers, the secrets and the port that are in use."""
+    """`settings` have the servers, the secrets and the port in use."""
 
     settings: Settings
     api_url: str
@@ -39,7 +39,7 @@ class Household:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What a service stands on: servers, schema, secrets, and the socket it will answer at."""
+    """Prepare what a service needs: servers, schema, secrets, and the socket it will answer at."""
 
     settings: Settings
     bound: socket.socket
@@ -58,10 +58,10 @@ async def prepare(
     stack: AsyncExitStack,
     durable: bool = True,
 ) -> Ground:
-    """In the order in which the parts need each other; `stack` ends them in reverse. Errors:
-    `CommandError`, and `Stopped` if somebody asked for that meanwhile.
+    """Start the parts in the order of their needs; `stack` ends them in reverse. Errors:
+    `CommandError`, and `Stopped` if a stop was requested meanwhile.
 
-    *bound* listens already: a taken port is found at once, and whoever calls early waits."""
+    *bound* listens already: a taken port is found at once, and early clients wait."""
     claim(settings.data_dir, stack)
     servers = await stop.unless(start_servers(settings, stack, durable=durable))
     await stop.unless(migrated(servers.migrate_url))
@@ -78,7 +78,7 @@ async def start(
     stop: Stop,
     stack: AsyncExitStack,
 ) -> Household:
-    """The ground, and the API and a worker on it, as `prepare` promises."""
+    """What `prepare` returns, with the API and a worker running on it."""
     children = Children()
     stop.at_once = children.kill
     ground = await prepare(settings, bound, stop=stop, stack=stack)
@@ -93,7 +93,7 @@ async def start(
 
 
 def claim(directory: Path, stack: AsyncExitStack) -> None:
-    """One `up` per data directory, even where all of its servers are elsewhere."""
+    """Allow one `up` per data directory, even if all of its servers are elsewhere."""
     try:
         data_dir.make_directory(directory)
         stack.callback(DirectoryLock(directory / "up.lock").release)
@@ -102,13 +102,13 @@ def claim(directory: Path, stack: AsyncExitStack) -> None:
 
 
 def announce(home: Household | Ground, directory: Path, stack: AsyncExitStack) -> None:
-    """Let the other commands that look into this directory find the service while it runs."""
+    """While the service runs, other commands find its address in the data directory."""
     running = data_dir.announce(directory, home.settings, home.api_url)
     stack.callback(running.unlink, missing_ok=True)
 
 
 async def first(*running: Coroutine[Any, Any, int]) -> int:
-    """The result of whichever ends first; the others are cancelled."""
+    """The result of the task that ends first; the others are cancelled."""
     tasks = [asyncio.ensure_future(one) for one in running]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -120,7 +120,7 @@ async def first(*running: Coroutine[Any, Any, int]) -> int:
 
 
 async def _belongs_here(settings: Settings) -> None:
-    """The database knows which installation it is: a new one learns it, another one's refuses."""
+    """Store our installation id in a new database; refuse a database with another id."""
     assert settings.database_url is not None
     pool = await open_pool(settings.database_url.get_secret_value(), low=1, high=1)
     async with pool, pool.acquire() as conn:
@@ -128,17 +128,17 @@ async def _belongs_here(settings: Settings) -> None:
     if stored != settings.installation:
         raise CommandError(
             "the database belongs to another installation",
-            details=[f"if this is that one, set TWINLINK_INSTALLATION={stored}"],
+            details=[f"if it is meant, set TWINLINK_INSTALLATION={stored}"],
         )
 
 
 async def _answers(api_url: str) -> int:
-    """One question is enough: it waits in the listening socket until the API takes it."""
+    """Send one request, which waits in the listening socket until the API accepts it."""
     async with httpx.AsyncClient(timeout=_READY_SECONDS, trust_env=False) as client:
         try:
             answer = await client.get(f"{api_url}/readyz")
         except httpx.TransportError as error:
-            raise CommandError(f"the api does not answer: {type(error).__name__}") from None
+            raise CommandError(f"the API does not answer: {type(error).__name__}") from None
     if answer.is_error:
-        raise CommandError("the api is not ready", details=answer.text.splitlines())
+        raise CommandError("the API is not ready", details=answer.text.splitlines())
     return 0

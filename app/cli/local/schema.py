@@ -4,7 +4,7 @@ from app.cli.output.errors import CommandError
 
 
 async def migrated(url: str) -> str:
-    """The version that the database is at now."""
+    """Migrate the database and return its schema version."""
     import asyncpg  # noqa: PLC0415 - slow, and most commands have no database
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
 
@@ -14,11 +14,11 @@ async def migrated(url: str) -> str:
     try:
         await upgrade(url)
     except (SQLAlchemyError, asyncpg.PostgresError, OSError) as error:
-        # Class names only: a driver's message may quote the URL and what it was given.
+        # Only the class name: a driver's message may quote the URL or values.
         cause = getattr(error, "orig", None) or error
         reason = type(getattr(cause, "__cause__", None) or cause).__name__
         raise CommandError(
             f"the database could not be migrated: {reason}",
-            details=["nothing was changed; `twinlink doctor` looks closer"],
+            details=["nothing was changed; `twinlink doctor` may show the cause"],
         ) from None
     return latest()

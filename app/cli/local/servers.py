@@ -1,4 +1,4 @@
-"""The database and the store that `twinlink up` runs on: embedded where the settings name none."""
+"""The PostgreSQL and Valkey of `twinlink up`, embedded unless the settings name them."""
 
 import asyncio
 from collections.abc import Callable
@@ -32,7 +32,7 @@ class Embedded:
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """`settings` name both servers now; `embedded` are those that are ours."""
+    """`settings` name both servers; `embedded` are those that this process runs."""
 
     settings: Settings
     migrate_url: str
@@ -40,7 +40,7 @@ class Servers:
 
 
 async def start_servers(settings: Settings, stack: AsyncExitStack, *, durable: bool) -> Servers:
-    """What the settings leave open is started on the data directory and closed by `stack`."""
+    """Start the servers that the settings do not name; `stack` stops them."""
     embedded = []
     migrations, database, store = settings.migrations_url, settings.database_url, settings.redis_url
     migrate_url = migrations.get_secret_value() if migrations else ""
@@ -58,7 +58,7 @@ async def start_servers(settings: Settings, stack: AsyncExitStack, *, durable: b
 
 
 async def _start(start: Callable[[], S], stack: AsyncExitStack) -> S:
-    """In a thread that is never left behind: a server that started is closed by somebody."""
+    """Start a server in a thread. A cancelled start still waits for it, in order to stop it."""
     starting = asyncio.ensure_future(asyncio.to_thread(start))
     try:
         server = await asyncio.shield(starting)

@@ -8,7 +8,7 @@ from app.store.pool import Database, open_pool
 
 
 async def sign_in_link(settings: Settings, address: str) -> str:
-    """As `new_link`; *settings* name a database and the administrator's token."""
+    """See `new_link`; *settings* name a database and the administrator's token."""
     assert settings.database_url is not None
     assert settings.admin_token is not None
     pool = await open_pool(settings.database_url.get_secret_value(), low=1, high=1)

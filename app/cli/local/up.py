@@ -1,7 +1,7 @@
-"""What `twinlink up` does from its start to its end.
+"""Run `twinlink up` from its start to its end.
 
 This process holds the data directory, the embedded servers and the listening socket, and starts
-the API and a worker as children. It ends when one of them does; they end when it does.
+the API and a worker as children. When a child ends, this process ends, and the other way round.
 """
 
 import os
@@ -29,7 +29,7 @@ from app.settings import Settings
 
 
 async def service(settings: Settings, port: int, *, json: bool) -> int:
-    """Until it is asked to stop: 0. A child that ends by itself is a `CommandError`."""
+    """Run until asked to stop, and return 0. `CommandError` if a child ends by itself."""
     stop = Stop()
     stop.listen()
     async with AsyncExitStack() as stack:
@@ -43,8 +43,7 @@ async def service(settings: Settings, port: int, *, json: bool) -> int:
 
 
 async def demo(settings: Settings, port: int | None, *, once: bool, json: bool) -> int:
-    """Its result is the exit code; one that should end by itself has failed when it is stopped
-    before."""
+    """Run the demo and return its exit code. With *once*, a stop before its end is a failure."""
     from app import demo as play  # noqa: PLC0415 - slow, and no other command needs it
 
     stopped = ExitCode.FAILED if once else ExitCode.DONE
@@ -52,7 +51,7 @@ async def demo(settings: Settings, port: int | None, *, once: bool, json: bool) 
 
 
 async def drill(settings: Settings, port: int | None, *, json: bool) -> int:
-    """It ends by itself: 0 only if every step came true."""
+    """Run the drill and return its exit code: 0 only if every step succeeded."""
     from app.demo import drill as play  # noqa: PLC0415 - as the demo
 
     return await _played(settings, port, partial(play.run, json=json), ExitCode.FAILED)
@@ -64,7 +63,7 @@ async def _played(
     play: Callable[..., Coroutine[Any, Any, int]],
     stopped: ExitCode,
 ) -> int:
-    """Servers and data that end with it, and what is played on them, all in this process."""
+    """Run a demo or drill in this process, on servers and data that end with it."""
     began = monotonic()
     stop = Stop()
     stop.listen()
@@ -77,7 +76,7 @@ async def _played(
                 ground = await local_stack.prepare(
                     own, bound, stop=stop, stack=stack, durable=False
                 )
-                # Found without a variable too, unless a real service runs on this machine.
+                # Commands find it without a variable, unless a real service runs on this machine.
                 with suppress(CommandError):
                     local_stack.claim(settings.data_dir, stack)
                     local_stack.announce(ground, settings.data_dir, stack)
@@ -90,7 +89,7 @@ async def _played(
 
 
 def _listener_somewhere(settings: Settings, port: int | None) -> socket.socket:
-    """The port that was asked for, strictly; the usual one only if it is free."""
+    """The requested port, or an error; without a request, the usual port if it is free."""
     if port is None and "port" in settings.model_fields_set:
         port = settings.port
     if port is not None:
@@ -102,7 +101,7 @@ def _listener_somewhere(settings: Settings, port: int | None) -> socket.socket:
 
 
 def _of_its_own(settings: Settings, directory: Path) -> Settings:
-    """Servers, secrets and data of its own: a demo touches nothing that is configured."""
+    """Settings with servers, secrets and data of its own: a demo touches no configured ones."""
     servers = {"database_url": None, "migrate_database_url": None, "redis_url": None}
     secrets = {"admin_token": None, "secret_key": (), "installation": None}
     rest = {"data_dir": directory, "allow_private_sites": True, "public_url": None}
@@ -135,8 +134,8 @@ def _say_ready(home: Household, link: str, *, json: bool) -> None:
         ours = " and ".join(f"{name} {version}" for name, version in versions.items())
         output.line(f"Twinlink {__version__} is ready at {home.api_url}")
         output.line(f"  console   {link} (signs in once, within ten minutes)")
-        output.line(f"  servers   {ours or 'as the settings say'}")
+        output.line(f"  servers   {ours or 'from the settings'}")
         output.line(f"  data      {home.settings.data_dir}")
-        output.line(f"  token     {token}; commands on this machine find it by themselves")
+        output.line(f"  token     {token}; commands on this machine find it without help")
         output.line("  next      twinlink site put --help, or Ctrl-C to stop")
     sys.stdout.flush()

@@ -1,1 +1,1 @@
-"""What commands print, the options they share, and how they end."""
+"""What commands print, the options that they share, and their exit codes."""

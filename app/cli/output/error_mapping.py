@@ -1,4 +1,4 @@
-"""The root of the commands: where every expected failure becomes words and an exit code."""
+"""The root of the commands, which turns each expected error into a message and an exit code."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""How a command ends when it does not end well."""
+"""Errors that end a command."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from app.process.exit_code import ExitCode
 
 
 class CommandError(Exception):
-    """Ends the command with `code` and says why on standard error, `details` a line each."""
+    """Ends the command with `code`. Standard error shows the message, then a line per detail."""
 
     def __init__(
         self, message: str, *, details: Sequence[str] = (), code: ExitCode = ExitCode.FAILED
@@ -18,7 +18,7 @@ class CommandError(Exception):
 
 
 class UsageError(CommandError):
-    """Asked for in a way that cannot work, whatever the service says."""
+    """The arguments cannot work together, whatever the service would answer."""
 
     def __init__(self, message: str, *, details: Sequence[str] = ()) -> None:
         super().__init__(message, details=details, code=ExitCode.USAGE)

@@ -1,4 +1,4 @@
-"""Files that commands read and write. Secrets come from files: no list of processes shows those."""
+"""Files that commands read and write. Secrets come from files, which no process list shows."""
 
 import json
 import sys
@@ -15,7 +15,7 @@ STDIN = "-"
 
 @contextmanager
 def reading(source: str) -> Iterator[TextIO]:
-    """A text file, line breaks untouched; `-` is standard input."""
+    """Open a text file with its line breaks as they are; `-` is standard input."""
     if source == STDIN:
         yield sys.stdin
         return
@@ -25,7 +25,7 @@ def reading(source: str) -> Iterator[TextIO]:
 
 @contextmanager
 def writing(target: str) -> Iterator[TextIO]:
-    """A text file, or standard output for `-`."""
+    """Open a text file for writing; `-` is standard output."""
     if target == STDIN:
         yield sys.stdout
         return
@@ -34,7 +34,7 @@ def writing(target: str) -> Iterator[TextIO]:
 
 
 def text_of(source: str) -> str:
-    """A file's text; `-` is standard input."""
+    """The text of a file; `-` is standard input."""
     try:
         with reading(source) as file:
             return file.read()
@@ -43,14 +43,14 @@ def text_of(source: str) -> str:
 
 
 def object_of(source: str) -> dict[str, Any]:
-    """A JSON object, or what a file whose name ends in `.toml` holds."""
+    """The JSON object in a file, or the TOML document if its name ends in `.toml`."""
     text = text_of(source)
     try:
         found = tomllib.loads(text) if source.endswith(".toml") else json.loads(text)
     except ValueError as error:
         raise UsageError(f"{source} cannot be read: {error}") from None
     if not isinstance(found, dict):
-        raise UsageError(f"{source} does not hold an object")
+        raise UsageError(f"{source} does not contain an object")
     return found
 
 

@@ -1,4 +1,4 @@
-"""Answers on standard output, everything said beside them on standard error."""
+"""Answers go to standard output, all other messages to standard error."""
 
 import json as json_
 import sys
@@ -13,10 +13,10 @@ from rich.text import Text
 from app.cli.output.errors import CommandError
 
 _PIPE_WIDTH = 10_000
-"""Nothing is cut off or folded where no terminal says how wide it is."""
+"""Width without a terminal: wide enough that nothing is cut off or folded."""
 
 Columns = Sequence[tuple[str, str]]
-"""Heading, and where in a row its value is: a dotted path."""
+"""Heading of a column, and the dotted path of its value in a row."""
 
 
 def _console(*, stderr: bool) -> Console:
@@ -31,17 +31,17 @@ def line(text: str) -> None:
 
 
 def note(text: str) -> None:
-    """Something for people that is no part of the answer."""
+    """A message for people that is not part of the answer."""
     print(_clean(text), file=sys.stderr, flush=True)  # noqa: T201
 
 
 def document(value: Any) -> None:
-    """The one JSON document that `--json` promises."""
+    """Print the single JSON document of `--json`."""
     line(json_.dumps(value, indent=2, ensure_ascii=False))
 
 
 def table(columns: Columns, rows: Iterable[Mapping[str, Any]], *, empty: str) -> None:
-    """`empty` says in words that there is nothing, beside the answer."""
+    """Print a table. Without rows, `empty` goes to standard error."""
     grid = Table(box=None, pad_edge=False, header_style="bold")
     for heading, _ in columns:
         grid.add_column(heading, overflow="fold")
@@ -54,17 +54,17 @@ def table(columns: Columns, rows: Iterable[Mapping[str, Any]], *, empty: str) ->
 
 
 def listed(found: Mapping[str, Any], columns: Columns, empty: str, *, json: bool) -> None:
-    """A list in the API's shape, as it is or as a table."""
+    """Print a list of the API, as JSON or as a table."""
     if json:
         document(found)
         return
     table(columns, found["items"], empty=empty)
     if found["next"] is not None:
-        note("there are more: --limit says how many are shown")
+        note("there are more: raise --limit to see them")
 
 
 def fields(row: Mapping[str, Any], columns: Columns) -> None:
-    """One thing, a line per value."""
+    """Print one object, a line per value."""
     grid = Table(box=None, show_header=False, pad_edge=False)
     grid.add_column(style="bold")
     grid.add_column(overflow="fold")
@@ -74,7 +74,7 @@ def fields(row: Mapping[str, Any], columns: Columns) -> None:
 
 
 def progress() -> Progress:
-    """On standard error; says nothing where that is no terminal."""
+    """A progress bar on standard error, or nothing if that is not a terminal."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -114,5 +114,5 @@ def cell(value: Any) -> str:
 
 
 def _clean(text: str) -> str:
-    """What others wrote must not steer the terminal."""
+    """Replace control characters: text from Jira must not control the terminal."""
     return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -61,7 +61,7 @@ async def test_after_a_rotation_the_former_key_may_go(
     stored: Jira, settings: Settings, db: asyncpg.Pool
 ) -> None:
     both = keyed(settings, NEWEST, FORMER)
-    assert await doctor(both) == ("warn", "5 of 5 under a former key")
+    assert await doctor(both) == ("warn", "5 of 5 sealed with an old key")
     assert await rotated(both) == {
         "rotated": 5,
         "current": 0,
@@ -73,7 +73,7 @@ async def test_after_a_rotation_the_former_key_may_go(
     again = await rotated(both)
     assert (again["rotated"], again["current"], again["exit"]) == (0, 5, 0)
     alone = keyed(settings, NEWEST)
-    assert await doctor(alone) == ("ok", "5 under the newest key")
+    assert await doctor(alone) == ("ok", "5 sealed with the newest key")
     async with running(alone) as api:
         for name in ("left", "right"):
             checked = await api.client().post(f"{V1}/sites/{name}/check")
@@ -96,7 +96,7 @@ async def test_with_a_key_missing_nothing_is_lost(
     assert len(found["unreadable"]) == 5
     assert await db.fetch("SELECT s::text FROM sites s ORDER BY id") == before
     said = await run(wrong, "secrets", "rotate")
-    assert "left: no key of TWINLINK_SECRET_KEY opens its auth" in said.stderr
+    assert "left: no key of TWINLINK_SECRET_KEY can decrypt its auth" in said.stderr
     assert (await rotated(keyed(settings, NEWEST, FORMER)))["exit"] == 0
 
 

@@ -190,5 +190,5 @@ def test_the_service_checks_its_own(line: Line, service: FakeService) -> None:
     result = line("audit", "verify")
     assert result.exit_code == 1
     assert result.stdout == (
-        "main (1), 4: hash: its content is not what was recorded\nrefused: 9 rows\n"
+        "main (1), 4: hash: its content has changed since it was recorded\nrefused: 9 rows\n"
     )

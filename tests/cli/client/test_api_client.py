@@ -31,7 +31,7 @@ def test_silence_is_told_from_refusal(line: Line, service: FakeService) -> None:
     service.answers["GET /sites"] = nobody
     result = line("site", "list")
     assert result.exit_code == 1
-    assert "nothing answers at http://127.0.0.1:8080" in result.stderr
+    assert "no answer from http://127.0.0.1:8080" in result.stderr
     assert "twinlink up" in result.stderr
 
 

@@ -145,7 +145,7 @@ async def test_every_list_and_the_record(bench: Bench, tmp_path: Path) -> None:
     assert (await bench.run("audit", "verify", str(export))).exit_code == 1
 
     assert "paused" in await bench.done("pause", "--all")
-    assert "goes on" in await bench.done("resume", "--all")
+    assert "is resumed" in await bench.done("resume", "--all")
     (hook,) = (await bench.json("webhooks", "list", "left"))["items"]
     assert hook["url"].endswith("/webhooks/jira/left")
     await bench.done("webhooks", "register", "left", "--replace")

@@ -188,8 +188,8 @@ def test_pause_wants_one_or_all(line: Line, service: FakeService) -> None:
 def test_mode_shows_and_sets(line: Line, service: FakeService) -> None:
     service.answers["GET /connections/main"] = (200, CONNECTION)
     service.answers["PUT /connections/main/mode"] = (200, CONNECTION | {"mode": "live"})
-    assert line("mode", "main").stdout == "main is in shadow\n"
-    assert line("mode", "main", "live").stdout == "main is in live\n"
+    assert line("mode", "main").stdout == "main is in mode shadow\n"
+    assert line("mode", "main", "live").stdout == "main is in mode live\n"
     assert line("mode", "main", "wild").exit_code == 2
     assert service.bodies == [{"mode": "live"}]
 

@@ -126,7 +126,7 @@ def test_a_second_owner_is_waited_for(line: Line, service: FakeService) -> None:
     result = line("plan", "approve", "4", "--digest", DIGEST, "--json")
     assert result.exit_code == 3
     assert json.loads(result.stdout)["approved_by"] == "Ann"
-    assert "another owner" in result.stderr
+    assert "a second owner" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ def test_a_second_owner_decides(line: Line, planned: FakeService) -> None:
     planned.answers["POST /plans/9/approval"] = (200, answer)
     result = line("restore", "--connection", "main", "--apply")
     assert result.exit_code == 3
-    assert "another owner decides" in result.stderr
+    assert "a second owner must approve it too" in result.stderr
 
 
 def test_nothing_to_do_is_done(line: Line, planned: FakeService) -> None:

@@ -70,7 +70,7 @@ def test_giving_up_says_that_it_goes_on(
     service.answers["GET /resyncs/7"] = gone
     result = line("resync", "main")
     assert result.exit_code == 1
-    assert "resync 7 goes on: twinlink resyncs show 7" in result.stderr
+    assert "resync 7 goes on in the service: twinlink resyncs show 7" in result.stderr
 
 
 def test_nobody_has_to_wait(line: Line, service: FakeService) -> None:

@@ -17,12 +17,14 @@ def test_back_to_an_earlier_revision(line: Line, service: FakeService) -> None:
     service.answers["POST /connections/main/rollback"] = (200, DONE)
     result = line("rollback", "main", "--to", "3")
     assert result.exit_code == 0
-    assert result.stdout == "main works by revision 5, which is equal to revision 3\n"
+    assert result.stdout == "main is now at revision 5, which is equal to revision 3\n"
     assert result.stderr == ""
     assert service.bodies == [{"revision": 3, "undo": False, "note": ""}]
 
 
-@pytest.mark.parametrize(("plan", "said"), [("8", "plan show 8"), (None, "nothing was done")])
+@pytest.mark.parametrize(
+    ("plan", "said"), [("8", "plan show 8"), (None, "there are no writes since then")]
+)
 def test_with_an_undo(line: Line, service: FakeService, plan: str | None, said: str) -> None:
     service.answers["POST /connections/main/rollback"] = (200, DONE | {"plan_id": plan})
     result = line("rollback", "main", "--to", "3", "--undo", "--note", "too wide")

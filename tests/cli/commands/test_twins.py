@@ -79,7 +79,7 @@ def test_text_that_is_no_csv_stops_there(line: Line, service: FakeService) -> No
     result = line("twins", "import", "main", "-", input='A-1,B-1\n"A-2,B-2\nA-3,B-3\n')
     assert result.exit_code == 1
     assert "1 paired; lines from" in result.stdout
-    assert "this is no CSV" in result.stdout
+    assert "this is not CSV" in result.stdout
 
 
 def test_an_empty_file_is_fine(line: Line, service: FakeService) -> None:

@@ -1,1 +1,1 @@
-"""Commands that put back, take back or take over what was written."""
+"""Commands that put back, undo or take over links."""

@@ -30,14 +30,14 @@ def adopt(
     name: ConnectionName,
     *,
     account: Annotated[
-        str, typer.Option(help="Who wrote them: account id on Cloud, user key on Data Center.")
+        str, typer.Option(help="Author of the links: account id on Cloud, user key on Data Center.")
     ],
-    since: Annotated[str, typer.Option(help="Written from this RFC 3339 time on.")],
-    until: Annotated[str, typer.Option(help="Written before this RFC 3339 time.")],
-    wait: Annotated[bool, typer.Option(help="Until it is planned.")] = True,
+    since: Annotated[str, typer.Option(help="Links written at or after this RFC 3339 time.")],
+    until: Annotated[str, typer.Option(help="Links written before this RFC 3339 time.")],
+    wait: Annotated[bool, typer.Option(help="Wait until the plan is ready.")] = True,
     json: Json = False,
 ) -> None:
-    """Plan to manage the pairs of links of which an account wrote exactly one side.
+    """Plan to manage the link pairs of which an account wrote exactly one side.
 
     That side becomes the mirror. Nothing in Jira changes; afterwards both are kept in step. Ends
     with 3 while the plan waits for its approval by two owners.
@@ -49,14 +49,14 @@ def adopt(
         try:
             state = _planned(api, f"connections/{name}/adoptions/{state['id']}")
         except (KeyboardInterrupt, CommandError):
-            output.note(f"it goes on: twinlink plan show {state['plan_id']}")
+            output.note(f"it goes on in the service: twinlink plan show {state['plan_id']}")
             raise
     if json:
         output.document(state)
     elif wait:
         output.fields(state, _FIELDS)
     else:
-        output.line(f"adoption {state['id']} is planned; its plan is {state['plan_id']}")
+        output.line(f"adoption {state['id']} is being planned; its plan is {state['plan_id']}")
     if not wait:
         return
     if state["status"] == "held":
@@ -65,7 +65,7 @@ def adopt(
 
 
 def _planned(api: Service, path: str) -> dict[str, Any]:
-    """Its first state with all pairs judged."""
+    """Its first state after all pairs are judged."""
     with output.progress() as progress:
         task = progress.add_task("reading changelogs", total=None)
         for state in looks(lambda: api.get(path)):

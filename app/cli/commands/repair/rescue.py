@@ -14,18 +14,18 @@ def rescue(
     site: SiteName,
     *,
     account: Annotated[
-        str, typer.Option(help="Who removed them: account id on Cloud, user key on Data Center.")
+        str,
+        typer.Option(help="Who removed the links: account id on Cloud, user key on Data Center."),
     ],
-    since: Annotated[str, typer.Option(help="From this RFC 3339 time on.")],
-    until: Annotated[str, typer.Option(help="Before this RFC 3339 time.")],
+    since: Annotated[str, typer.Option(help="Removed at or after this RFC 3339 time.")],
+    until: Annotated[str, typer.Option(help="Removed before this RFC 3339 time.")],
     apply: Apply = False,
     wait: Wait = True,
     json: Json = False,
 ) -> None:
-    """Plan to put back what an account removed on a site within a window of time.
+    """Plan to put back the links that an account removed on a site within a time window.
 
-    Reads the projects of the site's connections. Ends with 3 while the plan waits for its
-    approval.
+    Reads the projects of the site's connections. Exit code 3 while the plan waits for approval.
     """
     body = {"site": site, "account_id": account, "since": since, "until": until}
     carry_out(service(ctx), "rescues", body, apply=apply, wait=wait, json=json)

@@ -1,4 +1,4 @@
-"""`twinlink restore`: put back what was removed, or take back what was made."""
+"""`twinlink restore`: put back links that Twinlink removed, or undo those that it made."""
 
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -29,38 +29,45 @@ FIELDS: output.Columns = (
 )
 OVER = frozenset({"succeeded", "partial", "rejected", "expired", "failed"})
 Apply = Annotated[
-    bool, typer.Option("--apply", help="Approve the plan as it is planned, and apply it.")
+    bool, typer.Option("--apply", help="Approve the plan once it is ready, and apply it.")
 ]
-Wait = Annotated[bool, typer.Option(help="Until it is planned, or over with --apply.")]
+Wait = Annotated[
+    bool, typer.Option(help="Wait until the plan is ready, or with --apply until it is applied.")
+]
 
 
 def restore(
     ctx: typer.Context,
     *,
-    connection: Annotated[str | None, typer.Option(help="Of this connection.")] = None,
-    site: Annotated[str | None, typer.Option(help="On this site.")] = None,
-    since: Annotated[str | None, typer.Option(help="From this RFC 3339 time on.")] = None,
-    until: Annotated[str | None, typer.Option(help="Before this RFC 3339 time.")] = None,
+    connection: Annotated[str | None, typer.Option(help="Writes of this connection.")] = None,
+    site: Annotated[str | None, typer.Option(help="Writes on this site.")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Writes at or after this RFC 3339 time.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="Writes before this RFC 3339 time.")] = None,
     revision: Annotated[
-        int | None, typer.Option(min=1, help="Under this revision of the connection.")
+        int | None, typer.Option(min=1, help="Writes under this revision of the connection.")
     ] = None,
-    plan: Annotated[int | None, typer.Option(min=1, help="By this plan.")] = None,
-    engine: Annotated[str | None, typer.Option(help="By this version of Twinlink.")] = None,
-    cause: Annotated[str | None, typer.Option(help="A kind of cause, or kind:id.")] = None,
+    plan: Annotated[int | None, typer.Option(min=1, help="Writes of this plan.")] = None,
+    engine: Annotated[str | None, typer.Option(help="Writes of this version of Twinlink.")] = None,
+    cause: Annotated[
+        str | None, typer.Option(help="Writes with this kind of cause, or kind:id.")
+    ] = None,
     issue: Annotated[
-        list[str] | None, typer.Option(help="At this issue of either side; repeat it.")
+        list[str] | None, typer.Option(help="Links of this issue, of either side; repeatable.")
     ] = None,
-    link_id: Annotated[list[int] | None, typer.Option(help="This link; repeat it.")] = None,
+    link_id: Annotated[list[int] | None, typer.Option(help="Id of a link; repeatable.")] = None,
     undo_creates: Annotated[
-        bool, typer.Option("--undo-creates", help="Remove what was made, under the guard.")
+        bool,
+        typer.Option("--undo-creates", help="Remove links that Twinlink made, under the guard."),
     ] = False,
     apply: Apply = False,
     wait: Wait = True,
     json: Json = False,
 ) -> None:
-    """Plan to put back what Twinlink removed; nothing is written before the plan is approved.
+    """Plan to put back links that Twinlink removed. Nothing is written before approval.
 
-    All filters that are given must hold. Ends with 3 while the plan waits for its approval.
+    A write must match all filters. Exit code 3 while the plan waits for approval.
     """
     asked: dict[str, Any] = {
         "connection": connection,
@@ -84,9 +91,9 @@ def restore(
 def carry_out(
     api: Service, where: str, body: dict[str, Any], *, apply: bool, wait: bool, json: bool
 ) -> None:
-    """Ask; wait for the plan; with *apply* approve it and follow it to its end."""
+    """Make the plan and wait for it; with *apply*, approve it and follow it to its end."""
     if apply and not wait:
-        raise UsageError("--apply has to wait for the plan that it approves")
+        raise UsageError("--apply cannot be used with --no-wait: it approves the finished plan")
     made = api.post(where, body)
     path = f"{where}/{made['id']}"
     if not wait:
@@ -98,7 +105,7 @@ def carry_out(
             approve(api, state["plan_id"])
             state = follow(api, path, lambda it: it["status"] in OVER, "applying")
     except (KeyboardInterrupt, CommandError):
-        output.note(f"it goes on: twinlink restores show {made['id']}")
+        output.note(f"it goes on in the service: twinlink restores show {made['id']}")
         raise
     show(state, json=json)
     raise typer.Exit(exit_code(state))
@@ -135,13 +142,15 @@ def exit_code(state: dict[str, Any]) -> ExitCode:
 
 
 def approve(api: Service, plan_id: str) -> None:
-    """Exactly what was planned: whatever had changed it since would have another digest."""
+    """Approve by digest, so that the service refuses a plan that has changed since."""
     plan = api.get(f"plans/{plan_id}", {"limit": 1})
-    body = {"digest": plan["digest"], "note": "approved as it was planned"}
+    body = {"digest": plan["digest"], "note": "approved by --apply"}
     decided = api.post(f"plans/{plan_id}/approval", body)
     if decided["status"] == "approved":
         first = decided["approved_by"]
-        raise CommandError(f"approved by {first}; another owner decides", code=ExitCode.HELD)
+        raise CommandError(
+            f"approved by {first}; a second owner must approve it too", code=ExitCode.HELD
+        )
 
 
 def _told(made: dict[str, Any], *, json: bool) -> None:

@@ -1,4 +1,4 @@
-"""`twinlink restores`: what was put back, taken back and rescued, and how far it is."""
+"""`twinlink restores`: restores, undos and rescues, and their progress."""
 
 from typing import Annotated
 
@@ -10,7 +10,7 @@ from app.cli.commands.repair.restore import show as show_state
 from app.cli.output import output
 from app.cli.output.options import Json, Limit, RowId
 
-app = typer.Typer(help="Restores and rescues that run and ran.", no_args_is_help=True)
+app = typer.Typer(help="Restores and rescues, running and finished.", no_args_is_help=True)
 
 _COLUMNS: output.Columns = (
     ("ID", "id"),
@@ -23,7 +23,7 @@ _COLUMNS: output.Columns = (
     ("FAILED", "failed"),
     ("PLAN", "plan_id"),
 )
-Rescues = Annotated[bool, typer.Option("--rescues", help="Rescues instead.")]
+Rescues = Annotated[bool, typer.Option("--rescues", help="Rescues instead of restores.")]
 
 
 @app.command("list")
@@ -35,20 +35,20 @@ def list_(
     limit: Limit = 20,
     json: Json = False,
 ) -> None:
-    """Newest first."""
+    """List restores, newest first."""
     found = service(ctx).listing(_where(rescues), {"connection": connection}, limit=limit)
     output.listed(found, _COLUMNS, "none", json=json)
 
 
 @app.command()
 def show(ctx: typer.Context, id: RowId, *, rescues: Rescues = False, json: Json = False) -> None:
-    """One of them, as it is now."""
+    """Show the current state of one."""
     show_state(service(ctx).get(f"{_where(rescues)}/{id}"), json=json)
 
 
 @app.command("follow")
 def follow_(ctx: typer.Context, id: RowId, *, rescues: Rescues = False, json: Json = False) -> None:
-    """One of them to its end, with its progress."""
+    """Follow one to its end and show its progress."""
     path = f"{_where(rescues)}/{id}"
     state = follow(service(ctx), path, lambda it: it["status"] in OVER, "applying")
     show_state(state, json=json)

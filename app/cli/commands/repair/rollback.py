@@ -1,4 +1,4 @@
-"""`twinlink rollback`: back to an earlier configuration, at once."""
+"""`twinlink rollback`: return to an earlier configuration at once."""
 
 from typing import Annotated
 
@@ -13,24 +13,24 @@ def rollback(
     ctx: typer.Context,
     name: ConnectionName,
     *,
-    to: Annotated[int, typer.Option(min=1, help="The revision to go back to.")],
+    to: Annotated[int, typer.Option(min=1, help="The revision to return to.")],
     undo: Annotated[
-        bool, typer.Option("--undo", help="Also plan to take back what was done since.")
+        bool, typer.Option("--undo", help="Also plan to undo the writes made since.")
     ] = False,
-    note: Annotated[str, typer.Option(help="Why; it is kept with the revision.")] = "",
+    note: Annotated[str, typer.Option(help="Reason, kept with the revision.")] = "",
     json: Json = False,
 ) -> None:
-    """Work by an earlier configuration again. The mode stays as it is.
+    """Return to an earlier configuration. The mode does not change.
 
-    Nothing is removed or made by this alone: an undo is a plan that waits for its approval.
+    This alone makes and removes no link. With --undo there is a plan, which waits for approval.
     """
     body = {"revision": to, "undo": undo, "note": note}
     done = service(ctx).post(f"connections/{name}/rollback", body)
     if json:
         output.document(done)
         return
-    output.line(f"{name} works by revision {done['revision']}, which is equal to revision {to}")
+    output.line(f"{name} is now at revision {done['revision']}, which is equal to revision {to}")
     if done["plan_id"] is not None:
         output.note(f"next: twinlink plan show {done['plan_id']}, then approve it")
     elif undo:
-        output.note("nothing was done since that could be undone")
+        output.note("there are no writes since then to undo")

@@ -1,1 +1,1 @@
-"""Commands that run a process on this machine, or look at what it is set up to run."""
+"""Commands that run a process on this machine, or check its setup."""

@@ -17,16 +17,15 @@ from app.settings import Settings, load_settings
 from app.telemetry import configure_logging
 
 _LAST_REQUESTS_SECONDS = 10
-"""How long a stop waits for answers under way. Streams of events would keep it for ever."""
+"""How long a stop waits for open requests. Event streams never end by themselves."""
 
 _STOP_SECONDS = 25
-"""An orchestrator kills after thirty. What was taken in is committed before, or PostgreSQL hangs:
-then nobody was told that it is, and Jira sends it again."""
+"""An orchestrator kills the process after thirty seconds. By then accepted deliveries are
+committed, or PostgreSQL hangs: then they were not acknowledged, and Jira sends them again."""
 
 _IDLE_SECONDS = 75
-"""Longer than clients keep idle connections. A webhook that is sent in the moment in which we close
-one gets no answer: Jira Cloud sends it again after five minutes at the earliest, Data Center
-never."""
+"""Longer than clients keep idle connections. A webhook that arrives while we close its connection
+gets no answer: Jira Cloud sends it again after five minutes at the earliest, Data Center never."""
 
 
 class Part(StrEnum):
@@ -35,7 +34,7 @@ class Part(StrEnum):
 
 def api(
     only: Annotated[
-        Part | None, typer.Option(help="Serve the webhook route and the probes alone.")
+        Part | None, typer.Option(help="Serve only the webhook route and the probes.")
     ] = None,
     descriptor: Annotated[
         int | None, typer.Option("--fd", hidden=True, help="A socket that already listens.")
@@ -46,8 +45,8 @@ def api(
 ) -> None:
     """Run the HTTP process: REST, webhooks and probes.
 
-    Reads TWINLINK_HOST and TWINLINK_PORT; needs TWINLINK_DATABASE_URL. Stops on SIGTERM after the
-    answers under way, on a second one without them.
+    Reads TWINLINK_HOST and TWINLINK_PORT; needs TWINLINK_DATABASE_URL. SIGTERM stops it after the
+    open requests, a second SIGTERM at once.
     """
     settings = load_settings()
     require_database(settings)
@@ -85,12 +84,12 @@ def _serve(settings: Settings, bound: socket.socket, *, only_webhooks: bool) -> 
         timeout_keep_alive=_IDLE_SECONDS,
         timeout_graceful_shutdown=_LAST_REQUESTS_SECONDS,
     )
-    # uvicorn raises the signal again once it has stopped: then it is the end, and a good one.
+    # uvicorn raises the signal again after it has stopped: exit with 0 then.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)
 
     class Server(uvicorn.Server):
-        """Asked twice it leaves at once: who has no answer sends the delivery again."""
+        """The second signal exits at once. Jira sends a delivery without an answer again."""
 
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
             if self.should_exit:

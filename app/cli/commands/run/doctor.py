@@ -1,4 +1,4 @@
-"""`twinlink doctor`: is everything as it has to be?"""
+"""`twinlink doctor`: check the installation."""
 
 import asyncio
 from dataclasses import asdict
@@ -21,7 +21,7 @@ _COLUMNS: output.Columns = (
 def doctor(ctx: typer.Context, json: Json = False) -> None:
     """Check the settings, the database and its roles, clocks, Redis, the API and every site.
 
-    Runs where the service runs, with its environment. Ends with 1 if anything has to be put right.
+    Run it where the service runs, with the same environment. Exit code 1 if a check fails.
     """
     from app.cli.checks.installation import below  # noqa: PLC0415 - slow, and no other command needs them
     from app.cli.checks.service import above  # noqa: PLC0415

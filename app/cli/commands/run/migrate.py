@@ -1,4 +1,4 @@
-"""`twinlink migrate`: bring the database to the schema of this version."""
+"""`twinlink migrate`: update the database to the schema of this version."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from app.settings import load_settings
 
 
 def migrate(json: Json = False) -> None:
-    """Bring the database to the schema of this version. Running it again does no harm.
+    """Update the database to the schema of this version. Running it again does no harm.
 
     Uses TWINLINK_MIGRATE_DATABASE_URL (the role that owns the schema), else TWINLINK_DATABASE_URL.
     """

@@ -32,5 +32,5 @@ def openapi(
     except OSError as error:
         raise CommandError(f"cannot read {file}: {error.strerror}") from None
     if committed != document:
-        raise CommandError(f"{file} is out of date", details=["make openapi writes it anew"])
+        raise CommandError(f"{file} is out of date", details=["`make openapi` updates it"])
     output.note(f"{file} is up to date")

@@ -15,25 +15,28 @@ def up(
     *,
     host: Annotated[str | None, typer.Option(help="Instead of TWINLINK_HOST.")] = None,
     port: Annotated[
-        int | None, typer.Option(min=0, max=65535, help="Instead of TWINLINK_PORT; 0: a free one.")
+        int | None, typer.Option(min=0, max=65535, help="Instead of TWINLINK_PORT; 0: a free port.")
     ] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Instead of TWINLINK_DATA_DIR.")] = None,
     demo: Annotated[
-        bool, typer.Option("--demo", help="Add two sandbox sites with a mixed world; keep nothing.")
+        bool, typer.Option("--demo", help="Add two sandbox sites with example data; keep nothing.")
     ] = False,
     once: Annotated[
-        bool, typer.Option("--once", help="With --demo: end after the last step.")
+        bool, typer.Option("--once", help="With --demo: exit after the last step.")
     ] = False,
     drill: Annotated[
-        bool, typer.Option("--drill", help="Replay the incident on sandbox sites; keep nothing.")
+        bool,
+        typer.Option(
+            "--drill", help="Replay the deletion incident on sandbox sites; keep nothing."
+        ),
     ] = False,
     json: Json = False,
 ) -> None:
     """Run everything on this machine: PostgreSQL, Valkey, migrations, the API and a worker.
 
-    Servers that the settings name are used instead of embedded ones. The first boot makes an
-    administrator's token, a secret key and an installation id in the data directory and keeps
-    them. Ctrl-C stops in order, a second one at once.
+    Servers that the settings name replace the embedded ones. The first start makes an
+    administrator's token, a secret key and an installation id, and keeps them in the data
+    directory. Ctrl-C stops everything in order, a second Ctrl-C at once.
     """
     if once and not demo:
         raise typer.BadParameter("only together with --demo", param_hint="--once")

@@ -1,4 +1,4 @@
-"""`twinlink worker`: the process that looks at twins and writes links."""
+"""`twinlink worker`: the process that compares twins and writes links."""
 
 from typing import Annotated
 
@@ -17,8 +17,8 @@ def worker(
 ) -> None:
     """Run a worker process. Start as many as you like, on as many machines.
 
-    Needs TWINLINK_DATABASE_URL. Stops on SIGTERM after the looks under way, on a second one
-    without them.
+    Needs TWINLINK_DATABASE_URL. SIGTERM stops it after the jobs under way, a second SIGTERM at
+    once.
     """
     settings = load_settings()
     require_database(settings)
