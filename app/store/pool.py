@@ -1,4 +1,4 @@
-"""The one door to PostgreSQL: connections, transactions, and errors told apart."""
+"""The only access to PostgreSQL: connections, transactions, and the translation of errors."""
 
 import json
 from collections.abc import AsyncIterator
@@ -20,7 +20,7 @@ else:
     Pool = asyncpg.Pool
     Row = asyncpg.Record
 
-# Away, full, starting, stopping, or a conflict that a second try resolves.
+# PostgreSQL is away, full, starting or stopping, or a second try resolves the conflict.
 _TRANSIENT = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
@@ -30,7 +30,7 @@ _TRANSIENT = (
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # its word for a connection that broke at an awkward moment
+    asyncpg.InternalClientError,  # asyncpg's error for a connection that broke during an operation
     OSError,
     TimeoutError,
 )
@@ -63,7 +63,7 @@ async def open_pool(
     url: str, *, low: int = 1, high: int = 10, idle_seconds: float = IDLE_SECONDS
 ) -> Pool:
     """A pool whose connections speak jsonb as Python values. PostgreSQL ends a transaction that
-    is left alone for *idle_seconds*: whoever comes back to it finds a `TransientError`."""
+    is idle for *idle_seconds*; the next statement in it raises `TransientError`."""
     try:
         return await asyncpg.create_pool(
             url,
@@ -97,7 +97,7 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """READ COMMITTED. Returning normally means committed; an error means rolled back,
-        except when the connection broke during COMMIT: then nobody knows (and callers read)."""
+        except when the connection broke during COMMIT: then it is unknown, and callers read."""
         async with self.connection() as connection, connection.transaction():
             yield connection
 

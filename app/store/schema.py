@@ -6,7 +6,7 @@ from app.store.pool import Connection
 
 
 async def revision(conn: Connection) -> str | None:
-    """None where no migration ever ran."""
+    """The version of the database; None if no migration has run."""
     try:
         found: str | None = await conn.fetchval("SELECT version_num FROM alembic_version")
     except asyncpg.UndefinedTableError:

@@ -1,4 +1,4 @@
-"""What of the database is an incident as long as it lasts: one query for each kind."""
+"""Conditions in the database that are incidents while they last: one query for each kind."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from app.store.queue.webhook_sources import REJECTIONS
 
 UNCONFIRMED = timedelta(minutes=15)
 REJECTED = timedelta(minutes=10)
-"""Refused for so long, and not one valid delivery: events are being lost."""
+"""After this long of refused deliveries and no valid one, events are being lost."""
 SILENT = timedelta(minutes=30)
 STOPPED = timedelta(minutes=15)
 NEAR = timedelta(seconds=30)
 EXPIRES = timedelta(days=7)
 """Ahead of a token's end, so that a person has time to make another one."""
 SAID = {"installation_mismatch": timedelta(minutes=5)}
-"""What leaves no trace but its being said: for so long after the last time it goes on."""
+"""A condition that is only reported, not stored, lasts this long after its last report."""
 
 LOCKED = "site:captcha_required"
 """An incident of the site itself."""
@@ -28,8 +28,8 @@ IDENTITY = ("site:identity_changed", "site:account_changed")
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """`since` it holds: whoever resolved an incident of it later knew of it. `certain` enough
-    to open one; else it only keeps one that is open."""
+    """True from `since` on: an incident resolved later than that covers it. Only a `certain`
+    condition opens an incident; others keep an open one open."""
 
     kind: str
     place: Place
@@ -57,7 +57,7 @@ async def tripped(conn: Connection, _: datetime) -> list[Condition]:
 
 
 async def unconfirmed(conn: Connection, now: datetime) -> list[Condition]:
-    """Per connection; deleted ones too, their writes are no less open."""
+    """Per connection, deleted ones too: their writes are still open."""
     rows = await conn.fetch(
         """SELECT connection_id, count(*) AS n, min(created_at) AS since FROM intents
            WHERE state = 'open' AND created_at <= $1
@@ -77,7 +77,7 @@ async def unconfirmed(conn: Connection, now: datetime) -> list[Condition]:
 
 
 async def rejected(conn: Connection, now: datetime) -> list[Condition]:
-    """The flag stays until a valid delivery comes: a stranger's rubbish alone wakes nobody."""
+    """The flag stays until a valid delivery. Unsigned requests alone open no incident."""
     rows = await conn.fetch(
         """SELECT s.id, s.rejected_recent, s.rejected_since, u.total AS unsigned FROM sites s
            LEFT JOIN stray_deliveries u ON u.site = s.name AND u.fault = 'unsigned'
@@ -276,7 +276,7 @@ class HeldPlan:
 
 
 async def untold_plans(conn: Connection) -> list[HeldPlan]:
-    """Plans that wait for somebody who was not told of it: for a decision, or for the second."""
+    """Plans that wait for a first or second decision of which no notification was sent."""
     rows = await conn.fetch(
         """SELECT p.id, c.name, p.expires_at, p.status = 'approved' AS second,
                (SELECT count(*) FROM plan_changes x WHERE x.plan_id = p.id) AS changes
@@ -293,7 +293,7 @@ async def untold_plans(conn: Connection) -> list[HeldPlan]:
 
 
 def _when(at: datetime | None) -> str:
-    return "somebody decides" if at is None else at.isoformat(timespec="minutes")
+    return "a person decides" if at is None else at.isoformat(timespec="minutes")
 
 
 ALL: tuple[Callable[[Connection, datetime], Awaitable[list[Condition]]], ...] = (

@@ -1,7 +1,7 @@
 """Incidents and their timelines.
 
-A transaction takes its incident last, after every lock of sites and connections, and one at a
-time or in the order of their kinds: whoever opens one may stand in any transaction.
+A transaction locks its incident last, after every site and connection, and several incidents in
+the order of their kinds: an incident may be opened within any transaction.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from app.store.pool import Connection, Row
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What is affected; neither means everything."""
+    """What is affected: a site, a connection, or with neither everything."""
 
     connection_id: int | None = None
     site_id: int | None = None
@@ -42,7 +42,7 @@ class Incident:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One of the timeline."""
+    """An entry of the timeline."""
 
     at: datetime
     author: str
@@ -74,7 +74,7 @@ async def insert(
     facts: Detail,
     now: datetime,
 ) -> int | None:
-    """None where one is open for this kind and place. Waits for whoever opens it right now."""
+    """The new id; None if one is open for this kind and place. Waits for a concurrent opening."""
     made: int | None = await conn.fetchval(
         """
         INSERT INTO incidents (kind, connection_id, site_id, site, state, impact, facts,
@@ -96,7 +96,7 @@ async def insert(
 
 
 async def lock_open(conn: Connection, kind: str, place: Place) -> Incident | None:
-    """The open one of this kind and place, held until this transaction ends."""
+    """The open incident of this kind and place, locked until this transaction ends."""
     row = await conn.fetchrow(
         f"""{SELECT} WHERE i.kind = $1 AND i.connection_id IS NOT DISTINCT FROM $2
             AND i.site_id IS NOT DISTINCT FROM $3 AND i.state <> 'resolved'
@@ -137,7 +137,7 @@ async def open_of_sites(conn: Connection, kind: str, sites: Sequence[int]) -> bo
 
 
 async def resolved_since(conn: Connection, kind: str, place: Place, since: datetime) -> bool:
-    """Whether one was resolved after *since*: who did it knew of what began before."""
+    """Whether one was resolved after *since*: that covers what began before it."""
     found: bool = await conn.fetchval(
         """SELECT EXISTS (SELECT FROM incidents
                WHERE kind = $1 AND connection_id IS NOT DISTINCT FROM $2
@@ -151,7 +151,7 @@ async def resolved_since(conn: Connection, kind: str, place: Place, since: datet
 
 
 async def save(conn: Connection, it: Incident) -> None:
-    """As it is to be; its kind, place and beginning never change."""
+    """Store the incident as given; its kind, place and start never change."""
     await conn.execute(
         """UPDATE incidents SET state = $2, impact = $3, facts = $4, last_seen_at = $5,
                quiet_since = $6, resolved_at = $7, resolved_by = $8 WHERE id = $1""",
@@ -193,7 +193,7 @@ async def add_entry(conn: Connection, incident_id: int, entry: Entry) -> None:
 
 
 async def extend_entry(conn: Connection, entry_id: int, entry: Entry) -> None:
-    """What happened again stands in the entry that was there, counted, with what is known now."""
+    """A repetition raises the count of its entry and updates the text."""
     await conn.execute(
         """UPDATE incident_updates SET times = times + 1, last_at = $2, text = $3, detail = $4
            WHERE id = $1""",

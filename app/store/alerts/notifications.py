@@ -1,4 +1,4 @@
-"""The outbox of messages to people: told once an hour per key, sent to each target by itself."""
+"""The outbox of notifications: one an hour per key, sent to each target separately."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from app.store.pool import Connection
 
 HOUR = timedelta(hours=1)
 EXPIRES = timedelta(hours=24)
-"""What is older is no news any more."""
+"""Older messages are not sent."""
 KEPT = timedelta(days=14)
 TRIES = 8
 FIRST_RETRY, LAST_RETRY = 15.0, 1800.0
@@ -18,7 +18,7 @@ MINUTE = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """One message for one target, claimed. `suppressed` of its key were not sent before."""
+    """A claimed message for one target. `suppressed` counts unsent messages of its key."""
 
     id: int
     target: str
@@ -120,8 +120,8 @@ async def claim(
     lease: timedelta,
     only: str = "",
 ) -> Due | None:
-    """The most urgent message that is due for *target*, if its minute has room. The target's row
-    is locked, so that the minute is counted over all workers; whoever finds it locked goes on."""
+    """The most urgent message that is due for *target*, within its limit a minute. Locks the row of
+    the target, so that all workers share the limit; None if another worker holds the lock."""
     await conn.execute(
         "INSERT INTO notification_targets (target, minute) VALUES ($1, $2) ON CONFLICT DO NOTHING",
         target,
@@ -160,7 +160,7 @@ async def sent(conn: Connection, due: Due, now: datetime) -> None:
 
 
 async def failed(conn: Connection, due: Due, now: datetime) -> bool:
-    """Tried again later; True where it was the last try."""
+    """Schedule another try; True if this was the last one."""
     if due.tries >= TRIES:
         await _end(conn, due, "failed", now)
         return True
@@ -175,7 +175,7 @@ async def failed(conn: Connection, due: Due, now: datetime) -> bool:
 
 
 async def expire(conn: Connection, now: datetime) -> int:
-    """Give up what is no news any more, and forget what was told long ago."""
+    """Give up messages that are too old, and delete those sent long ago."""
     gone: int = await conn.fetchval(
         """WITH late AS (
                UPDATE notification_sends s SET status = 'expired', ended_at = $1

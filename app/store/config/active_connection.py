@@ -15,7 +15,7 @@ from app.store.pool import Connection, Row
 @dataclass(frozen=True, slots=True)
 class Running:
     """One connection at one moment. `paused` holds for its own pause and the global one;
-    `open_plans`: a plan may name links that a look judges anew; `first_pass`: the comparison
+    `open_plans`: a plan may name links that a look judges again; `first_pass`: the comparison
     after a long pause has not ended yet."""
 
     id: int
@@ -69,7 +69,7 @@ async def load(conn: Connection, connection_id: int) -> Running | None:
 
 
 async def lock(conn: Connection, connection_id: int) -> Running | None:
-    """Lock the row, *then* read it in a later statement, so that what is read is what the
+    """Lock the row, *then* read it in a later statement, so that it reads what the
     last holder of the lock committed.
 
     `NO KEY` because ingest's foreign keys share-lock this row: webhooks never wait for us.
@@ -79,7 +79,7 @@ async def lock(conn: Connection, connection_id: int) -> Running | None:
 
 
 async def lock_any(conn: Connection, connection_id: int) -> Running:
-    """`lock`, also of a connection that was deleted: an outcome is recorded all the same."""
+    """As `lock`, but also for a deleted connection: outcomes of its writes are still recorded."""
     await conn.execute("SELECT 1 FROM connections WHERE id = $1 FOR NO KEY UPDATE", connection_id)
     row = await conn.fetchrow(_SELECT.replace("AND c.deleted_at IS NULL", ""), connection_id)
     assert row is not None

@@ -9,7 +9,7 @@ from app.core.links import Side
 from app.store.config import revisions
 from app.store.pool import Connection, Row
 
-# Two PUTs that would connect the same projects take turns here; see `lock_admin`.
+# Two PUTs that would connect the same projects wait for each other here; see `lock_admin`.
 _ADMIN_LOCK = 0x7477_4341
 
 
@@ -61,7 +61,7 @@ async def by_id(conn: Connection, connection_id: int) -> ConnectionRow | None:
 
 
 async def share(conn: Connection, names: Sequence[str]) -> dict[str, int]:
-    """Ids of those of these connections that there are; none of them is deleted before this
+    """Ids of the existing connections among *names*, locked against deletion until this
     transaction ends."""
     rows = await conn.fetch(
         """
@@ -74,10 +74,10 @@ async def share(conn: Connection, names: Sequence[str]) -> dict[str, int]:
 
 
 async def lock(conn: Connection, name: str) -> ConnectionRow | None:
-    """The connection, held until this transaction ends: no intent commits meanwhile.
+    """The connection, locked until this transaction ends: no intent commits meanwhile.
 
     Locked first and read in a later statement, so that what is read is what the lock protects.
-    `NO KEY` as in `running.lock`: ingest's foreign keys share this row.
+    `NO KEY` as in `active_connection.lock`: ingest's foreign keys share-lock this row.
     """
     connection_id: int | None = await conn.fetchval(
         "SELECT id FROM connections WHERE name = $1 AND deleted_at IS NULL FOR NO KEY UPDATE", name
@@ -93,14 +93,14 @@ async def lock_all(conn: Connection) -> None:
 
 
 async def lock_admin(conn: Connection) -> None:
-    """One creation or change of a connection at a time, over all API processes."""
+    """Allow one creation or change of a connection at a time, over all API processes."""
     await conn.execute("SELECT pg_advisory_xact_lock($1)", _ADMIN_LOCK)
 
 
 async def page(
     conn: Connection, *, within: Sequence[int] | None, after: str, limit: int
 ) -> list[ConnectionRow]:
-    """In the order of their names. With *within*: only those."""
+    """Connections in the order of their names; with *within*, only those."""
     rows = await conn.fetch(
         f"{_SELECT} AND c.name > $1 AND ($2::bigint[] IS NULL OR c.id = ANY($2))"
         " ORDER BY c.name LIMIT $3",
@@ -143,7 +143,7 @@ async def insert(
     author: str,
     now: datetime,
 ) -> int:
-    """A connection in shadow with its first revision."""
+    """Insert a connection in shadow mode, with its first revision."""
     connection_id: int = await conn.fetchval(
         """
         INSERT INTO connections
@@ -183,8 +183,8 @@ async def set_mode(conn: Connection, connection_id: int, mode: Mode) -> None:
 async def set_paused(
     conn: Connection, connection_id: int, *, at: datetime | None, by: str | None
 ) -> None:
-    """Pausing again keeps the first time: the length of a pause decides what follows it (see
-    `pauses.end`, which whoever resumes asks)."""
+    """Pause or resume. Pausing again keeps the first time, because the length of a pause decides
+    what follows it: callers that resume ask `pauses.end`."""
     await conn.execute(
         """
         UPDATE connections SET
@@ -200,7 +200,7 @@ async def set_paused(
 
 
 async def reset_guard(conn: Connection, connection_id: int, now: datetime) -> None:
-    """Armed, and both windows begin anew at *now*."""
+    """Arm the guard; both windows begin again at *now*."""
     await conn.execute(
         """
         UPDATE connections SET guard_tripped_at = NULL, guard_trip_reason = NULL,

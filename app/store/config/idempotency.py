@@ -1,7 +1,7 @@
-"""Answers of POST calls that carried an `Idempotency-Key`, kept 24 hours per token and key.
+"""Answers to POST calls with an `Idempotency-Key`, kept 24 hours per token and key.
 
 An answer is stored after the call's own transaction. If the process dies between the two, the
-claim lapses and the same key runs the call again: at least once, and never two at a time.
+claim expires and the same key runs the call again: at least once, and never two at a time.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from typing import Literal
 from app.store.pool import Connection
 
 KEPT = timedelta(hours=24)
-# No call lasts longer (`api.route` ends it before); its process died, then.
+# No call lasts longer, because `api.route` ends it before. An older claim's process has died.
 RUNNING_AT_MOST = timedelta(minutes=2)
 
 
@@ -52,7 +52,7 @@ async def claim(
     row = await conn.fetchrow(
         "SELECT * FROM idempotency WHERE token_id = $1 AND key = $2", token_id, key
     )
-    if row is None:  # released since: the next try gets it
+    if row is None:  # released meanwhile: the next try gets it
         return "running"
     if bytes(row["request_hash"]) != request_hash:
         return "other_request"
@@ -83,7 +83,7 @@ async def release(conn: Connection, token_id: str, key: str) -> None:
 
 
 async def purge(conn: Connection, now: datetime, *, limit: int = 1000) -> int:
-    """Forget answers older than 24 hours, *limit* at a time; how many went."""
+    """Delete up to *limit* answers older than 24 hours; returns how many."""
     rows = await conn.fetch(
         """
         DELETE FROM idempotency WHERE (token_id, key) IN

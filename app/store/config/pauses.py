@@ -5,12 +5,12 @@ from datetime import datetime, timedelta
 
 from app.store.pool import Connection
 
-# Longer than this, and nobody knows any more what happened meanwhile (docs/how-it-decides.md).
+# After a longer pause, too much is unknown to remove by itself (docs/how-it-decides.md).
 LONG = timedelta(hours=24)
 
 
 async def begin_all(conn: Connection, now: datetime) -> None:
-    """Everything is paused from now on. Whoever was paused before keeps the earlier time."""
+    """Pause everything from now on. Connections that were paused before keep the earlier time."""
     await conn.execute(
         """UPDATE connections SET idle_since = coalesce(idle_since, $1)
            WHERE deleted_at IS NULL""",

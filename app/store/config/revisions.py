@@ -1,4 +1,4 @@
-"""Revisions: every configuration that a connection ever had, or that was tried for it."""
+"""Revisions: every configuration that a connection has had, or that was tried for it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,7 +26,7 @@ async def shelve(
     note: str,
     now: datetime,
 ) -> int:
-    """The number of a revision in shadow: stored, and not the one to work by."""
+    """Insert a shadow revision, which is not active; returns its number."""
     revision = await next_number(conn, connection_id)
     await insert(
         conn, connection_id, revision, config, author=author, note=note, now=now, rollout="shadow"
@@ -35,7 +35,7 @@ async def shelve(
 
 
 async def next_number(conn: Connection, connection_id: int) -> int:
-    """One above every number so far, shadows included."""
+    """One above every number so far, including shadow revisions."""
     revision: int = await conn.fetchval(
         "SELECT max(revision) + 1 FROM revisions WHERE connection_id = $1", connection_id
     )
@@ -43,7 +43,7 @@ async def next_number(conn: Connection, connection_id: int) -> int:
 
 
 async def page(conn: Connection, connection_id: int, *, before: int, limit: int) -> list[Revision]:
-    """Newest first, below the number *before*."""
+    """Revisions below the number *before*, newest first."""
     rows = await conn.fetch(
         """
         SELECT * FROM revisions

@@ -1,6 +1,6 @@
-"""Everything that is sealed at rest, named, so that it can be sealed anew with another key.
+"""All columns that hold encrypted secrets, so that a rotation can encrypt them with a new key.
 
-A column that holds sealed bytes has to stand here: a test compares this with the schema.
+Every column with sealed bytes must be listed here; a test compares this with the schema.
 """
 
 from collections.abc import Mapping
@@ -11,12 +11,12 @@ from typing import Final
 from app.store.pool import Connection
 
 COLUMNS: Final = ("auth_sealed", "webhook_secret_sealed", "previous_secret_sealed")
-"""Of `sites`, the only table with secrets that can be read back."""
+"""Columns of `sites`, the only table with secrets that can be read back."""
 
 
 @dataclass(frozen=True, slots=True)
 class SealedSite:
-    """`sealed` by column; a column that holds nothing is left out."""
+    """The secrets of one site: `sealed` bytes by column, without empty columns."""
 
     id: int
     name: str
@@ -28,7 +28,7 @@ async def site_ids(conn: Connection) -> list[int]:
 
 
 async def lock(conn: Connection, site_id: int) -> SealedSite | None:
-    """One site's secrets, which nobody else changes until this transaction ends."""
+    """The secrets of one site, locked until this transaction ends."""
     row = await conn.fetchrow(f"{_SELECT} WHERE id = $1 FOR NO KEY UPDATE", site_id)
     return None if row is None else _site(dict(row))
 
@@ -38,8 +38,8 @@ async def every(conn: Connection) -> list[SealedSite]:
 
 
 async def store(conn: Connection, site_id: int, sealed: Mapping[str, bytes]) -> None:
-    """The version moves: whoever read the site before and stores it now is told to read again,
-    else he would put back what the former key sealed."""
+    """Store new sealed bytes and raise the version, so that a concurrent change of the site must
+    read it again and cannot put back bytes that the old key sealed."""
     sets = ", ".join(f"{column} = ${at}" for at, column in enumerate(sealed, start=2))
     await conn.execute(
         f"UPDATE sites SET version = version + 1, {sets} WHERE id = $1",  # noqa: S608
@@ -49,7 +49,7 @@ async def store(conn: Connection, site_id: int, sealed: Mapping[str, bytes]) -> 
 
 
 async def forget_replaced(conn: Connection, now: datetime) -> int:
-    """Webhook secrets that were replaced and whose day is over: nothing may use them."""
+    """Delete replaced webhook secrets after their last day; nothing may use them."""
     rows = await conn.fetch(
         """
         UPDATE sites SET previous_secret_sealed = NULL, previous_secret_until = NULL,

@@ -12,9 +12,9 @@ SIGNED_IN = "twinlink.signed_in"
 """Where a request that is made inside the process carries whose session it acts for, as
 `SignedIn`. It lies in the ASGI scope, which nothing that comes over a socket can fill."""
 IDLE = timedelta(hours=2)
-"""A session that nobody used for so long is over."""
+"""An unused session ends after this time."""
 LONGEST = timedelta(hours=12)
-"""A session is over then, used or not."""
+"""Every session ends after this time, used or not."""
 LINK_LIVES = timedelta(minutes=10)
 _SEEN_EVERY = timedelta(minutes=1)
 
@@ -44,7 +44,7 @@ async def start(conn: Connection, digest: bytes, who: SignedIn, now: datetime) -
 
 
 async def find(conn: Connection, digest: bytes, now: datetime) -> SignedIn | None:
-    """The session of this cookie, if it is neither idle for too long nor too old."""
+    """The session of this cookie, if it is neither idle too long nor too old."""
     row = await conn.fetchrow(
         "SELECT * FROM sessions WHERE hash = $1 AND expires_at > $2 AND seen_at > $3",
         digest,
@@ -63,12 +63,12 @@ async def end(conn: Connection, digest: bytes) -> None:
 
 
 async def end_all(conn: Connection, who: SignedIn) -> None:
-    """Every session of the same token."""
+    """Delete every session of the same token."""
     await conn.execute("DELETE FROM sessions WHERE token_hash = $1", who.token_hash)
 
 
 async def purge(conn: Connection, now: datetime) -> None:
-    """Sessions and links that are over. Called at each sign-in, so no timer has to."""
+    """Delete ended sessions and links. Each sign-in calls it, so it needs no timer."""
     await conn.execute(
         "DELETE FROM sessions WHERE expires_at <= $1 OR seen_at <= $2", now, now - IDLE
     )
@@ -76,7 +76,7 @@ async def purge(conn: Connection, now: datetime) -> None:
 
 
 async def put_link(conn: Connection, digest: bytes, token_hash: bytes, now: datetime) -> None:
-    """A link that signs in once with the token of this hash."""
+    """Store a link that signs in once with the token of this hash."""
     await conn.execute(
         "INSERT INTO sign_in_links (hash, token_hash, expires_at) VALUES ($1, $2, $3)",
         digest,
@@ -86,7 +86,7 @@ async def put_link(conn: Connection, digest: bytes, token_hash: bytes, now: date
 
 
 async def take_link(conn: Connection, digest: bytes, now: datetime) -> bytes | None:
-    """The hash of the token that the link signs in with. It works once."""
+    """Use the link, which works once: the hash of its token, or None."""
     token_hash: bytes | None = await conn.fetchval(
         "DELETE FROM sign_in_links WHERE hash = $1 AND expires_at > $2 RETURNING token_hash",
         digest,

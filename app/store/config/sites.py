@@ -11,7 +11,7 @@ from app.store.pool import Connection, Row
 
 Deployment = Literal["cloud", "datacenter"]
 
-# Two sites that turn out to be one Jira must not both be pinned.
+# Two sites that prove to be the same Jira must not both be pinned.
 _ADMIN_LOCK = 0x7477_5341
 
 
@@ -50,7 +50,7 @@ class SiteRow:
 
 @dataclass(frozen=True, slots=True)
 class SiteValues:
-    """What an administrator sets, secrets sealed."""
+    """The settings of an administrator, with sealed secrets."""
 
     base_url: str
     web_url: str | None
@@ -67,7 +67,7 @@ class SiteValues:
 
 @dataclass(frozen=True, slots=True)
 class Pins:
-    """Who answered there the first time that a check succeeded."""
+    """The identity and account at the first successful check."""
 
     identity: str | None
     account_id: AccountId | None
@@ -86,13 +86,13 @@ async def by_id(conn: Connection, site_id: int) -> SiteRow | None:
 
 
 async def lock(conn: Connection, name: str) -> SiteRow | None:
-    """The site as it is, and nobody else changes it until this transaction ends."""
+    """The site, locked until this transaction ends."""
     query = f"SELECT {_COLUMNS} FROM sites WHERE name = $1 FOR NO KEY UPDATE"  # noqa: S608
     return _site(await conn.fetchrow(query, name))
 
 
 async def lock_admin(conn: Connection) -> None:
-    """One change of any site at a time, over all API processes."""
+    """Allow one change of a site at a time, over all API processes."""
     await conn.execute("SELECT pg_advisory_xact_lock($1)", _ADMIN_LOCK)
 
 
@@ -107,7 +107,7 @@ async def with_identity(conn: Connection, identity: str, *, other_than: str) -> 
 async def page(
     conn: Connection, *, within: Sequence[int] | None, after: str, limit: int
 ) -> list[SiteRow]:
-    """In the order of their names. *within*: only sites that one of these connections joins."""
+    """Sites in the order of their names; with *within*, only the sites of these connections."""
     rows = await conn.fetch(
         f"""
         SELECT {_COLUMNS} FROM sites s WHERE name > $1
@@ -199,7 +199,7 @@ async def unlock(conn: Connection, site_id: int) -> bool:
 
 
 async def record_check(conn: Connection, site_id: int, pins: Pins, now: datetime) -> None:
-    """A check succeeded. First pins stay; the version moves only if one was set."""
+    """Record a successful check. Pins never change; the version moves only if one was set."""
     await conn.execute(
         """
         UPDATE sites SET checked_at = $4,
@@ -218,7 +218,7 @@ async def record_check(conn: Connection, site_id: int, pins: Pins, now: datetime
 
 
 async def users(conn: Connection, site_id: int) -> list[str]:
-    """Names of the connections that join this site, deleted ones too: their audit names it."""
+    """Names of the connections of this site, deleted ones too: their audit names it."""
     rows = await conn.fetch(
         "SELECT name FROM connections WHERE $1 IN (left_site_id, right_site_id) ORDER BY name",
         site_id,
@@ -252,13 +252,13 @@ async def writers(conn: Connection, site_id: int) -> list[str]:
 
 
 async def delete(conn: Connection, site_id: int) -> None:
-    """The site and what it sent. Only where no connection ever joined it."""
+    """Delete the site and its deliveries. Only for a site that no connection has ever used."""
     await conn.execute("DELETE FROM inbox WHERE site_id = $1", site_id)
     await conn.execute("DELETE FROM sites WHERE id = $1", site_id)
 
 
 async def link_types(conn: Connection, site_id: int) -> list[LinkType]:
-    """With the wordings that each had before it was renamed."""
+    """The link types of a site, with the names from before they were renamed."""
     rows = await conn.fetch(
         """SELECT type_id, name, inward, outward,
                (SELECT array_agg(ARRAY[f.inward, f.outward] ORDER BY f.inward, f.outward)

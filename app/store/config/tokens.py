@@ -1,5 +1,5 @@
 """API tokens. Only the SHA-256 of a token's text is kept: the text has 256 random bits, so a
-plain hash is enough, and nobody can read it back."""
+plain hash is enough and cannot be reversed."""
 
 import hashlib
 import re
@@ -12,7 +12,7 @@ from app.store.pool import Connection, Row
 
 PREFIX = "twl_"
 _OURS = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}")
-# `last_used_at` is for people; a write per request would be for nobody.
+# `last_used_at` is for people, who do not need a write per request.
 _USE_RECORDED_EVERY = timedelta(minutes=1)
 
 
@@ -44,7 +44,7 @@ def new_text() -> str:
 
 
 def is_unguessable(text: str) -> bool:
-    """Whether it has the form of a text of ours; then only who was given it can know it."""
+    """Whether the text has the form of a token, which cannot be guessed."""
     return _OURS.fullmatch(text) is not None
 
 
@@ -109,7 +109,7 @@ async def by_id(conn: Connection, token_id: int, now: datetime) -> TokenRow | No
 
 
 async def page(conn: Connection, *, after: int, limit: int) -> list[TokenRow]:
-    """Tokens that are not revoked, in the order of their making."""
+    """Tokens that are not revoked, oldest first."""
     rows = await conn.fetch(
         f"SELECT {_COLUMNS} FROM tokens WHERE revoked_at IS NULL AND id > $1 ORDER BY id LIMIT $2",  # noqa: S608
         after,
@@ -128,7 +128,7 @@ async def forget_connection(conn: Connection, connection_id: int) -> None:
 
 
 async def revoke(conn: Connection, token_id: int, now: datetime) -> bool:
-    """False if there is no such token or it was revoked before. The row stays as a record."""
+    """Revoke a token, and keep its row. False if there is none or it was revoked before."""
     done = await conn.fetchval(
         "UPDATE tokens SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL RETURNING true",
         token_id,

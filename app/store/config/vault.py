@@ -1,4 +1,4 @@
-"""Credentials at rest: encrypted with the first key, readable with any key of the list."""
+"""Encryption of stored credentials: with the first key; any key of the list decrypts."""
 
 import hmac
 from base64 import urlsafe_b64encode
@@ -10,14 +10,14 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from app.core.errors import PermanentError
 
-# Keep the keys of one use apart from those of another that are derived from the same secret.
+# Separate the keys of one use from those of another, derived from the same secret.
 _PURPOSE = b"twinlink site credentials"
 _SIGNATURES = b"twinlink signatures"
 
 
 class Vault:
     """Seals with `keys[0]`. To rotate: put the new key first, keep the former one behind it
-    until `twinlink secrets rotate` has sealed everything anew."""
+    until `twinlink secrets rotate` has sealed everything with the new one."""
 
     def __init__(self, keys: Sequence[str]) -> None:
         if not keys:
@@ -30,14 +30,14 @@ class Vault:
         return self._fernet.encrypt(text.encode("utf-8"))
 
     def open(self, sealed: bytes) -> str:
-        """Raises `PermanentError(secret_key_wrong)` where none of the keys fits."""
+        """Raises `PermanentError(secret_key_wrong)` if no key decrypts it."""
         try:
             return self._fernet.decrypt(sealed).decode("utf-8")
         except InvalidToken as error:
             raise PermanentError("secret_key_wrong", "sealed with another key") from error
 
     def is_current(self, sealed: bytes) -> bool:
-        """Whether the first key alone opens it: then the others may go."""
+        """Whether the first key decrypts it, so that the others are not needed."""
         try:
             self._newest.decrypt(sealed)
         except InvalidToken:
@@ -45,11 +45,11 @@ class Vault:
         return True
 
     def sign(self, text: bytes) -> str:
-        """Shows later that this installation said *text*."""
+        """A signature that later proves that this installation made *text*."""
         return _signature(self._signing[0], text)
 
     def has_signed(self, text: bytes, signature: str) -> bool:
-        """With any key of the list: a rotation does not end what goes on."""
+        """Whether any key of the list made the signature: it stays valid over a rotation."""
         given = signature.encode("utf-8", "surrogatepass")
         known = [_signature(key, text).encode("ascii") for key in self._signing]
         return any(hmac.compare_digest(given, it) for it in known)
@@ -60,5 +60,5 @@ def _signature(key: bytes, text: bytes) -> str:
 
 
 def _derived(key: str, purpose: bytes) -> bytes:
-    # Settings take any text of 32 characters or more; 32 bytes are what each use wants.
+    # The setting is any text of 32 characters or more; each use needs 32 bytes.
     return HKDF(SHA256(), 32, salt=None, info=purpose).derive(key.encode("utf-8"))

@@ -8,7 +8,7 @@ _OF_GUARD = "(p.kind = 'removals' OR p.left_over_of IS NOT NULL OR p.reason = $3
 
 
 async def rejected_since_approval(conn: Connection, connection_id: int, plan_id: int) -> bool:
-    """Whether a person rejected another plan of the guard after this one was approved."""
+    """Whether a person rejected another plan of the guard after approving this one."""
     found: bool = await conn.fetchval(
         f"""SELECT EXISTS (SELECT 1 FROM plans p JOIN plans a ON a.id = $2
             WHERE p.connection_id = $1 AND p.status = 'rejected' AND {_OF_GUARD}

@@ -33,7 +33,7 @@ _VANISHED = f"""v.connection_id = $1 AND v.counted_at > $2 AND NOT EXISTS (
 
 
 async def of_windows(conn: Connection, running: Running, now: datetime) -> list[WindowCount]:
-    """The connection's own windows."""
+    """The windows of the connection itself."""
     managed: int = await conn.fetchval(
         "SELECT count(*) FROM ledger WHERE connection_id = $1 AND state = 'managed'", running.id
     )
@@ -61,7 +61,7 @@ async def of_windows(conn: Connection, running: Running, now: datetime) -> list[
 
 
 async def of_site(conn: Connection, site: int, now: datetime) -> int:
-    """Slots on a site within the last hour, all connections together."""
+    """Slots used on a site within the last hour, by all connections together."""
     used: int = await conn.fetchval(
         f"""SELECT (SELECT count(*) FROM intents i
                     WHERE i.site_id = $1 AND {_SLOT} AND i.created_at > $2)

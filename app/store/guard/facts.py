@@ -7,7 +7,7 @@ from app.core.incidents import Change
 from app.store.pool import Connection
 
 WINDOW = timedelta(hours=24)
-"""The longest of the guard's windows: what was removed before it did not trip it."""
+"""The guard's longest window: removals before it did not trip the guard."""
 SHOWN = 1000
 
 
@@ -78,7 +78,7 @@ async def _engines(conn: Connection, connection_id: int, since: datetime) -> tup
 
 
 async def _revisions(conn: Connection, connection_id: int) -> list[Change]:
-    """The newest few that were ever active: by now it may be another one than when it began."""
+    """The newest revisions that were active, not only the active one: it may have changed."""
     rows = await conn.fetch(
         """SELECT revision, created_at, lag(revision) OVER (ORDER BY revision) AS before
            FROM revisions WHERE connection_id = $1 AND rollout = 'full'
@@ -89,7 +89,7 @@ async def _revisions(conn: Connection, connection_id: int) -> list[Change]:
 
 
 async def _engine_changes(conn: Connection) -> tuple[Change, ...]:
-    """The newest few starts of another engine than before; the first of all is no change."""
+    """The newest changes of the engine version; the first version is not a change."""
     rows = await conn.fetch(
         """SELECT engine, started_at FROM engine_starts
            WHERE id > (SELECT min(id) FROM engine_starts) ORDER BY id DESC LIMIT 10"""
@@ -98,7 +98,7 @@ async def _engine_changes(conn: Connection) -> tuple[Change, ...]:
 
 
 async def started(conn: Connection, engine: str, now: datetime) -> bool:
-    """Note that *engine* runs; False where it was the last one noted."""
+    """Record that version *engine* runs; False if it is the last one recorded."""
     done = await conn.fetchval(
         """INSERT INTO engine_starts (engine, started_at) SELECT $1, $2
            WHERE $1 IS DISTINCT FROM (
@@ -111,7 +111,7 @@ async def started(conn: Connection, engine: str, now: datetime) -> bool:
 
 
 async def issues(conn: Connection, connection_id: int, since: datetime) -> list[str]:
-    """Keys of the issues whose links were removed since then, or are to be: the first of them."""
+    """Keys of issues whose links were or would be removed since then, up to a limit."""
     rows = await conn.fetch(
         """
         SELECT DISTINCT key FROM (

@@ -9,7 +9,7 @@ from app.store.writes.intents import Mirror
 
 
 async def keys(conn: Connection, plan_id: int) -> list[tuple[LinkKey, LinkId | None]]:
-    """The link keys of a plan's open changes, with the mirror ids that they name."""
+    """The link keys of a plan's open changes, with the ids of their mirrors."""
     rows = await conn.fetch(
         """SELECT left_type_id, source_twin_id, destination_twin_id, link_id FROM plan_changes
            WHERE plan_id = $1 AND result IS NULL""",
@@ -85,7 +85,7 @@ async def note_result(conn: Connection, plan_id: int, mirror: Mirror, result: st
 
 
 async def skip(conn: Connection, connection_id: int, skipped: Mapping[LinkKey, str]) -> None:
-    """What no longer holds in a plan that is being applied is left out, with its reason."""
+    """Close changes of an applied plan that are no longer true, with their reason."""
     wanted = list(skipped)
     await conn.execute(
         """UPDATE plan_changes c SET result = 'skipped:' || u.reason
@@ -104,7 +104,7 @@ async def skip(conn: Connection, connection_id: int, skipped: Mapping[LinkKey, s
 
 
 async def skip_lost(conn: Connection, plan_id: int) -> None:
-    """Changes that no look will come to: their twins are unpaired, or nothing more is known of
+    """Changes that no job will reach: their twins are unpaired, or nothing more is known of
     them after all tries, or their pair has failed, or the link was forgotten while the plan
     waited."""
     await conn.execute(

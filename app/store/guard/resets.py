@@ -34,7 +34,7 @@ async def last(conn: Connection, connection_id: int) -> Reset | None:
 
 
 async def note(conn: Connection, connection_id: int, *, by: str, now: datetime) -> None:
-    """With what had tripped the guard at that moment."""
+    """Record a reset, with the reason for which the guard was tripped."""
     await conn.execute(
         """INSERT INTO guard_resets (connection_id, at, reset_by, tripped_by)
            SELECT id, $2, $3, CASE WHEN guard_tripped_at IS NOT NULL

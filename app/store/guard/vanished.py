@@ -1,4 +1,4 @@
-"""Mirrors of ours that somebody else removed: counted in the guard's windows, or withheld.
+"""Our mirrors that others removed: counted in the guard's windows, or withheld.
 
 Take the connection's lock first, and its sites' before that where slots are given.
 """
@@ -14,11 +14,11 @@ from app.store.pool import Connection, Row
 from app.store.writes.intents import Mirror
 
 REASON = "mirrors_vanished"
-"""Of the plans that would put them back: the guard is not armed before these are decided."""
+"""Reason of plans that would put them back; the guard is not armed before these are decided."""
 GATHER = timedelta(seconds=GATHER_SECONDS)
-# Where a plan could not be made or was not decided: there is nothing to be gained by haste.
+# Wait after a plan that could not be made or was not decided; there is no hurry.
 AGAIN = timedelta(hours=1)
-# No plan that somebody may still decide about holds it.
+# No plan that a person can still decide holds it.
 _UNPLANNED = """v.counted_at IS NULL AND (v.plan_id IS NULL OR EXISTS (
     SELECT 1 FROM plans p WHERE p.id = v.plan_id AND p.status = 'expired'))"""
 
@@ -45,7 +45,7 @@ class Figures:
 
 
 async def settled(conn: Connection, gone: Sequence[Gone]) -> set[Mirror]:
-    """Those that need no slot: they have one, or a removal of ours may have acted on them."""
+    """Mirrors that need no slot: they have one, or a removal of ours may have acted on them."""
     rows = await conn.fetch(
         """SELECT u.site, u.link FROM unnest($1::bigint[], $2::bigint[]) u (site, link)
            WHERE EXISTS (SELECT 1 FROM vanished_mirrors v WHERE v.site_id = u.site
@@ -62,7 +62,7 @@ async def settled(conn: Connection, gone: Sequence[Gone]) -> set[Mirror]:
 async def put(
     conn: Connection, connection_id: int, gone: Sequence[Gone], now: datetime, *, counted: bool
 ) -> int:
-    """Give them their slots, or note that they are withheld; how many were not noted before."""
+    """Give them slots, or record them as withheld; returns how many were not recorded before."""
     if not gone:
         return 0
     rows = await conn.fetchmany(
@@ -115,7 +115,7 @@ async def figures(conn: Connection, connection_id: int, since: datetime) -> Figu
 
 
 async def ripe(conn: Connection, now: datetime) -> list[int]:
-    """Connections with withheld mirrors that want a plan."""
+    """Connections with withheld mirrors that need a plan."""
     rows = await conn.fetch(
         f"""SELECT DISTINCT v.connection_id FROM vanished_mirrors v
             JOIN connections c ON c.id = v.connection_id AND c.deleted_at IS NULL
@@ -157,7 +157,7 @@ async def plan(
 
 
 async def undecided(conn: Connection, connection_id: int) -> bool:
-    """Whether some are withheld that no plan holds yet."""
+    """Whether there are withheld mirrors that no plan holds yet."""
     found: bool = await conn.fetchval(
         f"SELECT EXISTS (SELECT 1 FROM vanished_mirrors v WHERE v.connection_id = $1"  # noqa: S608
         f" AND {_UNPLANNED})",
@@ -191,7 +191,7 @@ async def release(conn: Connection, connection_id: int) -> list[int]:
 
 
 async def decided(conn: Connection, plan_id: int) -> None:
-    """A person decided about a plan's: they need no slot any more."""
+    """Mirrors of a plan that a person decided: they need no slot any more."""
     await conn.execute(
         "DELETE FROM vanished_mirrors WHERE plan_id = $1 AND counted_at IS NULL", plan_id
     )

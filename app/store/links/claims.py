@@ -1,6 +1,6 @@
-"""Claims: what twin fields say, and what came of it. One row per issue whose field has a text.
+"""Claims: the keys in twin fields, and their results. One row per issue with text in the field.
 
-Only a key is kept of the text; a text that holds none is kept as an empty one.
+Of the text only the key is stored, or an empty text if it has none.
 """
 
 from collections.abc import Iterable, Sequence
@@ -41,7 +41,7 @@ async def of_issues(
 async def on_targets(
     conn: Connection, connection_id: int, side: Side, targets: Iterable[IssueId]
 ) -> dict[IssueId, list[Claim]]:
-    """All claims of this side's issues on each of *targets*."""
+    """All claims of issues on this side, by the target in *targets*."""
     rows = await conn.fetch(
         """SELECT * FROM twin_claims
            WHERE connection_id = $1 AND side = $2 AND claimed_issue_id = ANY($3::bigint[])
@@ -60,7 +60,7 @@ async def on_targets(
 async def put(
     conn: Connection, connection_id: int, side: Side, claims: Sequence[Claim], now: datetime
 ) -> None:
-    """Record *claims* as they are now. Run under the connection's lock."""
+    """Store the present state of *claims*. Run under the connection's lock."""
     await conn.executemany(
         """
         INSERT INTO twin_claims (connection_id, side, issue_id, issue_key, claimed_key,
@@ -100,7 +100,7 @@ async def drop(conn: Connection, connection_id: int, side: Side, issues: Iterabl
 async def ambiguous(
     conn: Connection, connection_id: int, side: Side, *, limit: int = 1000
 ) -> list[IssueId]:
-    """Issues whose claim contends with another's, longest unseen first."""
+    """Issues whose claim conflicts with another claim, longest unseen first."""
     rows = await conn.fetch(
         """SELECT issue_id FROM twin_claims
            WHERE connection_id = $1 AND side = $2 AND status = 'ambiguous'
@@ -128,7 +128,7 @@ async def waiting_for(
 
 
 async def drop_side(conn: Connection, connection_id: int, side: Side) -> None:
-    """Forget what a side claimed that no longer carries the field."""
+    """Delete all claims of a side that no longer has a twin field."""
     await conn.execute(
         "DELETE FROM twin_claims WHERE connection_id = $1 AND side = $2", connection_id, side.value
     )

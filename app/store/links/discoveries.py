@@ -1,4 +1,4 @@
-"""Discoveries: issues whose twin field wants another look. Raised by webhooks, polls and resyncs.
+"""Discoveries: issues whose twin field must be read again, after a webhook, poll or resync.
 
 A claim is a lease (`due_at` moves forward) and a fence; what is committed for a row, and its
 end, count only while both its generation and its fence still stand.
@@ -14,7 +14,7 @@ from app.store.pool import Connection, Row
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """One issue under our claim."""
+    """One issue that we have claimed."""
 
     connection_id: int
     side: Side
@@ -28,7 +28,7 @@ class Discovery:
 async def claim(
     conn: Connection, *, now: datetime, size: int, lease: float, connection_id: int | None = None
 ) -> list[Discovery]:
-    """Take up to *size* due ones of connections that are not paused, for *lease* seconds."""
+    """Claim up to *size* due issues of connections that are not paused, for *lease* seconds."""
     rows = await conn.fetch(
         """
         WITH due AS (
@@ -56,8 +56,8 @@ async def claim(
 async def standing(conn: Connection, claimed: Sequence[Discovery]) -> set[IssueId]:
     """The issues among *claimed* (one connection and side) that nothing has touched since.
 
-    Not locked: ingest takes work before discoveries, and whoever calls this takes work later.
-    `end` looks again.
+    Takes no lock: ingest locks work before discoveries, and callers lock work later. `end` checks
+    again.
     """
     rows = await conn.fetch(
         """
@@ -72,7 +72,7 @@ async def standing(conn: Connection, claimed: Sequence[Discovery]) -> set[IssueI
 
 
 async def end(conn: Connection, claimed: Sequence[Discovery]) -> int:
-    """Delete those that nothing has touched since they were claimed; how many that were."""
+    """Delete the issues that no event has touched since they were claimed; returns how many."""
     if not claimed:
         return 0
     rows = await conn.fetch(
@@ -119,7 +119,7 @@ async def raise_issues(
     cause: str,
     now: datetime,
 ) -> int:
-    """Ask for a look at the twin fields of *issues*; how many that are."""
+    """Request that the twin fields of *issues* are read; returns how many."""
     wanted = sorted({int(issue) for issue in issues})
     if wanted:
         await conn.execute(

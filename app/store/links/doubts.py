@@ -1,4 +1,4 @@
-"""Rows whose mirror was proven to be ours, and of which that is not known any more."""
+"""Withdraw the proof that we made a mirror: its author becomes unknown."""
 
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from app.store.pool import Connection
 
 
 async def doubt(conn: Connection, row: Row, *, now: datetime) -> None:
-    """Who made its mirror is not known any more; nothing else of it changes."""
+    """Set the author of one row's mirror to unknown; nothing else changes."""
     await conn.execute(
         """UPDATE ledger SET authorship = 'unknown', version = version + 1, changed_at = $3
            WHERE id = $1 AND version = $2 AND authorship = 'ours'""",
@@ -19,8 +19,8 @@ async def doubt(conn: Connection, row: Row, *, now: datetime) -> None:
 
 
 async def doubt_site(conn: Connection, site: int, *, now: datetime) -> int:
-    """Every mirror on a site; answers how many. Call under the locks of its connections. Links
-    that we made and manage no more are doubted as well: a look asks before it believes them."""
+    """The same for every mirror on a site, and for links that we made but no longer manage; returns
+    how many mirrors. Call under the locks of the site's connections."""
     await made_links.doubt(conn, site)
     status = await conn.execute(
         """UPDATE ledger SET authorship = 'unknown', version = version + 1, changed_at = $2

@@ -13,7 +13,7 @@ from app.store.pool import Row as Record
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a link key lies: its ends on both sides as Jira has them, and its mirror."""
+    """The place of a link key: its ends on both sides as in Jira, and which side is the mirror."""
 
     left_source: IssueRef
     left_destination: IssueRef
@@ -30,7 +30,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRow:
-    """A row to be inserted, with the ids that were seen or made."""
+    """A row to insert, with the link ids that were seen or made."""
 
     key: LinkKey
     right_type: TypeId
@@ -46,7 +46,7 @@ class NewRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """The next version of a row: every field but its key, origin and ends is written."""
+    """The next version of a row. Everything is written except its key, origin and ends."""
 
     row: Row
     state: State
@@ -61,7 +61,7 @@ class Change:
     def keeping(
         cls, row: Row, state: State, reason: str, *, former: State | None = None
     ) -> "Change":
-        """The row in another state, with all that is known of its links."""
+        """A change of the state alone, which keeps what is known of the links."""
         return cls(
             row=row,
             state=state,
@@ -110,7 +110,7 @@ async def by_key(conn: Connection, connection_id: int, key: LinkKey) -> Row | No
 async def by_keys(
     conn: Connection, connection_id: int, keys: Sequence[LinkKey]
 ) -> dict[LinkKey, Row]:
-    """The rows of these keys, as far as there are any."""
+    """The existing rows of these keys."""
     records = await conn.fetch(
         """SELECT l.* FROM unnest($2::bigint[], $3::bigint[], $4::bigint[])
                u (type, source, destination)
@@ -173,7 +173,7 @@ async def insert(conn: Connection, connection_id: int, new: NewRow, *, now: date
 async def insert_all(
     conn: Connection, connection_id: int, news: Sequence[NewRow], *, now: datetime
 ) -> None:
-    """Many at once; those for which `insert` would answer None are left out."""
+    """Insert many rows; the result leaves out those for which `insert` would return None."""
     if news:
         await conn.executemany(_INSERT, [_values(connection_id, new, now) for new in news])
 
@@ -216,7 +216,7 @@ def _values(connection_id: int, new: NewRow, now: datetime) -> tuple[Any, ...]:
 
 
 async def change(conn: Connection, it: Change, *, now: datetime) -> bool:
-    """Write a row's next state. False if its version has moved: then nothing was written."""
+    """Write the next version of a row. False, and nothing written, if its version has changed."""
     done = await conn.fetchval(
         """
         UPDATE ledger SET state = $3, former = $4, authorship = $5, authored_after = $6,
@@ -239,7 +239,7 @@ async def change(conn: Connection, it: Change, *, now: datetime) -> bool:
 
 
 async def forget(conn: Connection, row: Row) -> bool:
-    """Delete a row whose link is proven absent on both sides. False if its version moved."""
+    """Delete a row whose link is proven absent on both sides. False if its version has changed."""
     done = await conn.fetchval(
         "DELETE FROM ledger WHERE id = $1 AND version = $2 RETURNING true", row.id, row.version
     )
@@ -247,7 +247,7 @@ async def forget(conn: Connection, row: Row) -> bool:
 
 
 async def versions(conn: Connection, rows: Iterable[Row]) -> set[int]:
-    """The ids among *rows* whose version still stands."""
+    """The ids of *rows* whose version has not changed."""
     seen = list(rows)
     records = await conn.fetch(
         """SELECT l.id FROM unnest($1::bigint[], $2::int[]) u (id, version)
@@ -259,7 +259,7 @@ async def versions(conn: Connection, rows: Iterable[Row]) -> set[int]:
 
 
 async def occupied(conn: Connection, connection_id: int, keys: Sequence[LinkKey]) -> set[LinkKey]:
-    """The keys among *keys* that have a row by now."""
+    """The keys among *keys* that have a row."""
     records = await conn.fetch(
         """SELECT l.left_type_id, l.source_twin_id, l.destination_twin_id
            FROM unnest($2::bigint[], $3::bigint[], $4::bigint[]) u (type, source, destination)

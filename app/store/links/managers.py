@@ -1,4 +1,4 @@
-"""Which row manages a link, whatever connection asks, and which rows would inherit it."""
+"""The row that manages a link, of any connection, and the rows that would take over."""
 
 from collections.abc import Iterable, Sequence
 

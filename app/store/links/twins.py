@@ -1,4 +1,4 @@
-"""Twins: a left issue and a right issue that stand for the same work in one connection."""
+"""Twins: a left and a right issue that are the same work in one connection."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -105,7 +105,7 @@ async def insert(
 
 
 async def rekey(conn: Connection, twin: Twin, side: Side, key: IssueKey) -> bool:
-    """Record a key that was proven to belong to the same issue id. False if the twin moved on."""
+    """Store the new key of an issue with a proven id. False if the twin's version has changed."""
     done = await conn.fetchval(
         f"""UPDATE twins SET {side.value}_key = $3, version = version + 1
             WHERE id = $1 AND version = $2 RETURNING true""",  # noqa: S608

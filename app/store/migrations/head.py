@@ -1,4 +1,4 @@
-"""The newest schema version, without loading what applies it."""
+"""The newest schema version, without importing Alembic."""
 
 from functools import cache
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Migrations go forward only and run twice without harm. SQL stands beside each version."""
+"""Migrations go forward only; running them twice does no harm. The SQL is beside each version."""
 
 from pathlib import Path
 

@@ -1,1 +1,1 @@
-"""What the monitor reads and remembers."""
+"""The tables of the monitor: issues to read, progress, findings."""

@@ -1,4 +1,4 @@
-"""The audit as the monitor reads it: what was written down about removals on a site."""
+"""The audit as the monitor reads it: the recorded removals on a site."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -46,7 +46,7 @@ async def removals(
 async def _creations(
     conn: Connection, site: str, links: Iterable[int]
 ) -> dict[int, tuple[datetime, datetime]]:
-    """When we made these ids for the last time, from the intent to its outcome."""
+    """When we last made these link ids: the time from the intent to its outcome."""
     rows = await conn.fetch(
         """
         SELECT DISTINCT ON (o.link_id) o.link_id, i.at AS since, o.at AS until
@@ -94,7 +94,7 @@ def _written(row: Row, record: Record, made: tuple[datetime, datetime] | None) -
         until=row["until"],
         acted=row["status"] not in {"noop", "failed"},
         record=record,
-        # Only what was sent, or may have been, is ever confirmed.
+        # Only writes that were sent, or may have been, are ever confirmed.
         late=row["status"] in {"noop", "failed"} and (row["outcome"] or "").startswith("confirmed"),
         intent=row["intent_id"],
         created=made,
@@ -102,7 +102,7 @@ def _written(row: Row, record: Record, made: tuple[datetime, datetime] | None) -
 
 
 async def suspect(conn: Connection, intents: Iterable[int], now: datetime) -> None:
-    """Jira shows that these acted after all: whoever confirms writes has to ask again."""
+    """Mark writes that took effect in Jira after all, so that they are confirmed again."""
     await conn.execute(
         """UPDATE intents SET suspected_at = $2 WHERE id = ANY($1::bigint[])
            AND state IN ('noop', 'failed') AND suspected_at IS NULL""",

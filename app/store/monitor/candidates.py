@@ -1,4 +1,4 @@
-"""Where the monitor has to look: issues of deliveries about removed links, and of polls."""
+"""Issues that the monitor must read: from polls and from deliveries about removed links."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 from app.core.links import IssueId
 from app.store.pool import Connection
 
-# Ids of the inbox commit out of order, by as much as one of its transactions may take: seconds.
+# Inbox ids commit out of order, within the duration of one inbox transaction: seconds.
 TRAILING = timedelta(minutes=5)
-# Deliveries taken by one pass.
+# Deliveries that one pass reads.
 TAKEN = 1000
 
 
 async def know_sites(conn: Connection, now: datetime) -> None:
-    """A site is watched from its registration on; while its account is shared, from now on."""
+    """Start watching a site at its registration; while its account is shared, from now."""
     await conn.execute(
         """
         INSERT INTO monitor_sites (site_id, since)
@@ -28,8 +28,8 @@ async def know_sites(conn: Connection, now: datetime) -> None:
 
 
 async def take_deliveries(conn: Connection, now: datetime) -> int:
-    """Raise the issues that new deliveries about removed links name; answers how many deliveries
-    were taken. Nothing while somebody else takes them."""
+    """Raise the issues that new deliveries about removed links name; returns how many deliveries
+    were read. Does nothing while another worker does this."""
     mark = await conn.fetchval("SELECT inbox_id FROM monitor_mark FOR UPDATE SKIP LOCKED")
     if mark is None:
         return 0

@@ -18,7 +18,7 @@ KEPT = timedelta(days=90)
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An issue under our claim. `since`: removals before it are judged, or none of ours."""
+    """An issue that we have claimed. Removals before `since` are judged already, or not ours."""
 
     site: int
     issue: IssueId
@@ -29,7 +29,7 @@ class Candidate:
 
 
 async def claim(conn: Connection, *, now: datetime, size: int, lease: timedelta) -> list[Candidate]:
-    """Issues of sites whose account is ours alone, in key order; those of others are done."""
+    """Claim issues of sites with a dedicated account, in key order, and end those of others."""
     await conn.execute(
         """UPDATE monitor_issues m SET done = generation FROM sites s
            WHERE m.generation > m.done AND s.id = m.site_id AND NOT s.account_dedicated"""
@@ -55,8 +55,8 @@ async def claim(conn: Connection, *, now: datetime, size: int, lease: timedelta)
 async def settle(
     conn: Connection, candidates: Iterable[Candidate], until: datetime | None, now: datetime
 ) -> None:
-    """They are judged up to *until*. One that was raised meanwhile is due at once; one that
-    somebody else has claimed since is left to them."""
+    """Record that these issues are judged up to *until*. An issue that was raised meanwhile is due
+    at once; an issue that another worker has claimed since stays with it."""
     those = list(candidates)
     await conn.execute(
         """
@@ -76,7 +76,7 @@ async def settle(
 
 
 async def put_off(conn: Connection, candidates: Iterable[Candidate], until: datetime) -> None:
-    """Not read: again after *until*."""
+    """Read these issues again after *until*."""
     those = list(candidates)
     await conn.execute(
         """

@@ -1,7 +1,7 @@
-"""Accepted deliveries and the work that they raise, in one statement and so in one transaction.
+"""Store deliveries and the work that they raise, in one statement and so in one transaction.
 
-Everything is taken in key order (inbox, then work, then discoveries): two batches that took the
-same rows in another order would deadlock.
+Rows are locked in key order (inbox, then work, then discoveries): two batches that lock the same
+rows in different orders would deadlock.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,13 +15,13 @@ from app.store.pool import Connection
 
 Kind = Literal["link_created", "link_deleted", "issue_created", "issue_updated", "issue_deleted"]
 Key = tuple[int, str]
-"""Site and delivery: what one event is known by, however often it arrives."""
+"""Site and delivery identify an event, however often it arrives."""
 
 MOST_CAUSES = 50
-"""Above this many link events, reading the pair is cheaper than judging them one by one."""
+"""Above this many link events, reading the pair is cheaper than judging each event."""
 
 _SECONDS = 10.0
-"""Jira gives up on an answer after about 20 s; ours has to be there before."""
+"""Our time limit: Jira stops waiting for an answer after about 20 s."""
 
 
 class Arrival(NamedTuple):
@@ -52,14 +52,14 @@ class Arrival(NamedTuple):
 
 
 class Ingested(NamedTuple):
-    """`known` had been stored before; the rest is new. `raised`: work waits."""
+    """`known` deliveries were stored before; the others are new. `raised`: work waits."""
 
     known: frozenset[Key]
     raised: bool
 
 
 class Conflict(TransientError):
-    """Another transaction stood in the way (a deadlock, a twin deleted meanwhile): try again."""
+    """A conflict with another transaction (a deadlock, a twin deleted meanwhile): try again."""
 
 
 _INGEST = """
@@ -190,5 +190,5 @@ async def ingest(conn: Connection, arrivals: Sequence[Arrival], *, now: datetime
 def _columns(rows: Sequence[Arrival]) -> Iterable[Sequence[object]]:
     """One typed array per column, in the order of the statement's parameters."""
     *columns, fields, projects = zip(*rows, strict=True)
-    # One level of arrays is all that unnest takes apart; the words hold no space.
+    # unnest splits only one level of arrays; the words contain no space.
     return (*columns, [" ".join(words) for words in fields], projects)

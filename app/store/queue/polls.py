@@ -1,4 +1,4 @@
-"""Polling: which site is due, how far it was read, and what was seen there before."""
+"""Polling: which site is due, up to when it was read, and what was seen before."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ from app.core.links import IssueId, Side
 from app.store.pool import Connection
 
 INTERVALS = {"cloud": timedelta(minutes=5), "datacenter": timedelta(minutes=1)}
-# After an outage the first success is worth waiting a little for, not a day.
+# The longest delay after failures: after an outage polling resumes soon, not a day later.
 LONGEST_BACK_OFF = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A site under our claim. `until` is the start of the last poll that succeeded."""
+    """A site that we have claimed. `until` is the start of the last successful poll."""
 
     site_id: int
     name: str
@@ -23,8 +23,8 @@ class Due:
 
 
 async def claim(conn: Connection, now: datetime) -> Due | None:
-    """One site that a live connection uses and that is due; nobody else polls it until its
-    interval has passed."""
+    """Claim a due site that a live connection uses. No other worker polls it until its interval
+    has passed."""
     row = await conn.fetchrow(
         """
         SELECT s.id, s.name, s.deployment, s.polled_until FROM sites s
@@ -44,12 +44,12 @@ async def claim(conn: Connection, now: datetime) -> Due | None:
 
 
 async def renew(conn: Connection, due: Due, now: datetime) -> None:
-    """Keep the claim while pages are read, however many they are."""
+    """Renew the claim while pages are read."""
     await _due_at(conn, due, now + due.interval)
 
 
 async def succeed(conn: Connection, due: Due, start: datetime, now: datetime) -> None:
-    """Everything that changed before *start* has been seen."""
+    """Record a successful poll: every change before *start* has been seen."""
     await conn.execute(
         """UPDATE sites SET polled_until = greatest(polled_until, $2), poll_due_at = $3
            WHERE id = $1""",
@@ -82,7 +82,7 @@ async def connections_at(conn: Connection, site_id: int) -> list[tuple[int, Side
 async def unseen(
     conn: Connection, site_id: int, marks: Mapping[IssueId, bytes], now: datetime
 ) -> set[IssueId]:
-    """Remember these *marks*; answers the issues whose mark is another than before."""
+    """Store these *marks*; returns the issues whose mark has changed."""
     rows = await conn.fetch(
         """
         WITH seen AS (SELECT * FROM unnest($2::bigint[], $3::bytea[]) AS s (issue_id, mark)),

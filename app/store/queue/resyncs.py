@@ -59,7 +59,7 @@ async def insert_trial(
     total: int,
     now: datetime,
 ) -> int:
-    """A dry run that tries *revision* out beside *against*."""
+    """Start a dry run that compares *revision* with *against*."""
     resync_id: int = await conn.fetchval(
         """INSERT INTO resyncs (connection_id, dry_run, cause, requested_by, issues_total,
                created_at, revision, against)
@@ -75,7 +75,7 @@ async def insert_trial(
 
 
 async def waiting(conn: Connection, connection_id: int) -> int | None:
-    """A whole resync that has not begun: asking for another would say nothing new."""
+    """A full resync that has not begun; another request would add nothing."""
     found: int | None = await conn.fetchval(
         """SELECT id FROM resyncs WHERE connection_id = $1 AND status = 'queued'
            AND twin_ids IS NULL AND NOT dry_run ORDER BY id LIMIT 1""",
@@ -85,7 +85,7 @@ async def waiting(conn: Connection, connection_id: int) -> int | None:
 
 
 async def claim(conn: Connection, *, now: datetime, lease: float) -> Resync | None:
-    """One resync that nobody works on, with a fence of its own."""
+    """Claim a resync that no worker has, with a new fence."""
     row = await conn.fetchrow(
         """
         UPDATE resyncs SET status = 'running', lease_until = $2, fence = nextval('fences')
@@ -119,7 +119,7 @@ async def advance(
 
 
 async def outstanding(conn: Connection, resync_id: int) -> int:
-    """Pairs still to be looked at."""
+    """The number of pairs that are not compared yet."""
     total: int = await conn.fetchval(
         "SELECT count(*) FROM resync_pairs WHERE resync_id = $1", resync_id
     )
@@ -144,7 +144,7 @@ async def clear_ended(conn: Connection, resync_id: int) -> None:
 
 
 async def let_go(conn: Connection, resync: Resync, *, due: datetime) -> None:
-    """End our claim; somebody takes it up again from *due* on."""
+    """End our claim; a worker can claim the resync again from *due* on."""
     await conn.execute(
         "UPDATE resyncs SET lease_until = $3 WHERE id = $1 AND fence = $2",
         resync.id,
@@ -156,7 +156,7 @@ async def let_go(conn: Connection, resync: Resync, *, due: datetime) -> None:
 async def finish(
     conn: Connection, resync: Resync, status: str, *, now: datetime, detail: str = ""
 ) -> None:
-    """`succeeded` becomes `held` where removals of it wait for a person."""
+    """End the resync; `succeeded` becomes `held` if some of its removals wait for a person."""
     await conn.execute(
         """UPDATE resyncs SET lease_until = NULL, finished_at = $4, detail = $5,
              status = CASE WHEN $3 = 'succeeded' AND held > 0 AND NOT dry_run THEN 'held'
@@ -172,7 +172,7 @@ async def finish(
 
 
 async def set_total(conn: Connection, resync: Resync, total: int) -> None:
-    """How many pairs the walk will meet, once that is known better than at the request."""
+    """Store the number of pairs of the walk, when it is better known than at the request."""
     await conn.execute(
         "UPDATE resyncs SET issues_total = $3 WHERE id = $1 AND fence = $2",
         resync.id,
@@ -212,5 +212,5 @@ def _resync(row: Row) -> Resync:
 
 
 async def plan_under(conn: Connection, resync: Resync, plan_id: int) -> None:
-    """A dry run's changes are in this plan."""
+    """Store the plan that has the changes of a dry run."""
     await conn.execute("UPDATE resyncs SET plan_id = $2 WHERE id = $1", resync.id, plan_id)

@@ -1,4 +1,4 @@
-"""Sites as senders of webhooks: their secrets, and the deliveries of theirs that were refused."""
+"""Sites as senders of webhooks: their secrets, and their refused deliveries."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
-"""Adoptions: what was asked for, how far the planning or the applying is, and who is at it.
+"""Adoptions: the request, the progress of planning or applying, and the worker's lease.
 
-The plan holds the pairs; whoever works on it holds this row's lease, so that one worker at a
-time takes it a page further.
+The plan holds the pairs. The worker that works on it holds the lease of this row, so that only one
+worker at a time processes a page.
 """
 
 from collections.abc import Sequence
@@ -22,8 +22,8 @@ _OPEN = (State.PREEXISTING.value, State.DETACHED.value)
 
 @dataclass(frozen=True, slots=True)
 class Adoption:
-    """One under our lease. `planning`: its plan is not sealed yet; else it is applied, and
-    `approver` said so."""
+    """An adoption that we have claimed. `planning`: its plan is not sealed yet; otherwise it is
+    being applied, and `approver` approved it."""
 
     id: int
     connection_id: int
@@ -38,7 +38,7 @@ class Adoption:
 
 @dataclass(frozen=True, slots=True)
 class Agreed:
-    """One pair of an approved plan: the mirror as it was reviewed."""
+    """One pair of an approved plan, with the mirror that was reviewed."""
 
     place: Place
     key: LinkKey
@@ -48,7 +48,7 @@ class Agreed:
 async def insert(
     conn: Connection, connection_id: int, window: Window, *, requested_by: str, now: datetime
 ) -> tuple[int, int]:
-    """The ids of a new adoption and of its plan, which nothing can be decided about yet."""
+    """Insert an adoption and its plan, which cannot be decided yet; returns both ids."""
     plan_id: int = await conn.fetchval(
         """INSERT INTO plans (connection_id, kind, status, reason, revision, created_at)
            SELECT id, 'adoption', 'gathering', 'adoption', revision, $2 FROM connections
@@ -71,7 +71,7 @@ async def insert(
 
 
 async def claim(conn: Connection, *, now: datetime, lease: timedelta) -> Adoption | None:
-    """One whose plan gathers or is applied, and that nobody works on."""
+    """Claim an adoption that is being planned or applied and that no worker has."""
     record = await conn.fetchrow(
         """
         UPDATE adoptions a SET lease_until = $2, fence = nextval('fences')
@@ -90,7 +90,7 @@ async def claim(conn: Connection, *, now: datetime, lease: timedelta) -> Adoptio
 
 
 async def holds(conn: Connection, it: Adoption) -> bool:
-    """Whether it is still ours, locked: nobody takes it before this transaction ends."""
+    """Whether our claim is still valid; locks the row until this transaction ends."""
     found = await conn.fetchval(
         "SELECT true FROM adoptions WHERE id = $1 AND fence = $2 FOR UPDATE", it.id, it.fence
     )
@@ -98,7 +98,7 @@ async def holds(conn: Connection, it: Adoption) -> bool:
 
 
 async def let_go(conn: Connection, it: Adoption, until: datetime | None, *, tried: bool) -> None:
-    """Until then nobody takes it; None: at once. *tried* counts an attempt that came to nothing."""
+    """Release the claim from *until* on, or at once. *tried* counts an attempt without progress."""
     await conn.execute(
         """UPDATE adoptions SET lease_until = $3, tries = CASE WHEN $4 THEN tries + 1 ELSE 0 END
            WHERE id = $1 AND fence = $2""",
@@ -114,7 +114,7 @@ async def advance(conn: Connection, it: Adoption, cursor: int) -> None:
 
 
 async def sealed(conn: Connection, it: Adoption, now: datetime) -> None:
-    """Planning is over: count what can be done."""
+    """End planning, and count the pairs that can be adopted."""
     await conn.execute(
         """UPDATE adoptions SET sealed_at = $2, adoptable =
                (SELECT count(*) FROM plan_changes WHERE plan_id = $3 AND result IS NULL)
@@ -126,7 +126,7 @@ async def sealed(conn: Connection, it: Adoption, now: datetime) -> None:
 
 
 async def candidates(conn: Connection, connection_id: int, *, after: int, limit: int) -> list[Row]:
-    """The rows of links that are there without being managed, in the order of their ids."""
+    """The rows of existing links that are not managed, in the order of their ids."""
     records = await conn.fetch(
         """SELECT * FROM ledger WHERE connection_id = $1 AND state = ANY($2) AND id > $3
            ORDER BY id LIMIT $4""",

@@ -13,7 +13,7 @@ from app.store.recovery.restores import Restore
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """A link that somebody removed, and the connection under which it comes back."""
+    """A link that another account removed, and the connection that puts it back."""
 
     connection_id: int
     link: Removed
@@ -27,7 +27,7 @@ async def is_own_account(conn: Connection, site: int, account: AccountId) -> boo
 
 
 async def connections_of(conn: Connection, site: int) -> list[int]:
-    """The living connections on a site, oldest first."""
+    """The live connections of a site, oldest first."""
     rows = await conn.fetch(
         """SELECT id FROM connections WHERE $1 IN (left_site_id, right_site_id)
            AND deleted_at IS NULL ORDER BY id""",
@@ -37,7 +37,7 @@ async def connections_of(conn: Connection, site: int) -> list[int]:
 
 
 async def put(conn: Connection, it: Restore, lost: Sequence[Lost], *, now: datetime) -> None:
-    """Into the plan, to be surveyed like any other link that is to come back."""
+    """Add links to the plan; they are surveyed like any other links to put back."""
     await conn.executemany(
         """INSERT INTO plan_changes (plan_id, operation, connection_id, site_id, type_id,
                source_id, source_key, destination_id, destination_key, reason, evidence, surveyed,

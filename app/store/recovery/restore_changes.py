@@ -1,4 +1,4 @@
-"""The changes of plans that put back or take back, as workers take and close them.
+"""The changes of plans that put back or undo links, as workers claim and close them.
 
 A claim gives a change a fence and moves its `due_at` forward as its lease; the intent's
 transaction asks for the fence again. A change ends with a `result`, once.
@@ -71,7 +71,7 @@ def _unnest(*more: str) -> str:
 
 
 async def unsurveyed(conn: Connection, plan_id: int, limit: int) -> list[PlanLink]:
-    """Changes of a plan that Jira was not asked about yet."""
+    """Changes of a plan that were not checked in Jira yet."""
     rows = await conn.fetch(
         f"{_CHOSEN} WHERE x.plan_id = $1 AND NOT x.surveyed ORDER BY x.site_id LIMIT $2",
         plan_id,
@@ -97,8 +97,8 @@ async def surveyed(conn: Connection, found: Sequence[tuple[PlanLink, str | None]
 
 
 async def claim(conn: Connection, *, now: datetime, limit: int, lease: float) -> list[PlanLink]:
-    """Due changes of plans that are being applied, for *lease* seconds. A link that somebody
-    writes now is left alone: its outcome, or a confirmation, ends or frees it."""
+    """Claim due changes of plans that are being applied, for *lease* seconds. Links with an open
+    intent are left out: its outcome, or a confirmation, ends or frees them."""
     rows = await conn.fetch(
         f"""
         WITH chosen AS (
@@ -127,7 +127,7 @@ async def claim(conn: Connection, *, now: datetime, limit: int, lease: float) ->
 
 
 async def standing(conn: Connection, links: Sequence[PlanLink]) -> set[Place]:
-    """Those that are still ours to do, locked: nobody decides or takes them meanwhile."""
+    """Our changes whose claim is still valid, locked until this transaction ends."""
     rows = await conn.fetch(
         f"""SELECT x.* FROM plan_changes x
             JOIN {_unnest("bigint")} u ({_NAMES}, fence) ON {_AT} AND x.fence = u.fence
@@ -143,7 +143,7 @@ async def standing(conn: Connection, links: Sequence[PlanLink]) -> set[Place]:
 async def close(
     conn: Connection, results: Mapping[Place, str], *, links: Mapping[Place, LinkId] | None = None
 ) -> None:
-    """End these changes; *links* are the ids of what was made. One that has a result keeps it."""
+    """Close these changes; *links* are the ids of the links made. An existing result stays."""
     places = sorted(results)
     if not places:
         return
@@ -164,7 +164,7 @@ async def close(
 async def put_off(
     conn: Connection, places: Mapping[Place, datetime], *, counted: bool = False
 ) -> None:
-    """Let these go until then."""
+    """Release these changes until that time."""
     names = sorted(places)
     if not names:
         return
@@ -197,7 +197,7 @@ async def leave_over(conn: Connection, places: Sequence[Place], plan_id: int) ->
 
 
 async def tries(conn: Connection, places: Sequence[Place]) -> dict[Place, int]:
-    """How often each of these was tried; those that are over are left out. Locked."""
+    """How often each open change was tried. Locks them."""
     rows = await conn.fetch(
         f"""SELECT x.* FROM plan_changes x JOIN {_unnest()} u ({_NAMES}) ON {_AT}
             WHERE x.result IS NULL ORDER BY x.plan_id, x.site_id, x.type_id, x.source_id,
@@ -208,7 +208,7 @@ async def tries(conn: Connection, places: Sequence[Place]) -> dict[Place, int]:
 
 
 async def verify(conn: Connection, places: Sequence[Place]) -> None:
-    """A reading has shown that these hold."""
+    """Mark changes that a later read of Jira has verified."""
     await conn.execute(
         f"""UPDATE plan_changes x SET verified = true FROM {_unnest()} u ({_NAMES})
             WHERE {_AT} AND x.result LIKE 'applied:%'""",  # noqa: S608
@@ -219,7 +219,7 @@ async def verify(conn: Connection, places: Sequence[Place]) -> None:
 async def recent_writes(
     conn: Connection, site: int, issues: Sequence[IssueId], now: datetime, seconds: float
 ) -> dict[IssueId, list[float]]:
-    """How long ago each of these issues was written to, by anybody of ours, in seconds."""
+    """Seconds since we last wrote to each of these issues, from any connection."""
     rows = await conn.fetch(
         """SELECT u.issue, extract(epoch FROM $3::timestamptz - i.created_at)::float8 AS age
            FROM connections c JOIN intents i ON i.connection_id = c.id

@@ -1,4 +1,4 @@
-"""What a restore or an undo is about: links that our own audit says we removed or made.
+"""Select the links of a restore or an undo: those that our audit says we removed or made.
 
 The last outcome of an intent counts; of several removals of one link the last one, whose id it
 had. Everything is copied within the database: five thousand links never pass through here.
@@ -14,9 +14,9 @@ from app.store.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """None or empty: any. `within` are the connections that the caller may see. `issues`
-    are keys, as they were written down or as twins have them now, of either side; `cause` is
-    a kind, or `kind:id`."""
+    """None or empty matches any. `within` are the connections that the caller may see. `issues` are
+    keys of either side, as in the audit or as twins have them now. `cause` is a kind, or
+    `kind:id`."""
 
     within: Sequence[int] | None = None
     connection: int | None = None
@@ -71,11 +71,11 @@ _ISSUES = """a.id IN (
         SELECT id FROM audit WHERE site = n.site AND destination_id = n.issue_id
            AND connection_id = n.connection_id) b)"""
 
-# What an intent came to: no later outcome says otherwise.
+# The result of an intent: its last outcome.
 _APPLIED = """a.status = 'applied' AND NOT EXISTS (SELECT 1 FROM audit b
     WHERE b.intent_id = a.intent_id AND b.id > a.id AND b.status <> 'applied')"""
 
-# Only what the change rows of a plan need; $1 is the plan, $2 the time.
+# Only the columns of plan changes; $1 is the plan, $2 the time.
 _TO_CREATE = """
     INSERT INTO plan_changes (plan_id, operation, connection_id, site_id, type_id, source_id,
         source_key, destination_id, destination_key, link_id, reason, evidence, surveyed,
@@ -89,7 +89,7 @@ _TO_CREATE = """
     FROM removed ON CONFLICT DO NOTHING
 """
 
-# A link that is not managed any more is somebody's by now, and stays.
+# A link that is no longer managed may be in use by people, and stays.
 _TO_REMOVE = """
     INSERT INTO plan_changes (plan_id, operation, connection_id, site_id, type_id, source_id,
         source_key, destination_id, destination_key, link_id, reason, evidence, result, created_at)
@@ -115,7 +115,7 @@ _LAST = """
 
 
 async def put_removed(conn: Connection, plan_id: int, filters: Filters, now: datetime) -> int:
-    """Every removed link that the filters leave, as a change to be surveyed; how many."""
+    """Add every removed link that matches as a change to survey; returns how many."""
     where, values = filters.where(3)
     removed = _LAST.format(applied=_APPLIED, operation="remove", where=where)
     return _count(
@@ -124,14 +124,14 @@ async def put_removed(conn: Connection, plan_id: int, filters: Filters, now: dat
 
 
 async def put_made(conn: Connection, plan_id: int, filters: Filters, now: datetime) -> int:
-    """Every link that we made and that the filters leave, as a change that removes it."""
+    """Add a removal of every link that we made and that matches."""
     where, values = filters.where(3)
     made = _LAST.format(applied=_APPLIED, operation="create", where=f"a.managed AND {where}")
     return _count(await conn.execute(f"WITH made AS ({made}) {_TO_REMOVE}", plan_id, now, *values))
 
 
-# A link whose first event since the revision is its removal stood before; one whose first is
-# its creation did not. What came between does not count, nor under which later revision.
+# A link whose first event since the revision is its removal existed before; one whose first is
+# its creation did not. Later events do not matter, nor under which revision they happened.
 _NET = """
     WITH events AS (
         SELECT a.*, s.id AS site_id,
@@ -151,7 +151,7 @@ _NET = """
 async def put_net(
     conn: Connection, plan_id: int, connection_id: int, revision: int, now: datetime
 ) -> int:
-    """What takes a connection's links back to where they were before a revision of it."""
+    """Add the changes that return a connection's links to their state before a revision."""
     put = 0
     for name, operation, insert in (
         ("removed", "remove", _TO_CREATE),

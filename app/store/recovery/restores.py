@@ -1,6 +1,6 @@
-"""Restores, undone creates and rescues: what was asked, and how far the planning is.
+"""Restores, undos and rescues: the request and the progress of the planning.
 
-The plan holds the links; this row says what they were chosen by, and who plans it now.
+The plan has the links; this row has the filters, and the lease of the worker that plans.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ _DECIDABLE = frozenset({"removals", "adoption", *KINDS})
 
 @dataclass(frozen=True, slots=True)
 class Restore:
-    """One that is being planned, under our lease. `site` and `asked` matter to a rescue."""
+    """A request that we have claimed for planning. `site` and `asked` are for rescues."""
 
     id: int
     kind: Kind
@@ -38,7 +38,7 @@ class NewRestore:
 
 
 async def any_connection(conn: Connection) -> int | None:
-    """Under which a plan may begin before it is known whose links it holds."""
+    """A connection for the plan to start with, before it is known whose links it holds."""
     found: int | None = await conn.fetchval("SELECT min(id) FROM connections")
     return found
 
@@ -91,12 +91,12 @@ async def settle_connection(conn: Connection, plan_id: int) -> bool:
 
 
 async def discard_plan(conn: Connection, plan_id: int) -> None:
-    """A plan that nobody has seen yet."""
+    """Delete a plan that no person has seen yet."""
     await conn.execute("DELETE FROM plans WHERE id = $1 AND status = 'gathering'", plan_id)
 
 
 async def claim(conn: Connection, *, now: datetime, lease: float) -> Restore | None:
-    """One that wants planning and that nobody plans."""
+    """Claim a request that is not planned yet and that no worker has."""
     row = await conn.fetchrow(
         """
         UPDATE restores SET lease_until = $2, fence = nextval('fences')
@@ -113,7 +113,7 @@ async def claim(conn: Connection, *, now: datetime, lease: float) -> Restore | N
 
 
 async def renew(conn: Connection, it: Restore, until: datetime) -> bool:
-    """Keep it, or let it go until then. False: somebody else plans it by now."""
+    """Renew or release the claim. False if another worker has it now."""
     done = await conn.fetchval(
         "UPDATE restores SET lease_until = $3 WHERE id = $1 AND fence = $2 RETURNING true",
         it.id,
@@ -124,7 +124,7 @@ async def renew(conn: Connection, it: Restore, until: datetime) -> bool:
 
 
 async def scanned(conn: Connection, it: Restore, unread: Mapping[str, int]) -> None:
-    """The changelogs of a rescue are read."""
+    """Record that the changelogs of a rescue are read."""
     await conn.execute(
         "UPDATE restores SET scanned = true, unread = $3 WHERE id = $1 AND fence = $2",
         it.id,
@@ -134,7 +134,7 @@ async def scanned(conn: Connection, it: Restore, unread: Mapping[str, int]) -> N
 
 
 async def fail(conn: Connection, it: Restore, code: str, now: datetime) -> None:
-    """Planning cannot go on; its plan ends undecided."""
+    """Give up planning; the plan ends undecided."""
     done = await conn.fetchval(
         """UPDATE restores SET failure = $3, failed_at = $4, lease_until = NULL
            WHERE id = $1 AND fence = $2 RETURNING true""",
@@ -154,7 +154,7 @@ async def fail(conn: Connection, it: Restore, code: str, now: datetime) -> None:
 
 
 async def seal(conn: Connection, it: Restore, now: datetime) -> bool:
-    """Planning is over: count what can be done. False: somebody else sealed it."""
+    """Seal the plan and count its possible changes. False if another worker has sealed it."""
     done = await conn.fetchval(
         """UPDATE restores SET sealed_at = $3, lease_until = NULL, restorable =
                (SELECT count(*) FROM plan_changes WHERE plan_id = $4 AND result IS NULL)
@@ -176,7 +176,7 @@ async def nothing_open(conn: Connection, plan_id: int) -> bool:
 
 
 async def over(conn: Connection) -> list[tuple[int, int]]:
-    """(connection, plan) of plans of ours that are applied to their last change."""
+    """(connection, plan) of plans of which every change is closed."""
     rows = await conn.fetch(
         """SELECT p.connection_id, p.id FROM plans p
            WHERE p.status = 'applying' AND p.kind = ANY($1)
@@ -190,7 +190,7 @@ async def over(conn: Connection) -> list[tuple[int, int]]:
 async def leave_over(
     conn: Connection, plan_id: int, connection_id: int, *, reason: str, now: datetime
 ) -> int:
-    """The plan that gathers what the guard leaves over of this one."""
+    """The plan that collects the changes of this plan that the guard has refused."""
     found: int | None = await conn.fetchval(
         "SELECT id FROM plans WHERE left_over_of = $1 AND status = 'gathering'", plan_id
     )

@@ -1,4 +1,4 @@
-"""Which sites are not called, because they fail or want a person, and since when."""
+"""Circuits: sites that are not called because they fail or need a person, and since when."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,7 +27,7 @@ async def all_sites(conn: Connection) -> list[SiteCircuit]:
 
 
 async def record(conn: Connection, site_id: int, open_since: datetime | None) -> bool:
-    """Open since then, unless it is written already; None: closed. Whether that was news."""
+    """Store since when the circuit is open, or None for closed. True if that is a change."""
     status: str = await conn.execute(
         """UPDATE sites SET circuit_open_since = $2::timestamptz
            WHERE id = $1 AND (circuit_open_since IS NULL) <> ($2::timestamptz IS NULL)""",

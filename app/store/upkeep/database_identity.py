@@ -1,4 +1,4 @@
-"""Which database this is, as far as it can tell by itself, and whether it went back in time."""
+"""The identity of this database, and whether it was restored to an earlier time."""
 
 from dataclasses import dataclass
 
@@ -9,9 +9,9 @@ from app.store.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """`system` is set when a cluster is made, `timeline` moves on when a backup is restored
-    to a point in time or a replica is promoted; `place` is another wherever a dump was loaded.
-    None: nobody told us. `beat` counts looks."""
+    """`system` is set when a cluster is made. `timeline` rises when a backup is restored to a point
+    in time or a replica is promoted. `place` changes when a dump is loaded. None is unknown.
+    `beat` counts checks."""
 
     system: str | None
     timeline: str | None
@@ -19,7 +19,7 @@ class Identity:
     place: str | None = None
 
     def differs(self, now: "Identity") -> str | None:
-        """What of it is another now; the unknown is no difference."""
+        """The parts that differ; an unknown part never differs."""
         for name in ("system", "timeline", "place"):
             known, seen = getattr(self, name), getattr(now, name)
             if known is not None and seen is not None and known != seen:
@@ -28,10 +28,10 @@ class Identity:
 
 
 async def seen(conn: Connection) -> Identity:
-    """What the server says. Everybody may ask, unless an administrator took that away."""
+    """The identity that the server reports. Any role may read it, unless that was revoked."""
     return Identity(
         await _ask(conn, "SELECT system_identifier::text FROM pg_control_system()"),
-        # Of the log that is written now: the control file knows a promotion only later.
+        # The timeline of the current WAL: the control file changes only later after a promotion.
         await _ask(conn, "SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8)"),
         # Neither pg_upgrade nor VACUUM FULL changes these; loading a dump does.
         place=await _ask(
@@ -58,7 +58,7 @@ async def stored(conn: Connection) -> Identity:
 
 
 async def store(conn: Connection, it: Identity) -> int:
-    """Remember this one, keep what it does not know; answers the next beat."""
+    """Store the known parts and keep the others; returns the next beat."""
     beat: int = await conn.fetchval(
         """UPDATE installation SET system_identifier = coalesce($1, system_identifier),
                timeline = coalesce($2, timeline), place = coalesce($3, place), beat = beat + 1
@@ -71,7 +71,7 @@ async def store(conn: Connection, it: Identity) -> int:
 
 
 async def hold_removals(conn: Connection) -> list[str]:
-    """Every live connection into review; answers their names. Call under `lock_all`."""
+    """Set every live connection to mode review; returns their names. Call under `lock_all`."""
     rows = await conn.fetch(
         """UPDATE connections SET mode = 'review' WHERE mode = 'live' AND deleted_at IS NULL
            RETURNING name"""

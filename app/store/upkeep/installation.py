@@ -1,4 +1,4 @@
-"""What holds for the whole installation: its id, and the pause that stops everything."""
+"""The state of the whole installation: its id, and the pause of everything."""
 
 import uuid
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ class Pause:
 
 
 async def ensure(conn: Connection, wanted: str | None) -> str:
-    """The id that the database has; *wanted*, or a new one, where it has none yet."""
+    """The id of the database. A database without one gets *wanted*, or a new id."""
     await conn.execute(
         """INSERT INTO installation AS i (id) VALUES ($1)
            ON CONFLICT (one) DO UPDATE SET id = excluded.id WHERE i.id = ''""",
@@ -25,13 +25,13 @@ async def ensure(conn: Connection, wanted: str | None) -> str:
 
 
 async def named(conn: Connection) -> str | None:
-    """The id that the database has, if anybody gave it one."""
+    """The id of the database, or None."""
     found: str | None = await conn.fetchval("SELECT id FROM installation")
     return found or None
 
 
 async def note(conn: Connection) -> None:
-    """Make the row without giving the database a name: an empty id is none."""
+    """Insert the row without an id: an empty text counts as none."""
     await conn.execute("INSERT INTO installation (id) VALUES ('') ON CONFLICT DO NOTHING")
 
 
@@ -41,7 +41,7 @@ async def state(conn: Connection) -> Pause:
 
 
 async def pause(conn: Connection, *, by: str, now: datetime) -> Pause:
-    """Pausing again keeps the first time."""
+    """Pause everything; a second pause keeps the first time."""
     await note(conn)
     await conn.execute(
         """UPDATE installation SET paused_at = coalesce(paused_at, $1),

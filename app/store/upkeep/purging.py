@@ -1,4 +1,4 @@
-"""Deleting what has been kept long enough, a batch at a time: each batch is one short lock."""
+"""Delete old rows in batches, so that each lock is short."""
 
 from datetime import datetime, timedelta
 
@@ -11,7 +11,7 @@ MARKS_KEPT = timedelta(days=1)
 
 
 async def deliveries(conn: Connection, now: datetime, limit: int) -> int:
-    """Old rows of the inbox, except those that dirty work is still to judge."""
+    """Old rows of the inbox, except those that queued work still needs."""
     return await _deleted(
         conn,
         """
@@ -29,7 +29,7 @@ async def deliveries(conn: Connection, now: datetime, limit: int) -> int:
 
 
 async def intents(conn: Connection, now: datetime, limit: int) -> int:
-    """Closed ones. The audit keeps what they did; an open one is never too old."""
+    """Closed intents, which the audit still records. Open intents stay at any age."""
     return await _deleted(
         conn,
         """
@@ -48,8 +48,8 @@ async def intents(conn: Connection, now: datetime, limit: int) -> int:
 
 
 async def vanished(conn: Connection, now: datetime, limit: int) -> int:
-    """Mirrors that somebody else removed, as long as the removals that they count with; those
-    that are withheld stay until they are decided about."""
+    """Mirrors removed by others, after the same time as the removals in the guard's windows.
+    Withheld ones stay until they are decided."""
     return await _deleted(
         conn,
         """DELETE FROM vanished_mirrors WHERE (site_id, link_id) IN (
@@ -62,7 +62,7 @@ async def vanished(conn: Connection, now: datetime, limit: int) -> int:
 
 
 async def resyncs(conn: Connection, now: datetime, limit: int) -> int:
-    """Not those that tried a revision out: they are part of its history."""
+    """Old resyncs, except dry runs of a shadow revision, which are part of its history."""
     return await _deleted(
         conn,
         """DELETE FROM resyncs WHERE id IN (
@@ -85,7 +85,7 @@ async def marks(conn: Connection, now: datetime, limit: int) -> int:
 
 
 async def discoveries(conn: Connection, now: datetime, limit: int) -> int:
-    """Those of connections that were deleted: nobody will look at them any more."""
+    """Discoveries of deleted connections, which no worker will claim."""
     return await _deleted(
         conn,
         """DELETE FROM discoveries WHERE (connection_id, side, issue_id) IN (

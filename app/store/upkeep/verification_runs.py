@@ -1,4 +1,4 @@
-"""Carrying out requests to check the audit: claims, leases, outcomes."""
+"""Requests to check the audit, as workers carry them out: claims, leases, outcomes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Outcome:
 
 
 async def claim(conn: Connection, now: datetime) -> int | None:
-    """One request that nobody works on, oldest first."""
+    """Claim the oldest request that no worker has."""
     found: int | None = await conn.fetchval(
         """
         UPDATE audit_verifications SET status = 'running', lease_until = $2
@@ -51,7 +51,7 @@ async def renew(conn: Connection, verification_id: int, now: datetime) -> None:
 
 
 async def finish(conn: Connection, verification_id: int, outcome: Outcome, now: datetime) -> None:
-    """The first outcome stands."""
+    """Store the outcome, unless there is one."""
     await conn.execute(
         """UPDATE audit_verifications SET status = $2, rows = $3, place = $4, detail = $5,
                finished_at = $6, lease_until = NULL

@@ -13,7 +13,7 @@ from app.store.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """`at` is when it begins, in UTC."""
+    """One hour or day; `at` is its start, in UTC."""
 
     at: datetime
     created: int
@@ -28,7 +28,7 @@ async def of_connection(
     until: datetime,
     bucket: Literal["hour", "day"],
 ) -> list[Bucket]:
-    """Oldest first, without gaps."""
+    """The buckets, oldest first and without gaps."""
     rows = await conn.fetch(
         """
         SELECT b.at, coalesce(sum(h.created), 0)::int AS created,

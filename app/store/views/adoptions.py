@@ -1,4 +1,4 @@
-"""Adoptions as people see them: how far they are, in figures."""
+"""Adoptions for people: their progress in numbers."""
 
 from app.store.pool import Connection, Row
 

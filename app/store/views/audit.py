@@ -1,4 +1,4 @@
-"""The audit as people and auditors read it: filtered lists, and whole chains for export."""
+"""The audit for people and auditors: filtered lists, and whole chains for export."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -74,8 +74,8 @@ class Head:
 async def page(
     conn: Connection, filters: Filters, *, after: int, limit: int
 ) -> list[dict[str, Any]]:
-    """In the order of their ids: within a connection that is the order of its chain."""
-    # An issue is at one end or the other: each has an index, and none serves both.
+    """Rows in the order of their ids, which within a connection is the order of its chain."""
+    # An issue is the source or the destination: each has its index, and no index serves both.
     ends = ["source_key = $", "destination_key = $"] if filters.issue is not None else ["true"]
     values = filters.where()[1]
     at = len(values)
@@ -116,7 +116,7 @@ async def of_link(
 
 
 async def heads(conn: Connection, filters: Filters) -> list[Head]:
-    """The chains that the filters leave, as they end now."""
+    """The present heads of the chains that match."""
     rows = await conn.fetch(
         """
         SELECT h.connection_id, c.name, h.seq, h.hash FROM audit_heads h

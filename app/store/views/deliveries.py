@@ -1,4 +1,4 @@
-"""Webhook deliveries that were accepted, as people see them."""
+"""Accepted webhook deliveries, for people."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,8 +16,8 @@ async def page(
     before: int,
     limit: int,
 ) -> list[Row]:
-    """Newest first. With *within*: only those that name nothing but issues with a twin in one of
-    these connections; another tenant's issues on the same site are not shown."""
+    """Deliveries, newest first. With *within*, only those in which every issue has a twin in one of
+    these connections: issues of another tenant on the same site are not shown."""
     return await conn.fetch(
         """
         SELECT i.*, s.name AS site,

@@ -1,4 +1,4 @@
-"""Pairs that were given up after their tries. A failure's id is its twin's."""
+"""Pairs that failed after all tries. The id of a failure is the id of its twin."""
 
 from collections.abc import Sequence
 
@@ -40,7 +40,7 @@ async def page(
 
 
 async def by_id(conn: Connection, twin_id: int, within: Sequence[int] | None) -> Row | None:
-    """With *within*: only one of these connections'."""
+    """One failure; with *within*, only of these connections."""
     return await conn.fetchrow(
         f"{_SELECT} AND w.twin_id = $1 AND ($2::bigint[] IS NULL OR c.id = ANY($2))",
         twin_id,

@@ -1,4 +1,4 @@
-"""Incidents as people see them."""
+"""Incidents, for people."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -36,7 +36,7 @@ async def page(
     before: int,
     limit: int,
 ) -> list[Incident]:
-    """Newest first. Of a *connection*: also what concerns one of its sites, or everything."""
+    """Incidents, newest first. With a *connection*, also those of its sites and of everything."""
     rows = await conn.fetch(
         f"""{SELECT} WHERE {_VISIBLE} AND i.id < $2
             AND ($3::text[] IS NULL OR i.state = ANY($3))
@@ -62,7 +62,7 @@ async def timeline(conn: Connection, incident_id: int) -> list[Row]:
 
 
 async def affected(conn: Connection, it: Incident, within: Sequence[int] | None) -> list[str]:
-    """Names of the connections that it concerns, of those that the caller may see."""
+    """Names of the affected connections that the caller may see."""
     rows = await conn.fetch(
         """SELECT name FROM connections WHERE ($1::bigint[] IS NULL OR id = ANY($1))
              AND CASE WHEN $2::bigint IS NOT NULL THEN id = $2
@@ -77,7 +77,7 @@ async def affected(conn: Connection, it: Incident, within: Sequence[int] | None)
 
 
 async def issues(conn: Connection, it: Incident) -> list[str]:
-    """Keys of the issues whose links it touched, as far as the audit and plans name them."""
+    """Keys of the affected issues, as far as the audit and plans name them."""
     connection = it.place.connection_id
     if connection is None:
         return []

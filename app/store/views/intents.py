@@ -1,4 +1,4 @@
-"""Writes that are under way, or whose outcome is not known yet."""
+"""Writes under way, or with an unknown outcome."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ async def page(
     after: int,
     limit: int,
 ) -> list[Row]:
-    """Open ones, oldest first; *unconfirmed*: only those whose outcome is not known."""
+    """Open intents, oldest first; *unconfirmed*: only those with an unknown outcome."""
     return await conn.fetch(
         """
         SELECT i.*, c.name AS connection, s.name AS site, coalesce(t.name, i.type_id::text) AS type

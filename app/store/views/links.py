@@ -1,4 +1,4 @@
-"""The ledger as people see it: each link with both of its sides.
+"""The ledger for people: each link with both of its sides.
 
 A write whose outcome is not known yet shows as `unconfirmed`: in place of its row's state, or,
 for a create that has no row yet, as an entry of its own (position `1:…` after all rows).
@@ -65,7 +65,7 @@ class LinkShown:
 
     @property
     def id(self) -> str:
-        """An entry without a row takes its intent's id, marked: the two count separately."""
+        """An entry without a row has a mark and the id of its intent, which has its own numbers."""
         return f"intent-{self.row['id']}" if self.row["kind"] else str(self.row["id"])
 
     @property
@@ -73,7 +73,7 @@ class LinkShown:
         return f"{self.row['kind']}:{self.row['id']}"
 
     def side(self, side: Side) -> dict[str, Any]:
-        """`link_id` None: not there, or not known."""
+        """`link_id` is None if there is no link or its id is not known."""
 
         def value(name: str) -> Any:
             return self.row[f"{side.value}_{name}"]

@@ -1,4 +1,4 @@
-"""What a connection has in store, in numbers: one cheap statement over its open plans."""
+"""The pending changes of a connection in numbers, from one cheap query over its open plans."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Plans as people see them."""
+"""Plans, for people."""
 
 from collections.abc import Sequence
 
@@ -17,15 +17,15 @@ _SELECT = """
 
 
 def visible(within: int) -> str:
-    """A condition on `p` and `c`: whoever may not see one of the connections that a plan's
-    changes lie in sees nothing of it. *within* is the number of the parameter, null for all."""
+    """A condition on `p` and `c`: a reader sees a plan only if they may see all connections of its
+    changes. *within* is the number of the parameter with these; its value is null for all."""
     return f"""(${within}::bigint[] IS NULL OR (c.id = ANY(${within}) AND NOT EXISTS (
         SELECT 1 FROM plan_changes v
         WHERE v.plan_id = p.id AND NOT (v.connection_id = ANY(${within})))))"""  # noqa: S608 - texts of ours
 
 
 async def by_id(conn: Connection, plan_id: int, within: Sequence[int] | None) -> Row | None:
-    """With *within*: only one of these connections'."""
+    """One plan; with *within*, only of these connections."""
     return await conn.fetchrow(f"{_SELECT} WHERE p.id = $1 AND {visible(2)}", plan_id, within)
 
 
@@ -52,7 +52,7 @@ async def page(
 
 
 async def changes(conn: Connection, plan_id: int, *, after: str, limit: int) -> list[Row]:
-    """In the order of their keys; *after* is the `position` of the last one seen."""
+    """Changes in the order of their keys; *after* is the `position` of the last one seen."""
     site, type_id, source, destination, operation = (after.split(":") + [""] * 5)[:5]
     return await conn.fetch(
         """

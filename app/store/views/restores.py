@@ -1,11 +1,11 @@
-"""Restores, undone creates and rescues as people see them: how far they are, in figures."""
+"""Restores, undos and rescues for people: their progress in numbers."""
 
 from collections.abc import Sequence
 
 from app.store.pool import Connection, Row
 from app.store.views.plans import visible
 
-# Figures of what was decided later, beyond the guard, belong to the plan that holds it.
+# The numbers of changes that the guard refused belong to the plan that collects them.
 _SELECT = f"""
     SELECT r.*, p.status AS plan_status, c.name AS connection, f.*
     FROM restores r JOIN plans p ON p.id = r.plan_id JOIN connections c ON c.id = p.connection_id
@@ -23,7 +23,7 @@ _SELECT = f"""
 async def by_id(
     conn: Connection, restore_id: int, within: Sequence[int] | None, kinds: Sequence[str]
 ) -> Row | None:
-    """With *within*: only one whose connections are all among them."""
+    """One of them; with *within*, only if all of its connections are among these."""
     return await conn.fetchrow(f"{_SELECT} AND r.id = $3", within, list(kinds), restore_id)
 
 
@@ -36,7 +36,7 @@ async def page(
     before: int,
     limit: int,
 ) -> list[Row]:
-    """Newest first. *connection*: with changes of this one."""
+    """Newest first; with *connection*, only those with changes in it."""
     return await conn.fetch(
         f"""{_SELECT} AND r.id < $3 AND ($4::text IS NULL OR c.name = $4 OR EXISTS (
                 SELECT 1 FROM plan_changes v JOIN connections d ON d.id = v.connection_id

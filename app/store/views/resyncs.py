@@ -1,4 +1,4 @@
-"""Resyncs as people see them, and the request to end one."""
+"""Resyncs for people, and the request to cancel one."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,7 +11,7 @@ _SELECT = """
 
 
 async def by_id(conn: Connection, resync_id: int, within: Sequence[int] | None) -> Row | None:
-    """With *within*: only one of these connections'."""
+    """One resync; with *within*, only of these connections."""
     return await conn.fetchrow(
         f"{_SELECT} WHERE r.id = $1 AND ($2::bigint[] IS NULL OR c.id = ANY($2))", resync_id, within
     )
@@ -40,7 +40,7 @@ async def page(
 
 
 async def cancel(conn: Connection, resync_id: int, now: datetime) -> bool:
-    """False if it was over. One that nobody took yet ends here, a running one at its next step."""
+    """Cancel: a waiting resync ends now, a running one at its next step. False if it was over."""
     done = await conn.fetchval(
         """
         UPDATE resyncs SET cancel_requested = true,

@@ -1,4 +1,4 @@
-"""How busy a connection is: one statement, so that its numbers belong to one moment."""
+"""The load of a connection, from one query, so that all numbers are of one moment."""
 
 from datetime import datetime
 
@@ -47,7 +47,7 @@ async def of_connection(conn: Connection, connection_id: int, now: datetime) -> 
 
 
 async def unconfirmed(conn: Connection) -> int:
-    """Open intents whose requests may or may not have acted."""
+    """The number of open intents whose requests may have acted."""
     found: int = await conn.fetchval(
         "SELECT count(*) FROM intents WHERE state = 'open' AND unconfirmed_since IS NOT NULL"
     )

@@ -1,4 +1,4 @@
-"""Twins and the claims that pair nothing, as lists for people."""
+"""Lists of twins and of claims without a pair, for people."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,8 +26,8 @@ class TwinShown:
 async def page(
     conn: Connection, connection_id: int, *, issue: str | None, after: int, limit: int
 ) -> list[TwinShown]:
-    """Paired issues, in the order of their pairing. *issue* is a key of either side."""
-    # One statement each: a plan for both reads every twin of the connection for one issue.
+    """Twins, oldest pair first. *issue* is a key of either side."""
+    # Two statements: a query plan for both cases would read every twin of the connection.
     of_issue = "" if issue is None else "AND (left_key = $4 OR right_key = $4)"
     rows = await conn.fetch(
         f"""
@@ -51,7 +51,7 @@ async def claims(
     after: str,
     limit: int,
 ) -> list[TwinShown]:
-    """What twin fields claim in vain, in the order of side and issue."""
+    """Claims without a pair, in the order of side and issue."""
     side, _, issue_id = after.partition(":")
     rows = await conn.fetch(
         """

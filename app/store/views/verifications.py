@@ -1,4 +1,4 @@
-"""Requests to check the audit's chains. Workers carry them out."""
+"""Requests to check the chains of the audit, which workers carry out."""
 
 from datetime import datetime
 

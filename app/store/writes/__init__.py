@@ -1,1 +1,1 @@
-"""Intents, the audit and plans: what is written about each change in Jira."""
+"""Intents, the audit and plans: the records of each change in Jira."""

@@ -15,7 +15,7 @@ from app.store.queue.work import Cause
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A row that is not appended yet.
+    """An audit row to append.
 
     `evidence` holds words, identifiers and times as text; never issue content.
     """
@@ -81,7 +81,7 @@ async def append(
 async def _count(
     conn: Connection, connection_id: int, entries: Sequence[Entry], now: datetime
 ) -> None:
-    """Add what was made and removed to its hour."""
+    """Add the numbers of links made and removed to their hour."""
     done = [entry.operation for entry in entries if entry.status is Status.APPLIED]
     created, removed = done.count(Operation.CREATE), done.count(Operation.REMOVE)
     if created or removed:
@@ -143,7 +143,7 @@ async def chain_rows(
 
 
 async def rights(conn: Connection) -> list[str]:
-    """What this role may do to rows that are written: nothing, where roles are set up well."""
+    """What this role may do to existing rows: nothing, if the roles are set up correctly."""
     rows = await conn.fetch(
         """SELECT right_name FROM unnest(ARRAY['UPDATE', 'DELETE', 'TRUNCATE']) AS right_name
            WHERE has_table_privilege('audit', right_name)"""
@@ -152,7 +152,7 @@ async def rights(conn: Connection) -> list[str]:
 
 
 def exported(row: Row) -> dict[str, Any]:
-    """A stored row in the form that is hashed and exported: all that an offline check needs."""
+    """A stored row in the form that is hashed and exported, complete for an offline check."""
     return {
         "id": str(row["id"]),
         "chain": str(row["connection_id"]),

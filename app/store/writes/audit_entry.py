@@ -1,4 +1,4 @@
-"""The one place that builds audit rows: of intents and of links that change hands."""
+"""The only place that builds audit rows: of intents and of links whose manager changes."""
 
 from collections.abc import Mapping
 

@@ -17,10 +17,10 @@ from app.store.links.ledger import Place
 from app.store.pool import Connection, Row
 from app.store.queue.work import Cause
 
-# Checked right before the request; what is later than this is not sent at all.
+# Checked right before the request; a later request is not sent.
 SEND_WITHIN = timedelta(seconds=10)
-# Nobody confirms earlier than this after `send_before`: it exceeds the request's time-out
-# of 20 s, so a request that was sent at the last moment has ended by then.
+# Confirmation starts this long after `send_before`. It exceeds the request's time-out of 20 s,
+# so a request that was sent at the last moment has ended by then.
 CONFIRM_AFTER = timedelta(seconds=30)
 
 
@@ -63,12 +63,12 @@ class Wanted:
 
     @property
     def mirror(self) -> Mirror | None:
-        """The link that a removal is about."""
+        """The site and id of the link to remove."""
         return None if self.link_id is None else (self.site, self.link_id)
 
     @property
     def place(self) -> Place:
-        """Where the ledger row of this link lies."""
+        """The key of this link's ledger row."""
         mirror = (self.source, self.destination)
         origin = (self.origin_source, self.origin_destination)
         left, right = self.origin.order(origin, mirror)
@@ -77,7 +77,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """A reserved write."""
+    """A reserved write, with the id of its intent."""
 
     id: int
     connection_id: int
@@ -174,7 +174,7 @@ async def close(
     conn: Connection, ended: Sequence[tuple[int, Ended, str]], *, now: datetime
 ) -> set[int]:
     """End open intents, each given with its state (`applied`, `noop`, `failed`) and code.
-    Answers the ids of those that nobody else had ended."""
+    Returns the ids of those that this call has ended."""
     rows = await conn.fetch(
         """UPDATE intents i SET state = u.state, outcome = u.code, closed_at = $4,
                unconfirmed_since = NULL
@@ -189,7 +189,7 @@ async def close(
 
 
 async def mark_unconfirmed(conn: Connection, intent_ids: Iterable[int], now: datetime) -> None:
-    """Nobody knows whether these have acted; shown to people with their age."""
+    """Mark writes of which it is not known whether they acted; people see them with their age."""
     await conn.execute(
         """UPDATE intents SET unconfirmed_since = coalesce(unconfirmed_since, $2)
            WHERE id = ANY($1::bigint[]) AND state = 'open'""",
@@ -221,7 +221,7 @@ async def take_unconfirmed(
 
 
 def read(row: Row) -> Intent:
-    """An intent as its row has it."""
+    """The intent of a row."""
     wanted = Wanted(
         operation=as_write(row["operation"]),
         site=row["site_id"],

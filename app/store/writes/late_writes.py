@@ -12,16 +12,16 @@ from app.core.operations import Ended
 from app.store.pool import Connection
 from app.store.writes.intents import Intent, read
 
-# A site that is away, an issue that cannot be read: again after this.
+# Seconds to the next try if the site is away or the issue cannot be read.
 AGAIN = timedelta(minutes=1)
 
-# Its request may have left: what certainly was not sent cannot act late.
+# The request may have left: a request that was certainly not sent cannot act late.
 _MAY_ACT = """state IN ('noop', 'failed')
     AND (outcome LIKE 'confirmed%' OR outcome = 'two_candidates') AND cleared_at IS NULL"""
 
 
 async def creates_at(conn: Connection, keys: Sequence[PhysicalKey]) -> dict[PhysicalKey, list[int]]:
-    """Creates of exactly these physical links that may have acted after all."""
+    """Creates of exactly these physical links that may have taken effect after all."""
     rows = await conn.fetch(
         f"""SELECT i.* FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[])
                 u (site, type, source, destination)
@@ -49,7 +49,7 @@ async def suspect(conn: Connection, intent_ids: Iterable[int], now: datetime) ->
 
 
 async def take(conn: Connection, *, now: datetime, limit: int = 100) -> list[Intent]:
-    """Suspects that are due, each kept from others for a while; the newest of a link first."""
+    """Claim the due suspects for a while; the newest of a link first."""
     rows = await conn.fetch(
         """UPDATE intents SET suspected_at = $2
            WHERE id IN (SELECT id FROM intents WHERE suspected_at <= $1 AND cleared_at IS NULL
@@ -64,7 +64,7 @@ async def take(conn: Connection, *, now: datetime, limit: int = 100) -> list[Int
 
 
 async def clear(conn: Connection, intent_ids: Iterable[int], now: datetime) -> None:
-    """Whatever there is now, it is not their doing."""
+    """Record that these writes did not create the link that exists now."""
     await conn.execute(
         "UPDATE intents SET cleared_at = $2 WHERE id = ANY($1::bigint[])", list(intent_ids), now
     )
@@ -73,8 +73,8 @@ async def clear(conn: Connection, intent_ids: Iterable[int], now: datetime) -> N
 async def correct(
     conn: Connection, ended: Sequence[tuple[int, Ended, str]], *, now: datetime
 ) -> set[int]:
-    """As `intents.close`, for those that were closed as not having acted. Answers the ids of
-    those that nobody else had corrected or cleared."""
+    """As `intents.close`, for writes recorded without effect. Returns the ids of those that this
+    call has corrected."""
     rows = await conn.fetch(
         f"""UPDATE intents i SET state = u.state, outcome = u.code, closed_at = $4
             FROM unnest($1::bigint[], $2::text[], $3::text[]) u (id, state, code)
@@ -89,7 +89,7 @@ async def correct(
 
 
 async def accounted(conn: Connection, site: int, links: Iterable[LinkId]) -> set[LinkId]:
-    """Links of a site that an outcome says we made, or that we took over."""
+    """Links of a site that we made, according to an outcome, or took over."""
     rows = await conn.fetch(
         """SELECT DISTINCT a.link_id FROM audit a JOIN sites s ON s.name = a.site
            WHERE s.id = $1 AND a.link_id = ANY($2::bigint[]) AND a.status = 'applied'

@@ -15,7 +15,7 @@ EXPIRES = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One create or remove, with why it is proposed and what was seen."""
+    """One create or remove, with its reason and the evidence."""
 
     operation: Operation
     site: int
@@ -31,7 +31,7 @@ class Planned:
 async def gathering(
     conn: Connection, running: Running, kind: str, *, reason: str, now: datetime
 ) -> int:
-    """The plan of this kind that is open for more changes, begun where there is none."""
+    """The open plan of this kind; starts one if there is none."""
     status = "gathering" if kind == "removals" else "shadow"
     if kind != "dry_run":
         plan_id: int | None = await conn.fetchval(
@@ -57,7 +57,7 @@ async def gathering(
 
 
 async def put(conn: Connection, plan_id: int, changes: Sequence[Planned], *, now: datetime) -> int:
-    """Add changes to an open plan; answers how many it did not hold before."""
+    """Add changes to an open plan; returns how many are new in it."""
     added = 0
     for it in changes:
         status = await conn.execute(
@@ -89,7 +89,7 @@ async def put(conn: Connection, plan_id: int, changes: Sequence[Planned], *, now
 
 
 async def drop(conn: Connection, connection_id: int, keys: Iterable[LinkKey]) -> None:
-    """Take these links out of every plan that is still open: they were judged anew."""
+    """Remove these links from every open plan, because they were judged again."""
     wanted = list(keys)
     await conn.execute(
         """

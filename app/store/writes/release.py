@@ -1,4 +1,4 @@
-"""Letting links go: they become unmanaged, stay in Jira, and stay in the ledger as history."""
+"""Release links: they become unmanaged, stay in Jira, and stay in the ledger as history."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -35,13 +35,13 @@ async def release_rows(
 
 
 def was_managed(row: Row) -> bool:
-    """Whether a row, as `release_rows` answers it, stood for a link of ours."""
+    """Whether a row from `release_rows` managed a link."""
     return "managed" in (row["was"], row["was_former"])
 
 
 async def open_writes(conn: Connection, connection_id: int, twin_ids: Sequence[int] | None) -> int:
-    """Open intents at these twins, or of the whole connection: until they are closed, nobody
-    knows what would be released."""
+    """Count open intents at these twins, or of the whole connection. Until they are closed, it is
+    not known which links would be released."""
     total: int = await conn.fetchval(
         """SELECT count(*) FROM intents WHERE connection_id = $1 AND state = 'open'
            AND ($2::bigint[] IS NULL OR source_twin_id = ANY($2)
@@ -53,7 +53,7 @@ async def open_writes(conn: Connection, connection_id: int, twin_ids: Sequence[i
 
 
 async def end_connection(conn: Connection, connection_id: int, *, by: str, now: datetime) -> None:
-    """Twins, claims and what the guard counted go; open plans expire; audit and ledger stay."""
+    """Delete twins, claims and guard counts, and expire open plans; audit and ledger stay."""
     await conn.execute("DELETE FROM twins WHERE connection_id = $1", connection_id)
     await conn.execute("DELETE FROM twin_claims WHERE connection_id = $1", connection_id)
     await conn.execute("DELETE FROM vanished_mirrors WHERE connection_id = $1", connection_id)

@@ -25,7 +25,7 @@ class Trial:
 async def put(
     conn: Connection, connection_id: int, revision: int, effect: str, changes: Sequence[Planned]
 ) -> None:
-    """Add what a page of twins showed. A link between two pages is seen twice, and kept once."""
+    """Add the result of a page of twins. A link between two pages is seen twice but stored once."""
     await conn.executemany(
         """INSERT INTO revision_changes (connection_id, revision, effect, operation, site_id,
                type_id, source_id, source_key, destination_id, destination_key, link_id, reason)
@@ -51,7 +51,7 @@ async def put(
 
 
 async def of(conn: Connection, connection_id: int, revision: int) -> Trial | None:
-    """None for a revision that was never in shadow."""
+    """The figures of a revision; None if it was never in shadow."""
     row = await conn.fetchrow(
         "SELECT * FROM resyncs WHERE connection_id = $1 AND revision = $2", connection_id, revision
     )
@@ -83,7 +83,7 @@ async def of(conn: Connection, connection_id: int, revision: int) -> Trial | Non
 async def changes(
     conn: Connection, connection_id: int, revision: int, *, after: str, limit: int
 ) -> list[Row]:
-    """In the order of their keys; *after* is the `position` of the last one seen."""
+    """Changes in the order of their keys; *after* is the `position` of the last one seen."""
     effect, operation, *ids = (after.split(":") + [""] * 6)[:6]
     return await conn.fetch(
         """

@@ -1,4 +1,4 @@
-"""Which links are being written, were written lately, or were removed by us: read from intents."""
+"""Links that are being written, were written lately, or that we removed: from the intents."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ FLAPPING_RECREATIONS = 2
 
 
 async def open_at(conn: Connection, keys: Sequence[PhysicalKey]) -> set[PhysicalKey]:
-    """The physical links among *keys* that somebody is writing now."""
+    """The physical links among *keys* with an open intent."""
     rows = await conn.fetch(
         """SELECT i.site_id, i.type_id, i.key_source_id, i.key_destination_id
            FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[])
@@ -48,9 +48,9 @@ async def flapping(
     conn: Connection, keys: Sequence[PhysicalKey], now: datetime
 ) -> set[PhysicalKey]:
     """The physical links among *keys* that were written more than four times in ten minutes, or
-    made anew in place of a vanished mirror twice in a day: we never fight a person or a tool.
+    made again in place of a vanished mirror twice in a day: we never fight a person or a tool.
 
-    What certainly did not act is not counted; what was confirmed not to have acted is.
+    Writes that certainly did not act do not count. Those that confirmation found without effect do.
     """
     rows = await conn.fetch(
         """SELECT i.site_id, i.type_id, i.key_source_id, i.key_destination_id
