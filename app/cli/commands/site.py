@@ -35,7 +35,7 @@ _FIELDS: output.Columns = (
     ("account", "account_id"),
     ("checked", "checked_at"),
     ("calls stopped since", "circuit_open_since"),
-    ("wants a CAPTCHA since", "locked_since"),
+    ("needs a CAPTCHA since", "locked_since"),
     ("former secret until", "previous_secret_until"),
 )
 _FINDINGS: output.Columns = (("SEVERITY", "severity"), ("FINDING", "code"), ("DETAIL", "detail"))
@@ -98,19 +98,14 @@ def put(
         str | None, typer.Option(help="The whole configuration as JSON or TOML; `-`: stdin.")
     ] = None,
     base_url: Annotated[str | None, typer.Option(help="Address of its REST API.")] = None,
-    web_url: Annotated[
-        str | None, typer.Option(help="Address for people, if it is another.")
-    ] = None,
+    web_url: Annotated[str | None, typer.Option(help="Its web address, if different.")] = None,
     deployment: Annotated[Deployment | None, typer.Option()] = None,
     email: Annotated[
-        str | None,
-        typer.Option(help="The account's email address; without it the token is sent as Bearer."),
+        str | None, typer.Option(help="The account's email; without it the token is a bearer.")
     ] = None,
-    token_file: Annotated[
-        str | None, typer.Option(help="File with the API token; `-`: stdin.")
-    ] = None,
+    token_file: Annotated[str | None, typer.Option(help="API token file; `-`: stdin.")] = None,
     webhook_secret_file: Annotated[
-        str | None, typer.Option(help="File with the secret of the webhooks; `-`: stdin.")
+        str | None, typer.Option(help="Webhook secret file; `-`: stdin.")
     ] = None,
     dedicated: Dedicated = None,
     rate: Rate = None,
@@ -186,8 +181,8 @@ def types(ctx: typer.Context, name: SiteName, json: Json = False) -> None:
 
 @app.command()
 def unlock(ctx: typer.Context, name: SiteName, json: Json = False) -> None:
-    """Let calls leave again for a site that asked for a CAPTCHA. Solve it there first, by browser
-    and as our account: else the next call locks the site once more."""
+    """Allow calls again to a site that asked for a CAPTCHA. First solve it there, in a browser and
+    as our account; otherwise the next call locks the site again."""
     _show(service(ctx).post(f"sites/{name}/unlock"), json=json)
 
 

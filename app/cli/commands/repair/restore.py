@@ -41,25 +41,20 @@ def restore(
     *,
     connection: Annotated[str | None, typer.Option(help="Writes of this connection.")] = None,
     site: Annotated[str | None, typer.Option(help="Writes on this site.")] = None,
-    since: Annotated[
-        str | None, typer.Option(help="Writes at or after this RFC 3339 time.")
-    ] = None,
+    since: Annotated[str | None, typer.Option(help="Writes from this RFC 3339 time.")] = None,
     until: Annotated[str | None, typer.Option(help="Writes before this RFC 3339 time.")] = None,
     revision: Annotated[
         int | None, typer.Option(min=1, help="Writes under this revision of the connection.")
     ] = None,
     plan: Annotated[int | None, typer.Option(min=1, help="Writes of this plan.")] = None,
     engine: Annotated[str | None, typer.Option(help="Writes of this version of Twinlink.")] = None,
-    cause: Annotated[
-        str | None, typer.Option(help="Writes with this kind of cause, or kind:id.")
-    ] = None,
+    cause: Annotated[str | None, typer.Option(help="Kind of cause, or kind:id.")] = None,
     issue: Annotated[
         list[str] | None, typer.Option(help="Links of this issue, of either side; repeatable.")
     ] = None,
     link_id: Annotated[list[int] | None, typer.Option(help="Id of a link; repeatable.")] = None,
     undo_creates: Annotated[
-        bool,
-        typer.Option("--undo-creates", help="Remove links that Twinlink made, under the guard."),
+        bool, typer.Option("--undo-creates", help="Remove the links made, under the guard.")
     ] = False,
     apply: Apply = False,
     wait: Wait = True,
