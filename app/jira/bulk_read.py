@@ -1,4 +1,4 @@
-"""From raw batches to a `Reading`: what came back, and what did not, with the reason."""
+"""Raw batches become a `Reading`: the issues that came back, and the others with the reason."""
 
 from collections.abc import Iterable, Sequence
 from types import MappingProxyType
@@ -14,7 +14,7 @@ from app.jira.payloads import Wanted, parse_issue
 async def read_by_id(
     flavour: Flavour, ids: Sequence[IssueId], wanted: Wanted, *, bulk: bool
 ) -> Reading:
-    """Any number of issues, one chunk after the other."""
+    """Read any number of issues, one chunk after the other."""
     asked = list(dict.fromkeys(ids))
     parts: list[Reading] = []
     for start in range(0, len(asked), CHUNK):
@@ -25,7 +25,7 @@ async def read_by_id(
 
 
 def reading(asked: Sequence[IssueId], batch: Batch, wanted: Wanted, shape: Shape) -> Reading:
-    """What *batch* says about the issues that were asked for; others in it are ignored."""
+    """The result of *batch* for the requested issues; other issues in it are ignored."""
     views: dict[IssueId, IssueView] = {}
     unread: dict[str, str] = {}
     for raw in batch.issues:
@@ -38,7 +38,7 @@ def reading(asked: Sequence[IssueId], batch: Batch, wanted: Wanted, shape: Shape
             unread[issue] = "malformed"
             continue
         if views.setdefault(issue, view) != view:
-            unread[issue] = "malformed"  # twice in one reading, and not the same
+            unread[issue] = "malformed"  # twice in one reading, with different content
     for issue in asked:
         if issue not in views and issue not in unread:
             unread[issue] = "error" if issue in batch.failed else "not_returned"
@@ -47,7 +47,7 @@ def reading(asked: Sequence[IssueId], batch: Batch, wanted: Wanted, shape: Shape
 
 
 def merged(parts: Sequence[Reading]) -> Reading:
-    """All parts as one. One undated part makes the whole undated (see `Batch`)."""
+    """All parts as one `Reading`. One part without a date makes the whole undated (see `Batch`)."""
     whole = Batch()
     issues: dict[IssueId, IssueView] = {}
     unread: dict[str, str] = {}
@@ -61,7 +61,7 @@ def merged(parts: Sequence[Reading]) -> Reading:
 async def resolve(
     flavour: Flavour, keys: Sequence[IssueKey], wanted: Wanted
 ) -> dict[IssueKey, IssueView]:
-    """Issues by the key that they have or once had. What cannot be seen is left out."""
+    """Issues by their present or a former key, without those that the account cannot see."""
     asked = list(dict.fromkeys(keys))
     found: dict[IssueKey, IssueView] = {}
     for start in range(0, len(asked), CHUNK):
@@ -78,7 +78,7 @@ async def resolve(
 
 
 def parsed(issues: Iterable[object], wanted: Wanted, shape: Shape) -> list[IssueView]:
-    """The issues that can be read; the odd ones are left out."""
+    """The issues that can be parsed; malformed ones are left out."""
     views = []
     for raw in issues:
         try:
@@ -89,8 +89,8 @@ def parsed(issues: Iterable[object], wanted: Wanted, shape: Shape) -> list[Issue
 
 
 def _asked_id(raw: object, asked: Sequence[IssueId]) -> IssueId | None:
-    """The id of one raw issue, if it was asked for. An issue whose id is odd cannot be told
-    from a stranger; the one that was asked for then stays *not_returned*."""
+    """The id of one raw issue, if it was requested. An issue with a malformed id cannot be matched,
+    so the requested issue stays *not_returned*."""
     value = raw.get("id") if isinstance(raw, dict) else None
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)

@@ -15,8 +15,8 @@ from app.jira.http.malformed import MalformedError
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Where the flavours differ. `account` names the field of a user that identifies it;
-    `page` is the number of newest histories at which a bulk answer is cut, None for no cut."""
+    """The differences between deployments. `account` is the field with a user's id; `page` is the
+    number of newest histories to which a bulk answer is cut, None for no cut."""
 
     account: str
     page: int | None
@@ -38,7 +38,7 @@ def parse_changelog(raw: object, shape: Shape) -> tuple[tuple[LinkChange, ...] |
 
 def parse_histories(histories: Iterable[object], shape: Shape) -> tuple[LinkChange, ...]:
     """The Link items of these histories, oldest first: in the order of their ids, since the
-    clocks of one Data Center's nodes differ. One without a number comes by its time."""
+    clocks of one Data Center's nodes differ. If an id is not a number, in the order of time."""
     return _sorted([change for history in histories for change in _link_changes(history, shape)])
 
 
@@ -57,8 +57,8 @@ def _by_time(change: LinkChange) -> tuple[datetime, str]:
 
 
 def with_whole(view: IssueView, whole: tuple[LinkChange, ...]) -> IssueView:
-    """*view* with its whole changelog. Jira was seen to answer with less than it had shown before,
-    even with nothing: what was seen stays, and then the changelog is not known to be whole."""
+    """*view* with its whole changelog. Jira sometimes answers with less than it showed before, even
+    with nothing: then the known entries stay, and the changelog is marked incomplete."""
     known = view.changes or ()
     missing = [it for it in known if it not in whole]
     if not missing:
@@ -67,8 +67,8 @@ def with_whole(view: IssueView, whole: tuple[LinkChange, ...]) -> IssueView:
 
 
 def _complete(page: dict[str, Any], shown: int, shape: Shape) -> bool:
-    """`total` counts all histories, but is documented as the number on the page: a full
-    page is therefore taken for a cut one."""
+    """Whether the page has all histories. `total` counts them all, but is documented as the number
+    on the page, so a full page counts as cut off."""
     total, start = page.get("total"), page.get("startAt", 0)
     if not isinstance(total, int) or start != 0 or total > shown:
         return False
@@ -85,7 +85,7 @@ def _link_changes(history: object, shape: Shape) -> list[LinkChange]:
     history_id = str(history.get("id", ""))
     found = []
     for item in items:
-        # Removed before added: one history that replaces a link leaves it there.
+        # Removed before added: after a history that replaces a link, the link exists.
         for added, key, text in ((False, "from", "fromString"), (True, "to", "toString")):
             target = item.get(key)
             if target is not None:
@@ -103,7 +103,7 @@ def _names_link(item: object) -> bool:
 
 
 def _account(raw: object, shape: Shape) -> AccountId | None:
-    """None where Jira names nobody: an automation, a deleted or a hidden user."""
+    """The author; None if Jira names no user: an automation, a deleted or a hidden user."""
     value = raw.get(shape.account) if isinstance(raw, dict) else None
     return AccountId(value) if isinstance(value, str) and value else None
 

@@ -1,7 +1,7 @@
-"""The Jira client that the use cases see: core values in, core values out.
+"""The Jira client for the use cases: core values in, core values out.
 
 Every method raises only `core.errors` (the table stands in `errors.py`). Absence is never
-an answer: what was asked for and did not come back is in `Reading.unread`, with a reason.
+an answer: a requested issue that did not come back is in `Reading.unread`, with a reason.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -61,7 +61,7 @@ __all__ = [
 ]
 
 _DROPPING = frozenset({"anonymous", "captcha_required", "unauthorized", "redirected"})
-"""Codes after which it is no longer certain that Jira knows us."""
+"""Codes after which it is not certain any more that Jira recognises our account."""
 
 
 class JiraClient:
@@ -97,10 +97,10 @@ class JiraClient:
     async def aclose(self) -> None:
         await self._transport.aclose()
 
-    # Who we are, and who they are
+    # Our account and the site's identity
 
     async def myself(self) -> AccountId:
-        """The account that Jira takes us for."""
+        """The id of the account that Jira sees as the caller."""
         call = Call("myself", "GET", f"{self._flavour.api}/myself")
         answer = await self._transport.call(call)
         if answer.status != 200:
@@ -115,9 +115,9 @@ class JiraClient:
         return await self._flavour.identity()
 
     async def assure(self) -> datetime:
-        """When it was last certain that Jira knows us, is the one that was pinned, and has issue
-        linking switched on: our clock, at most 60 s ago. Asks again where it is older; concurrent
-        callers share.
+        """The last time, at most 60 s ago by our clock, at which Jira certainly recognised our
+        account, was the pinned one, and had issue linking switched on. Asks again if that is
+        older; concurrent callers share the request.
 
         Raises `Anonymous`, or `PermanentError` with code `account_changed`,
         `identity_changed`, `not_pinned` or `linking_disabled`.
@@ -125,7 +125,7 @@ class JiraClient:
         return await self._assurance.obtain()
 
     def assured(self) -> bool:
-        """Whether the last assurance still holds. False once any answer came as nobody."""
+        """Whether the last assurance is still valid. False after any anonymous answer."""
         return self._assurance.valid() is not None
 
     # Reading
@@ -158,7 +158,7 @@ class JiraClient:
 
     async def changelog(self, issue: IssueId) -> tuple[LinkChange, ...] | None:
         """All Link items of one issue, oldest first, however many there are; None where the
-        issue cannot be seen. For what a bulk answer cuts off."""
+        issue cannot be seen. For changelogs that a bulk answer cuts off."""
         histories = await self._flavour.histories(decimal(issue))
         if histories is None:
             return None
@@ -168,9 +168,9 @@ class JiraClient:
             raise TransientError("bad_answer", str(odd)) from None
 
     async def whole_changelog(self, view: IssueView) -> IssueView | None:
-        """*view* with the whole changelog of its issue, as far as Jira shows it now; None where the
-        issue cannot be seen any more. An answer that lacks what *view* has is counted, and then
-        the changelog is not complete."""
+        """*view* with the whole changelog of its issue, as far as Jira shows it now; None if the
+        issue cannot be seen any more. If the answer lacks an entry of *view*, that is counted and
+        the changelog is marked incomplete."""
         changes = await self.changelog(view.ref.id)
         if changes is None:
             return None
@@ -182,8 +182,8 @@ class JiraClient:
     async def resolve_keys(
         self, keys: Sequence[IssueKey], *, field: str | None = None
     ) -> dict[IssueKey, IssueView]:
-        """Issues by the key that they have or once had, under the key that was asked for.
-        One that cannot be seen, or has an odd key, is left out."""
+        """Issues by their present or a former key, under the requested key. Issues that cannot be
+        seen are left out, and so are malformed keys."""
         sound = [key for key in keys if ISSUE_KEY.fullmatch(key)]
         return await resolve(self._flavour, sound, Wanted(field=field))
 
@@ -198,8 +198,8 @@ class JiraClient:
         """All issues of *projects* with their links, page by page, as bulk traffic. Projects that
         Jira does not show us enter *unseen*, see `search_projects`.
 
-        The index lags by seconds to minutes, and what a page leaves out is not gone: look
-        issues up with `read_issues` before concluding anything. Each says when it was updated.
+        The index lags by seconds to minutes, so an issue that a page leaves out is not gone: read
+        it with `read_issues` before any conclusion. Each issue has the time of its update.
         """
         return search_projects(
             self._flavour, projects, Wanted(field=field, updated=True), updated_since=updated_since,
@@ -244,12 +244,11 @@ class JiraClient:
         bulk: bool = False,
         send_before: datetime | None = None,
     ) -> WriteAnswer:
-        """201 and 400 come back as answers, and neither proves anything: read back.
+        """Send the create. Returns the answers 201 and 400, which prove nothing: read back.
 
-        Whoever calls, it leaves only with a valid assurance. Raises `NotSent` where nothing left
-        (also code `send_before_passed`), `OutcomeUnknown` where it may have acted,
-        `PermanentError` where Jira refused, with code `link_not_permitted` where the account
-        lacks *Link issues*.
+        It leaves only with a valid assurance. Raises `NotSent` if it did not leave (also with code
+        `send_before_passed`), `OutcomeUnknown` if it may have acted, `PermanentError` if Jira
+        refused, with code `link_not_permitted` if the account lacks *Link issues*.
         """
         await self._assure_write(send_before)
         call = creation(
@@ -269,8 +268,8 @@ class JiraClient:
         bulk: bool = False,
         send_before: datetime | None = None,
     ) -> WriteAnswer:
-        """200, 204, 400 and 404 come back as answers; errors as in `create_link`. `ends`
-        lets the write count against the budgets of both issues."""
+        """Send the delete. Returns the answers 200, 204, 400 and 404; errors as in `create_link`.
+        With `ends`, the write counts against the budgets of both issues."""
         await self._assure_write(send_before)
         issues = (ends.source, ends.destination) if ends else ()
         call = deletion(self._flavour.api, link_id, issues, bulk=bulk, send_before=send_before)
@@ -286,7 +285,7 @@ class JiraClient:
         return await self._webhooks.every()
 
     async def remove_webhook(self, webhook_id: str) -> bool:
-        """False where Jira has none under this id."""
+        """Delete a webhook; False if Jira has none with this id."""
         self._refuse_if_read_only()
         return await self._webhooks.remove(webhook_id)
 
@@ -294,9 +293,9 @@ class JiraClient:
         return self.site.account_id in {None, await self.myself()}
 
     async def _assure_write(self, send_before: datetime | None) -> None:
-        """No write leaves without it, whatever its caller has asked: a copy of a site behind its
-        address, or another account, must not be written to. Raises `NotSent`: looks and checks
-        are who says what is wrong with the site."""
+        """Let no write leave without a valid assurance: we must not write to a copy of a site at
+        its address, or as another account. Raises `NotSent`; reads and checks report what is
+        wrong with the site."""
         self._refuse_if_read_only()
         if send_before is not None and send_before <= self._now():
             raise NotSent("send_before_passed")

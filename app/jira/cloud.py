@@ -33,7 +33,7 @@ class Cloud:
         """`cloud:<cloud id>`. Behind the gateway the address itself names it.
 
         `tenant_info` is in wide use but not part of the reference; where it answers 404 the
-        base URL that Jira states stands in, and a change between the two is a changed identity.
+        base URL that Jira states is used, and a change between the two is a changed identity.
         """
         gateway = _GATEWAY.fullmatch(self._path)
         if gateway:
@@ -71,7 +71,7 @@ class Cloud:
         return await single(self._transport, self.api, key, wanted)
 
     async def histories(self, issue: str) -> list[object] | None:
-        """Oldest first, so that what is written meanwhile moves no page."""
+        """Oldest first, so that new entries move no page."""
         path = f"{self.api}/issue/{issue}/changelog"
         found: list[object] = []
         while True:

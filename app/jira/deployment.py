@@ -1,4 +1,4 @@
-"""What Cloud and Data Center do differently, behind one interface."""
+"""The differences between Cloud and Data Center, behind one interface."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
@@ -27,12 +27,12 @@ class Batch:
 
     @property
     def keys(self) -> frozenset[str]:
-        """Of the issues that have one: an answer may be of any shape."""
+        """The keys of the issues that have one: an answer may have any shape."""
         keys = (issue.get("key") for issue in self.issues if isinstance(issue, dict))
         return frozenset(key for key in keys if isinstance(key, str))
 
     def joined(self, other: "Batch") -> "Batch":
-        # One answer without a date makes the whole undated: NO_DATE must win over min().
+        # One answer without a date makes the whole undated: min() must return NO_DATE then.
         undated = NO_DATE in (self.at, other.at)
         return Batch(
             self.issues + other.issues,
@@ -52,12 +52,12 @@ class Flavour(Protocol):
         ...
 
     async def by_id(self, ids: Sequence[str], wanted: Wanted, *, bulk: bool) -> Batch:
-        """At most `CHUNK` issues by id, in as few calls as the flavour can."""
+        """At most `CHUNK` issues by id, in as few calls as the deployment allows."""
         ...
 
     async def by_key(self, keys: Sequence[str], wanted: Wanted) -> tuple[Batch, frozenset[str]]:
-        """At most `CHUNK` issues by key, and the keys that need a single look: asked for, not
-        answered under that key, and possibly moved."""
+        """At most `CHUNK` issues by key, and the keys that need a single read: requested, not in
+        the answer under that key, and possibly moved."""
         ...
 
     async def one(self, key: str, wanted: Wanted) -> Batch:

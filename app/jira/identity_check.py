@@ -25,7 +25,7 @@ class Assurance:
         self._drops = 0
 
     def valid(self) -> datetime | None:
-        """When the check began, by our clock, or None where it is too old or was dropped."""
+        """The start of the check by our clock; None if it is too old or was dropped."""
         if self._held is None or monotonic() - self._held[0] >= ASSURED_SECONDS:
             return None
         return self._held[1]
@@ -35,7 +35,7 @@ class Assurance:
         self._drops += 1
 
     async def obtain(self) -> datetime:
-        """The valid answer, or a new one. Raises what the check raises."""
+        """The start of a valid check, if necessary a new one. Raises what the check raises."""
         async with self._lock:
             at = self.valid()
             if at is None:

@@ -33,16 +33,16 @@ PROJECT_KEY = re.compile(r"[A-Z][A-Z0-9_]{0,254}")
 _ID = re.compile(r"[0-9]{1,19}")
 _ACCOUNT = re.compile(r"\S{1,255}")
 _LARGEST_ID = 2**63 - 1
-"""Of a bigint, as which it is stored."""
+"""Largest id: it is stored as a bigint."""
 _FIELD_LIMIT = 2048
-"""Characters of a twin field. A key or an address is far shorter; longer text is not one."""
+"""Longest text of a twin field. A key or an address is far shorter."""
 _TIME_LIMIT = 64
-"""Characters of a time."""
+"""Longest text of a time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a reading asks for beside project and links."""
+    """What a reading requests in addition to project and links."""
 
     changelog: bool = False
     field: str | None = None
@@ -101,8 +101,8 @@ def parse_link_types(raw: object) -> list[LinkType]:
 
 
 def account_id(raw: object) -> AccountId | None:
-    """One word: whatever has white space in it is what people are called, not what they are
-    known by, and must not be kept for an id."""
+    """An account id, which is one word. Text with white space is a name of a person and must not be
+    stored as an id."""
     return AccountId(raw) if isinstance(raw, str) and _ACCOUNT.fullmatch(raw) else None
 
 
@@ -148,7 +148,7 @@ def _text(fields: JsonObject, field: str | None, limit: int) -> str | None:
 
 
 def _id(raw: object) -> str:
-    """Decimal text; Jira sends ids as text here, but a number is as clear."""
+    """An id as decimal text, as Jira sends it here, or as a number."""
     if isinstance(raw, int) and not isinstance(raw, bool):
         raw = str(raw)
     if not isinstance(raw, str) or not _ID.fullmatch(raw) or int(raw) > _LARGEST_ID:

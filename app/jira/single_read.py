@@ -1,4 +1,4 @@
-"""Single reads that are the same on both flavours."""
+"""Single reads, which are the same on Cloud and Data Center."""
 
 from urllib.parse import quote
 
@@ -27,7 +27,7 @@ async def single(transport: Transport, api: str, key: str, wanted: Wanted) -> Ba
 
 
 async def visible(transport: Transport, call: Call) -> Answer | None:
-    """200 or 404; None for 403. Neither of these proves that something is gone."""
+    """The answer 200 or 404; None for 403. Neither 403 nor 404 proves that something is gone."""
     try:
         answer = await transport.call(call)
     except PermanentError as error:
@@ -40,7 +40,7 @@ async def visible(transport: Transport, call: Call) -> Answer | None:
 
 
 async def stated_base_url(transport: Transport, api: str) -> str:
-    """The address that Jira itself states; its title and version may change, this rarely does."""
+    """The base URL that Jira itself states. It rarely changes, unlike the title and version."""
     answer = await transport.call(Call("server_info", "GET", f"{api}/serverInfo"))
     base_url = answer.json_object().get("baseUrl") if answer.status == 200 else None
     if not isinstance(base_url, str) or not base_url:

@@ -1,4 +1,4 @@
-"""Creating and deleting links: the two requests that change somebody's Jira."""
+"""Creating and deleting links: the only requests that change issues in a Jira."""
 
 import re
 from collections.abc import Awaitable, Callable
@@ -88,7 +88,7 @@ async def send(
 
 
 def created(answer: Answer, call: Call) -> WriteAnswer:
-    """201 and 400 are answers; 404 and 413 are refusals that stay."""
+    """201 and 400 are answers; 404 and 413 are permanent refusals."""
     if answer.status == 404:
         raise PermanentError("not_found_or_not_permitted", facts=facts(call, answer))
     if answer.status == 413:
@@ -100,14 +100,14 @@ def created(answer: Answer, call: Call) -> WriteAnswer:
 
 
 def deleted(answer: Answer, call: Call) -> WriteAnswer:
-    """404 may mean gone or not permitted: the caller reads again."""
+    """404 may mean gone or not permitted, so the caller reads again."""
     if answer.status >= 300 and answer.status not in {400, 404}:
         raise unexpected(answer, call)
     return WriteAnswer(answer.status, answer.at)
 
 
 def decimal(number: LinkId | IssueId) -> str:
-    """Only digits may enter a path: an id from a hostile delivery must not name another one."""
+    """Only digits may enter a path: an id from a hostile delivery must not name another path."""
     if not (number.isascii() and number.isdigit()):
         raise PermanentError("bad_id")
     return number

@@ -40,9 +40,9 @@ class SiteAccess:
     """One site. `identity` and `account_id` are pinned at the first successful check;
     None means not pinned yet, and then nothing can be assured (`JiraClient.assure`).
 
-    `rate`: calls per second that it takes, where its administrator said so.
+    `rate`: the limit in calls per second, if the administrator set one.
 
-    `locked`: Jira wants a person (a CAPTCHA), so no call may leave.
+    `locked`: Jira asks for a CAPTCHA, so no call may leave before a person solves it.
 
     A changed `version` means that the row changed: build a new client and close this one.
     """
@@ -62,7 +62,7 @@ class SiteAccess:
 
     @property
     def own(self) -> OwnAccounts:
-        """Our accounts here, each with its time: an entry of one of them is ours."""
+        """Our accounts on this site, each with its time. Changelog entries of these are ours."""
         if self.account_id is None:
             return OwnAccounts(self.former_accounts)
         now = Tenure(self.account_id, self.account_since)

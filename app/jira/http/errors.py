@@ -56,7 +56,7 @@ _REASON_LENGTH = 64
 
 
 def facts(call: Call, answer: Answer | None = None) -> Facts:
-    """What an error may carry of a call: identifiers and numbers."""
+    """The details of a call that an error may contain: identifiers and numbers."""
     found: Facts = {"endpoint": call.endpoint, "method": call.method}
     if answer is not None:
         found["status"] = answer.status
@@ -65,14 +65,14 @@ def facts(call: Call, answer: Answer | None = None) -> Facts:
 
 
 def lost(call: Call, at: datetime, code: str) -> TransientError:
-    """The request left (or may have), and no usable answer came."""
+    """The error for a request that left, or may have, without a usable answer."""
     if call.write:
         return OutcomeUnknown(code, facts=facts(call), at=at)
     return TransientError(code, facts=facts(call))
 
 
 def connection_failure(error: httpx.TransportError, call: Call, at: datetime) -> TransientError:
-    """Whether the request certainly never left decides between *not sent* and *unknown*."""
+    """*Not sent* if the request certainly never left, otherwise *outcome unknown*."""
     if isinstance(error, httpx.PoolTimeout):
         return NotSent("busy", "no free connection", facts(call))
     # A proxy that refuses does so before there is a way to the site.
@@ -83,7 +83,7 @@ def connection_failure(error: httpx.TransportError, call: Call, at: datetime) ->
 
 
 def refusal(answer: Answer, call: Call, at: datetime) -> TwinlinkError | None:
-    """The error that this answer means on every call, or None where the caller judges."""
+    """The error that this answer means on every call; None if its meaning depends on the call."""
     found = facts(call, answer)
     status = answer.status
     if answer.locked or answer.anonymous:
@@ -107,7 +107,7 @@ def refusal(answer: Answer, call: Call, at: datetime) -> TwinlinkError | None:
 
 
 def unexpected(answer: Answer, call: Call) -> PermanentError:
-    """A 4xx that this call has no meaning for."""
+    """The error for a 4xx that has no meaning for this call."""
     return PermanentError("refused", facts=facts(call, answer))
 
 
@@ -116,7 +116,7 @@ def retry_after(answer: Answer, now: datetime) -> float | None:
     None where neither names a time ahead.
 
     Jira sends `Retry-After: 0`, and a reset in whole minutes of which the minute is over
-    (docs/jira.md). Neither says for how long to wait, and least of all not to wait.
+    (docs/jira.md). Neither says how long to wait; in particular, they do not mean no wait.
     """
     text = answer.limit_header("retry-after")
     resets = _http_date(text), _iso_date(answer.limit_header("x-ratelimit-reset"))
@@ -128,7 +128,7 @@ def retry_after(answer: Answer, now: datetime) -> float | None:
 
 
 def _as_nobody(answer: Answer, call: Call, at: datetime, found: Facts) -> TwinlinkError:
-    # A 2xx write as nobody may have acted all the same (anonymous link permission).
+    # An anonymous write with a 2xx may still have acted (anonymous link permission).
     if call.write and (200 <= answer.status < 300 or answer.status >= 500):
         code = "captcha_required" if answer.locked else "anonymous"
         return OutcomeUnknown(code, facts=found, at=at)

@@ -1,8 +1,8 @@
-"""The lock of a site that wants a person: no call leaves until a person says that it may.
+"""The lock of a site that asks for a CAPTCHA: no call leaves until a person unlocks the site.
 
 Jira asks for a CAPTCHA after failed attempts to log in, and each further call, with whatever
 credentials, renews its lock (jira-facts section 11). So the first such answer stops this process
-at once, and is told to whoever stores it for all the others.
+at once, and is stored for all the others.
 """
 
 from collections.abc import Awaitable, Callable
@@ -14,7 +14,7 @@ from app.jira.http.request import Call
 from app.jira.http.response import Answer
 
 Tell = Callable[[SiteAccess], Awaitable[None]]
-"""Stores that the site is locked. Raises `TransientError` where that has to be tried again."""
+"""Stores that the site is locked. Raises `TransientError` if the caller must try again."""
 
 
 class Lockout:

@@ -1,5 +1,5 @@
-"""The one exception of the parsers. It stays inside this package."""
+"""The only exception of the parsers. It stays inside this package."""
 
 
 class MalformedError(ValueError):
-    """Jira sent something whose meaning is not certain. Names the part, never its content."""
+    """Jira sent a value whose meaning is not certain. Names the part, never its content."""

@@ -1,9 +1,9 @@
 """The address guard: a site's name may not lead into the network that we run in.
 
-The administrator types the base URL, and whoever owns its DNS decides where it points. So the
-check is made on the addresses that are connected to: resolved once per connection, checked,
-and dialled as checked, with TLS still verifying the name. `TWINLINK_ALLOW_PRIVATE_SITES`
-turns it off for sites inside.
+The administrator types the base URL, and the owner of its DNS decides where it points. So the check
+is on the addresses themselves: a connection resolves the name once, checks the addresses, and
+connects to a checked one, while TLS still verifies the name. `TWINLINK_ALLOW_PRIVATE_SITES` turns
+the check off, for sites inside the network.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ import httpx
 from app.core.errors import PermanentError
 
 _CONNECTIONS = httpx.Limits(max_connections=50, max_keepalive_connections=50, keepalive_expiry=4.0)
-"""Idle connections go before the 5 s after which common servers close them: a write on a
+"""Idle connections close before the 5 s after which common servers close them: a write on a
 connection that the server closes at the same moment has an unknown outcome."""
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _INSIDE = tuple(
@@ -42,14 +42,14 @@ _INSIDE = tuple(
 
 
 def check_base_url(url: str, *, allow_private: bool) -> list[str]:
-    """Stable words for what is wrong with a base URL; empty if it may be used.
+    """Codes for the faults of a base URL; empty if it may be used.
 
-    Looks at the text alone. What the name resolves to is checked at every connection.
+    Checks only the text. Every connection checks the addresses to which the name resolves.
     """
     try:
         parts = urlsplit(url)
         host, _port = parts.hostname, parts.port
-        httpx.URL(url)  # what the client cannot take is found here, not at the first call
+        httpx.URL(url)  # a URL that the client cannot use is found here, not at the first call
     except (ValueError, httpx.InvalidURL):
         return ["not_a_url"]
     problems = []
@@ -67,8 +67,8 @@ def check_base_url(url: str, *, allow_private: bool) -> list[str]:
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is one of the public Internet. Embedded IPv4 addresses (mapped,
-    6to4, NAT64) count as what they embed; a scope id never belongs to a public address."""
+    """Whether an IP address is public. Addresses that embed an IPv4 address (mapped, 6to4, NAT64)
+    count as that address; an address with a scope id is never public."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:
@@ -153,7 +153,7 @@ class ThroughProxy(httpx.AsyncBaseTransport):
 
 
 class GuardedBackend(httpcore.AsyncNetworkBackend):
-    """Resolves, refuses what is not public, and connects to the very address it checked."""
+    """Resolves a name, refuses private addresses, and connects to the address that it checked."""
 
     def __init__(self, inner: httpcore.AsyncNetworkBackend) -> None:
         self._inner = inner

@@ -1,4 +1,4 @@
-"""One request to Jira before it leaves: what it asks, what it costs, until when it may go."""
+"""One request to Jira before it leaves: its content, its cost, its deadline."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

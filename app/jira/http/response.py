@@ -19,12 +19,12 @@ LOCKED_REASON = "AUTHENTICATION_DENIED"
 """Of `X-Seraph-LoginReason`: the attempt to log in failed, or was not even made."""
 
 TRIAL_PREFIXES = ("x-beta-", "beta-")
-"""Of the names that Atlassian gives headers about limits before it enforces the limits."""
+"""Prefix of the names that Atlassian gives rate-limit headers before it enforces the limits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`headers` looks names up without regard to case. The body never reaches an error."""
+    """`headers` ignores the case of names. The body never enters an error."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
@@ -43,7 +43,7 @@ class Answer:
         return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
 
     def limit_header(self, name: str) -> str:
-        """A header about limits under its plain name, or under one of a trial period."""
+        """A rate-limit header under its plain name, or under its name during a trial period."""
         for prefix in ("", *TRIAL_PREFIXES):
             value = self.headers.get(prefix + name)
             if value is None and name.startswith("x-"):
@@ -54,9 +54,9 @@ class Answer:
 
     @property
     def anonymous(self) -> bool:
-        """Jira says that the credentials did not log anybody in, whatever the status.
+        """Whether Jira answered as to an anonymous caller, with any status.
 
-        `X-Seraph-LoginReason` on both flavours; Data Center also names the user it served.
+        Both deployments send `X-Seraph-LoginReason`; Data Center also names the user it served.
         """
         if ANONYMOUS_REASON in self.headers.get("x-seraph-loginreason", "").upper():
             return True
@@ -64,8 +64,8 @@ class Answer:
 
     @property
     def locked(self) -> bool:
-        """Jira wants a person to log in and solve a CAPTCHA before it looks at credentials again,
-        whatever the status."""
+        """Whether a person must log in and solve a CAPTCHA before Jira checks credentials again,
+        with any status."""
         denied = self.headers.get("x-authentication-denied-reason", "").strip().upper()
         reason = self.headers.get("x-seraph-loginreason", "").upper()
         return denied.startswith("CAPTCHA") or LOCKED_REASON in reason
@@ -85,12 +85,12 @@ class Answer:
         return "html" in self.headers.get("content-type", "").lower()
 
     def json(self) -> Any:
-        """The parsed body; anything that is not whole JSON is a bad answer, to be asked again."""
+        """The parsed body. A body that is not complete JSON raises `TransientError`."""
         try:
             value = orjson.loads(self.body)
         except orjson.JSONDecodeError:
             raise TransientError("bad_answer", "not JSON", {"status": self.status}) from None
-        # Of two lists of links under one name the parser would keep the last.
+        # The parser would keep only the last of two lists of links with the same name.
         if not _is_unambiguous(self.body, value):
             raise TransientError("bad_answer", "a name twice", {"status": self.status})
         return value
@@ -103,8 +103,8 @@ class Answer:
 
 
 def _is_unambiguous(body: bytes, value: object) -> bool:
-    """Whether no object has a name twice. Jira writes compact JSON, and what reads back the same
-    has none; the slow look is for the rest. What nests too deep for it counts as doubtful."""
+    """Whether no object has a name twice. Jira writes compact JSON: if it reads back the same, no
+    name does. Other bodies need the slow check; those nested too deep for it count as ambiguous."""
     try:
         if orjson.dumps(value) == body:
             return True

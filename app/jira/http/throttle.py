@@ -29,12 +29,12 @@ from app.jira.rates.budget import Budget, Scope, endpoint_scope, issue_scope, si
 
 FIRST_PAUSE = 2.0
 LONGEST_PAUSE = 60.0
-"""Seconds, where Jira does not say for how long."""
+"""Seconds of a pause if Jira does not say how long."""
 
 
 @dataclass(slots=True)
 class _Unsaid:
-    """429 answers in a row that do not say for how long; those of one pause are one."""
+    """429 answers in a row that do not say how long; those during one pause count once."""
 
     times: int = 0
     until: datetime | None = None
@@ -76,7 +76,7 @@ class Throttle:
         return scopes
 
     def _chosen(self, call: Call, now: datetime) -> float:
-        """Seconds: what is left of the pause that an earlier answer began, or a longer one."""
+        """Seconds that are left of the pause from an earlier answer, or of a longer one."""
         unsaid = self._unsaid.setdefault((call.endpoint, call.method), _Unsaid())
         if unsaid.until is not None and now < unsaid.until:
             return (unsaid.until - now).total_seconds()

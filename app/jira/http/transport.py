@@ -1,4 +1,4 @@
-"""One pooled HTTP client per site: turn-taking, time-outs, error translation, observation."""
+"""One pooled HTTP client per site: turns, time-outs, error translation, metrics."""
 
 import asyncio
 from collections.abc import Callable
@@ -24,11 +24,11 @@ BODY_LIMIT = 64 * 1024 * 1024
 """Bytes after decompression. 100 issues with 2,000 links each stay below it."""
 
 CONNECT_SECONDS = 5.0
-"""For a free connection, and again for a new one. A write's `send_before` is checked before it
-waits for one, and again at the socket."""
+"""The wait for a free connection, and again for a new one. A write checks its `send_before` before
+this wait, and again at the socket."""
 
 _AT_THE_SOCKET = "http11.send_request_headers.started"
-"""What the connection says right before it writes the first byte."""
+"""The trace event of a connection right before it writes the first byte."""
 
 
 @dataclass(slots=True)
@@ -84,7 +84,7 @@ class Transport:
         await self._lockout.retell()
         self._lockout.refuse(call)
         if self._circuit is not None and (left := self._circuit.left(self._site.id)) > 0:
-            raise _stopped(call, left)  # before it costs a turn
+            raise _stopped(call, left)  # before the call uses a turn
         grant = await self._take_turn(call)
         admission = await self._admission(call)
         self._lockout.refuse(call)  # locked while it waited
@@ -188,7 +188,7 @@ class Transport:
             extensions=self._watch(call, leaving),
         )
         try:
-            # httpx limits single reads; this limits the whole, however slowly a body drips.
+            # httpx limits single reads; this limits the whole answer, also a slow one.
             async with asyncio.timeout(self._timeout):
                 response = await self._client.send(request, stream=True)
                 try:

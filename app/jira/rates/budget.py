@@ -4,10 +4,10 @@ Jira limits per endpoint, method and second, and writes per issue (docs/jira.md)
 `Budget.take` returns when one request may leave; it never refuses. `SharedBudget` shares the
 turns of all workers through Redis, `LocalBudget` keeps them in one process.
 
-The promise: no sliding second holds more requests than the limit, as they leave. A worker that
-uses its turn later than it was due says so (`Grant.sent`), and the turn counts from then; one that
-wakes up much too late gives it back and asks again. Turns are spaced, so that there is no burst;
-whoever was idle for a moment makes up for it at a quicker pace, within the same second's limit.
+The promise: in no sliding second do more requests leave than the limit. A worker that uses its
+turn late reports it (`Grant.sent`), and the turn counts from then; a worker that wakes up much too
+late gives the turn back and asks again. Turns are spaced, so there is no burst; after an idle
+moment they may follow each other more quickly, within the limit of the same second.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -31,10 +31,10 @@ ON_THE_WAY = 0.03
 that leaves a second later."""
 
 SECOND = 1 + LATE + ON_THE_WAY
-"""The second that a limit is kept in."""
+"""The length of the sliding second in which we keep a limit."""
 
 SHARE = 1 / SECOND
-"""Of the limit that is used."""
+"""The share of the limit that we use."""
 
 CATCH_UP = 1.5
 """How much quicker turns may follow each other while fewer than the limit were used."""
@@ -44,7 +44,7 @@ EVEN = 1.25
 late costs the rate little."""
 
 CATCH_UP_FROM = 10.0
-"""Below so many turns a second the even pace is kept: there is nothing to make up for."""
+"""Turns a second. A slower line always keeps its even pace."""
 
 LIVE_HORIZON = 0.5
 """Seconds ahead for which live traffic may hold turns."""
@@ -53,11 +53,11 @@ BULK_HORIZON = 0.05
 """The same for bulk traffic: so a live request waits this long for bulk at most."""
 
 BULK_SHARE = 0.8
-"""Of the rate, for bulk in any second after live traffic, at most."""
+"""The largest share of the rate for bulk, in any second after live traffic."""
 
 BULK_EVERY = 20
-"""Turns. Bulk that has had none of so many may hold one as far ahead as live traffic: a crowd
-of live requests delays it, and never stops it."""
+"""Turns. Bulk that has had none of this many may hold a turn as far ahead as live traffic: many
+live requests delay it but never stop it."""
 
 LONGEST_AGO = 1.0
 """Seconds. Turns of a second before that are not known any more."""
@@ -66,9 +66,9 @@ SLOW_SECONDS = 5.0
 """How long the pace stays lower after Jira said that a limit is near, or reached."""
 
 OURS = 0.7
-"""Of a limit. Jira says that it is near from four fifths on: whoever sends less than this is not
-alone, and makes room; whoever sends more is the reason, keeps the limit, and sends evenly. Two
-refusals in a row say that somebody else sends as well."""
+"""A share of a limit. Jira says from four fifths on that a limit is near. If we send less than this
+share, others send as well, and we make room. If we send more, we are the reason: we keep the limit
+and send evenly. Two refusals in a row show that others send as well."""
 
 
 def site_scope() -> Scope:
@@ -84,7 +84,7 @@ def issue_scope(issue: IssueId) -> Scope:
 
 
 def scopes_of(endpoint: str, method: str, issues: Sequence[IssueId]) -> list[Scope]:
-    """Every scope whose pause holds such a call."""
+    """Every scope whose pause applies to such a call."""
     return [site_scope(), endpoint_scope(endpoint, method), *map(issue_scope, issues)]
 
 
@@ -109,7 +109,7 @@ class Pace:
 
     @property
     def ours(self) -> int:
-        """So many turns in the last second mean that a limit is near because of us."""
+        """From this many turns in the last second on, we are the reason that a limit is near."""
         return max(1, int(OURS * self.most))
 
 
@@ -128,10 +128,10 @@ class Limits:
     per_issue: tuple[tuple[float, int], ...] = ((2.0, 20), (30.0, 100))
 
     share: float = 1.0
-    """Of all of them, that is ours."""
+    """The share of all limits that is ours."""
 
     def pace(self, endpoint: str, method: str) -> Pace:
-        """A method without a limit has that of DELETE, the lowest."""
+        """A method without a limit of its own has the limit of DELETE, the lowest."""
         rate = self.per_second.get(method, self.per_second["DELETE"])
         return Pace.of(f"{endpoint}:{method}", rate * self.share)
 
@@ -148,7 +148,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One turn that somebody wants."""
+    """A request for one turn."""
 
     site: int
     endpoint: str
@@ -159,7 +159,7 @@ class Ask:
 
     @property
     def queue(self) -> tuple[int, str, str, bool]:
-        """Those who wait for the same turns wait in one line."""
+        """Calls that wait for the same turns wait in one line."""
         return (self.site, self.endpoint, self.method, self.bulk)
 
     @property
@@ -169,9 +169,9 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Granted: use it in `wait` seconds. Else: ask again then. `queue` says whether those
-    behind must wait too, or only this one (its issue has had its share). `name` is what whoever
-    granted it knows it by, for giving it back."""
+    """Granted: use it in `wait` seconds. Otherwise ask again then. `queue` says whether the calls
+    behind must wait too, or only this one (its issue has had its share). `name` identifies the
+    turn when it is given back."""
 
     granted: bool
     wait: float
@@ -181,8 +181,8 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A turn that has come: one request may leave now. `waited` are the seconds until it did;
-    `moved` hears by how many it was used late, or None where it is given back."""
+    """A turn that has come: one request may leave now. `waited` is the wait in seconds; `moved` is
+    called with the seconds by which the turn was used late, or with None if it is given back."""
 
     waited: float
     due: float
@@ -190,7 +190,7 @@ class Grant:
     moved: Callable[[float | None], None]
 
     def lapsed(self) -> bool:
-        """Too late to use it, so it is given back: take another one."""
+        """The turn came too late and is given back; take another one."""
         late = self.clock() - self.due > TOO_LATE
         if late:
             self.moved(None)
@@ -216,12 +216,12 @@ class Budget(Protocol):
         bulk: bool = False,
         rate: float | None = None,
     ) -> Grant:
-        """Wait for a turn. `issues` are both ends of a write; `rate` is what the site takes
-        per second, all calls together, where that is known."""
+        """Wait for a turn. `issues` are both ends of a write; `rate` is the limit of the site in
+        calls per second, if it is known."""
         ...
 
     async def pause(self, site: int, scope: Scope, seconds: float) -> None:
-        """Nobody sends within the scope for so long; a longer pause stays."""
+        """Stop all calls within the scope for this long; a longer pause stays."""
         ...
 
     async def slow(
@@ -233,8 +233,8 @@ class Budget(Protocol):
         ago: float = 0.0,
         paused: float | None = None,
     ) -> None:
-        """Jira said to a request that left so many seconds `ago` that this limit is near: for
-        `SLOW_SECONDS` the even pace where our own calls are the reason, else half of it.
-        `paused`: it refused the call for so many seconds; all refusals until then are one.
-        Another one soon after them halves the pace as well."""
+        """Slow down after Jira said that this limit is near, to a request that left `ago` seconds
+        before: for `SLOW_SECONDS` to the even pace if our own calls are the reason, otherwise to
+        half of it. `paused`: Jira refused the call for so many seconds. All refusals within them
+        count once; another soon after them also halves the pace."""
         ...

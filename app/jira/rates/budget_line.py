@@ -1,4 +1,4 @@
-"""Waiting in line: the loop that both budgets share."""
+"""Waiting in line for a turn: the loop that both budgets share."""
 
 import asyncio
 from collections import defaultdict
@@ -10,14 +10,14 @@ from app.core.links import IssueId
 from app.jira.rates.budget import TOO_LATE, Ask, Grant, Scope, Turn, scopes_of
 
 LONGEST_NAP = 1.0
-"""Seconds. Whoever waits longer looks again in between."""
+"""Seconds. A call that waits longer asks again in between."""
 
 SHORTEST_NAP = 0.001
 """Seconds. Less would ask Redis again before anything could have changed."""
 
 FORFEITS = 3
-"""Turns given back for coming too late; others may use them. A process that is slower than this
-for good cannot burst either, and must not wait for ever."""
+"""How many late turns are given back for others to use. After these a call leaves late: a process
+that is always slow cannot burst, and must not wait for ever."""
 
 Sleep = Callable[[float], Awaitable[None]]
 Clock = Callable[[], float]
@@ -27,7 +27,7 @@ Move = Callable[[Ask, Turn, float | None], None]
 
 
 class Line:
-    """One waiter per queue asks at a time, in order of arrival: fair, and cheap on Redis."""
+    """In each queue one call at a time asks, in order of arrival: fair, and cheap for Redis."""
 
     def __init__(self, clock: Clock = monotonic, sleep: Sleep = asyncio.sleep) -> None:
         self._clock = clock
@@ -48,8 +48,9 @@ class Line:
         return Grant(self._clock() - started, due, self._clock, partial(move, ask, turn))
 
     async def _granted(self, ask: Ask, answer: Answer) -> tuple[float, float, Turn]:
-        """When the turn is due, by our clock, at the earliest and at the latest: reckoned from
-        before the question and from the answer. We leave by the one and are late by the other."""
+        """The earliest and the latest time at which the turn may be due by our clock: counted from
+        before the question and from the answer. We leave at the latest and are late by the
+        earliest."""
         while True:
             async with self._heads[ask.queue]:
                 asked = self._clock()
@@ -83,7 +84,7 @@ class Pauses:
         self._until[site, scope] = max(self._until.get((site, scope), 0.0), now + seconds)
 
     def left(self, ask: Ask) -> float:
-        """Seconds until none of the call's scopes is paused any more; 0 if none is."""
+        """Seconds until no scope of the call is paused; 0 if none is."""
         if not self._until:
             return 0.0
         now = self._clock()

@@ -147,7 +147,7 @@ class LocalBudget:
         return Turn(granted=True, wait=at - now, name=repr(at))
 
     async def give_back(self, ask: Ask, turn: Turn) -> None:
-        """A turn that nobody used. What an issue has had of its writes stays counted."""
+        """Give back an unused turn. The writes of its issues stay counted."""
         at = float(turn.name)
         for pace in self._limits.paces(ask):
             turns = self._bucket(ask.site, pace).turns

@@ -112,14 +112,14 @@ return {'granted', string.format('%.0f', at - now), epoch, score}
 """
 
 GIVE_BACK = """
--- KEYS: the turns of each line. ARGV: when the turn that nobody used was due.
+-- KEYS: the turns of each line. ARGV: when the unused turn was due.
 for l = 1, #KEYS do redis.call('LREM', KEYS[l], 1, ARGV[1]) end
 return 1
 """
 
 MOVE = """
--- KEYS: the turns of each line. ARGV: when a turn was due, and when it counts from (empty: nobody
---       used it), in pairs.
+-- KEYS: the turns of each line. ARGV: when a turn was due, and when it counts from (empty: it
+--       was not used), in pairs.
 for l = 1, #KEYS do
   for m = 1, #ARGV, 2 do
     local where = redis.call('LPOS', KEYS[l], ARGV[m])

@@ -40,7 +40,7 @@ _REDIS = "redis:"
 """Before the name of a turn that Redis granted, not our own share."""
 
 _KEPT_MS = 2 * 24 * 3600 * 1000
-"""Keys of a site that is silent for two days go; then it starts as after a flush."""
+"""Keys expire after two days without calls to the site; then it starts as after a flush."""
 
 
 class SharedBudget:
@@ -120,7 +120,7 @@ class SharedBudget:
         await self._run(self._give_back, keys, [turn.name.removeprefix(_REDIS)])
 
     def _move(self, ask: Ask, turn: Turn, late: float | None) -> None:
-        """Redis hears of it at once: others may be about to fill up the second that it is in."""
+        """Report it to Redis at once: others may be about to fill the same second."""
         if not turn.name.startswith(_REDIS):
             self._local.move(ask, turn, late)
             return
@@ -183,7 +183,7 @@ class SharedBudget:
     async def _run(
         self, script: AsyncScript, keys: list[str], arguments: Sequence[str | float]
     ) -> Any:
-        """The script's reply, or None while Redis is away."""
+        """The reply of the script, or None while Redis is away."""
         return await self._calls.run(script, keys, arguments)
 
 

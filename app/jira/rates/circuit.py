@@ -1,4 +1,4 @@
-"""The circuit of a site: whether calls to a Jira that is failing go out at all.
+"""The circuit of a site, which stops calls to a Jira that is failing.
 
 | state | which calls go | until |
 |---|---|---|
@@ -19,16 +19,16 @@ from typing import Literal, Protocol
 
 State = Literal["closed", "open", "half_open"]
 Heard = Literal["failed", "answered", "nothing"]
-"""What a call has shown of its site; *nothing*, where it did not get that far."""
+"""What a call has shown about its site; *nothing* if it did not get that far."""
 
 PROBING = 1.0
-"""Seconds after which whoever finds another one's probe under way asks again."""
+"""Seconds after which a call that finds another probe under way asks again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """All in seconds but `least`. `probe`: for so long nobody else probes; longer than a
-    request may take, so that a worker that died meanwhile holds nobody up for good."""
+    """All in seconds except `least`. During `probe` seconds no other call probes. That is longer
+    than a request may take, and ends the probe of a worker that has died."""
 
     least: int = 10
     window: float = 60.0
@@ -37,16 +37,16 @@ class Rule:
     probe: float = 40.0
 
     def time_open(self, opened: int) -> float:
-        """How long it stays open when it opens for the *opened*-th time in a row: with chance,
-        so that the workers of many sites do not come back together."""
+        """How long the circuit stays open when it opens for the *opened*-th time in a row: a random
+        time, so that the workers of many sites do not come back together."""
         grown = self.first * 2.0 ** min(opened - 1, 16)
         return min(self.longest, grown) * random.uniform(0.75, 1.25)  # noqa: S311
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """`wait` is None: it may go. Else not before so many seconds. `probe`: it is the one
-    call of a half-open circuit, here or among all workers, and its end must be reported."""
+    """With `wait` None the call may leave; otherwise not before this many seconds. `probe`: it is
+    the single call of a half-open circuit, here or of all workers, and must report its end."""
 
     wait: float | None = None
     probe: bool = False
@@ -58,17 +58,17 @@ GO = Admission()
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """`certain`: all workers see it so; else it is what this process has seen."""
+    """`certain`: all workers see the same; otherwise only this process has seen it."""
 
     state: State
     certain: bool = True
 
 
 class Circuit(Protocol):
-    """Every method is safe to cancel; a probe that is not reported lapses."""
+    """Every method is safe to cancel; a probe that is not reported expires."""
 
     def left(self, site: int) -> float:
-        """Seconds for which this process knows the circuit to be open; asks nobody."""
+        """Seconds for which this process knows that the circuit is open, without asking Redis."""
         ...
 
     async def admit(self, site: int, *, write: bool) -> Admission:
@@ -76,7 +76,7 @@ class Circuit(Protocol):
         ...
 
     async def report(self, site: int, admission: Admission, heard: Heard) -> None:
-        """How a call ended that was admitted."""
+        """Report how an admitted call ended."""
         ...
 
     async def view(self, site: int) -> View: ...
@@ -84,7 +84,7 @@ class Circuit(Protocol):
 
 @dataclass(slots=True)
 class _Record:
-    """What is known of one site. All times by the process's clock."""
+    """The state of one site. All times by the process's clock."""
 
     since: float = float("-inf")
     failures: int = 0
@@ -143,7 +143,7 @@ class LocalCircuit:
             self._count(record, heard, now)
 
     def adopt(self, site: int, seconds: float) -> None:
-        """Another worker has opened it, for so long from now."""
+        """Record that another worker has opened it, for this long from now."""
         record = self._record(site)
         record.opened = max(record.opened, 1)
         record.until = self._clock() + seconds

@@ -16,11 +16,11 @@ FRESH_SECONDS = 1.0
 it learns that the circuit has opened, unless its own calls fail."""
 
 _KEPT_MS = 3600 * 1000
-"""An open circuit that nobody has asked for so long is closed again."""
+"""An open circuit without any call for this long is closed again."""
 
 
 class SharedCircuit:
-    """See `Circuit`. A call goes where neither Redis nor this worker's own memory says open."""
+    """See `Circuit`. A call may leave if neither Redis nor this worker's own memory says open."""
 
     def __init__(self, redis: Redis, rule: Rule | None = None) -> None:
         self._rule = rule or Rule()
@@ -47,7 +47,7 @@ class SharedCircuit:
         return self._both(site, own, *said)
 
     def _both(self, site: int, own: Admission, word: str, seconds: float) -> Admission:
-        """What this worker's memory and all workers' say together."""
+        """The combined state of this worker's memory and of all workers."""
         self._counting[site] = word == "counting"
         if word in {"closed", "counting"}:
             self._asked_at[site] = monotonic()
@@ -64,7 +64,7 @@ class SharedCircuit:
     async def report(self, site: int, admission: Admission, heard: Heard) -> None:
         self._local.hear(site, heard, probe=admission.probe)
         probe = admission.shared_probe
-        # Most calls are answered by a site that works, and that is no news.
+        # Most calls show that the site works, which needs no report.
         if not probe and (
             heard == "nothing" or (heard == "answered" and not self._counting.get(site))
         ):

@@ -1,4 +1,4 @@
-"""One script in Redis, within a second, and nothing that a cancellation could get lost in."""
+"""Run one script in Redis within a second, safely under cancellation."""
 
 import asyncio
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ REDIS_SECONDS = 1.0
 """A Redis that answers later counts as away."""
 
 AWAY_SECONDS = 1.0
-"""How long Redis is left alone after it failed."""
+"""How long Redis is not called after a failure."""
 
 
 class RedisCalls:
-    """Of one user of Redis, with its own opinion of whether Redis is away."""
+    """The calls of one user of Redis, which decides by itself whether Redis is away."""
 
     def __init__(self) -> None:
         self._away_until = float("-inf")

@@ -29,12 +29,12 @@ class Webhook:
     events: tuple[str, ...]
     enabled: bool
     signed: bool | None
-    """None where Jira does not say (`isSigned` is a field of newer versions)."""
+    """Whether it is signed; None if Jira does not say (`isSigned` is a field of newer versions)."""
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookRequest:
-    """No JQL filter: link events do not support one, and it would drop some in silence."""
+    """No JQL filter: link events do not support one, and it would drop some silently."""
 
     name: str
     url: str
@@ -74,7 +74,7 @@ class WebhookAdmin:
         return [_webhook(entry) for entry in listed]
 
     async def remove(self, webhook_id: str) -> bool:
-        """False where there is none under this id."""
+        """Delete a webhook; False if there is none with this id."""
         if not (webhook_id.isascii() and webhook_id.isalnum()):
             raise PermanentError("bad_id", "webhook id")
         call = Call("webhooks", "DELETE", f"{_PATH}/{webhook_id}", write=True)

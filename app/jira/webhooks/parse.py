@@ -96,7 +96,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """Understood, and nothing to do. `event` is `other` where its name is not a plain word."""
+    """A valid delivery that needs no action. `event` is `other` if its name is not a plain word."""
 
     event: str
     reason: IgnoredReason
@@ -156,7 +156,7 @@ def _issue_delivery(event: str, body: dict[str, Any]) -> Delivery | Ignored:
 
 
 def _fields_changed(changelog: object) -> tuple[str, ...]:
-    """In order of appearance, without repeats. Odd items are passed over: the others count."""
+    """In order of appearance, without repeats. Malformed items are skipped."""
     items = changelog.get("items") if isinstance(changelog, dict) else None
     if not isinstance(items, list):
         return ()
@@ -173,7 +173,7 @@ def _field_word(item: dict[str, Any]) -> str | None:
             return _FIELDS[field_id.lower()]
     elif item.get("fieldtype") == "custom":
         return "custom"
-    # A custom field may be called "Link": then a look too many is taken, which harms nothing.
+    # A custom field may be called "Link": that causes a needless read, which does no harm.
     return _FIELDS.get(field.lower()) if isinstance(field, str) else None
 
 
@@ -214,7 +214,7 @@ def _optional_id(value: object, part: str) -> int | None:
 
 
 def _time(value: object) -> datetime | None:
-    """Milliseconds, as a number or as digits. Relays replace it by text of any form."""
+    """Milliseconds, as a number or as digits. Relays replace it by text in other forms."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 16:
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool):
