@@ -1,5 +1,5 @@
 """The first minute with Twinlink: real servers, two sandbox sites with a mixed world, the
-incident's rule on a copy of that world and Twinlink on the world itself.
+rule of the incident on a copy of that world, and Twinlink on the world itself.
 
 Everything is done through the public interfaces, and every claim is checked against the sandbox's
 own log, never against our tables.

@@ -1,4 +1,4 @@
-"""How a step says that what it shows is not so."""
+"""The error of a step whose claim is not true."""
 
 
 class DemoFailed(Exception):

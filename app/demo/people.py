@@ -11,7 +11,7 @@ from app.sandbox.worlds import World
 _AT_ONCE = 6
 
 Pair = tuple[str, str]
-"""Source and destination of a link to be: keys on the left."""
+"""Source and destination of a new link: keys on the left."""
 
 
 async def link(served: Served, who: str, source: str, type_name: str, destination: str) -> int:

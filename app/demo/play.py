@@ -26,7 +26,7 @@ _LAST_LINES = 8
 _GRAVE = re.compile(r'"level":"(warning|error|critical)"')
 
 Told = list[tuple[str, str, float]]
-"""Title, what was seen, seconds: of each step that came true."""
+"""Title, result and seconds of each step that succeeded."""
 
 
 async def run(
@@ -80,7 +80,7 @@ async def play_steps(
 
 
 def end(tell: Teller, told: Told, *, json: bool, **more: object) -> None:
-    """What came true, and with *json* a document of it with *more*."""
+    """Print the results, and with *json* a document of them with *more*."""
     rows = [("✓", title, seen, f"{took:.1f}") for title, seen, took in told]
     tell.summary(rows)
     tell.say(f"{len(told)} steps; {tell.elapsed():.0f} seconds, servers and all.")

@@ -1,4 +1,4 @@
-"""The service as any client sees it: over its socket, with a token."""
+"""A client of the service, over its socket and with a token."""
 
 from typing import Any, Self
 

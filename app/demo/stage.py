@@ -1,4 +1,4 @@
-"""Everything that the story is played on, in one process and one event loop, over real sockets."""
+"""The stage of the story: all servers, in one process and event loop, over real sockets."""
 
 import asyncio
 import socket
@@ -28,7 +28,7 @@ from workers.probes import QuietServer
 SideName = Literal["left", "right"]
 _READY_SECONDS = 30.0
 _LAST_REQUESTS_SECONDS = 2
-# Jira waits five to fifteen minutes before it sends again; nobody watches a demo for so long.
+# Jira waits five to fifteen minutes before it sends again, too long for a demo.
 _RETRY_SCALE = 0.01
 
 
@@ -70,7 +70,7 @@ class Stage:
         return {what: n for what, n in (await self.service.status(name)).items() if n}
 
     def _undelivered(self) -> str:
-        """The webhooks that were not taken at once, and what became of them."""
+        """The webhooks that were not accepted at once, and their outcome."""
         refused = [
             f"{side}: {it.event} {it.status or 'no answer'}, {it.outcome}"
             for side, served in self.sites.items()
@@ -87,7 +87,7 @@ class Stage:
         for name in self.connections:
             if not await self.service.is_quiet(name):
                 return False
-        # A write's echo may have left while we asked; then there is more to come.
+        # The echo of a write may have left while we asked; then wait for it too.
         return all(served.site.outbox.idle for served in self.sites.values())
 
     def raise_for_ended(self) -> None:
@@ -175,7 +175,7 @@ async def _working(stage: Stage, settings: Settings) -> AsyncIterator[None]:
 async def _task(
     stage: Stage, name: str, running: Coroutine[Any, Any, None]
 ) -> AsyncIterator["asyncio.Task[None]"]:
-    """A task beside the story; whoever opened it has asked it to end before the block does."""
+    """A task beside the story; the caller must ask it to end before the block ends."""
     task = asyncio.create_task(running, name=name)
     stage.running.append(task)
     try:

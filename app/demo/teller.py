@@ -1,4 +1,4 @@
-"""How the story looks in a terminal, and without one: calm, at most a hundred columns."""
+"""Prints the story, in a terminal or without one, in at most a hundred columns."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -59,7 +59,7 @@ class Teller:
     def table(
         self, columns: Sequence[str], rows: Sequence[Row], *, numbers: Sequence[int] = ()
     ) -> None:
-        """*numbers* are the columns that stand right."""
+        """*numbers* are the columns that are aligned to the right."""
         grid = Table(
             box=box.SIMPLE_HEAD,
             show_edge=False,
@@ -83,12 +83,12 @@ class Teller:
     def failed(self, text: str, log: Sequence[str]) -> None:
         self._in(Text.assemble(("✗ ", "bold red"), (text, "red")))
         if log:
-            self._in(Text("the last that Twinlink itself had to say:", style="dim"))
+            self._in(Text("the last lines of Twinlink's own log:", style="dim"))
             self.raw(log)
 
     def summary(self, rows: Sequence[Row]) -> None:
         self.gap()
-        self._out(Text("What came true", style="bold"))
+        self._out(Text("Verified", style="bold"))
         self.table(("", "step", "what was seen", "s"), rows, numbers=(3,))
 
     def _in(self, what: RenderableType) -> None:
@@ -106,7 +106,7 @@ class Teller:
 
 
 def console_on(stream: TextIO) -> Console:
-    """Plain where nobody looks at a terminal; what an encoding lacks becomes a question mark."""
+    """Plain without a terminal; characters that the encoding lacks become question marks."""
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(errors="replace")

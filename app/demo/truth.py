@@ -1,4 +1,4 @@
-"""What the sandbox's own log says. Nothing here asks Twinlink."""
+"""The state according to the sandbox's own log. Nothing here asks Twinlink."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

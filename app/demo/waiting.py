@@ -1,4 +1,4 @@
-"""Waiting for something to come true, with an end to one's patience."""
+"""Wait for a condition, up to a time limit."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

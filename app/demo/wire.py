@@ -1,4 +1,4 @@
-"""What a sandbox site sends over the wire, kept as it left: raw bodies, headers, answers."""
+"""A record of what a sandbox site sends: raw bodies, headers, answers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -85,7 +85,7 @@ class Wire(httpx.AsyncBaseTransport):
 
 
 def tap(served: Served) -> Wire:
-    """From now on the site's webhooks pass through here."""
+    """Record the site's webhooks from now on."""
     wire = Wire(served.site.name)
     served.courier.reroute(wire)
     return wire

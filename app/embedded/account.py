@@ -30,7 +30,7 @@ def server_account() -> pwd.struct_passwd | None:
 
 
 def own_directory(path: Path, account: pwd.struct_passwd | None) -> None:
-    """Make `path` a directory that the server's account alone can read."""
+    """Make `path` a directory that only the server's account can read."""
     path.mkdir(mode=0o700, exist_ok=True)
     if account is not None:
         os.chown(path, account.pw_uid, account.pw_gid)

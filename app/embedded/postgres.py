@@ -36,7 +36,7 @@ _START_SECONDS = 60.0
 """Long, because a start after a crash replays the log first."""
 
 _PORT_TRIES = 3
-"""A free port may be taken between our look and the server's bind."""
+"""A free port may be taken between our check and the server's bind."""
 
 StopMode = Literal["fast", "immediate"]
 """`immediate` is a crash: no checkpoint, clients cut off, recovery at the next start."""
@@ -165,7 +165,7 @@ class PostgresServer:
         return False
 
     def _is_ready(self) -> bool:
-        """The eighth line of the pid file is the server's own word for its state."""
+        """The eighth line of the pid file is the state, as the server writes it."""
         try:
             lines = (self._data / "postmaster.pid").read_text().splitlines()
         except FileNotFoundError:

@@ -60,17 +60,17 @@ def is_running(pid: int) -> bool:
 
 
 def secret_from(path: Path) -> str:
-    """The secret kept in this file, made on first use and readable by us alone."""
+    """The secret in this file, made on first use and readable only by us."""
     if not path.exists():
         unfinished = path.with_name(path.name + ".unfinished")
         unfinished.touch(mode=0o600)
         unfinished.write_text(secrets.token_urlsafe(24))
-        unfinished.rename(path)  # whole or not at all: we may be killed half-way
+        unfinished.rename(path)  # all or nothing: we may be killed half-way
     return path.read_text()
 
 
 def clean_environment() -> dict[str, str]:
-    """Nothing of ours that a server would take for its own: no PG*, no language, no secrets."""
+    """Our environment without variables that affect a server: no PG*, no language, no secrets."""
     return {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 
 

@@ -1,4 +1,4 @@
-"""Who is calling: Basic on Cloud, bearer tokens on Data Center and at the gateway, or nobody."""
+"""The caller: Basic on Cloud, bearer tokens on Data Center and at the gateway, or anonymous."""
 
 from __future__ import annotations
 

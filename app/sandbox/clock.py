@@ -33,7 +33,7 @@ class WallClock:
 
 
 class ManualClock:
-    """Time that stands still until somebody advances it."""
+    """Time that stands still until a test advances it."""
 
     def __init__(self, start: float = 1_767_225_600.0) -> None:
         self._now = start
@@ -57,7 +57,7 @@ class ManualClock:
         self._now = max(self._now, now)
 
     def tick(self, seconds: float) -> None:
-        """Let time pass in synchronous code, where nobody sleeps."""
+        """Let time pass in synchronous code, where no task sleeps."""
         self._now += seconds
 
     async def advance(self, seconds: float) -> None:

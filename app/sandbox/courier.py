@@ -18,7 +18,7 @@ TIMEOUT = httpx.Timeout(20.0, connect=5.0)
 
 @cache
 def in_the_clear() -> ssl.SSLContext:
-    """Trusts nobody: all that a sandbox talks to is on loopback, without TLS, and reading the
+    """Trusts no authority: all that a sandbox talks to is on loopback, without TLS, and reading the
     usual authorities for each client would take longer than its calls."""
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 

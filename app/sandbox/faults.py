@@ -23,11 +23,11 @@ FaultKind = Literal[
     "truncated",  # the right answer, cut in half, with a matching Content-Length
     "huge",  # the right answer behind `size` bytes of white space
     "slow",  # the right answer after `seconds`
-    "anonymous",  # the caller is taken for nobody: 200, X-Seraph-LoginReason
+    "anonymous",  # answers as to an anonymous caller: 200, X-Seraph-LoginReason
     "unauthorized",  # 401 with X-Seraph-LoginReason
     "empty_changelog",  # the changelog endpoint answers that there are no entries at all
     "captcha",  # 403, HTML, X-Authentication-Denied-Reason: a person has to log in
-    "denied",  # 200 as nobody, X-Seraph-LoginReason: AUTHENTICATION_DENIED
+    "denied",  # 200 as to an anonymous caller, X-Seraph-LoginReason: AUTHENTICATION_DENIED
     "issue_error",  # bulkfetch: `issues` (ids, or all) in issueErrors instead of issues
     "before",  # run `action` before the call is handled: races
     "after",  # run `action` after it was handled, before the answer leaves

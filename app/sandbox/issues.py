@@ -120,7 +120,7 @@ def archive(site: JiraSite, actor: User, issue: Issue, archived: bool = True) ->
 
 
 def hide(issue: Issue, user: str, hidden: bool = True) -> None:
-    """Issue security against one user. Bumps nothing and tells nobody."""
+    """Issue security against one user. Changes no time and sends no event."""
     names = set(issue.hidden_from)
     (names.add if hidden else names.discard)(user)
     issue.hidden_from = frozenset(names)

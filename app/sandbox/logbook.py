@@ -1,4 +1,4 @@
-"""The sandbox's own truth: what changed, by whom, and what was asked. Nothing else writes here."""
+"""The sandbox's own log: changes, their authors, and requests. Nothing else writes here."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class RequestRecord:
 
 @dataclass(slots=True)
 class MutationLog:
-    """Append-only; :meth:`select` reads it."""
+    """Append-only; `select` reads it."""
 
     entries: list[Mutation] = field(default_factory=list)
 

@@ -1,4 +1,4 @@
-"""What a fault makes of an answer."""
+"""Apply a fault to an answer."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def dressed(site: JiraSite, fault: Fault, reply: Reply) -> Reply:
 
 
 def _not_let_in(site: JiraSite, fault: Fault, reply: Reply) -> Reply:
-    """A page that asks a person to log in; some sites answer as to nobody instead."""
+    """A page that asks a person to log in; some sites give an anonymous answer instead."""
     if fault.kind == "html":
         return Reply(200, PAGE, [HTML])
     if fault.kind == "denied":

@@ -1,4 +1,4 @@
-"""What a site remembers. Ids are integers here; REST writes them as strings, link events do not."""
+"""The data of a site. Ids are integers here; REST writes them as strings, link events do not."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class User:
 
 @dataclass(slots=True)
 class Project:
-    """`public` lets anonymous callers browse. An archived project's issues are seen by nobody."""
+    """`public` lets anonymous callers browse. No account sees the issues of an archived project."""
 
     id: int
     key: str

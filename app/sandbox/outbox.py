@@ -1,7 +1,7 @@
 """Webhook deliveries waiting to leave: due times, Jira's retries, faults. No sockets here.
 
-A :class:`~app.sandbox.courier.Courier` sends them over HTTP; a simulation may instead call
-:meth:`Outbox.pop_due` and :meth:`Outbox.settle` itself.
+A `Courier` sends them over HTTP; a simulation may instead call `Outbox.pop_due` and
+`Outbox.settle` itself.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ class Outbox:
         return self._heap[0][0] if self._heap else None
 
     def pop_due(self, now: float | None = None) -> list[Delivery]:
-        """Take what is due; each taken delivery must come back through :meth:`settle`."""
+        """Take what is due; each taken delivery must come back through `settle`."""
         until = self.clock.now() if now is None else now
         taken = []
         while self._heap and self._heap[0][0] <= until:
@@ -216,7 +216,7 @@ class Outbox:
         return f"{self.random.getrandbits(128):032x}"
 
     def wake(self) -> None:
-        """Let whoever waits look again."""
+        """Wake the waiting tasks."""
         self.changes += 1
         waiters, self._waiters = self._waiters, []
         for condition, waiter in waiters:

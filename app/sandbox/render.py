@@ -1,6 +1,6 @@
 """How things look over REST and in webhook bodies: Cloud or Data Center, version 2 or 3.
 
-A :class:`View` is one caller's eyes: times in their zone, links only where they may browse.
+A `View` is what one caller sees: times in their zone, links only where they may browse.
 """
 
 from __future__ import annotations
@@ -291,7 +291,7 @@ def event_user(site: JiraSite, user: User) -> Json | None:
 
 
 def event_issue(site: JiraSite, made: Issue) -> Json:
-    """The issue in a webhook body: seen by nobody in particular, hence all links."""
+    """The issue in a webhook body: not for one reader, so it has all links."""
     view = View(site, None, everything=True)
     return {
         "id": str(made.id),

@@ -81,7 +81,7 @@ def signed_in(
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals to whoever owns the loop; `up` is set once it listens."""
+    """Leaves signals to the owner of the loop; `up` is set once it listens."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)

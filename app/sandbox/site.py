@@ -253,7 +253,7 @@ class JiraSite:
         return user.active and (permission, project.id, user.name) not in self.denied
 
     def can_browse(self, user: User | None, issue: Issue) -> bool:
-        """Issues of archived projects are seen by nobody; hidden ones by nobody listed."""
+        """Issues of archived projects are hidden from all, others from the listed accounts."""
         project = self.projects[issue.project]
         if project.archived or not self.can(user, "BROWSE_PROJECTS", project):
             return False
@@ -262,7 +262,7 @@ class JiraSite:
     # -- finding
 
     def find(self, ref: str) -> Issue | None:
-        """By id, key (any case) or a key from before a move, whoever may see it."""
+        """By id, key (any case) or a key from before a move, without permission checks."""
         if ref.isdigit():
             return self.issues.get(int(ref))
         key = ref.upper()
@@ -270,7 +270,7 @@ class JiraSite:
         return None if number is None else self.issues.get(number)
 
     def issue(self, ref: str) -> Issue:
-        """As :meth:`find`, for tests: KeyError instead of None."""
+        """As `find`, for tests: KeyError instead of None."""
         found = self.find(ref)
         if found is None:
             raise KeyError(ref)

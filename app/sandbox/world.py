@@ -1,6 +1,6 @@
 """A mixed world as a value: two sites where people, other tools and a synchroniser all made links.
 
-This is the incident's ground: links on the right that the left lacks are somebody's work. Every
+This is the incident's ground: links on the right that the left lacks are work of people. Every
 human text carries a canary, so that tests can look for it where it must never be.
 """
 

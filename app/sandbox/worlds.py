@@ -237,7 +237,7 @@ class _Builder:
         return True
 
     def _on_right(self, hub: Issue | None) -> bool:
-        """Between twins, to issues outside the scope, and of a type that nobody maps."""
+        """Between twins, to issues outside the scope, and of a type without a mapping."""
         (a, b), (c, d) = self._two()
         dice = self.random.random()
         if hub is not None:

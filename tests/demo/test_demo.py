@@ -71,7 +71,7 @@ async def test_a_false_claim_ends_the_demo_with_1_and_says_why(
     assert code == 1
     told = capsys.readouterr().out
     assert "links that the left lacks: expected 137, found 138" in told
-    assert "What came true" not in told
+    assert "Verified" not in told
 
 
 async def test_steps_that_come_true_end_with_0_and_a_summary(
@@ -88,7 +88,7 @@ async def test_steps_that_come_true_end_with_0_and_a_summary(
     assert code == 0
     said = capsys.readouterr()
     assert '"step": "Two sites as they are"' in said.out
-    assert "What came true" in said.err
+    assert "Verified" in said.err
 
 
 async def test_who_answers_nothing_is_waited_for_with_an_end(stage: Stage, tell: Teller) -> None:

@@ -100,7 +100,7 @@ async def test_a_link_of_others_that_went_ends_it_with_1(
     assert code == 1
     told = capsys.readouterr().out
     assert "foreign links removed on right" in told
-    assert "What came true" not in told
+    assert "Verified" not in told
 
 
 @pytest.mark.soak

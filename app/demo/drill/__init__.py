@@ -1,8 +1,8 @@
-"""The incident, replayed: somebody's script deletes origins by the hundred while the scope of a
-connection is changed, and everything is put back.
+"""The incident, replayed: a script deletes hundreds of origins while the scope of a connection
+changes, and everything is put back.
 
-It runs on sandbox sites of its own and ends 0 only if every unmanaged link is untouched and the
-mirrors are those of the origins, by the sites' own logs.
+It runs on its own sandbox sites. Exit code 0 only if the sites' own logs show that every unmanaged
+link is untouched and that the mirrors match the origins.
 """
 
 from app.demo.drill.play import run

@@ -1,4 +1,4 @@
-"""What has to hold again and again, by the sites' own logs."""
+"""Checks that several steps repeat, on the sites' own logs."""
 
 from app.demo import truth
 from app.demo.drill.scene import Scene

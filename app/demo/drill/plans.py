@@ -1,4 +1,4 @@
-"""An approver at work: a plan is read, approved by its digest, and followed to its end."""
+"""The work of an approver: read a plan, approve it by its digest, and follow it to its end."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""Play the drill from its first step to its last, and say what it measured."""
+"""Play the drill from its first step to its last, and report its measurements."""
 
 import socket
 import sys

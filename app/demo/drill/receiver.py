@@ -1,4 +1,4 @@
-"""Where the notifications arrive: a receiver of webhooks on loopback, as Apprise's `json://`."""
+"""The receiver of notifications: a loopback server for the webhooks of Apprise's `json://`."""
 
 import asyncio
 import socket

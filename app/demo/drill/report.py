@@ -1,4 +1,4 @@
-"""What the drill measured, beside the figures of the incident's public record."""
+"""The measurements of the drill next to the figures of the incident's public report."""
 
 from app.demo.drill.scene import Figures
 from app.demo.teller import Teller

@@ -1,4 +1,4 @@
-"""Everything that the drill is played on: the demo's stage with another world, and a receiver."""
+"""The stage of the drill: the demo's stage with another world, and a receiver."""
 
 import asyncio
 import socket
@@ -57,7 +57,7 @@ async def open_scene(
     """Closed in reverse. `DemoFailed` if a part does not start."""
     worlds = await asyncio.to_thread(build_worlds)
     async with receiving() as receiver:
-        # Nobody else hears of an incident that is played.
+        # Only this receiver gets notifications of the replayed incident.
         own = {"notify_urls": (SecretStr(receiver.url),), "page_urls": ()}
         settings = settings.model_copy(update=own)
         async with open_stage(

@@ -1,4 +1,4 @@
-"""Whether mirrors are those of the origins, by what the sandbox sites themselves have.
+"""Whether the mirrors match the origins, according to the sandbox sites themselves.
 
 Of a symmetric type the direction does not count: a changelog cannot say which it was.
 """
@@ -21,7 +21,7 @@ def triple(site: JiraSite, link: Link) -> Triple:
 
 
 def standing(site: JiraSite) -> Counter[Triple]:
-    """Every link that is there."""
+    """Every link of the site."""
     return Counter(triple(site, link) for link in site.links.values())
 
 

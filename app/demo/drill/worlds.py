@@ -1,4 +1,4 @@
-"""The ground of the drill: two connections over two sites, 500 twins, 2,000 links to be."""
+"""The world of the drill: two connections over two sites, 500 twins, 2,000 links."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -8,7 +8,7 @@ from app.sandbox.people import person_on
 from app.sandbox.worlds import UNMAPPED, Places, Sizes, World, build, build_beside
 
 ALPHA, BETA = "alpha", "beta"
-"""The connections: one whose scope is changed meanwhile, one that is left alone."""
+"""The connections: the scope of one changes during the drill, the other does not change."""
 
 SIZES: Final = Sizes(
     pairs=250, lonely=5, outside=10, both_sides=100, left_only=500, foreign_right=400, epics=0

@@ -1,4 +1,4 @@
-"""What happens, as it happens: people, webhooks, Jira calls, audit rows, the guard."""
+"""A live feed: people, webhooks, Jira calls, audit rows, the guard."""
 
 import asyncio
 from collections import deque
@@ -36,7 +36,7 @@ class Entry:
 
 @dataclass
 class Feed:
-    """Looks only while somebody looks at it; keeps the newest entries."""
+    """Reads only while the page is open; keeps the newest entries."""
 
     stage: Stage
     entries: deque[Entry] = field(default_factory=lambda: deque(maxlen=_KEPT))
@@ -51,7 +51,7 @@ class Feed:
     def __post_init__(self) -> None:
         for side, served in self.stage.sites.items():
             self.stage.wires[side].tell = self._on_webhook
-            # How the world came to be is no news.
+            # The feed leaves out how the world was made.
             self._marks[side] = (len(served.site.mutations), 0)
 
     async def refresh(self, guard: dict[str, Any] | None) -> None:

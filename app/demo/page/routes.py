@@ -1,4 +1,4 @@
-"""The routes of the page. They exist in a demo only, and answer to this machine only."""
+"""The routes of the page. They exist only in a demo, and answer only to this machine."""
 
 from collections.abc import Mapping
 from ipaddress import ip_address

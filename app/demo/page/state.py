@@ -1,4 +1,4 @@
-"""What the page shows: the sites by their own logs, the connection by Twinlink's REST API."""
+"""The data of the page: the sites from their own logs, the connection from Twinlink's REST API."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -47,7 +47,7 @@ class View:
         }
 
     async def _connection(self) -> Json | None:
-        """None until the story has made it."""
+        """None until the story has made the connection."""
         try:
             connection = await self.stage.service.connection()
             status = await self.stage.service.status()

@@ -24,6 +24,6 @@ STEPS: tuple[Step[Stage], ...] = (
     Step("One delivery twice, one 429", rough.act),
     Step("The incident's rule, on a copy", incident.act),
     Step("60 origin links vanish", vanish.act),
-    Step("Somebody undoes it", undone.act),
+    Step("A person undoes it", undone.act),
     Step("Nothing else was touched", intact.act),
 )

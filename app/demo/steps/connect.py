@@ -1,4 +1,4 @@
-"""An administrator connects the sites; in shadow Twinlink says what it would do."""
+"""An administrator connects the sites; in shadow mode Twinlink plans what it would do."""
 
 import secrets
 from collections.abc import Sequence

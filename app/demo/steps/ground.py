@@ -1,4 +1,4 @@
-"""What is there before Twinlink: real servers, and two sites full of other people's links."""
+"""The start: real servers, and two sites full of other people's links."""
 
 from platform import python_version
 

@@ -1,4 +1,4 @@
-"""The rule of the incident, run where it can do no harm, beside Twinlink on the same world."""
+"""The rule of the incident, run on a copy, compared with Twinlink on the same world."""
 
 from app.demo import truth
 from app.demo.failed import check

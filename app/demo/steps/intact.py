@@ -1,4 +1,4 @@
-"""The account: what was there before is there still, and every removal is accounted for."""
+"""The result: the earlier links are still there, and every removal is accounted for."""
 
 from app.demo import truth
 from app.demo.failed import check
@@ -49,7 +49,7 @@ async def accounted_for(stage: Stage, *connections: str) -> int:
 
 
 async def verified(stage: Stage) -> int:
-    """How many rows of the audit were checked, and hold."""
+    """How many rows of the audit were checked and are unchanged."""
     asked = await stage.service.post("audit/verifications")
 
     async def over() -> bool:

@@ -53,7 +53,7 @@ async def _mirror(stage: Stage, since: int) -> Mutation:
 
 
 def _webhook(stage: Stage, number: int, since: int) -> Sent:
-    """The delivery that told of this link, its signature checked as a stranger would."""
+    """The delivery about this link, after an independent check of its signature."""
     for sent in stage.wires["left"].sent[since:]:
         if sent.event.get("issueLink", {}).get("id") == number:
             [hook] = stage.left.site.webhooks.values()

@@ -1,4 +1,4 @@
-"""What real sites do on ordinary days: a delivery sent twice, and a 429 to our write."""
+"""The ordinary faults of real sites: a delivery sent twice, and a 429 to our write."""
 
 from app.demo import people, truth
 from app.demo.failed import check

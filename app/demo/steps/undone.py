@@ -1,4 +1,4 @@
-"""Somebody notices and puts the origins back: what was held dissolves, nothing else happens."""
+"""A person puts the origins back: the held removals are dropped, nothing else happens."""
 
 from app.demo import people, truth
 from app.demo.failed import check

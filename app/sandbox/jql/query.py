@@ -51,7 +51,7 @@ class Query:
         return found
 
     def takes(self, site: JiraSite, issue: Issue) -> bool:
-        """Whether a webhook filter lets this issue pass, whoever may see it."""
+        """Whether a webhook filter lets this issue pass, without permission checks."""
         return self.where is None or _Reading(site, None).holds(self.where, issue)
 
     def missing(self, site: JiraSite, user: User | None) -> list[str]:

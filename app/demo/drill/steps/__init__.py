@@ -9,8 +9,8 @@ __all__ = ["STEPS", "Step"]
 STEPS: tuple[Step[Scene], ...] = (
     Step("Two connections, live", ground.act),
     Step("A script deletes origins while the scope changes", script.act),
-    Step("What was held, noticed and told", held.act),
+    Step("What was held, noticed and notified", held.act),
     Step("One call rolls back and undoes", rolled_back.act),
-    Step("What was held stays, the origins come back", rescued.act),
+    Step("Held links stay, the origins come back", rescued.act),
     Step("Two full comparisons later", stands.act),
 )

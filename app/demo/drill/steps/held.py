@@ -1,4 +1,4 @@
-"""Not more than the limit went, no link of others, and work went on; and people were told."""
+"""No more than the limit was removed, no link of others; work went on; people were notified."""
 
 from datetime import datetime
 from functools import partial

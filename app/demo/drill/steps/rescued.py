@@ -1,5 +1,5 @@
-"""It was an accident: what is held is rejected, so that these mirrors stay, and what the script
-deleted comes back out of Jira's own changelogs."""
+"""It was an accident: held removals are rejected, so that these mirrors stay, and the origins that
+the script deleted come back from Jira's own changelogs."""
 
 from datetime import UTC, datetime
 from time import time

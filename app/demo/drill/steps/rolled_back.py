@@ -1,5 +1,5 @@
-"""The call that the incident itself names: at once, and its undo by an approved plan. The other
-connection's configuration was right; what it removed is restored."""
+"""The call that the incident itself names: a rollback at once, and its undo by an approved plan.
+The configuration of the other connection was right; the links that it removed are restored."""
 
 from time import time
 

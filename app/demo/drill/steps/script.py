@@ -1,5 +1,5 @@
-"""Somebody's script deletes 700 origins, one by one and in bulk. Meanwhile an administrator maps
-fewer types, and then more than before; and people go on working."""
+"""A script deletes 700 origins, one by one and in bulk. Meanwhile an administrator maps fewer
+types, then more than before, and people go on working."""
 
 import random
 from functools import partial
@@ -32,7 +32,7 @@ async def act(scene: Scene, tell: Teller) -> str:
         await people.unlink_all(stage.left, TOOL, [number])
     tell.say(f"The script deletes {2 * DRIPPED} origins of both connections, one after the other.")
     await until(f"the guard of {ALPHA} trips", partial(_tripped, scene, ALPHA))
-    tell.say(f"The guard of {ALPHA} trips, and nobody has seen it yet.")
+    tell.say(f"The guard of {ALPHA} trips, and no person has seen it yet.")
     await _revise(scene, [*world.types, (UNMAPPED[0], UNMAPPED[0])], "and more than before")
     tell.say(f"Revision 3 maps them again, and one more: {UNMAPPED[0]}.")
     await people.unlink_all(stage.left, TOOL, drip[2 * DRIPPED :])
