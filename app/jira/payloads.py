@@ -77,6 +77,7 @@ def parse_issue(raw: object, wanted: Wanted, shape: Shape) -> IssueView:
 
 
 def parse_ref(raw: object) -> IssueRef:
+    """Id and key of one raw issue. Raises `MalformedError`."""
     issue = _object(raw)
     key = issue.get("key")
     if not isinstance(key, str) or not ISSUE_KEY.fullmatch(key):

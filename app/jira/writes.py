@@ -55,6 +55,7 @@ def deletion(
     bulk: bool,
     send_before: datetime | None,
 ) -> Call:
+    """The call that deletes a link. *issues* are those whose budget it counts against."""
     return Call(
         "issue_link",
         "DELETE",

@@ -88,6 +88,7 @@ class Throttle:
 
 
 def paused_scopes(site: SiteAccess, call: Call, answer: Answer) -> tuple[Scope, ...]:
+    """What a 429 pauses, by its `RateLimit-Reason`: see the table above."""
     reason = answer.limit_header("ratelimit-reason").lower()
     if reason.startswith("jira-quota"):
         return (site_scope(),)

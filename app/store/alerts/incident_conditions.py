@@ -40,6 +40,7 @@ class Condition:
 
 
 async def tripped(conn: Connection, _: datetime) -> list[Condition]:
+    """Connections whose guard is tripped, with the window that tripped it."""
     rows = await conn.fetch(
         """SELECT id, guard_tripped_at, guard_trip_reason FROM connections
            WHERE guard_tripped_at IS NOT NULL AND deleted_at IS NULL ORDER BY id"""

@@ -54,6 +54,8 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Written:
+    """An entry of the timeline with its id."""
+
     id: int
     entry: Entry
 
@@ -167,6 +169,7 @@ async def save(conn: Connection, it: Incident) -> None:
 
 
 async def last_entry(conn: Connection, incident_id: int) -> Written | None:
+    """The newest entry of the timeline; None if there is none."""
     row = await conn.fetchrow(
         "SELECT * FROM incident_updates WHERE incident_id = $1 ORDER BY id DESC LIMIT 1",
         incident_id,

@@ -156,6 +156,7 @@ async def claim(
 
 
 async def sent(conn: Connection, due: Due, now: datetime) -> None:
+    """Record that the target has the message."""
     await _end(conn, due, "sent", now)
 
 

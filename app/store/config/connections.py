@@ -130,6 +130,7 @@ async def of_site(conn: Connection, site: int) -> list[int]:
 
 
 async def live(conn: Connection) -> list[int]:
+    """Ids of all connections that are not deleted, in no order."""
     rows = await conn.fetch("SELECT id FROM connections WHERE deleted_at IS NULL")
     return [row["id"] for row in rows]
 

@@ -17,6 +17,8 @@ RUNNING_AT_MOST = timedelta(minutes=2)
 
 @dataclass(frozen=True, slots=True)
 class Stored:
+    """A stored answer: HTTP status, headers and raw body."""
+
     status: int
     headers: dict[str, str]
     body: bytes
@@ -62,6 +64,7 @@ async def claim(
 
 
 async def store(conn: Connection, token_id: str, key: str, answer: Stored) -> None:
+    """Keep the answer of a call that `claim` gave to us."""
     await conn.execute(
         """UPDATE idempotency SET status = $3, headers = $4, body = $5
            WHERE token_id = $1 AND key = $2""",

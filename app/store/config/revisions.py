@@ -9,6 +9,8 @@ from app.store.pool import Connection, Row
 
 @dataclass(frozen=True, slots=True)
 class Revision:
+    """A stored configuration. `rollout` is `full`, or `shadow` if it is only tried."""
+
     revision: int
     config: ConnectionConfig
     note: str

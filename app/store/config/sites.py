@@ -149,6 +149,7 @@ async def insert(
 async def update(
     conn: Connection, site_id: int, values: SiteValues, pins: Pins, now: datetime
 ) -> None:
+    """Write all settings and pins, and raise the version. Keeps a replaced account and its time."""
     sets = ", ".join(f"{name} = ${at}" for at, name in enumerate(_VALUES, start=5))
     await conn.execute(
         f"""

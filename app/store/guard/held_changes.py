@@ -74,6 +74,7 @@ async def held_mirrors(
 
 
 async def note_result(conn: Connection, plan_id: int, mirror: Mirror, result: str) -> None:
+    """Close the open change about this mirror with a result; an existing result stays."""
     await conn.execute(
         """UPDATE plan_changes SET result = $4
            WHERE plan_id = $1 AND site_id = $2 AND link_id = $3 AND result IS NULL""",
@@ -130,6 +131,7 @@ async def skip_lost(conn: Connection, plan_id: int) -> None:
 
 
 async def reject_changes(conn: Connection, plan_id: int, result: str) -> None:
+    """Close all open changes of a plan with this result."""
     await conn.execute(
         "UPDATE plan_changes SET result = $2 WHERE plan_id = $1 AND result IS NULL",
         plan_id,

@@ -88,6 +88,7 @@ async def put(
 
 
 async def drop(conn: Connection, connection_id: int, side: Side, issues: Iterable[IssueId]) -> None:
+    """Delete the claims of these issues of one side."""
     await conn.execute(
         """DELETE FROM twin_claims
            WHERE connection_id = $1 AND side = $2 AND issue_id = ANY($3::bigint[])""",

@@ -307,6 +307,7 @@ def place_of(record: Record) -> Place:
 
 
 def mirror_of(record: Record) -> PhysicalKey:
+    """The physical key of a row's mirror, from its `mirror_*` columns."""
     return PhysicalKey(
         record["mirror_site_id"],
         TypeId(str(record["mirror_type_id"])),
@@ -324,6 +325,7 @@ def _key(record: Record) -> LinkKey:
 
 
 def physical_columns(key: PhysicalKey) -> tuple[int, int, int, int]:
+    """Site, type, source and destination as integers, in the order of the columns."""
     return (key.site, int(key.type_id), int(key.source), int(key.destination))
 
 

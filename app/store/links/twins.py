@@ -69,6 +69,7 @@ async def page(conn: Connection, connection_id: int, *, after: int, limit: int) 
 
 
 async def count(conn: Connection, connection_id: int) -> int:
+    """How many twins the connection has, including suspended ones."""
     total: int = await conn.fetchval(
         "SELECT count(*) FROM twins WHERE connection_id = $1", connection_id
     )

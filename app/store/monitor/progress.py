@@ -106,6 +106,7 @@ async def lock(conn: Connection, candidates: Iterable[Candidate]) -> None:
 
 
 async def waiting(conn: Connection) -> int:
+    """How many issues the monitor still has to read, over all sites."""
     total: int = await conn.fetchval("SELECT count(*) FROM monitor_issues WHERE generation > done")
     return total
 
@@ -140,6 +141,7 @@ async def note(
 
 
 async def purge(conn: Connection, now: datetime, limit: int) -> int:
+    """Delete up to *limit* issues that were judged long ago; returns how many."""
     status = await conn.execute(
         """DELETE FROM monitor_issues WHERE (site_id, issue_id) IN (
                SELECT site_id, issue_id FROM monitor_issues

@@ -122,6 +122,7 @@ async def claim_comparison(conn: Connection, before: datetime) -> int | None:
 
 
 async def compared(conn: Connection, connection_id: int, now: datetime) -> None:
+    """Record that a full comparison was requested at *now*."""
     await conn.execute("UPDATE connections SET compared_at = $2 WHERE id = $1", connection_id, now)
 
 

@@ -35,6 +35,7 @@ async def insert(
     total: int,
     now: datetime,
 ) -> int:
+    """Queue a resync and return its id. *twin_ids* None means all twins of the connection."""
     resync_id: int = await conn.fetchval(
         """INSERT INTO resyncs (connection_id, twin_ids, dry_run, cause, requested_by,
                issues_total, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id""",

@@ -110,6 +110,7 @@ async def let_go(conn: Connection, it: Adoption, until: datetime | None, *, trie
 
 
 async def advance(conn: Connection, it: Adoption, cursor: int) -> None:
+    """Record that the candidates up to this ledger row are judged."""
     await conn.execute("UPDATE adoptions SET cursor = $2 WHERE id = $1", it.id, cursor)
 
 

@@ -20,6 +20,7 @@ class Lost:
 
 
 async def is_own_account(conn: Connection, site: int, account: AccountId) -> bool:
+    """Whether this is the present account of the installation on the site."""
     found: bool = await conn.fetchval(
         "SELECT EXISTS (SELECT 1 FROM sites WHERE id = $1 AND account_id = $2)", site, account
     )

@@ -30,6 +30,8 @@ class Restore:
 
 @dataclass(frozen=True, slots=True)
 class NewRestore:
+    """A request as it came in. `asked` is its JSON body; `site` is set for a rescue."""
+
     kind: Kind
     asked: Mapping[str, Any]
     cause_kind: Literal["restore", "rescue", "rollback"]
@@ -168,6 +170,7 @@ async def seal(conn: Connection, it: Restore, now: datetime) -> bool:
 
 
 async def nothing_open(conn: Connection, plan_id: int) -> bool:
+    """Whether every change of the plan has a result."""
     found: bool = await conn.fetchval(
         "SELECT NOT EXISTS (SELECT 1 FROM plan_changes WHERE plan_id = $1 AND result IS NULL)",
         plan_id,
@@ -201,6 +204,7 @@ async def leave_over(
 
 
 async def left_over(conn: Connection, plan_id: int) -> list[int]:
+    """Unsealed plans with changes of this plan that the guard has refused."""
     rows = await conn.fetch(
         "SELECT id FROM plans WHERE left_over_of = $1 AND status = 'gathering'", plan_id
     )

@@ -8,6 +8,8 @@ from app.store.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class SiteCircuit:
+    """A site with the state of its calls. `open_since` None: the circuit is closed."""
+
     id: int
     name: str
     open_since: datetime | None

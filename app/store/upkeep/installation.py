@@ -9,6 +9,8 @@ from app.store.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class Pause:
+    """The pause of everything; both are None while it is off."""
+
     paused_at: datetime | None
     paused_by: str | None
 

@@ -74,6 +74,7 @@ async def resyncs(conn: Connection, now: datetime, limit: int) -> int:
 
 
 async def marks(conn: Connection, now: datetime, limit: int) -> int:
+    """Marks of polls after a day, when no overlap of polls reaches them."""
     return await _deleted(
         conn,
         """DELETE FROM poll_marks WHERE (site_id, issue_id) IN (

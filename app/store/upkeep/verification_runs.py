@@ -43,6 +43,7 @@ async def claim(conn: Connection, now: datetime) -> int | None:
 
 
 async def renew(conn: Connection, verification_id: int, now: datetime) -> None:
+    """Extend the lease of a running request."""
     await conn.execute(
         "UPDATE audit_verifications SET lease_until = $2 WHERE id = $1 AND status = 'running'",
         verification_id,

@@ -61,6 +61,8 @@ ORDER BY a.kind, a.id LIMIT $7
 
 @dataclass(frozen=True, slots=True)
 class LinkShown:
+    """One entry of the list, over a row of the query."""
+
     row: Row
 
     @property

@@ -257,6 +257,7 @@ def read(row: Row) -> Intent:
 
 
 def physical_of(row: Row) -> PhysicalKey:
+    """The physical key of an intent's row."""
     return PhysicalKey(
         row["site_id"],
         TypeId(str(row["type_id"])),

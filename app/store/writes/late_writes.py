@@ -40,6 +40,7 @@ async def creates_at(conn: Connection, keys: Sequence[PhysicalKey]) -> dict[Phys
 
 
 async def suspect(conn: Connection, intent_ids: Iterable[int], now: datetime) -> None:
+    """Mark writes that may have taken effect after all; an earlier mark stays."""
     await conn.execute(
         f"""UPDATE intents SET suspected_at = coalesce(suspected_at, $2)
             WHERE id = ANY($1::bigint[]) AND {_MAY_ACT}""",  # noqa: S608
