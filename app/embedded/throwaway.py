@@ -15,9 +15,9 @@ _NAME = re.compile(r"twinlink-(\d+)-\w+")
 
 @contextmanager
 def throwaway_directory(parent: Path | None = None) -> Iterator[Path]:
-    """A directory that is gone after the block. What a killed predecessor left goes as well.
+    """A directory that is deleted after the block, with those that killed processes have left.
 
-    `parent` is where temporary files belong, unless said otherwise.
+    `parent` is the directory for temporary files by default.
     """
     parent = parent or Path(tempfile.gettempdir())
     _remove_orphans(parent)

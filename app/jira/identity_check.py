@@ -1,5 +1,5 @@
-"""Whether Jira knows us, is the Jira that we pinned, and shows link types: asked at most once a
-minute. All that a proof of absence rests on, and every write."""
+"""The check that Jira recognises our account, is the pinned one and shows link types, at most once
+a minute. Every proof of absence and every write needs it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

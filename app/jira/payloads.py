@@ -4,8 +4,8 @@ Direction (docs/jira.md): in an issue's own `issuelinks` an entry with `outwardI
 means that this issue is the source and X the destination; `inwardIssue: X` means that X is the
 source. `GET issueLink/{id}` carries both: `inwardIssue` is the source.
 
-What is missing stays missing (`links` is None), what is odd raises `MalformedError`: nothing is
-guessed, because a link that was misread looks like a link that is gone.
+Missing values stay missing (`links` is None), malformed ones raise `MalformedError`. The parser
+guesses nothing, because a misread link looks like a link that is gone.
 """
 
 import re

@@ -26,9 +26,9 @@ async def search_projects(
     now: datetime,
     unseen: set[ProjectKey] | None,
 ) -> AsyncIterator[list[IssueView]]:
-    """All issues of *projects*, page by page. Projects that Jira refuses to search enter *unseen*,
-    those that it shows leave it; what is in it to begin with is asked apart. Without *unseen* a
-    refusal is raised."""
+    """All issues of *projects*, page by page. Projects that Jira refuses to search enter *unseen*;
+    those that it shows leave it. Each project that is in it at the start has a search of its own.
+    Without *unseen*, a refusal is raised."""
     known = unseen or set()
     pending = [[key] for key in projects if key in known]
     pending.append([key for key in projects if key not in known])

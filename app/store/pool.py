@@ -48,8 +48,8 @@ async def _prepare(connection: Any) -> None:
 
 
 async def _clean(connection: Any) -> None:
-    """Before a connection goes back. Nothing here changes a session's state, so the round trip
-    of a whole reset would clean nothing; a transaction that was left open is another matter."""
+    """Prepare a connection for its return to the pool. A full reset would cost a round trip for
+    nothing, because no code changes the state of a session. Only an open transaction is reset."""
     if connection.is_in_transaction():
         await connection.reset()
 

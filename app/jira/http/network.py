@@ -38,7 +38,7 @@ _INSIDE = tuple(
         "168.63.129.16/32",  # Azure's own services, seen by every machine there
     )
 )
-"""What Python takes for global, and what is not a site's."""
+"""Networks that Python counts as global, but in which no site can be."""
 
 
 def check_base_url(url: str, *, allow_private: bool) -> list[str]:

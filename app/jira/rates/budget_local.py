@@ -35,7 +35,7 @@ class _Bucket:
     slow_until: float = float("-inf")
     refused_until: float = float("-inf")
     turns: deque[float] = field(default_factory=deque)
-    """When the last ones were due: as many as the limit, and those that are granted ahead."""
+    """The due times of the last turns: as many as the limit, and those granted ahead."""
 
     def spacing(self, pace: Pace, now: float) -> float:
         """A line whose last second is not known yet makes up for nothing."""

@@ -12,8 +12,8 @@ from app.jira.rates.circuit_lua import ASK, TELL
 from app.jira.rates.redis_call import RedisCalls
 
 FRESH_SECONDS = 1.0
-"""How long a worker goes on with what it last heard from Redis: so much later than the others
-it learns that the circuit has opened, unless its own calls fail."""
+"""How long a worker uses the last state from Redis. By so much later than the others it learns that
+the circuit has opened, unless its own calls fail."""
 
 _KEPT_MS = 3600 * 1000
 """An open circuit without any call for this long is closed again."""

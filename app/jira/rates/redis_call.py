@@ -27,7 +27,7 @@ class RedisCalls:
         """The script's reply, or None while Redis is away.
 
         redis-py waits with `asyncio.wait_for`, which on Python 3.11 forgets a cancellation that
-        comes in the very moment in which what it waits for ends: so it is raised here.
+        comes in the moment in which the awaited task ends, so this raises it.
         """
         if monotonic() < self._away_until:
             return None

@@ -8,9 +8,10 @@ _PREFIX = "sha256="
 
 
 class BodyHashes:
-    """The hashes of a body that comes in pieces, taken while it is read.
+    """The hashes of a body, computed while it arrives in pieces.
 
-    They are whole once `size` is that of the body; nothing was taken in of one that came whole.
+    They are complete once `size` is the size of the body. For a body that arrives whole they stay
+    empty.
     """
 
     def __init__(self, secrets: Sequence[bytes]) -> None:
@@ -37,8 +38,8 @@ class BodyHashes:
 
 
 def verify_signature(raw: bytes, header: str | None, secrets: Sequence[bytes]) -> bool:
-    """Whether one of *secrets* signed *raw*. All are tried, so that the time does not tell
-    which; an empty secret signs nothing, because anybody can sign with it."""
+    """Whether one of *secrets* signed *raw*. Tries them all, so that the time does not reveal which
+    one; an empty secret never matches, because anyone can sign with it."""
     if not _readable(header):
         return False
     return _matches(header, [(secret, hmac.digest(secret, raw, "sha256")) for secret in secrets])

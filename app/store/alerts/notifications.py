@@ -38,8 +38,8 @@ async def put(
     now: datetime,
     every: timedelta = HOUR,
 ) -> bool:
-    """In the transaction of what it tells of. False where this key was told less than *every*
-    ago: that is only counted."""
+    """Queue a message, in the transaction of its subject. False if this key had a message less than
+    *every* ago: then it is only counted."""
     row = await conn.fetchrow(
         """
         INSERT INTO notification_keys AS k (key, told_at) VALUES ($1, $2)

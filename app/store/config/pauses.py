@@ -19,9 +19,9 @@ async def begin_all(conn: Connection, now: datetime) -> None:
 
 
 async def end(conn: Connection, now: datetime, *, connection_id: int | None = None) -> list[int]:
-    """Of these connections (None: all), those that write again as of now after a long pause.
-    One that another pause still holds goes on counting. Call it after the pause is lifted, in
-    its transaction, under the connections' locks."""
+    """Of this connection (None: of all), those that write again from now on after a long pause. A
+    connection that another pause still holds is not one. Call it after the pause is lifted, in its
+    transaction, under the connections' locks."""
     rows = await conn.fetch(
         """
         WITH idle AS (

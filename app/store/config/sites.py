@@ -175,8 +175,8 @@ async def update(
 
 
 async def record_lock(conn: Connection, site_id: int, version: int, now: datetime) -> bool:
-    """The site wants a person, as whoever read it at *version* was told. Not where it changed
-    meanwhile: a late answer must not undo what a person just said."""
+    """Lock the site, because a caller that read it at *version* got a request for a CAPTCHA. False
+    if it has changed since: a late answer must not undo the unlock of a person."""
     status: str = await conn.execute(
         """UPDATE sites SET locked_since = $3, version = version + 1
            WHERE id = $1 AND version = $2 AND locked_since IS NULL""",

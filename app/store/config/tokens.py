@@ -119,8 +119,8 @@ async def page(conn: Connection, *, after: int, limit: int) -> list[TokenRow]:
 
 
 async def forget_connection(conn: Connection, connection_id: int) -> None:
-    """Call it where the connection is deleted: what is left of a token's confinement stays one,
-    down to the empty one, which reaches nothing."""
+    """Remove a deleted connection from the tokens that are confined to it. They stay confined to
+    the others, even to none: such a token reaches nothing."""
     await conn.execute(
         "UPDATE tokens SET confined_to = array_remove(confined_to, $1) WHERE $1 = ANY(confined_to)",
         connection_id,

@@ -137,8 +137,8 @@ async def of_twins(
     asked: Collection[int],
     now: datetime,
 ) -> dict[int, tuple[int, int]]:
-    """By twin: how many of its links would be left, and how many are gone. A link that waits in
-    a plan is gone: else what is held at once could go one by one."""
+    """By twin: how many of its links would be left, and how many are gone. A link that waits in a
+    plan counts as gone: otherwise links that are held together could be removed one by one."""
     rows = await conn.fetch(
         _OF_TWINS,
         running.id,

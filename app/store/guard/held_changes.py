@@ -55,9 +55,9 @@ async def approved_unknown(
 async def held_mirrors(
     conn: Connection, connection_id: int, mirrors: Sequence[Mirror]
 ) -> set[Mirror]:
-    """Which of these mirrors stand in a plan that is not decided: not to be held twice. Of plans
-    that are not sealed yet only what is held for a reason that no later look may undo: the end of
-    a long pause, or other links that an issue has got meanwhile."""
+    """Which of these mirrors are in a plan that is not decided, so that they are not held twice. In
+    plans that are not sealed yet, only changes with a reason that no later read may undo count: the
+    end of a long pause, or other links that an issue has got meanwhile."""
     rows = await conn.fetch(
         """SELECT c.site_id, c.link_id FROM plans p JOIN plan_changes c ON c.plan_id = p.id
            JOIN unnest($2::bigint[], $3::bigint[]) u (site, link)

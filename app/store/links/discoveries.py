@@ -1,7 +1,7 @@
 """Discoveries: issues whose twin field must be read again, after a webhook, poll or resync.
 
-A claim is a lease (`due_at` moves forward) and a fence; what is committed for a row, and its
-end, count only while both its generation and its fence still stand.
+A claim is a lease (`due_at` moves forward) and a fence. Commits for a row, and its end, require
+that its generation and its fence have not changed.
 """
 
 from collections.abc import Iterable, Sequence

@@ -11,8 +11,8 @@ from app.store.pool import Connection, Row
 async def removals(
     conn: Connection, site: str, issues: Iterable[IssueId], since: datetime
 ) -> list[Written]:
-    """Every removal at these issues that the audit has from *since* on, with what it says of
-    the link besides. An intent and its outcomes are one; the last outcome counts."""
+    """Every removal at these issues in the audit from *since* on, with the other facts that it has
+    about the link. An intent and its outcomes are one removal; the last outcome counts."""
     rows = await conn.fetch(
         """
         WITH about AS (

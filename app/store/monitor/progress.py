@@ -1,5 +1,5 @@
-"""What the monitor reads, how far it is, and what it found. One row per issue, with the manners
-of `work`: an event raises the generation, a claim has a lease and a fence.
+"""The issues that the monitor reads, its progress, and its findings. One row per issue, with the
+semantics of `work`: an event raises the generation, a claim has a lease and a fence.
 """
 
 from collections.abc import Iterable

@@ -69,8 +69,8 @@ async def put_off(conn: Connection, due: Due, now: datetime, *, least: float) ->
 
 
 async def connections_at(conn: Connection, site_id: int) -> list[tuple[int, Side]]:
-    """Live connections that use the site, and the side on which it stands. Paused ones too:
-    what they missed is stored as work, as a webhook's would be."""
+    """Live connections of the site, with the side on which it is. Paused ones too: changes that
+    they missed are stored as work, as those from webhooks are."""
     rows = await conn.fetch(
         """SELECT id, left_site_id = $1 AS is_left FROM connections
            WHERE $1 IN (left_site_id, right_site_id) AND deleted_at IS NULL ORDER BY id""",

@@ -29,8 +29,9 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class PlanLink:
-    """`cause` goes into the audit. `outside` the guard's windows: what they left over, once
-    it was approved itself. `former` is what a removed link was."""
+    """A claimed change. `cause` is for the audit. `outside`: it does not count in the guard's
+    windows, because they refused it and it was then approved itself. `former` is the state of a
+    removed link."""
 
     place: Place
     connection_id: int
@@ -81,8 +82,8 @@ async def unsurveyed(conn: Connection, plan_id: int, limit: int) -> list[PlanLin
 
 
 async def surveyed(conn: Connection, found: Sequence[tuple[PlanLink, str | None]]) -> None:
-    """Note what was found: None where the change can be made, else why not. The keys are those
-    that the issues have now."""
+    """Store the result of the survey: None if the change can be made, otherwise the reason. Updates
+    the keys of the issues to the present ones."""
     await conn.execute(
         f"""UPDATE plan_changes x SET surveyed = true, source_key = u.source_key,
                 destination_key = u.destination_key, result = u.result
@@ -179,8 +180,8 @@ async def put_off(
 
 
 async def leave_over(conn: Connection, places: Sequence[Place], plan_id: int) -> None:
-    """Move these into the plan that waits for a decision of its own; what was decided keeps
-    them with that plan's name."""
+    """Copy these changes into the plan with its own decision, and close them in the decided plan
+    with the number of the other as their result."""
     await conn.execute(
         f"""INSERT INTO plan_changes (plan_id, operation, connection_id, site_id, type_id,
                 source_id, source_key, destination_id, destination_key, link_id, reason, evidence,

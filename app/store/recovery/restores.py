@@ -48,8 +48,8 @@ async def any_connection(conn: Connection) -> int | None:
 async def begin_plan(
     conn: Connection, kind: Kind, connection_id: int, *, reason: str, now: datetime
 ) -> int:
-    """A plan that is not sealed yet; nothing can be decided about it before it is. It stands
-    under one connection, its changes may name others."""
+    """Start a plan, which cannot be decided before it is sealed. It belongs to one connection, but
+    its changes may be in others."""
     plan_id: int = await conn.fetchval(
         """INSERT INTO plans (connection_id, kind, status, reason, revision, created_at)
            SELECT id, $2, 'gathering', $3, revision, $4 FROM connections WHERE id = $1

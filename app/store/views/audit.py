@@ -30,8 +30,8 @@ class Filters:
     until: datetime | None = None
 
     def where(self, issue: str = "$ IN (source_key, destination_key)") -> tuple[str, list[Any]]:
-        """Conditions with their parameters, from `$1` on. Only what is set is asked for, so
-        that an index can serve it. *issue* is how an issue's key is compared."""
+        """Conditions with their parameters, from `$1` on, and only for the filters that are set, so
+        that an index can serve them. *issue* is the comparison of an issue's key."""
         kind, _, cause_id = (self.cause or "").partition(":")
         asked: list[tuple[str, Any]] = [
             ("connection_id = ANY($)", self.within),
@@ -96,8 +96,8 @@ async def page(
 async def of_link(
     conn: Connection, connection_id: int, places: Sequence[tuple[str, str, str, str]]
 ) -> list[dict[str, Any]]:
-    """What was ever written about one link, oldest first. *places* are (site, type id, source
-    id, destination id) of its two sides; a symmetric link may stand there either way round."""
+    """All audit rows about one link, oldest first. *places* are (site, type id, source id,
+    destination id) of its two sides; the audit may have a symmetric link in either direction."""
     rows = await conn.fetch(
         """
         SELECT DISTINCT a.* FROM audit a

@@ -25,8 +25,8 @@ CONFIRM_AFTER = timedelta(seconds=30)
 
 
 Purpose = Literal["sync", "restore", "rescue", "undo"]
-"""`restore`: comes back as ours, where twins allow; `rescue`: comes back unmanaged;
-`undo`: goes, and its row is detached, so that its origin does not make it again."""
+"""`restore` puts a link back as managed, if its twins allow; `rescue` puts it back unmanaged;
+`undo` removes it and detaches its row, so that its origin does not make it again."""
 
 
 Mirror = tuple[int, LinkId]
@@ -37,8 +37,8 @@ Mirror = tuple[int, LinkId]
 class Wanted:
     """One write to be reserved. `link_id` is the mirror's for a removal, None for a create.
 
-    `read_at` is Jira's Date of the read that this write rests on. `key` is `UNTWINNED`
-    for a link that is put back where it belongs to no twins; its origin then says nothing.
+    `read_at` is Jira's Date of the read on which this write is based. `key` is `UNTWINNED` for a
+    link that is put back between issues without twins; its origin has no meaning then.
     """
 
     operation: Write

@@ -30,8 +30,8 @@ async def open_at(conn: Connection, keys: Sequence[PhysicalKey]) -> set[Physical
 async def written_since(
     conn: Connection, keys: Sequence[PhysicalKey], since: datetime
 ) -> set[PhysicalKey]:
-    """The physical links among *keys* for which an intent was closed after *since*: a view
-    that began before may show what is no more."""
+    """The physical links among *keys* for which an intent was closed after *since*: a read that
+    began before may be out of date."""
     rows = await conn.fetch(
         """SELECT DISTINCT i.site_id, i.type_id, i.key_source_id, i.key_destination_id
            FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[])
