@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.core.chain import digest
-from app.core.foreign_text import in_markdown, plain
 from app.core.operations import Operation
+from app.core.rendering.foreign_text import in_markdown, plain
 
 # A plan gathers this long, or until it holds this many changes; then it is sealed.
 GATHER_SECONDS = 30

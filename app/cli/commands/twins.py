@@ -12,7 +12,7 @@ from app.cli.output import output
 from app.cli.output.errors import CommandError
 from app.cli.output.files import STDIN, reading, writing
 from app.cli.output.options import ConnectionName, Json, Limit, Yes, confirm
-from app.core.foreign_text import in_csv
+from app.core.rendering.foreign_text import in_csv
 from app.process.exit_code import ExitCode
 
 app = typer.Typer(help="Twins: which issues are the same work on both sites.", no_args_is_help=True)

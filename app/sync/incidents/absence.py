@@ -8,7 +8,7 @@ import structlog
 from app.core.errors import TwinlinkError
 from app.core.incidents import Impact
 from app.store.alerts.incident_conditions import Condition
-from app.store.alerts.incidents import EVERYTHING
+from app.store.alerts.incidents import Place
 from app.store.upkeep import workers
 from app.sync.incidents.watch import follow
 from app.sync.runtime.context import Context
@@ -27,7 +27,7 @@ async def run_once(ctx: Context) -> bool:
     detail = {"since": late.since.isoformat(timespec="seconds")}
     if late.last_sign is not None:
         detail["last_sign"] = late.last_sign.isoformat(timespec="seconds")
-    await follow(ctx, Condition(KIND, EVERYTHING, late.since, Impact.MAJOR, detail))
+    await follow(ctx, Condition(KIND, Place(), late.since, Impact.MAJOR, detail))
     return True
 
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.foreign_text import in_csv, in_markdown, plain
 from app.core.operations import Operation
 from app.core.plan import Plan, PlanChange, as_markdown, as_text
+from app.core.rendering.foreign_text import in_csv, in_markdown, plain
 
 HOSTILE = (
     "\x1b[2J\x1b]0;owned\x07",
