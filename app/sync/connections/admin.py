@@ -144,9 +144,9 @@ class ConnectionAdmin:
             seen = await projects.look(client, projects.needs(config, side))
             findings[side] = seen.findings
             refused += [
-                await _no_project(client, config, side, key)
-                for key in seen.hidden
-                if key not in had
+                await _no_project(client, side, at, key)
+                for at, key in enumerate(config.end(side).projects)
+                if key in seen.hidden and key not in had
             ]
         if refused:
             raise invalid(*refused)
@@ -168,10 +168,7 @@ class ConnectionAdmin:
         return types
 
 
-async def _no_project(
-    client: JiraClient, config: ConnectionConfig, side: Side, key: ProjectKey
-) -> Problem:
-    at = config.end(side).projects.index(key)
+async def _no_project(client: JiraClient, side: Side, at: int, key: ProjectKey) -> Problem:
     like = await projects.near(client, key)
     hint = f"; it shows {', '.join(like)}" if like else ""
     detail = f"Jira shows our account no project {key}{hint}"
