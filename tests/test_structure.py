@@ -12,7 +12,9 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 MODULES, LINES, FUNCTION_LINES = 25, 350, 45
 
-EXCEPTIONS: Mapping[str, str] = {}
+EXCEPTIONS: Mapping[str, str] = {
+    "app/store/migrations/versions": "one file a change of the schema, in order; none ever leaves",
+}
 
 
 def _sources() -> Iterator[Path]:

@@ -296,23 +296,15 @@ def restore(where: Mapping[str, str | None], since: str) -> Call:
 
 
 def check(site: str) -> Call:
-    return Call(
-        "see what the account may do in each project",
-        "POST",
-        f"/sites/{site}/check",
-        None,
-        f"twinlink site check {site}",
-    )
+    return _at_site(site, "check", "see what the account may do in each project")
 
 
 def unlock(site: str) -> Call:
-    return Call(
-        "let calls go again, once the CAPTCHA is solved",
-        "POST",
-        f"/sites/{site}/unlock",
-        None,
-        f"twinlink site unlock {site}",
-    )
+    return _at_site(site, "unlock", "let calls go again, once the CAPTCHA is solved")
+
+
+def _at_site(site: str, what: str, purpose: str) -> Call:
+    return Call(purpose, "POST", f"/sites/{site}/{what}", None, f"twinlink site {what} {site}")
 
 
 def put_back(plan: int) -> tuple[Call, Call]:

@@ -100,9 +100,7 @@ def put(
     base_url: Annotated[str | None, typer.Option(help="Address of its REST API.")] = None,
     web_url: Annotated[str | None, typer.Option(help="Its web address, if different.")] = None,
     deployment: Annotated[Deployment | None, typer.Option()] = None,
-    email: Annotated[
-        str | None, typer.Option(help="The account's email; without it the token is a bearer.")
-    ] = None,
+    email: Annotated[str | None, typer.Option(help="Without it the token is a bearer.")] = None,
     token_file: Annotated[str | None, typer.Option(help="API token file; `-`: stdin.")] = None,
     webhook_secret_file: Annotated[
         str | None, typer.Option(help="Webhook secret file; `-`: stdin.")
@@ -127,9 +125,9 @@ def put(
         "auth": _auth(email, secret_of(token_file)),
     }
     chosen = {field: value for field, value in chosen.items() if value is not None}
+    if file is not None and chosen:
+        raise UsageError("--file holds the whole site: leave out the other options")
     if file is not None:
-        if chosen:
-            raise UsageError("--file holds the whole site: leave out the other options")
         stored = api.put(f"sites/{name}", object_of(file))
     else:
         stored = _changed(api, name, chosen)
