@@ -30,8 +30,9 @@ class ProjectAccess:
 
 @dataclass(frozen=True, slots=True)
 class Project:
+    """By key alone: its name is content, which nothing of ours carries."""
+
     key: str
-    name: str
 
 
 async def visible_projects(transport: Transport, api: str, *, paged: bool) -> list[Project]:
@@ -77,7 +78,7 @@ async def project_access(transport: Transport, api: str, key: ProjectKey) -> Pro
 def _project(shown: object, call: Call, answer: Answer) -> Project:
     if not isinstance(shown, dict) or not isinstance(shown.get("key"), str):
         raise TransientError("bad_answer", "a project without a key", facts(call, answer))
-    return Project(shown["key"], str(shown.get("name") or ""))
+    return Project(shown["key"])
 
 
 async def _asked(transport: Transport, call: Call) -> Answer | None:

@@ -1,6 +1,7 @@
 """The service in a story: which jobs its processes begin, and what happens to the processes."""
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Coroutine
 from functools import partial
 from random import Random
@@ -161,8 +162,11 @@ class Service:
                 identifier=headers.get("X-Atlassian-Webhook-Identifier"),
             )
             status = 202
-            if receipt.status != "ignored":
+            if receipt.status == "accepted":
                 self.house.watch.receipts[station.id, receipt.delivery] = delivery.event
+            elif receipt.status == "duplicate":
+                body = hashlib.sha256(delivery.body).digest()[:16]
+                self.house.watch.known[station.id, receipt.delivery] = body
         except TransientError as error:
             if error.code == "ingest_failed":
                 self.house.alarm(f"a bug: ingest failed with {error.detail}")

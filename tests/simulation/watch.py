@@ -46,6 +46,9 @@ class Watch:
         self.kept: dict[tuple[int, int], float] = {}
         """When a person decided to keep a link, by site and link id."""
         self.receipts: dict[tuple[int, str], str] = {}
+        # Answered as duplicates: known by their identifier, or by the first half of their body's
+        # hash.
+        self.known: dict[tuple[int, str], bytes] = {}
         """Deliveries that were answered with 202."""
         self._alarm = alarm
         self._sent: set[int] = set()

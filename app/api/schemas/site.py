@@ -145,8 +145,9 @@ class SiteCheck(Answer):
 
 
 class SiteProject(Answer):
+    """By key alone: a project's name is content of that Jira."""
+
     key: str
-    name: str
 
 
 class SiteLinkType(Answer):

@@ -39,7 +39,7 @@ _FIELDS: output.Columns = (
     ("former secret until", "previous_secret_until"),
 )
 _FINDINGS: output.Columns = (("SEVERITY", "severity"), ("FINDING", "code"), ("DETAIL", "detail"))
-_PROJECTS: output.Columns = (("KEY", "key"), ("NAME", "name"))
+_PROJECTS: output.Columns = (("KEY", "key"),)
 _TYPES: output.Columns = (
     ("ID", "id"),
     ("NAME", "name"),

@@ -40,9 +40,9 @@ def status(
     api = service(ctx)
     found = api.every("connections") if name is None else [api.get(f"connections/{name}")]
     rows = [_row(api, connection) for connection in found]
+    workers = _workers(api)
     asked = {"state": "open", "connection": name}
     incidents = api.listing("incidents", asked, limit=_INCIDENTS)["items"]
-    workers = _workers(api)
     if json:
         output.document({"items": rows, "incidents": incidents, "workers": workers})
         return

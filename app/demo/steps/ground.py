@@ -5,14 +5,17 @@ from platform import python_version
 from app.demo.failed import check
 from app.demo.stage import SideName, Stage
 from app.demo.teller import Teller
+from app.demo.waiting import until
 from app.sandbox.worlds import DEMO
 
 _FLAVOURS = {"cloud": "Jira Cloud", "datacenter": "Jira Data Center"}
 
 
 async def act(stage: Stage, tell: Teller) -> str:
-    ready = await stage.service.ready()
-    check("the readiness probe", expected="ok", found=ready["status"])
+    async def ready() -> bool:
+        return bool((await stage.service.ready())["status"] == "ok")
+
+    await until("the readiness probe says ok", ready)
     check("links that the left lacks", expected=DEMO.foreign_right, found=_lacking(stage))
     servers = [f"{name} {version}" for name, version in stage.versions.items()]
     tell.say(f"{', '.join([*servers, f'Python {python_version()}'])}: started just now, for this.")

@@ -43,11 +43,14 @@ async def put(conn: Connection, made: Sequence[NewlyMade]) -> None:
         """
         INSERT INTO made_links (site_id, link_id, type_id, source_id, destination_id, adopted,
             doubted)
-        SELECT s.id, u.link, u.type, u.source, u.destination, u.adopted, u.doubted
+        SELECT DISTINCT ON (s.id, u.link) s.id, u.link, u.type, u.source, u.destination,
+            u.adopted, u.doubted
         FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[],
-                    $6::boolean[], $7::boolean[])
-            u (site, link, type, source, destination, adopted, doubted)
-        JOIN sites s ON s.name = u.site ORDER BY s.id, u.link
+                    $6::boolean[], $7::boolean[]) WITH ORDINALITY
+            u (site, link, type, source, destination, adopted, doubted, at)
+        JOIN sites s ON s.name = u.site
+        -- An upsert may meet a row only once: the last word of a batch counts.
+        ORDER BY s.id, u.link, u.at DESC
         ON CONFLICT (site_id, link_id) DO UPDATE SET type_id = excluded.type_id,
             source_id = excluded.source_id, destination_id = excluded.destination_id,
             doubted = made_links.doubted AND excluded.doubted

@@ -96,6 +96,7 @@ def bodies(it: Things) -> Mapping[tuple[str, str], list[dict[str, Any]]]:
                 {"connection": OWN, "issues": [it.left], "link_ids": [it.link]},
             )
         ],
+        ("POST", "/failures/{id}/dismissal"): [{"reason": "mine"}],
         ("POST", "/rescues"): [{"site": it.site, "account_id": it.account, **WINDOW}],
         ("POST", "/incidents/{id}/updates"): [{"text": "mine", "state": "resolved"}],
         ("POST", "/tokens"): [{"role": "admin", "owner": "eva", "connections": [it.connection]}],
@@ -117,7 +118,7 @@ def queries(it: Things) -> Mapping[str, str]:
 
 NAMES_NOTHING = frozenset({
     "limit", "status", "state", "since", "until", "bucket", "format", "kind", "operation",
-    "revision", "type", "if-match", "Idempotency-Key",
+    "revision", "type", "if-match", "Idempotency-Key", "dismissed", "note",
 })  # fmt: skip
 
 IDS = {

@@ -96,11 +96,15 @@ async def test_a_key_from_before_a_move_still_pairs(
 async def test_a_site_that_is_down_pairs_nothing(
     client: httpx.AsyncClient, connected: Jira, db: asyncpg.Pool
 ) -> None:
-    for fault in (Fault("error_before", status=503), Fault("unauthorized"), Fault("anonymous")):
+    for fault, code in (
+        (Fault("error_before", status=503), "site_unavailable"),
+        (Fault("unauthorized"), "site_refuses"),
+        (Fault("anonymous"), "site_refuses"),
+    ):
         connected.right.site.faults.add(fault)
         answer = await client.post(TWINS, json=pairs(("A-1", "B-1")))
         assert answer.status_code == 503
-        assert answer.json()["code"] == "site_unavailable"
+        assert answer.json()["code"] == code, fault
         assert "Retry-After" in answer.headers
         connected.right.site.faults.clear()
     assert await db.fetchval("SELECT count(*) FROM twins") == 0

@@ -130,6 +130,7 @@ def test_what_others_wrote_does_not_steer_the_terminal(line: Line, service: Fake
 def test_status_says_quiet_only_when_it_is(line: Line, service: FakeService) -> None:
     service.answers["GET /connections"] = listed(CONNECTION)
     service.answers["GET /incidents"] = listed()
+    service.answers["GET /workers"] = listed()
     service.answers["GET /connections/main/status"] = (200, STATUS)
     assert line.json("status")["items"][0]["quiet"] is True
     service.answers["GET /connections/main/status"] = (200, STATUS | {"delayed": 1})
@@ -143,6 +144,7 @@ def test_status_says_what_is_wrong(line: Line, service: FakeService) -> None:
     service.answers["GET /connections"] = listed(CONNECTION)
     service.answers["GET /connections/main/status"] = (200, STATUS)
     service.answers["GET /incidents"] = listed(wrong)
+    service.answers["GET /workers"] = listed()
     assert "incident 3, major: It went back (investigating)" in line("status").stderr
     assert line.json("status")["incidents"] == [wrong]
     assert service.asked[-1].url.params["state"] == "open"

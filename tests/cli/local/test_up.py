@@ -61,7 +61,9 @@ def test_on_servers_that_are_named_and_alone_in_its_directory(
         assert report.returncode == 0, report.stdout + report.stderr
         checks = {check["name"]: check["status"] for check in json.loads(report.stdout)["checks"]}
         names = {"secret key", "database", "clocks", "schema", "roles", "installation", "redis"}
-        assert checks == dict.fromkeys([*names, "sealed secrets", "decisions", "api"], "ok")
+        assert checks == dict.fromkeys(
+            [*names, "sealed secrets", "decisions", "workers", "api"], "ok"
+        )
         _, said = start(directory, env=elsewhere).communicate(timeout=SECONDS)
         assert "another process runs its servers in" in said
         assert running.end(signal.SIGINT)[0] == 0

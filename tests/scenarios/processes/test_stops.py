@@ -40,15 +40,16 @@ async def _inbox_locked(superuser: asyncpg.Connection) -> AsyncIterator[None]:
 
 async def _send(api: Process, identifier: str) -> int:
     """The answer's status; 0 where there was none."""
+    body = BODY.replace(b'"id":1,', f'"id":1{identifier.rpartition("-")[2]},'.encode())
     headers = {
-        "X-Hub-Signature": signature(SECRET, BODY),
+        "X-Hub-Signature": signature(SECRET, body),
         "X-Atlassian-Webhook-Identifier": identifier,
         "Content-Type": "application/json",
     }
     async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
         try:
             url = f"{api.url}/webhooks/jira/left"
-            return (await client.post(url, content=BODY, headers=headers)).status_code
+            return (await client.post(url, content=body, headers=headers)).status_code
         except httpx.TransportError:
             return 0
 

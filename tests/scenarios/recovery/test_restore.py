@@ -307,7 +307,7 @@ async def test_no_permission_fails_that_link_only(duo: Duo) -> None:
     plan = await ask(duo.world)
     duo.right.jira.permit(ACCOUNT, "LINK_ISSUES", "P", allowed=False)
     found = await apply(duo.world, plan)
-    assert found == {"P-2 P-3": "failed:unauthorized"}
+    assert found == {"P-2 P-3": "failed:link_not_permitted"}
     assert not duo.right.jira.links
 
 
