@@ -142,12 +142,15 @@ class Closing:
     async def _must_settle(self, when: str) -> None:
         """Whenever a site turns out to have gone back, a person says so, and it goes on."""
         for _ in range(5):
-            if not await self.settle(250):
+            settled = await self.settle(250)
+            async with self.world.database.connection() as conn:
+                went_back = await conn.fetchval(_WENT_BACK)
+            # A connection that was stopped in the middle of a resync rests only once it goes on.
+            if not settled and not went_back:
                 left = await self._due(), await self.world.unsettled()
                 raise AssertionError(f"promise 9: it never comes to rest ({when}): {left}")
-            async with self.world.database.connection() as conn:
-                if not await conn.fetchval(_WENT_BACK):
-                    return
+            if not went_back:
+                return
             await self._wake()
         raise AssertionError(f"it goes back again and again ({when})")
 
