@@ -117,6 +117,20 @@ class People:
         told = [self.ground.link(at, "ann", "Relates", (one, other)) for at in (left, right)]
         return f"{'; '.join(told)}; and Blocks right after a READ"
 
+    def sign_in_ends(self) -> str:
+        """The next reads of a site answer as to an anonymous caller, and there is news to read:
+        links that we mirrored are then shown to nobody, and are still there."""
+        name = self.random.choice(self.ground.names)
+        origins = self.ground.standing(name, ours=False)
+        if not origins:
+            return ""
+        link = self.ground.world.stations[name].jira.links[self.random.choice(origins)]
+        ends = (self.ground.number(name, link.source), self.ground.number(name, link.destination))
+        fault = Fault("anonymous", *READ, times=self.random.randint(2, 4), account=ACCOUNT)
+        self.ground.world.stations[name].jira.faults.add(fault)
+        told = self.ground.link(name, "ann", self.random.choice(TYPES), ends)
+        return f"{told}; the next {fault.times} reads of {name} are anonymous"
+
     # -- administrators of Jira
 
     def hides(self) -> str:

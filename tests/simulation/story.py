@@ -177,6 +177,10 @@ def _acts(
             await service.finish()
         return "; ".join(told)
 
+    async def unknown_caller() -> str:
+        """Our sign-in ends right when there is something to look at."""
+        return f"{people.sign_in_ends()}; {await service.one_looks()}"
+
     acts: list[tuple[Act, float]] = [
         (people.links, 8),
         (people.links_anew_and_races, 4),
@@ -214,6 +218,7 @@ def _acts(
     ]
     if not people.ground.quiet_mail:
         acts += [
+            (unknown_caller, 2),
             (people.hides, 3),
             (people.forbids, 1),
             (people.unveils, 3),
