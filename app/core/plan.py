@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from app.core.chain import digest
@@ -12,6 +13,43 @@ from app.core.rendering.foreign_text import in_markdown, plain
 # A plan gathers this long, or until it holds this many changes; then it is sealed.
 GATHER_SECONDS = 30
 LARGEST = 1000
+
+
+class PlanKind(StrEnum):
+    """What a plan would do. `shadow` and `dry_run` only show it."""
+
+    REMOVALS = "removals"
+    SHADOW = "shadow"
+    DRY_RUN = "dry_run"
+    RESTORE = "restore"
+    UNDO = "undo"
+    RESCUE = "rescue"
+    ADOPTION = "adoption"
+
+    @property
+    def decidable(self) -> bool:
+        """Whether plans of this kind wait for a person's decision."""
+        return self not in (PlanKind.SHADOW, PlanKind.DRY_RUN)
+
+
+class PlanStatus(StrEnum):
+    """How far a plan is. It is sealed from `held` on: its changes are fixed, and its digest names
+    them. A plan that is only shown stays `shadow`."""
+
+    GATHERING = "gathering"
+    HELD = "held"
+    APPROVED = "approved"
+    """By the first of two owners."""
+    APPLYING = "applying"
+    APPLIED = "applied"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    SHADOW = "shadow"
+
+    @property
+    def waits(self) -> bool:
+        """For a person, who can still approve or reject it."""
+        return self in (PlanStatus.HELD, PlanStatus.APPROVED)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -50,7 +88,7 @@ class Plan:
 
     id: str
     connection: str
-    kind: str
+    kind: PlanKind
     revision: int
     changes: tuple[PlanChange, ...]
 

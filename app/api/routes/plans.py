@@ -23,7 +23,7 @@ from app.api.routing.responses import problems
 from app.api.routing.route import api_router
 from app.api.schemas.base import Listed, Note
 from app.api.schemas.plan import Change, Decision, PlanAnswer, PlanSummary, Status
-from app.core.plan import as_markdown, as_text
+from app.core.plan import PlanKind, as_markdown, as_text
 from app.store.guard import held_plans as stored
 from app.store.pool import Row
 from app.store.views import plans
@@ -162,7 +162,7 @@ async def _plan(services: Services, caller: Caller, id: str) -> Row:
 
 async def _decidable(services: Services, caller: Caller, id: str) -> Row:
     row = await _plan(services, caller, id)
-    if row["kind"] in ("shadow", "dry_run"):
+    if not PlanKind(row["kind"]).decidable:
         raise Problem("plan_not_sealed", "it shows what would be done, and does nothing")
     return row
 

@@ -25,15 +25,15 @@ from app.api.routing.streams import Events, follow
 from app.api.schemas.base import Listed
 from app.api.schemas.restore import OVER, RescuePost, RestoreAnswer, RestoreMade, RestorePost
 from app.core.config import Problem as FieldProblem
+from app.core.plan import PlanKind
 from app.store.config import connections
-from app.store.recovery.restores import Kind
 from app.store.views import restores
 from app.sync.recovery import rescue, restore
 from app.wiring import Services
 
 router = api_router("restores")
-RESTORES: tuple[Kind, ...] = ("restore", "undo")
-RESCUES: tuple[Kind, ...] = ("rescue",)
+RESTORES = (PlanKind.RESTORE, PlanKind.UNDO)
+RESCUES = (PlanKind.RESCUE,)
 
 
 @router.post("/restores", status_code=202, responses=problems("nothing_selected"))
@@ -141,7 +141,11 @@ def _accepted(
 
 
 async def _listed(
-    services: Services, caller: Caller, page: Page, kinds: Sequence[str], connection: str | None
+    services: Services,
+    caller: Caller,
+    page: Page,
+    kinds: Sequence[PlanKind],
+    connection: str | None,
 ) -> dict[str, Any]:
     async with services.database.connection() as conn:
         rows = await restores.page(
@@ -155,7 +159,9 @@ async def _listed(
     return page.answer(rows, RestoreAnswer.of, lambda row: row["id"])
 
 
-async def _one(services: Services, caller: Caller, id: str, kinds: Sequence[str]) -> RestoreAnswer:
+async def _one(
+    services: Services, caller: Caller, id: str, kinds: Sequence[PlanKind]
+) -> RestoreAnswer:
     restore_id = number(id, "restore_unknown")
     async with services.database.connection() as conn:
         row = await restores.by_id(conn, restore_id, caller.connections, kinds)
@@ -169,7 +175,7 @@ async def _followed(
     caller: Caller,
     again: Callable[[], Awaitable[Caller]],
     id: str,
-    kinds: Sequence[str],
+    kinds: Sequence[PlanKind],
 ) -> Events:
     async def read() -> RestoreAnswer:
         return await _one(services, await again(), id, kinds)

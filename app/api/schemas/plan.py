@@ -6,10 +6,28 @@ from typing import Any, Literal
 from pydantic import Field
 
 from app.api.schemas.base import Answer, Body, Issue, JsonObject, Note, Text
+from app.core.plan import PlanKind, PlanStatus
 from app.store.pool import Row
 
+# Written out: a type checker knows no other way to name all members of an enumeration here.
+Kind = Literal[
+    PlanKind.REMOVALS,
+    PlanKind.SHADOW,
+    PlanKind.DRY_RUN,
+    PlanKind.RESTORE,
+    PlanKind.UNDO,
+    PlanKind.RESCUE,
+    PlanKind.ADOPTION,
+]
 Status = Literal[
-    "gathering", "held", "approved", "applying", "applied", "rejected", "expired", "shadow"
+    PlanStatus.GATHERING,
+    PlanStatus.HELD,
+    PlanStatus.APPROVED,
+    PlanStatus.APPLYING,
+    PlanStatus.APPLIED,
+    PlanStatus.REJECTED,
+    PlanStatus.EXPIRED,
+    PlanStatus.SHADOW,
 ]
 
 
@@ -55,7 +73,7 @@ class Change(Answer):
 class PlanSummary(Answer):
     id: str
     connection: str
-    kind: Literal["removals", "shadow", "dry_run", "restore", "undo", "rescue", "adoption"]
+    kind: Kind
     digest: str | None = Field(description="Of the sealed plan; null while it gathers")
     status: Status
     reason: str

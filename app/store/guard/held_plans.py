@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from app.core.links import LinkId
 from app.core.operations import Operation
-from app.core.plan import GATHER_SECONDS, LARGEST, Plan, PlanChange
+from app.core.plan import GATHER_SECONDS, LARGEST, Plan, PlanChange, PlanKind, PlanStatus
 from app.store.guard import vanished
 from app.store.pool import Connection, Row
 
@@ -22,8 +22,8 @@ class HeldPlan:
 
     id: int
     connection_id: int
-    kind: str
-    status: str
+    kind: PlanKind
+    status: PlanStatus
     digest: str | None
     revision: int
     expires_at: datetime | None
@@ -33,14 +33,13 @@ class HeldPlan:
 
     @property
     def waits(self) -> bool:
-        """For a person. `approved` by one owner where two are asked for: it can still be
-        rejected, and expires."""
-        return self.status in ("held", "approved")
+        """For a person, who can still approve or reject it. Until then it expires."""
+        return self.status.waits
 
     @property
     def of_guard(self) -> bool:
         return (
-            self.kind == "removals"
+            self.kind is PlanKind.REMOVALS
             or self.left_over_of is not None
             or self.reason == vanished.REASON
         )
@@ -109,7 +108,8 @@ async def value(conn: Connection, plan_id: int) -> Plan:
         plan_id,
     )
     changes = tuple(_change(row) for row in rows)
-    return Plan(str(head["id"]), head["name"], head["kind"], head["revision"], changes)
+    kind = PlanKind(head["kind"])
+    return Plan(str(head["id"]), head["name"], kind, head["revision"], changes)
 
 
 async def seal(conn: Connection, plan_id: int, digest: str, now: datetime) -> None:
@@ -126,7 +126,7 @@ async def seal(conn: Connection, plan_id: int, digest: str, now: datetime) -> No
 
 
 async def decide(
-    conn: Connection, plan_id: int, status: str, *, by: str, note: str, now: datetime
+    conn: Connection, plan_id: int, status: PlanStatus, *, by: str, note: str, now: datetime
 ) -> None:
     await conn.execute(
         """UPDATE plans SET status = $2, decided_by = $3, decided_at = $5,
@@ -245,8 +245,8 @@ def _held(row: Row) -> HeldPlan:
     return HeldPlan(
         row["id"],
         row["connection_id"],
-        row["kind"],
-        row["status"],
+        PlanKind(row["kind"]),
+        PlanStatus(row["status"]),
         row["digest"],
         row["revision"],
         row["expires_at"],

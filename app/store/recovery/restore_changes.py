@@ -11,6 +11,7 @@ from typing import Any
 
 from app.core.links import Ends, IssueId, IssueKey, IssueRef, LinkId, TypeId
 from app.core.operations import Operation
+from app.core.plan import PlanKind
 from app.store.pool import Connection, Row
 from app.store.recovery.restores import KINDS
 
@@ -40,7 +41,7 @@ class PlanLink:
     link_id: LinkId | None
     former: str
     cause: tuple[str, str]
-    kind: str
+    kind: PlanKind
     outside: bool
     fence: int
     tries: int
@@ -248,7 +249,7 @@ def _link(row: Row) -> PlanLink:
         link_id=None if row["link_id"] is None else LinkId(str(row["link_id"])),
         former=evidence.get("former", ""),
         cause=(row["cause_kind"], str(row["restore_id"])),
-        kind=row["kind"],
+        kind=PlanKind(row["kind"]),
         outside=row["outside"],
         fence=row["fence"],
         tries=row["tries"],

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from app.core.plan import PlanKind
 from app.store.pool import Connection, Row
 
-Kind = Literal["restore", "undo", "rescue"]
-KINDS: tuple[Kind, ...] = ("restore", "undo", "rescue")
-_DECIDABLE = frozenset({"removals", "adoption", *KINDS})
+KINDS = (PlanKind.RESTORE, PlanKind.UNDO, PlanKind.RESCUE)
+"""Of plans that begin with a row here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Restore:
     """A request that we have claimed for planning. `site` and `asked` are for rescues."""
 
     id: int
-    kind: Kind
+    kind: PlanKind
     plan_id: int
     site: int | None
     asked: Mapping[str, Any]
@@ -32,7 +32,7 @@ class Restore:
 class NewRestore:
     """A request as it came in. `asked` is its JSON body; `site` is set for a rescue."""
 
-    kind: Kind
+    kind: PlanKind
     asked: Mapping[str, Any]
     cause_kind: Literal["restore", "rescue", "rollback"]
     requested_by: str
@@ -46,7 +46,7 @@ async def any_connection(conn: Connection) -> int | None:
 
 
 async def begin_plan(
-    conn: Connection, kind: Kind, connection_id: int, *, reason: str, now: datetime
+    conn: Connection, kind: PlanKind, connection_id: int, *, reason: str, now: datetime
 ) -> int:
     """Start a plan, which cannot be decided before it is sealed. It belongs to one connection, but
     its changes may be in others."""
@@ -71,7 +71,7 @@ async def insert(conn: Connection, plan_id: int, new: NewRestore, *, now: dateti
         dict(new.asked),
         new.cause_kind,
         new.site,
-        new.kind != "rescue",
+        new.kind is not PlanKind.RESCUE,
         new.requested_by,
         now,
     )
@@ -198,7 +198,7 @@ async def leave_over(
         "SELECT id FROM plans WHERE left_over_of = $1 AND status = 'gathering'", plan_id
     )
     if found is None:
-        found = await begin_plan(conn, "undo", connection_id, reason=reason, now=now)
+        found = await begin_plan(conn, PlanKind.UNDO, connection_id, reason=reason, now=now)
         await conn.execute("UPDATE plans SET left_over_of = $2 WHERE id = $1", found, plan_id)
     return found
 
@@ -214,15 +214,10 @@ async def left_over(conn: Connection, plan_id: int) -> list[int]:
 def _restore(row: Row) -> Restore:
     return Restore(
         row["id"],
-        row["kind"],
+        PlanKind(row["kind"]),
         row["plan_id"],
         row["site_id"],
         row["asked"],
         row["scanned"],
         row["fence"],
     )
-
-
-def decidable(kind: str) -> bool:
-    """Whether plans of this kind wait for a person's decision."""
-    return kind in _DECIDABLE

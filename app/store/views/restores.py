@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from app.core.plan import PlanKind
 from app.store.pool import Connection, Row
 from app.store.views.plans import visible
 
@@ -21,7 +22,7 @@ _SELECT = f"""
 
 
 async def by_id(
-    conn: Connection, restore_id: int, within: Sequence[int] | None, kinds: Sequence[str]
+    conn: Connection, restore_id: int, within: Sequence[int] | None, kinds: Sequence[PlanKind]
 ) -> Row | None:
     """One of them; with *within*, only if all of its connections are among these."""
     return await conn.fetchrow(f"{_SELECT} AND r.id = $3", within, list(kinds), restore_id)
@@ -31,7 +32,7 @@ async def page(
     conn: Connection,
     *,
     within: Sequence[int] | None,
-    kinds: Sequence[str],
+    kinds: Sequence[PlanKind],
     connection: str | None,
     before: int,
     limit: int,

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from app.core.ledger import LinkKey
 from app.core.links import IssueRef, LinkId, TypeId
 from app.core.operations import Operation
+from app.core.plan import PlanKind, PlanStatus
 from app.store.config.active_connection import Running
 from app.store.pool import Connection
 
@@ -29,11 +30,11 @@ class Planned:
 
 
 async def gathering(
-    conn: Connection, running: Running, kind: str, *, reason: str, now: datetime
+    conn: Connection, running: Running, kind: PlanKind, *, reason: str, now: datetime
 ) -> int:
     """The open plan of this kind; starts one if there is none."""
-    status = "gathering" if kind == "removals" else "shadow"
-    if kind != "dry_run":
+    status = PlanStatus.GATHERING if kind is PlanKind.REMOVALS else PlanStatus.SHADOW
+    if kind is not PlanKind.DRY_RUN:
         plan_id: int | None = await conn.fetchval(
             "SELECT id FROM plans WHERE connection_id = $1 AND kind = $2 AND status = $3",
             running.id,

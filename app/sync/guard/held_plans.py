@@ -13,6 +13,7 @@ import structlog
 
 from app.core.errors import PermanentError
 from app.core.ledger import State
+from app.core.plan import PlanKind, PlanStatus
 from app.store.config import active_connection, connections
 from app.store.config.active_connection import Running
 from app.store.guard import approvals, held_changes, held_plans
@@ -20,7 +21,6 @@ from app.store.guard.held_plans import HeldPlan
 from app.store.links import ledger
 from app.store.pool import Connection, Database
 from app.store.queue.work import Cause, raise_pairs
-from app.store.recovery import restores
 from app.store.writes import plans
 from app.sync.guard import vanished
 from app.sync.incidents import timeline
@@ -50,7 +50,7 @@ async def _seal(ctx: Context, connection_id: int, plan_id: int) -> None:
     async with ctx.database.transaction() as conn:
         await active_connection.lock_any(conn, connection_id)
         found = await held_plans.lock(conn, plan_id)
-        if found is None or found.status != "gathering":
+        if found is None or found.status is not PlanStatus.GATHERING:
             return
         plan = await held_plans.value(conn, plan_id)
         now = ctx.clock()
@@ -60,7 +60,9 @@ async def _seal(ctx: Context, connection_id: int, plan_id: int) -> None:
         else:
             note = "nothing of it holds any more"
             # There was no decision, so the guard stays as it is.
-            await held_plans.decide(conn, plan_id, "expired", by="twinlink", note=note, now=now)
+            await held_plans.decide(
+                conn, plan_id, PlanStatus.EXPIRED, by="twinlink", note=note, now=now
+            )
 
 
 async def _expire(ctx: Context, connection_id: int, plan_id: int) -> None:
@@ -84,9 +86,11 @@ async def plan_again(
     """End a plan without a decision about what it holds: both sites are looked at again, and what
     no later look may let go moves to a new plan. Under the connection's lock."""
     twins = await _twins_of(conn, plan)
-    await held_plans.decide(conn, plan.id, "expired", by=by, note=note, now=now)
+    await held_plans.decide(conn, plan.id, PlanStatus.EXPIRED, by=by, note=note, now=now)
     if await held_plans.holds_on(conn, plan.id):
-        following = await plans.gathering(conn, state, "removals", reason=plan.reason, now=now)
+        following = await plans.gathering(
+            conn, state, PlanKind.REMOVALS, reason=plan.reason, now=now
+        )
         await held_plans.carry_over(conn, plan.id, following)
     await held_changes.reject_changes(conn, plan.id, "expired")
     cause = Cause("plan", str(plan.id))
@@ -118,7 +122,7 @@ async def approve(
                 return plan
             if _same_owner(plan.approved_by, by):
                 raise PermanentError("second_owner")
-        await held_plans.decide(conn, plan_id, "applying", by=by, note=note, now=now)
+        await held_plans.decide(conn, plan_id, PlanStatus.APPLYING, by=by, note=note, now=now)
         # Removals are carried out by looks; what is put back or undone, by `restore`.
         twins = await _twins_of(conn, plan)
         cause = Cause("plan", str(plan_id))
@@ -137,7 +141,7 @@ async def revoke(
     """
     async with database.transaction() as conn:
         plan = await _decidable(conn, plan_id)
-        if plan.status == "expired":
+        if plan.status is PlanStatus.EXPIRED:
             raise PermanentError("plan_expired")
         said = f"approval revoked by {by}" + (f": {note}" if note else "")
         if not await approvals.revoke(conn, plan_id, said):
@@ -161,7 +165,8 @@ async def reject(
     managed; so nothing removes them again. Raises as `approve` does."""
     async with database.transaction() as conn:
         plan = await _undecided(conn, plan_id, digest, now)
-        named = dict(await held_changes.keys(conn, plan_id)) if plan.kind == "removals" else {}
+        removes = plan.kind is PlanKind.REMOVALS
+        named = dict(await held_changes.keys(conn, plan_id)) if removes else {}
         twins = {twin for key in named for twin in key.twins}
         for row in sorted(
             await ledger.touching(conn, plan.connection_id, twins), key=lambda it: it.id
@@ -172,7 +177,7 @@ async def reject(
                 )
         await vanished.keep_gone(conn, plan.connection_id, plan_id, now)
         await held_changes.reject_changes(conn, plan_id, "rejected")
-        await held_plans.decide(conn, plan_id, "rejected", by=by, note=note, now=now)
+        await held_plans.decide(conn, plan_id, PlanStatus.REJECTED, by=by, note=note, now=now)
         if plan.of_guard:
             detail = {"rejected_plan": plan_id}
             await timeline.note_open(conn, "guard_tripped", plan.connection_id, detail, now)
@@ -183,9 +188,11 @@ async def reject(
 async def _undecided(conn: Connection, plan_id: int, digest: str, now: datetime) -> HeldPlan:
     """The plan, locked after its connection, if it can be decided with this digest."""
     plan = await _decidable(conn, plan_id)
-    if plan.status == "gathering":
+    if plan.status is PlanStatus.GATHERING:
         raise PermanentError("plan_not_sealed")
-    if plan.status == "expired" or (plan.expires_at is not None and plan.expires_at <= now):
+    if plan.status is PlanStatus.EXPIRED or (
+        plan.expires_at is not None and plan.expires_at <= now
+    ):
         raise PermanentError("plan_expired")
     if not plan.waits:
         raise PermanentError("plan_decided")
@@ -201,14 +208,14 @@ async def _decidable(conn: Connection, plan_id: int) -> HeldPlan:
         raise PermanentError("plan_unknown")
     await active_connection.lock_any(conn, connection_id)
     plan = await held_plans.lock(conn, plan_id)
-    if plan is None or not restores.decidable(plan.kind):
+    if plan is None or not plan.kind.decidable:
         raise PermanentError("plan_unknown")
     return plan
 
 
 async def _twins_of(conn: Connection, plan: HeldPlan) -> list[int]:
     """The twins that a plan of removals names; other plans wait for no look."""
-    if plan.kind != "removals":
+    if plan.kind is not PlanKind.REMOVALS:
         return []
     return sorted({twin for key, _ in await held_changes.keys(conn, plan.id) for twin in key.twins})
 

@@ -24,6 +24,7 @@ import structlog
 from app.core.guard import DAY, HOUR
 from app.core.incidents import SERVICE
 from app.core.ledger import Row, State
+from app.core.plan import PlanKind
 from app.store.config import active_connection, connections
 from app.store.config.active_connection import Running
 from app.store.guard import vanished
@@ -105,10 +106,12 @@ async def _plan(ctx: Context, connection_id: int) -> int:
         row = await connections.by_id(conn, connection_id)
         by_day = row is not None and row.guard_trip_reason == "day"
         since = _wave(state, now, DAY if by_day else HOUR)
-        plan_id = await restores.begin_plan(conn, "restore", state.id, reason=REASON, now=now)
+        plan_id = await restores.begin_plan(
+            conn, PlanKind.RESTORE, state.id, reason=REASON, now=now
+        )
         links = await vanished.plan(conn, plan_id, state.id, since, now)
         asked = {"connection": state.name, "vanished": True}
-        new = NewRestore("restore", asked, "restore", SERVICE)
+        new = NewRestore(PlanKind.RESTORE, asked, "restore", SERVICE)
         await restores.insert(conn, plan_id, new, now=now)
         await _tell(conn, state, now, restore_plan=plan_id)
     _LOG.warning("vanished_planned", connection=state.name, plan=plan_id, links=links)

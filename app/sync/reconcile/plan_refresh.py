@@ -6,6 +6,7 @@ from typing import assert_never
 from app.core.config import Mode
 from app.core.diff import Decision, Prove, Wait
 from app.core.ledger import LinkKey
+from app.core.plan import PlanKind
 from app.core.results import (
     Busy,
     Created,
@@ -54,7 +55,9 @@ async def refresh_plans(
             conn, look.running.id, {key: f"row_{_row(decisions[key])}" for key in gone}
         )
         if shadow and proposals:
-            plan_id = await plans.gathering(conn, state, "shadow", reason="shadow", now=ctx.clock())
+            plan_id = await plans.gathering(
+                conn, state, PlanKind.SHADOW, reason="shadow", now=ctx.clock()
+            )
             changes = [planned(it, it.reason) for it in proposals]
             await plans.put(conn, plan_id, changes, now=ctx.clock())
 

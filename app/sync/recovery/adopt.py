@@ -13,6 +13,7 @@ import structlog
 from app.core.accounts import keyed
 from app.core.adoption import Skip, Window
 from app.core.errors import PermanentError, TransientError
+from app.core.plan import PlanStatus
 from app.store.config import account_salt, active_connection
 from app.store.guard import held_plans
 from app.store.pool import Database
@@ -102,7 +103,8 @@ async def _plan(ctx: Context, it: Adoption, *, patient: bool) -> datetime | None
     async with ctx.database.transaction() as conn:
         await active_connection.lock_any(conn, it.connection_id)
         plan = await held_plans.lock(conn, it.plan_id)
-        if await adoptions.holds(conn, it) and plan is not None and plan.status == "gathering":
+        gathers = plan is not None and plan.status is PlanStatus.GATHERING
+        if gathers and await adoptions.holds(conn, it):
             now = ctx.clock()
             await plans.put(conn, it.plan_id, [planned(look, pair) for pair in pairs], now=now)
             await restore_changes.close(conn, _skipped(it, look, pairs))
@@ -135,12 +137,16 @@ async def _seal(ctx: Context, it: Adoption) -> None:
         now = ctx.clock()
         await active_connection.lock_any(conn, it.connection_id)
         plan = await held_plans.lock(conn, it.plan_id)
-        if plan is None or plan.status != "gathering" or not await adoptions.holds(conn, it):
+        if plan is None or plan.status is not PlanStatus.GATHERING:
+            return
+        if not await adoptions.holds(conn, it):
             return
         value = await held_plans.value(conn, it.plan_id)
         await held_plans.seal(conn, it.plan_id, value.digest, now)
         await adoptions.sealed(conn, it, now)
         if await restores.nothing_open(conn, it.plan_id):
             note = "nothing to do"
-            await held_plans.decide(conn, it.plan_id, "applied", by="twinlink", note=note, now=now)
+            await held_plans.decide(
+                conn, it.plan_id, PlanStatus.APPLIED, by="twinlink", note=note, now=now
+            )
     _LOG.warning("adoption_planned", adoption=it.id, plan=it.plan_id, **value.counts)

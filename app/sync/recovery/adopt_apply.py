@@ -14,6 +14,7 @@ from app.core.adoption import Skip
 from app.core.ledger import Authorship, State
 from app.core.links import Ends, Side
 from app.core.operations import Operation, Status
+from app.core.plan import PlanStatus
 from app.store.config import account_salt, active_connection
 from app.store.config.active_connection import Running
 from app.store.guard import held_plans
@@ -118,7 +119,9 @@ async def _commit(ctx: Context, it: Adoption, page: _Page) -> datetime | None:
         now = ctx.clock()
         state = await active_connection.lock(conn, it.connection_id)
         plan = await held_plans.lock(conn, it.plan_id)
-        if plan is None or plan.status != "applying" or not await adoptions.holds(conn, it):
+        if plan is None or plan.status is not PlanStatus.APPLYING:
+            return None
+        if not await adoptions.holds(conn, it):
             return None
         if state is None or state.paused or state.revision != page.look.running.revision:
             return now + SOON

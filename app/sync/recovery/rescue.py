@@ -16,6 +16,7 @@ from app.core.chain import instant
 from app.core.errors import PermanentError, TransientError
 from app.core.evidence import IssueView, LinkChange
 from app.core.links import AccountId, IssueId, IssueKey, ProjectKey
+from app.core.plan import PlanKind
 from app.core.rescue import Culprit, Found, named_keys, removed_links
 from app.jira.client import JiraClient
 from app.store.config import account_salt, active_connection
@@ -52,7 +53,9 @@ async def request(
         found = await rescues.connections_of(conn, site)
         if not found:
             raise PermanentError("nothing_selected")
-        plan_id = await restores.begin_plan(conn, "rescue", found[0], reason="rescue", now=now)
+        plan_id = await restores.begin_plan(
+            conn, PlanKind.RESCUE, found[0], reason="rescue", now=now
+        )
         told = {
             **asked,
             "account": keyed(culprit.account, await account_salt.salt(conn)),
@@ -60,7 +63,7 @@ async def request(
             "until": instant(culprit.until),
             "connection_ids": [str(it) for it in found],
         }
-        new = NewRestore("rescue", told, "rescue", requested_by, site)
+        new = NewRestore(PlanKind.RESCUE, told, "rescue", requested_by, site)
         return await restores.insert(conn, plan_id, new, now=now), plan_id
 
 

@@ -13,12 +13,13 @@ import structlog
 
 from app.core.errors import PermanentError, TransientError
 from app.core.operations import Operation, Write, as_write
+from app.core.plan import PlanKind, PlanStatus
 from app.store.config import active_connection
 from app.store.guard import held_plans
 from app.store.pool import Connection, Database
 from app.store.recovery import restore_select, restores
 from app.store.recovery.restore_select import Filters
-from app.store.recovery.restores import Kind, NewRestore, Restore
+from app.store.recovery.restores import NewRestore, Restore
 from app.sync.guard.held_plans import arm_when_approved
 from app.sync.recovery import apply, rescue, survey
 from app.sync.runtime.context import Context
@@ -50,7 +51,7 @@ async def request(
         if under is None:
             raise PermanentError("nothing_selected")
         plan_id = await restores.begin_plan(conn, kind, under, reason=kind, now=now)
-        put = restore_select.put_removed if kind == "restore" else restore_select.put_made
+        put = restore_select.put_removed if kind is PlanKind.RESTORE else restore_select.put_made
         await put(conn, plan_id, filters, now)
         if not await restores.settle_connection(conn, plan_id):
             raise PermanentError("nothing_selected")
@@ -58,12 +59,12 @@ async def request(
         return await restores.insert(conn, plan_id, new, now=now), plan_id
 
 
-def _kind(operation: Write) -> Kind:
+def _kind(operation: Write) -> PlanKind:
     match operation:
         case Operation.REMOVE:
-            return "restore"
+            return PlanKind.RESTORE
         case Operation.CREATE:
-            return "undo"
+            return PlanKind.UNDO
     assert_never(operation)
 
 
@@ -78,13 +79,13 @@ async def build_undo(
     an approval like any other; what it removes passes the guard.
     """
     plan_id = await restores.begin_plan(
-        conn, "undo", connection_id, reason=f"revision {revision}", now=now
+        conn, PlanKind.UNDO, connection_id, reason=f"revision {revision}", now=now
     )
     if not await restore_select.put_net(conn, plan_id, connection_id, revision, now):
         await restores.discard_plan(conn, plan_id)
         return None
     asked = {"connection_id": str(connection_id), "revision": revision}
-    new = NewRestore("undo", asked, "rollback", requested_by)
+    new = NewRestore(PlanKind.UNDO, asked, "rollback", requested_by)
     await restores.insert(conn, plan_id, new, now=now)
     return plan_id
 
@@ -133,13 +134,17 @@ async def _seal(ctx: Context, it: Restore) -> None:
         assert connection_id is not None
         await active_connection.lock_any(conn, connection_id)
         plan = await held_plans.lock(conn, it.plan_id)
-        if plan is None or plan.status != "gathering" or not await restores.seal(conn, it, now):
+        if plan is None or plan.status is not PlanStatus.GATHERING:
+            return
+        if not await restores.seal(conn, it, now):
             return
         value = await held_plans.value(conn, it.plan_id)
         await held_plans.seal(conn, it.plan_id, value.digest, now)
         if await restores.nothing_open(conn, it.plan_id):
             note = "nothing to do"
-            await held_plans.decide(conn, it.plan_id, "applied", by="twinlink", note=note, now=now)
+            await held_plans.decide(
+                conn, it.plan_id, PlanStatus.APPLIED, by="twinlink", note=note, now=now
+            )
     _LOG.warning("restore_planned", restore=it.id, plan=it.plan_id, **value.counts)
 
 

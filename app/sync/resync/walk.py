@@ -12,6 +12,7 @@ import structlog
 
 from app.core.diff import Wait
 from app.core.errors import PermanentError, TransientError
+from app.core.plan import PlanKind
 from app.store.config import active_connection, revisions
 from app.store.config.active_connection import Running
 from app.store.links import twins
@@ -185,7 +186,7 @@ async def _dry_page(ctx: Context, state: Running, resync: Resync) -> None:
         return
     async with ctx.database.transaction() as conn:
         plan_id = resync.plan_id or await plans.gathering(
-            conn, state, "dry_run", reason=f"resync {resync.id}", now=now
+            conn, state, PlanKind.DRY_RUN, reason=f"resync {resync.id}", now=now
         )
         await resyncs.plan_under(conn, resync, plan_id)
         added = [

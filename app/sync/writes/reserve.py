@@ -14,6 +14,7 @@ from datetime import datetime
 from app.core.config import Mode
 from app.core.ledger import LinkKey
 from app.core.operations import Status
+from app.core.plan import PlanKind
 from app.core.results import Busy, Held, Refused, Stale
 from app.store.config import active_connection
 from app.store.config.active_connection import Running
@@ -168,7 +169,7 @@ async def _hold(
 ) -> None:
     if not proposals:
         return
-    plan_id = await plans.gathering(conn, state, "removals", reason=reason, now=now)
+    plan_id = await plans.gathering(conn, state, PlanKind.REMOVALS, reason=reason, now=now)
     changes = [planned(it, it.reason, held_for=reason) for it in proposals]
     added = await plans.put(conn, plan_id, changes, now=now)
     ctx.metrics.guard_held.labels(state.name).inc(added)

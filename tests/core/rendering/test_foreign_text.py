@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.operations import Operation
-from app.core.plan import Plan, PlanChange, as_markdown, as_text
+from app.core.plan import Plan, PlanChange, PlanKind, as_markdown, as_text
 from app.core.rendering.foreign_text import in_csv, in_markdown, plain
 
 HOSTILE = (
@@ -30,7 +30,7 @@ def plan(text: str) -> Plan:
         site="left", operation=Operation.REMOVE, type_id="1", source_id="2", destination_id="3",
         type=text, source_key=text, destination_key=text, reason=text,
     )  # fmt: skip
-    return Plan("1", "ab", "removals", 1, (change,))
+    return Plan("1", "ab", PlanKind.REMOVALS, 1, (change,))
 
 
 @given(TEXT)
