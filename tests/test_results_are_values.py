@@ -27,7 +27,6 @@ OTHER_TEXTS: Mapping[str, str] = {
     "app/sync/ingest/inbox.py: ' ' not in word": "the name of a field of Jira",
     "app/sync/sites/rotation.py: column.removesuffix('_sealed')": "the name of a column",
     "app/sync/twins/discover.py: it.cause in BULK_CAUSES": "what asked for a look, not its result",
-    "app/sync/twins/field_pair.py: it.status not in (status, 'error')": "a claim's stored status",
 }
 
 

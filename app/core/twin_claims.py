@@ -19,8 +19,24 @@ person. The pair is suspended meanwhile: its links stay ours, and nothing is pla
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from app.core.links import IssueId
+
+
+class ClaimStatus(StrEnum):
+    """What became of a claim. `wrong_project`: an issue of it is out of the connection's scope.
+    `error`: the field's text names no issue, or its pair could not be made. `unchanged` is only
+    answered to a caller who names a pair that exists already."""
+
+    PAIRED = "paired"
+    UNCHANGED = "unchanged"
+    UNKNOWN_ISSUE = "unknown_issue"
+    WRONG_PROJECT = "wrong_project"
+    ALREADY_PAIRED = "already_paired"
+    AMBIGUOUS = "ambiguous"
+    ERROR = "error"
+
 
 AMBIGUOUS = "ambiguous_claim"
 """Why such a pair is suspended."""
@@ -41,7 +57,7 @@ class Verdict:
     """`status` holds for every claim. The others name what is to be done, if anything:
     the claimant to pair, the twin to suspend or to resume, the issue to look at again."""
 
-    status: str
+    status: ClaimStatus
     make: IssueId | None = None
     rest: int | None = None
     resume: int | None = None
@@ -53,24 +69,24 @@ def judge(
 ) -> Verdict:
     """See the table. *claimants* is not empty; *elsewhere* holds their other pairs."""
     if at_target is not None and not at_target.by_field:
-        return Verdict("already_paired")
+        return Verdict(ClaimStatus.ALREADY_PAIRED)
     if len(claimants) > 1:
         return _contend(claimants, at_target)
     (claimant,) = claimants
     if at_target is None:
         if claimant in elsewhere:
-            return Verdict("already_paired")
-        return Verdict("paired", make=claimant)
+            return Verdict(ClaimStatus.ALREADY_PAIRED)
+        return Verdict(ClaimStatus.PAIRED, make=claimant)
     if at_target.claimant != claimant:
-        return Verdict("already_paired", look=at_target.claimant)
+        return Verdict(ClaimStatus.ALREADY_PAIRED, look=at_target.claimant)
     resume = at_target.twin if at_target.suspended == AMBIGUOUS else None
-    return Verdict("paired", resume=resume)
+    return Verdict(ClaimStatus.PAIRED, resume=resume)
 
 
 def _contend(claimants: Collection[IssueId], at_target: Pair | None) -> Verdict:
     if at_target is None:
-        return Verdict("ambiguous")
+        return Verdict(ClaimStatus.AMBIGUOUS)
     if at_target.claimant not in claimants:
-        return Verdict("ambiguous", look=at_target.claimant)
+        return Verdict(ClaimStatus.AMBIGUOUS, look=at_target.claimant)
     rest = at_target.twin if at_target.suspended != AMBIGUOUS else None
-    return Verdict("ambiguous", rest=rest)
+    return Verdict(ClaimStatus.AMBIGUOUS, rest=rest)

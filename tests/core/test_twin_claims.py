@@ -3,7 +3,7 @@
 import pytest
 
 from app.core.links import IssueId
-from app.core.twin_claims import AMBIGUOUS, Pair, Verdict, judge
+from app.core.twin_claims import AMBIGUOUS, ClaimStatus, Pair, Verdict, judge
 
 ONE, TWO, SIX = IssueId("1"), IssueId("2"), IssueId("6")
 
@@ -19,19 +19,19 @@ def by_api(claimant: IssueId) -> Pair:
 @pytest.mark.parametrize(
     ("claimants", "pair", "verdict"),
     [
-        ([ONE], by_api(ONE), Verdict("already_paired")),
-        ([ONE], by_api(SIX), Verdict("already_paired")),
-        ([ONE, TWO], by_api(ONE), Verdict("already_paired")),
-        ([ONE, TWO], None, Verdict("ambiguous")),
-        ([ONE, TWO], by_field(ONE), Verdict("ambiguous", rest=9)),
-        ([ONE, TWO], by_field(ONE, AMBIGUOUS), Verdict("ambiguous")),
-        ([ONE, TWO], by_field(ONE, "moved_out_of_scope"), Verdict("ambiguous", rest=9)),
-        ([ONE, TWO], by_field(SIX), Verdict("ambiguous", look=SIX)),
-        ([ONE], by_field(ONE), Verdict("paired")),
-        ([ONE], by_field(ONE, AMBIGUOUS), Verdict("paired", resume=9)),
-        ([ONE], by_field(ONE, "moved_out_of_scope"), Verdict("paired")),
-        ([ONE], by_field(TWO), Verdict("already_paired", look=TWO)),
-        ([ONE], None, Verdict("paired", make=ONE)),
+        ([ONE], by_api(ONE), Verdict(ClaimStatus.ALREADY_PAIRED)),
+        ([ONE], by_api(SIX), Verdict(ClaimStatus.ALREADY_PAIRED)),
+        ([ONE, TWO], by_api(ONE), Verdict(ClaimStatus.ALREADY_PAIRED)),
+        ([ONE, TWO], None, Verdict(ClaimStatus.AMBIGUOUS)),
+        ([ONE, TWO], by_field(ONE), Verdict(ClaimStatus.AMBIGUOUS, rest=9)),
+        ([ONE, TWO], by_field(ONE, AMBIGUOUS), Verdict(ClaimStatus.AMBIGUOUS)),
+        ([ONE, TWO], by_field(ONE, "moved_out_of_scope"), Verdict(ClaimStatus.AMBIGUOUS, rest=9)),
+        ([ONE, TWO], by_field(SIX), Verdict(ClaimStatus.AMBIGUOUS, look=SIX)),
+        ([ONE], by_field(ONE), Verdict(ClaimStatus.PAIRED)),
+        ([ONE], by_field(ONE, AMBIGUOUS), Verdict(ClaimStatus.PAIRED, resume=9)),
+        ([ONE], by_field(ONE, "moved_out_of_scope"), Verdict(ClaimStatus.PAIRED)),
+        ([ONE], by_field(TWO), Verdict(ClaimStatus.ALREADY_PAIRED, look=TWO)),
+        ([ONE], None, Verdict(ClaimStatus.PAIRED, make=ONE)),
     ],
 )
 def test_the_table(claimants: list[IssueId], pair: Pair | None, verdict: Verdict) -> None:
@@ -39,5 +39,5 @@ def test_the_table(claimants: list[IssueId], pair: Pair | None, verdict: Verdict
 
 
 def test_an_issue_that_is_paired_elsewhere_is_not_paired_twice() -> None:
-    assert judge([ONE], None, {ONE: by_api(ONE)}) == Verdict("already_paired")
-    assert judge([ONE], None, {TWO: by_api(TWO)}) == Verdict("paired", make=ONE)
+    assert judge([ONE], None, {ONE: by_api(ONE)}) == Verdict(ClaimStatus.ALREADY_PAIRED)
+    assert judge([ONE], None, {TWO: by_api(TWO)}) == Verdict(ClaimStatus.PAIRED, make=ONE)

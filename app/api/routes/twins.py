@@ -7,6 +7,7 @@ from app.api.routing.route import api_router
 from app.api.schemas.base import Listed
 from app.api.schemas.connection import Released
 from app.api.schemas.twin import Listable, Outcome, Outcomes, TwinAnswer, TwinsPost
+from app.core.twin_claims import ClaimStatus
 from app.store.links import twins
 from app.store.views import twins as views_twins
 from app.sync.twins import release
@@ -47,11 +48,11 @@ async def list_twins(
     page: Paged,
     *,
     issue: IssueFilter = None,
-    status: Listable = "paired",
+    status: Listable = ClaimStatus.PAIRED,
 ) -> object:
     """Pairs; with another status, the claims of twin fields that pair nothing."""
     async with services.database.connection() as conn:
-        if status == "paired":
+        if status is ClaimStatus.PAIRED:
             after = page.after(0)
             rows = await views_twins.page(
                 conn, connection.id, issue=issue, after=after, limit=page.fetch

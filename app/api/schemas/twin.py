@@ -7,14 +7,26 @@ from pydantic import Field
 
 from app.api.schemas.base import Answer, Body, Storable
 from app.core.links import IssueKey
+from app.core.twin_claims import ClaimStatus
 from app.store.views.twins import TwinShown
 from app.sync.twins.pairing import Claim, Paired
 
 Status = Literal[
-    "paired", "unchanged", "unknown_issue", "wrong_project", "already_paired", "ambiguous", "error"
+    ClaimStatus.PAIRED,
+    ClaimStatus.UNCHANGED,
+    ClaimStatus.UNKNOWN_ISSUE,
+    ClaimStatus.WRONG_PROJECT,
+    ClaimStatus.ALREADY_PAIRED,
+    ClaimStatus.AMBIGUOUS,
+    ClaimStatus.ERROR,
 ]
 Listable = Literal[
-    "paired", "unknown_issue", "wrong_project", "already_paired", "ambiguous", "error"
+    ClaimStatus.PAIRED,
+    ClaimStatus.UNKNOWN_ISSUE,
+    ClaimStatus.WRONG_PROJECT,
+    ClaimStatus.ALREADY_PAIRED,
+    ClaimStatus.AMBIGUOUS,
+    ClaimStatus.ERROR,
 ]
 # Any text is a claim: one that is no key is an unknown issue, and stops none of the others.
 Key = Annotated[str, Field(min_length=1, max_length=300), Storable]

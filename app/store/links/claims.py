@@ -6,12 +6,10 @@ Of the text only the key is stored, or an empty text if it has none.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 from app.core.links import IssueId, IssueKey, IssueRef, ProjectKey, Side
+from app.core.twin_claims import ClaimStatus
 from app.store.pool import Connection, Row
-
-Status = Literal["paired", "unknown_issue", "wrong_project", "already_paired", "ambiguous", "error"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +20,7 @@ class Claim:
     issue: IssueRef
     key: str
     target: IssueId | None
-    status: Status
+    status: ClaimStatus
 
 
 async def of_issues(
@@ -165,5 +163,5 @@ def _claim(row: Row) -> Claim:
         issue=IssueRef(IssueId(str(row["issue_id"])), IssueKey(row["issue_key"])),
         key=row["claimed_key"],
         target=None if target is None else IssueId(str(target)),
-        status=row["status"],
+        status=ClaimStatus(row["status"]),
     )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from app.core.twin_claims import ClaimStatus
 from app.store.pool import Connection, Row
 
 
@@ -15,7 +16,7 @@ class TwinShown:
     right: str
     left_id: str | None
     right_id: str | None
-    status: str
+    status: ClaimStatus
     detail: str
     suspended: str | None
     source: str
@@ -46,7 +47,7 @@ async def claims(
     conn: Connection,
     connection_id: int,
     *,
-    status: str,
+    status: ClaimStatus,
     issue: str | None,
     after: str,
     limit: int,
@@ -97,7 +98,7 @@ def _twin(row: Row) -> TwinShown:
         right=row["right_key"],
         left_id=str(row["left_issue_id"]),
         right_id=str(row["right_issue_id"]),
-        status="paired",
+        status=ClaimStatus.PAIRED,
         detail="",
         suspended=row["suspended"],
         source=row["source"],
@@ -116,7 +117,7 @@ def _claim(row: Row) -> TwinShown:
         right=right[0],
         left_id=left[1],
         right_id=right[1],
-        status=row["status"],
+        status=ClaimStatus(row["status"]),
         detail=f"{row['issue_key']} claims {row['claimed_key']}",
         suspended=None,
         source="field",

@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import cast
 
 from app.core.links import IssueId, IssueRef, Side
-from app.core.twin_claims import AMBIGUOUS, Pair, Verdict, judge
+from app.core.twin_claims import AMBIGUOUS, ClaimStatus, Pair, Verdict, judge
 from app.store.config import active_connection
 from app.store.config.active_connection import Running
 from app.store.links import claims, discoveries, twins
-from app.store.links.claims import Claim, Status
+from app.store.links.claims import Claim
 from app.store.links.discoveries import Discovery
 from app.store.links.twins import Twin
 from app.store.pool import Connection
@@ -109,9 +108,10 @@ async def _settle(
         there = at.get(target)
         pairs = {issue: _pair(twin, side) for issue, twin in own.items() if twin != there}
         verdict = judge([it.issue.id for it in those], _pair(there, side) if there else None, pairs)
-        status = cast("Status", verdict.status)
         effects.statuses += [
-            replace(it, status=status) for it in those if it.status not in (status, "error")
+            replace(it, status=verdict.status)
+            for it in those
+            if it.status not in (verdict.status, ClaimStatus.ERROR)
         ]
         if verdict.look is not None:
             effects.look.add(verdict.look)

@@ -14,12 +14,13 @@ import structlog
 from app.core.config import ConnectionConfig
 from app.core.evidence import IssueView
 from app.core.links import IssueId, IssueKey, IssueRef, ProjectKey, Side
+from app.core.twin_claims import ClaimStatus
 from app.core.twin_field import leads_to, twin_key
 from app.jira.client import JiraClient
 from app.store.config import sites
 from app.store.config.active_connection import Running
 from app.store.links import claims, twins
-from app.store.links.claims import Claim, Status
+from app.store.links.claims import Claim
 from app.store.links.twins import Twin
 from app.sync.runtime.context import Context
 
@@ -71,8 +72,14 @@ async def read(
         claim = _claim(state.config, side, view, key, target, known.bases)
         twin = known.twins.get(issue)
         if twin is not None and twin.source == "field":
-            if claim is not None and target is not None and claim.status == "unknown_issue":
-                claim = replace(claim, status="error")  # an address, but not of the other site
+            if (
+                claim is not None
+                and target is not None
+                and claim.status is ClaimStatus.UNKNOWN_ISSUE
+            ):
+                claim = replace(
+                    claim, status=ClaimStatus.ERROR
+                )  # an address, but not of the other site
             claim, is_stale = _weigh(claim, twin, view, known.claims.get(issue), state, side)
             if is_stale:
                 found.stale[issue] = twin
@@ -111,14 +118,14 @@ def _claim(
     if not _text(view):
         return None
     if key is None:
-        return Claim(view.ref, "", None, "error")
+        return Claim(view.ref, "", None, ClaimStatus.ERROR)
     if view.project not in config.end(side).projects:
-        return Claim(view.ref, key, None, "wrong_project")
+        return Claim(view.ref, key, None, ClaimStatus.WRONG_PROJECT)
     if target is None or not leads_to(_text(view), bases):
-        return Claim(view.ref, key, None, "unknown_issue")
+        return Claim(view.ref, key, None, ClaimStatus.UNKNOWN_ISSUE)
     if target.project not in config.end(side.other).projects:
-        return Claim(view.ref, key, None, "wrong_project")
-    return Claim(view.ref, key, target.ref.id, "paired")
+        return Claim(view.ref, key, None, ClaimStatus.WRONG_PROJECT)
+    return Claim(view.ref, key, target.ref.id, ClaimStatus.PAIRED)
 
 
 def _weigh(
@@ -144,9 +151,10 @@ def _weigh(
     as_before = former is not None and former.target == other.id and former.key == claim.key
     if claim.key != other.key and not as_before:
         return claim, True
-    if claim.status == "wrong_project":
+    if claim.status is ClaimStatus.WRONG_PROJECT:
         return claim, False
-    status: Status = "error" if claim.status == "error" else "paired"
+    fails = claim.status is ClaimStatus.ERROR
+    status = ClaimStatus.ERROR if fails else ClaimStatus.PAIRED
     return replace(claim, target=other.id, status=status), False
 
 
@@ -180,4 +188,6 @@ async def _doubt_cleared(
             twin = found.stale.pop(issue)
             before = known.claims.get(issue)
             key = before.key if before is not None else twin.on(side.other).key
-            found.claims[issue] = Claim(views[issue].ref, key, twin.on(side.other).id, "error")
+            found.claims[issue] = Claim(
+                views[issue].ref, key, twin.on(side.other).id, ClaimStatus.ERROR
+            )

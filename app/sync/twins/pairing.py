@@ -9,12 +9,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from app.core.config import ConnectionConfig
 from app.core.errors import PermanentError, TransientError
 from app.core.evidence import IssueView
 from app.core.links import IssueId, IssueKey, Side
+from app.core.twin_claims import ClaimStatus
 from app.store.config import connections
 from app.store.config.connections import ConnectionRow
 from app.store.links import twins
@@ -24,9 +25,6 @@ from app.store.queue.work import Cause
 from app.sync.runtime.jira_clients import Sites
 from app.sync.runtime.refusals import Refused, site_failed
 
-Status = Literal[
-    "paired", "unchanged", "unknown_issue", "wrong_project", "already_paired", "ambiguous", "error"
-]
 # Above this, the first look at them waits behind what people do now.
 _BULK_FROM = 100
 
@@ -48,7 +46,7 @@ class Paired:
     """`id` of the twin, where there is one. `detail` says what the status leaves open."""
 
     claim: Claim
-    status: Status
+    status: ClaimStatus
     detail: str = ""
     id: int | None = None
 
@@ -74,7 +72,7 @@ async def pair(
             seen = _in_scope(seen, locked.config)
         verdicts = judge(claims, seen, locked.config)
         outcomes = await _store(conn, locked, verdicts, seen, now)
-        made = [it.id for it in outcomes if it.status == "paired" and it.id is not None]
+        made = [it.id for it in outcomes if it.status is ClaimStatus.PAIRED and it.id is not None]
         if made:
             bulk = len(made) > _BULK_FROM
             cause = Cause("twin", "api")
@@ -100,14 +98,16 @@ def _judge_one(
         key = claim.on(side)
         view = seen[side].get(key)
         if key in twice[side] or (view is not None and view.ref.id in met[side]):
-            return Paired(claim, "ambiguous", f"{key} is named more than once")
+            return Paired(claim, ClaimStatus.AMBIGUOUS, f"{key} is named more than once")
     for side in Side:
         view = seen[side].get(claim.on(side))
         if view is None:
-            return Paired(claim, "unknown_issue", f"the {side.value} site does not show it")
+            return Paired(
+                claim, ClaimStatus.UNKNOWN_ISSUE, f"the {side.value} site does not show it"
+            )
         if view.project not in config.end(side).projects:
-            return Paired(claim, "wrong_project", f"{view.ref.key} is not in scope")
-    return Paired(claim, "paired")
+            return Paired(claim, ClaimStatus.WRONG_PROJECT, f"{view.ref.key} is not in scope")
+    return Paired(claim, ClaimStatus.PAIRED)
 
 
 async def _look(sites: Sites, connection: ConnectionRow, claims: Sequence[Claim]) -> Seen:
@@ -149,19 +149,19 @@ async def _store(
     pair = (connection.left_site_id, connection.right_site_id)
     outcomes = []
     for verdict in verdicts:
-        if verdict.status != "paired":
+        if verdict.status is not ClaimStatus.PAIRED:
             outcomes.append(verdict)
             continue
         left, right = (seen[side][verdict.claim.on(side)].ref for side in Side)
         there = [taken[Side.LEFT].get(left.id), taken[Side.RIGHT].get(right.id)]
         if there[0] is not None and there[0] == there[1]:
-            outcomes.append(replace(verdict, status="unchanged", id=there[0].id))
+            outcomes.append(replace(verdict, status=ClaimStatus.UNCHANGED, id=there[0].id))
         elif there != [None, None]:
             words = " and ".join(f"{t.left.key} = {t.right.key}" for t in there if t is not None)
-            outcomes.append(replace(verdict, status="already_paired", detail=words))
+            outcomes.append(replace(verdict, status=ClaimStatus.ALREADY_PAIRED, detail=words))
         else:
             made = await twins.insert(conn, connection.id, pair, left, right, source="api", now=now)
-            status: Status = "error" if made is None else "paired"
+            status = ClaimStatus.ERROR if made is None else ClaimStatus.PAIRED
             outcomes.append(replace(verdict, status=status, id=made))
     return outcomes
 

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from app.core.evidence import IssueView
 from app.core.links import IssueId
+from app.core.twin_claims import ClaimStatus
 from app.core.twin_field import twin_key
 from app.store.config.active_connection import Running
 from app.store.links import claims, discoveries, twins
@@ -64,7 +65,7 @@ async def contradicted(
             # Without a text there is something to settle only where the field made a pair.
             differs = bool(text) or (twin is not None and twin.source == "field")
         else:
-            unpaired = claim.status != "paired" or twin is None
+            unpaired = claim.status is not ClaimStatus.PAIRED or twin is None
             differs = not text or claim.key != (twin_key(text) or "") or (retry and unpaired)
         if differs:
             found.append(issue)
