@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from app.core.incidents import Detail
+from app.core.incidents import Detail, IncidentKind
 
 UNSIGNED: Final = (
     "Enter the site's webhook secret there; a Data Center before 10 has no field for it. What"
@@ -72,12 +72,12 @@ def _project(detail: Detail) -> Iterator[str]:
 
 
 SITE_SENTENCES: Final[Mapping[str, Callable[[Detail], Iterator[str]]]] = {
-    "deliveries_rejected": _rejected,
-    "deliveries_astray": _astray,
-    "site_identity_changed": _refused,
-    "site_refused": _refused,
-    "site_locked": _locked,
-    "token_expires": _expires,
-    "project_unseen": _project,
-    "circuit_open": _silent,
+    IncidentKind.DELIVERIES_REJECTED: _rejected,
+    IncidentKind.DELIVERIES_ASTRAY: _astray,
+    IncidentKind.SITE_IDENTITY_CHANGED: _refused,
+    IncidentKind.SITE_REFUSED: _refused,
+    IncidentKind.SITE_LOCKED: _locked,
+    IncidentKind.TOKEN_EXPIRES: _expires,
+    IncidentKind.PROJECT_UNSEEN: _project,
+    IncidentKind.CIRCUIT_OPEN: _silent,
 }

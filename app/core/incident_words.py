@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.core.incident_site_words import SITE_SENTENCES
-from app.core.incidents import Detail, Impact, kind_of, public
+from app.core.incidents import Detail, Impact, IncidentKind, public, traits_of
 
 
 def sentences(kind: str, detail: Detail) -> str:
     """An entry of the timeline, from the facts that it is made of."""
     known = public(detail)
     say = _SAY.get(kind, _plainly)
-    return " ".join(say(known)) or f"{kind_of(kind).title}."
+    return " ".join(say(known)) or f"{traits_of(kind).title}."
 
 
 _TRIPPED_BY: Final[Mapping[str, str]] = {
@@ -171,18 +171,18 @@ def _plainly(detail: Detail) -> Iterator[str]:
 
 
 _SAY: Final[Mapping[str, Callable[[Detail], Iterator[str]]]] = {
-    "guard_tripped": _guard,
-    "mirrors_vanished": _vanished,
-    "write_unconfirmed": _unconfirmed,
-    "outcome_corrected": _corrected,
-    "audit_broken": _audit,
-    "unmanaged_removed": _unmanaged,
-    "removal_unclear": _unclear,
+    IncidentKind.GUARD_TRIPPED: _guard,
+    IncidentKind.MIRRORS_VANISHED: _vanished,
+    IncidentKind.WRITE_UNCONFIRMED: _unconfirmed,
+    IncidentKind.OUTCOME_CORRECTED: _corrected,
+    IncidentKind.AUDIT_BROKEN: _audit,
+    IncidentKind.UNMANAGED_REMOVED: _unmanaged,
+    IncidentKind.REMOVAL_UNCLEAR: _unclear,
     **SITE_SENTENCES,
-    "site_went_back": _site_went_back,
-    "database_went_back": _went_back,
-    "workers_absent": _absent,
-    "installation_mismatch": _mismatch,
+    IncidentKind.SITE_WENT_BACK: _site_went_back,
+    IncidentKind.DATABASE_WENT_BACK: _went_back,
+    IncidentKind.WORKERS_ABSENT: _absent,
+    IncidentKind.INSTALLATION_MISMATCH: _mismatch,
 }
 
 
@@ -207,7 +207,7 @@ class Named:
 
 def message(it: Named, event: str, text: str, next_calls: Sequence["Call"] = ()) -> Message:
     """*event*: `opened`, `worse` or `resolved`. `worse` follows `opened` at once."""
-    title = kind_of(it.kind).title
+    title = traits_of(it.kind).title
     where = f": {it.place}" if it.place else ""
     done = "Resolved: " if event == "resolved" else ""
     lines = [text, *(f"To {call.purpose}: {call.command}" for call in next_calls)]
@@ -265,9 +265,9 @@ def calls(
         where = {"connection": connection} if connection else {"site": site} if site else {}
         if where and "first_removal" in facts:
             found.append(restore(where, str(facts["first_removal"])))
-    if kind == "site_locked" and site is not None:
+    if kind == IncidentKind.SITE_LOCKED and site is not None:
         found.append(unlock(site))
-    if kind == "project_unseen" and site is not None:
+    if kind == IncidentKind.PROJECT_UNSEEN and site is not None:
         found.append(check(site))
     if "restore_plan" in facts:
         found += put_back(int(facts["restore_plan"]))
@@ -327,19 +327,21 @@ def put_back(plan: int) -> tuple[Call, Call]:
     )
 
 
-_RESTORABLE = frozenset({"guard_tripped", "unmanaged_removed", "removal_unclear"})
+_RESTORABLE = frozenset(
+    {IncidentKind.GUARD_TRIPPED, IncidentKind.UNMANAGED_REMOVED, IncidentKind.REMOVAL_UNCLEAR}
+)
 _HELD = Call(
     "see what is held", "GET", "/plans?status=held", None, "twinlink plan list --status held"
 )
 _OTHER: Final[Mapping[str, tuple[Call, ...]]] = {
-    "guard_tripped": (_HELD,),
-    "mirrors_vanished": (_HELD,),
-    "audit_broken": (
+    IncidentKind.GUARD_TRIPPED: (_HELD,),
+    IncidentKind.MIRRORS_VANISHED: (_HELD,),
+    IncidentKind.AUDIT_BROKEN: (
         Call(
             "check every chain again", "POST", "/audit/verifications", None, "twinlink audit verify"
         ),
     ),
-    "write_unconfirmed": (
+    IncidentKind.WRITE_UNCONFIRMED: (
         Call("see the writes", "GET", "/intents?status=unconfirmed", None, "twinlink status"),
     ),
 }

@@ -65,8 +65,30 @@ class Impact(StrEnum):
         return list(Impact).index(self)
 
 
+class IncidentKind(StrEnum):
+    GUARD_TRIPPED = "guard_tripped"
+    MIRRORS_VANISHED = "mirrors_vanished"
+    WRITE_UNCONFIRMED = "write_unconfirmed"
+    OUTCOME_CORRECTED = "outcome_corrected"
+    AUDIT_BROKEN = "audit_broken"
+    UNMANAGED_REMOVED = "unmanaged_removed"
+    REMOVAL_UNCLEAR = "removal_unclear"
+    DELIVERIES_REJECTED = "deliveries_rejected"
+    DELIVERIES_ASTRAY = "deliveries_astray"
+    SITE_IDENTITY_CHANGED = "site_identity_changed"
+    SITE_REFUSED = "site_refused"
+    SITE_LOCKED = "site_locked"
+    TOKEN_EXPIRES = "token_expires"  # noqa: S105 - no password
+    PROJECT_UNSEEN = "project_unseen"
+    CIRCUIT_OPEN = "circuit_open"
+    SITE_WENT_BACK = "site_went_back"
+    DATABASE_WENT_BACK = "database_went_back"
+    WORKERS_ABSENT = "workers_absent"
+    INSTALLATION_MISMATCH = "installation_mismatch"
+
+
 @dataclass(frozen=True, slots=True)
-class Kind:
+class Traits:
     """`wakes` from an impact of major on. `lasting`: it has a condition that the service sees
     end by itself; the others are over when a person says so."""
 
@@ -75,36 +97,44 @@ class Kind:
     lasting: bool = False
 
 
-KINDS: Final[Mapping[str, Kind]] = {
-    "guard_tripped": Kind("The guard holds removals", lasting=True),
-    "mirrors_vanished": Kind("Other accounts remove our mirrors"),
-    "write_unconfirmed": Kind("The outcome of a write is not known", wakes=True, lasting=True),
-    "outcome_corrected": Kind("A write that counted as failed had acted"),
-    "audit_broken": Kind("The audit does not hold", wakes=True),
-    "unmanaged_removed": Kind("A link that is not ours was removed by our account", wakes=True),
-    "removal_unclear": Kind("Our account removed links whose author is unclear"),
-    "deliveries_rejected": Kind("Deliveries are rejected", wakes=True, lasting=True),
-    "deliveries_astray": Kind("Deliveries come to a wrong address", lasting=True),
-    "site_identity_changed": Kind("Another Jira answers than the one pinned", lasting=True),
-    "site_refused": Kind("A site does not let us in", lasting=True),
-    "site_locked": Kind("A site wants a CAPTCHA solved", lasting=True),
-    "token_expires": Kind("A token is about to expire", lasting=True),
-    "project_unseen": Kind("Jira does not show us a project", lasting=True),
-    "circuit_open": Kind("A site cannot be read", lasting=True),
-    "site_went_back": Kind("A Jira went back in time"),
-    "database_went_back": Kind("The database went back in time"),
-    "workers_absent": Kind("No worker runs", lasting=True),
-    "installation_mismatch": Kind("A worker belongs to another installation", lasting=True),
+KINDS: Final[Mapping[str, Traits]] = {
+    IncidentKind.GUARD_TRIPPED: Traits("The guard holds removals", lasting=True),
+    IncidentKind.MIRRORS_VANISHED: Traits("Other accounts remove our mirrors"),
+    IncidentKind.WRITE_UNCONFIRMED: Traits(
+        "The outcome of a write is not known", wakes=True, lasting=True
+    ),
+    IncidentKind.OUTCOME_CORRECTED: Traits("A write that counted as failed had acted"),
+    IncidentKind.AUDIT_BROKEN: Traits("The audit does not hold", wakes=True),
+    IncidentKind.UNMANAGED_REMOVED: Traits(
+        "A link that is not ours was removed by our account", wakes=True
+    ),
+    IncidentKind.REMOVAL_UNCLEAR: Traits("Our account removed links whose author is unclear"),
+    IncidentKind.DELIVERIES_REJECTED: Traits("Deliveries are rejected", wakes=True, lasting=True),
+    IncidentKind.DELIVERIES_ASTRAY: Traits("Deliveries come to a wrong address", lasting=True),
+    IncidentKind.SITE_IDENTITY_CHANGED: Traits(
+        "Another Jira answers than the one pinned", lasting=True
+    ),
+    IncidentKind.SITE_REFUSED: Traits("A site does not let us in", lasting=True),
+    IncidentKind.SITE_LOCKED: Traits("A site wants a CAPTCHA solved", lasting=True),
+    IncidentKind.TOKEN_EXPIRES: Traits("A token is about to expire", lasting=True),
+    IncidentKind.PROJECT_UNSEEN: Traits("Jira does not show us a project", lasting=True),
+    IncidentKind.CIRCUIT_OPEN: Traits("A site cannot be read", lasting=True),
+    IncidentKind.SITE_WENT_BACK: Traits("A Jira went back in time"),
+    IncidentKind.DATABASE_WENT_BACK: Traits("The database went back in time"),
+    IncidentKind.WORKERS_ABSENT: Traits("No worker runs", lasting=True),
+    IncidentKind.INSTALLATION_MISMATCH: Traits(
+        "A worker belongs to another installation", lasting=True
+    ),
 }
 
 
-def kind_of(name: str) -> Kind:
+def traits_of(kind: str) -> Traits:
     """Also of a kind that this version does not know: another one may have stored it."""
-    return KINDS.get(name) or Kind(name.replace("_", " ").capitalize())
+    return KINDS.get(kind) or Traits(kind.replace("_", " ").capitalize())
 
 
 def wakes(kind: str, impact: Impact) -> bool:
-    return kind_of(kind).wakes and impact.rank >= Impact.MAJOR.rank
+    return traits_of(kind).wakes and impact.rank >= Impact.MAJOR.rank
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from app.core.incidents import (
     Impact,
     correlated,
     gathers,
-    kind_of,
     public,
+    traits_of,
     wakes,
 )
 
@@ -151,7 +151,7 @@ def test_what_the_monitor_found_is_restored_by_site() -> None:
 
 @pytest.mark.parametrize("kind", [*KINDS, "of_a_later_version"])
 def test_every_kind_has_words(kind: str) -> None:
-    assert kind_of(kind).title
+    assert traits_of(kind).title
     assert sentences(kind, {}).endswith(".")
     said = message(Named(7, kind, "ab", Impact.MAJOR), "opened", sentences(kind, {}))
     assert "ab" in said.title

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from app.api.schemas.base import Answer, Body, JsonObject, Storable
 from app.core.incident_words import calls
-from app.core.incidents import kind_of, public, wakes
+from app.core.incidents import public, traits_of, wakes
 from app.store.alerts.incidents import Incident
 from app.store.pool import Row
 
@@ -117,6 +117,6 @@ def _head(it: Incident) -> JsonObject:
     return {
         **{name: getattr(it, name) for name in (*plain, *times)},
         "id": str(it.id),
-        "title": kind_of(it.kind).title,
+        "title": traits_of(it.kind).title,
         "wakes": wakes(it.kind, it.impact),
     }

@@ -9,7 +9,7 @@ import asyncpg
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from app.core.incidents import kind_of
+from app.core.incidents import IncidentKind, traits_of
 from app.settings import Settings
 from app.store import clock
 from app.store.alerts.incidents import any_open
@@ -30,10 +30,10 @@ _SKEW_SECONDS = 2.0
 _CONNECT_SECONDS = 10
 _WORST_MINUTE = 60.0
 _DECIDED_BY_PEOPLE = (
-    "database_went_back",
-    "site_went_back",
-    "installation_mismatch",
-    "site_identity_changed",
+    IncidentKind.DATABASE_WENT_BACK,
+    IncidentKind.SITE_WENT_BACK,
+    IncidentKind.INSTALLATION_MISMATCH,
+    IncidentKind.SITE_IDENTITY_CHANGED,
 )
 
 
@@ -155,7 +155,7 @@ async def _decisions(conn: Connection) -> Check:
     kinds = [kind for kind in _DECIDED_BY_PEOPLE if await any_open(conn, kind)]
     if kinds:
         hint = "twinlink incident list; then resolve it, and twinlink resume --all if it is paused"
-        return Check("decisions", "fail", ", ".join(kind_of(kind).title for kind in kinds), hint)
+        return Check("decisions", "fail", ", ".join(traits_of(kind).title for kind in kinds), hint)
     pause = await state(conn)
     if pause.paused_at is not None:
         detail = f"everything is paused, by {pause.paused_by}"

@@ -1,10 +1,10 @@
 """Conditions in the database that are incidents while they last: one query for each kind."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from app.core.incidents import Detail, Impact
+from app.core.incidents import Detail, Impact, IncidentKind
 from app.store.alerts.incidents import Place
 from app.store.pool import Connection
 from app.store.queue import stray_deliveries
@@ -18,7 +18,7 @@ STOPPED = timedelta(minutes=15)
 NEAR = timedelta(seconds=30)
 EXPIRES = timedelta(days=7)
 """Ahead of a token's end, so that a person has time to make another one."""
-SAID = {"installation_mismatch": timedelta(minutes=5)}
+SAID: Mapping[str, timedelta] = {IncidentKind.INSTALLATION_MISMATCH: timedelta(minutes=5)}
 """A condition that is only reported, not stored, lasts this long after its last report."""
 
 LOCKED = "site:captcha_required"
@@ -31,7 +31,7 @@ class Condition:
     """True from `since` on: an incident resolved later than that covers it. Only a `certain`
     condition opens an incident; others keep an open one open."""
 
-    kind: str
+    kind: IncidentKind
     place: Place
     since: datetime
     impact: Impact
@@ -47,7 +47,7 @@ async def tripped(conn: Connection, _: datetime) -> list[Condition]:
     )
     return [
         Condition(
-            "guard_tripped",
+            IncidentKind.GUARD_TRIPPED,
             Place(connection_id=row["id"]),
             row["guard_tripped_at"],
             Impact.MINOR,
@@ -67,7 +67,7 @@ async def unconfirmed(conn: Connection, now: datetime) -> list[Condition]:
     )
     return [
         Condition(
-            "write_unconfirmed",
+            IncidentKind.WRITE_UNCONFIRMED,
             Place(connection_id=row["connection_id"]),
             row["since"],
             Impact.MAJOR,
@@ -88,7 +88,7 @@ async def rejected(conn: Connection, now: datetime) -> list[Condition]:
     )
     return [
         Condition(
-            "deliveries_rejected",
+            IncidentKind.DELIVERIES_REJECTED,
             Place(site_id=row["id"]),
             row["rejected_since"],
             Impact.MAJOR if row["rejected_since"] <= now - REJECTED else Impact.MINOR,
@@ -107,7 +107,7 @@ async def astray(conn: Connection, now: datetime) -> list[Condition]:
     many = [it for it in await stray_deliveries.fresh(conn, now=now) if it.total >= REJECTIONS]
     found = [
         Condition(
-            "deliveries_astray",
+            IncidentKind.DELIVERIES_ASTRAY,
             Place(site_id=await conn.fetchval("SELECT id FROM sites WHERE name = $1", it.site)),
             it.last_at,
             Impact.MINOR,
@@ -123,7 +123,7 @@ async def astray(conn: Connection, now: datetime) -> list[Condition]:
             "deleted": ", ".join(it.site for it in gone),
         }
         last = max(it.last_at for it in gone)
-        found.append(Condition("deliveries_astray", Place(), last, Impact.MINOR, detail))
+        found.append(Condition(IncidentKind.DELIVERIES_ASTRAY, Place(), last, Impact.MINOR, detail))
     return found
 
 
@@ -139,7 +139,7 @@ async def refused(conn: Connection, _: datetime) -> list[Condition]:
     )
     return [
         Condition(
-            "site_identity_changed" if row["other"] else "site_refused",
+            IncidentKind.SITE_IDENTITY_CHANGED if row["other"] else IncidentKind.SITE_REFUSED,
             Place(connection_id=row["connection_id"]),
             row["since"],
             Impact.MAJOR,
@@ -156,7 +156,7 @@ async def locked(conn: Connection, _: datetime) -> list[Condition]:
     )
     return [
         Condition(
-            "site_locked",
+            IncidentKind.SITE_LOCKED,
             Place(site_id=row["id"]),
             row["locked_since"],
             Impact.MAJOR,
@@ -178,7 +178,7 @@ async def expiring(conn: Connection, now: datetime) -> list[Condition]:
     )
     return [
         Condition(
-            "token_expires",
+            IncidentKind.TOKEN_EXPIRES,
             Place(site_id=row["id"]),
             row["token_expires_at"] - EXPIRES,
             Impact.MINOR,
@@ -200,7 +200,7 @@ async def unseen(conn: Connection, _: datetime) -> list[Condition]:
     )
     return [
         Condition(
-            "project_unseen",
+            IncidentKind.PROJECT_UNSEEN,
             Place(site_id=row["site_id"]),
             row["since"],
             Impact.MAJOR,
@@ -222,7 +222,7 @@ async def stopped(conn: Connection, now: datetime) -> list[Condition]:
     )
     return [
         Condition(
-            "circuit_open",
+            IncidentKind.CIRCUIT_OPEN,
             Place(site_id=row["id"]),
             row["circuit_open_since"],
             Impact.MAJOR,
@@ -254,7 +254,7 @@ async def silent(conn: Connection, now: datetime) -> list[Condition]:
     )
     return [
         Condition(
-            "circuit_open",
+            IncidentKind.CIRCUIT_OPEN,
             Place(site_id=row["id"]),
             row["polled_until"],
             Impact.MAJOR,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from app.core.incidents import Detail, Impact, State
+from app.core.incidents import Detail, Impact, IncidentKind, State
 from app.store.pool import Connection, Row
 
 
@@ -23,7 +23,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """`connection` and `site` are names."""
+    """`connection` and `site` are names. `kind` is an `IncidentKind`, or one of another version."""
 
     id: int
     kind: str
@@ -68,7 +68,7 @@ SELECT = """
 
 async def insert(
     conn: Connection,
-    kind: str,
+    kind: IncidentKind,
     place: Place,
     *,
     state: State,
@@ -97,7 +97,7 @@ async def insert(
     return made
 
 
-async def lock_open(conn: Connection, kind: str, place: Place) -> Incident | None:
+async def lock_open(conn: Connection, kind: IncidentKind, place: Place) -> Incident | None:
     """The open incident of this kind and place, locked until this transaction ends."""
     row = await conn.fetchrow(
         f"""{SELECT} WHERE i.kind = $1 AND i.connection_id IS NOT DISTINCT FROM $2
@@ -120,14 +120,14 @@ async def open_ones(conn: Connection) -> list[Incident]:
     return [incident(row) for row in rows]
 
 
-async def any_open(conn: Connection, kind: str) -> bool:
+async def any_open(conn: Connection, kind: IncidentKind) -> bool:
     found: bool = await conn.fetchval(
         "SELECT EXISTS (SELECT FROM incidents WHERE kind = $1 AND state <> 'resolved')", kind
     )
     return found
 
 
-async def open_of_sites(conn: Connection, kind: str, sites: Sequence[int]) -> bool:
+async def open_of_sites(conn: Connection, kind: IncidentKind, sites: Sequence[int]) -> bool:
     """Whether one of this kind is open for any of these sites."""
     found: bool = await conn.fetchval(
         """SELECT EXISTS (SELECT FROM incidents WHERE kind = $1 AND state <> 'resolved'
@@ -138,7 +138,9 @@ async def open_of_sites(conn: Connection, kind: str, sites: Sequence[int]) -> bo
     return found
 
 
-async def resolved_since(conn: Connection, kind: str, place: Place, since: datetime) -> bool:
+async def resolved_since(
+    conn: Connection, kind: IncidentKind, place: Place, since: datetime
+) -> bool:
     """Whether one was resolved after *since*: that covers what began before it."""
     found: bool = await conn.fetchval(
         """SELECT EXISTS (SELECT FROM incidents

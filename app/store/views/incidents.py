@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
+from app.core.incidents import IncidentKind
 from app.store.alerts.incidents import SELECT, Incident, incident
 from app.store.guard import facts
 from app.store.pool import Connection, Row
@@ -81,9 +82,9 @@ async def issues(conn: Connection, it: Incident) -> list[str]:
     connection = it.place.connection_id
     if connection is None:
         return []
-    if it.kind in {"guard_tripped", "mirrors_vanished"}:
+    if it.kind in {IncidentKind.GUARD_TRIPPED, IncidentKind.MIRRORS_VANISHED}:
         return await facts.issues(conn, connection, it.opened_at - _BEFORE)
-    if it.kind == "write_unconfirmed":
+    if it.kind == IncidentKind.WRITE_UNCONFIRMED:
         rows = await conn.fetch(
             """SELECT DISTINCT unnest(ARRAY[source_key, destination_key]) AS key FROM intents
                WHERE connection_id = $1 AND state = 'open' ORDER BY 1 LIMIT 1000""",

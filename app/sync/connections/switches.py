@@ -8,6 +8,7 @@ from datetime import datetime
 import structlog
 
 from app.core.config import Mode
+from app.core.incidents import IncidentKind
 from app.core.links import Side
 from app.store.alerts import incidents
 from app.store.config import connections, pauses, sites
@@ -37,10 +38,14 @@ class Switches:
             row = await _locked(conn, name)
             if mode is not Mode.SHADOW:
                 await _refuse_unready(conn, row)
-            if mode is Mode.LIVE and await incidents.any_open(conn, "database_went_back"):
+            if mode is Mode.LIVE and await incidents.any_open(
+                conn, IncidentKind.DATABASE_WENT_BACK
+            ):
                 raise Refused("database_went_back")
             ends = [row.site_id(side) for side in Side]
-            if mode is Mode.LIVE and await incidents.open_of_sites(conn, "site_went_back", ends):
+            if mode is Mode.LIVE and await incidents.open_of_sites(
+                conn, IncidentKind.SITE_WENT_BACK, ends
+            ):
                 raise Refused("site_went_back")
             await connections.set_mode(conn, row.id, mode)
         if mode is not row.mode:

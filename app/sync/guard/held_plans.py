@@ -12,6 +12,7 @@ from datetime import datetime
 import structlog
 
 from app.core.errors import PermanentError
+from app.core.incidents import IncidentKind
 from app.core.ledger import State
 from app.core.plan import PlanKind, PlanStatus
 from app.store.config import active_connection, connections
@@ -148,7 +149,9 @@ async def revoke(
             raise PermanentError("plan_not_approved")
         if plan.of_guard:
             detail = {"approval_revoked": plan_id}
-            await timeline.note_open(conn, "guard_tripped", plan.connection_id, detail, now)
+            await timeline.note_open(
+                conn, IncidentKind.GUARD_TRIPPED, plan.connection_id, detail, now
+            )
     _LOG.warning("plan_approval_revoked", plan=str(plan_id), by=by)
     return plan
 
@@ -180,7 +183,9 @@ async def reject(
         await held_plans.decide(conn, plan_id, PlanStatus.REJECTED, by=by, note=note, now=now)
         if plan.of_guard:
             detail = {"rejected_plan": plan_id}
-            await timeline.note_open(conn, "guard_tripped", plan.connection_id, detail, now)
+            await timeline.note_open(
+                conn, IncidentKind.GUARD_TRIPPED, plan.connection_id, detail, now
+            )
     _LOG.warning("plan_rejected", plan=str(plan_id), by=by)
     return plan
 

@@ -19,6 +19,7 @@ from app.core.guard import (
     leaves_none,
     windows,
 )
+from app.core.incidents import IncidentKind
 from app.core.links import Side
 from app.store.config import active_connection
 from app.store.config.active_connection import Running
@@ -100,7 +101,7 @@ async def trip(conn: Connection, state: Running, reason: str, now: datetime) -> 
     if await active_connection.trip(conn, state.id, reason, now):
         await timeline.open_or_note(
             conn,
-            "guard_tripped",
+            IncidentKind.GUARD_TRIPPED,
             connection_id=state.id,
             now=now,
             detail={"window": reason},

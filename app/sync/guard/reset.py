@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.core.guard import DAY, RESETS_A_DAY, next_reset
+from app.core.incidents import IncidentKind
 from app.store.config import active_connection
 from app.store.guard import held_plans as stored
 from app.store.guard import resets
@@ -51,7 +52,7 @@ async def reset(conn: Connection, connection_id: int, *, by: str, now: datetime)
     await held_plans.arm(conn, connection_id, now)
     await _judge_again(conn, connection_id, by=by, now=now)
     detail = {"resets_left": found.limit - found.used - 1}
-    await timeline.note_open(conn, "guard_tripped", connection_id, detail, now)
+    await timeline.note_open(conn, IncidentKind.GUARD_TRIPPED, connection_id, detail, now)
 
 
 async def _judge_again(conn: Connection, connection_id: int, *, by: str, now: datetime) -> None:

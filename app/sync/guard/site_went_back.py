@@ -10,7 +10,7 @@ is held until the incident is resolved.
 import structlog
 
 from app.core.config import Mode
-from app.core.incidents import Detail
+from app.core.incidents import Detail, IncidentKind
 from app.store.config import active_connection, connections
 from app.store.links import doubts
 from app.sync.incidents.timeline import open_or_note
@@ -18,7 +18,7 @@ from app.sync.runtime.context import Context
 
 _LOG = structlog.get_logger(__name__)
 
-WENT_BACK = "site_went_back"
+WENT_BACK = IncidentKind.SITE_WENT_BACK
 
 
 async def stop(ctx: Context, site: int, sign: str) -> None:

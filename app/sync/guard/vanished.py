@@ -22,7 +22,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from app.core.guard import DAY, HOUR
-from app.core.incidents import SERVICE
+from app.core.incidents import SERVICE, IncidentKind
 from app.core.ledger import Row, State
 from app.core.plan import PlanKind
 from app.store.config import active_connection, connections
@@ -41,7 +41,7 @@ from app.sync.incidents import timeline
 from app.sync.runtime.context import Context
 
 _LOG = structlog.get_logger(__name__)
-KIND = "mirrors_vanished"
+KIND = IncidentKind.MIRRORS_VANISHED
 
 
 async def admit(

@@ -6,7 +6,7 @@ import asyncio
 import structlog
 
 from app.core.errors import TwinlinkError
-from app.core.incidents import Impact
+from app.core.incidents import Impact, IncidentKind
 from app.store.alerts.incident_conditions import Condition
 from app.store.alerts.incidents import Place
 from app.store.upkeep import workers
@@ -14,7 +14,7 @@ from app.sync.incidents.watch import follow
 from app.sync.runtime.context import Context
 
 _LOG = structlog.get_logger(__name__)
-KIND = "workers_absent"
+KIND = IncidentKind.WORKERS_ABSENT
 SECONDS = 30.0
 
 

@@ -9,7 +9,16 @@ import structlog
 
 from app.core.errors import PermanentError
 from app.core.incident_words import Named, calls, message, sentences
-from app.core.incidents import SERVICE, Detail, Impact, State, gathers, kind_of, wakes
+from app.core.incidents import (
+    SERVICE,
+    Detail,
+    Impact,
+    IncidentKind,
+    State,
+    gathers,
+    traits_of,
+    wakes,
+)
 from app.store.alerts import incidents, notifications
 from app.store.alerts.incidents import Entry, Incident, Place
 from app.store.pool import Connection, Database
@@ -19,7 +28,7 @@ _LOG = structlog.get_logger(__name__)
 
 async def open_or_note(
     conn: Connection,
-    kind: str,
+    kind: IncidentKind,
     *,
     connection_id: int | None = None,
     site_id: int | None = None,
@@ -70,7 +79,7 @@ async def note(
 
 
 async def note_open(
-    conn: Connection, kind: str, connection_id: int, detail: Detail, now: datetime
+    conn: Connection, kind: IncidentKind, connection_id: int, detail: Detail, now: datetime
 ) -> None:
     """Write into the timeline of the open incident of this kind, where there is one."""
     it = await incidents.lock_open(conn, kind, Place(connection_id))
@@ -121,7 +130,7 @@ async def update(
             await resolve(conn, after, by=by, text=text, now=now)
             return
         after = replace(after, state=state or it.state)
-        if state is State.MONITORING and not kind_of(it.kind).lasting:
+        if state is State.MONITORING and not traits_of(it.kind).lasting:
             after = replace(after, quiet_since=now)
         await incidents.save(conn, after)
         await incidents.add_entry(conn, it.id, _entry(after, by, text, {}, now))
@@ -130,7 +139,12 @@ async def update(
 
 
 async def _open(
-    conn: Connection, kind: str, place: Place, detail: Detail, impact: Impact, now: datetime
+    conn: Connection,
+    kind: IncidentKind,
+    place: Place,
+    detail: Detail,
+    impact: Impact,
+    now: datetime,
 ) -> int | None:
     state = State.IDENTIFIED if "correlated" in detail else State.INVESTIGATING
     made = await incidents.insert(

@@ -6,7 +6,16 @@ Runs in any number of workers at once: the table lets one incident be open per k
 from datetime import datetime, timedelta
 
 from app.core.incident_words import plan_message, second_message
-from app.core.incidents import QUIET, SERVICE, Detail, Impact, State, correlated, kind_of
+from app.core.incidents import (
+    QUIET,
+    SERVICE,
+    Detail,
+    Impact,
+    IncidentKind,
+    State,
+    correlated,
+    traits_of,
+)
 from app.store.alerts import incident_conditions, incidents, notifications
 from app.store.alerts.incident_conditions import Condition
 from app.store.alerts.incidents import Incident, Place
@@ -70,7 +79,7 @@ def _is_news(known: Incident, it: Condition, detail: Detail, now: datetime) -> b
 
 
 async def _detail(conn: Connection, it: Condition) -> Detail:
-    if it.kind != "guard_tripped" or it.place.connection_id is None:
+    if it.kind != IncidentKind.GUARD_TRIPPED or it.place.connection_id is None:
         return it.detail
     facts = await guard_facts.of_connection(conn, it.place.connection_id, it.since)
     return {**it.detail, **guard_detail(facts)}
@@ -121,7 +130,7 @@ def _is_gone(it: Incident, lasting: set[tuple[str, Place]], looked_at: datetime)
         return it.last_seen_at <= looked_at - incident_conditions.SAID[it.kind]
     # What was noted after the look may be younger than its answer.
     seen = (it.kind, it.place) in lasting or it.last_seen_at >= looked_at
-    return kind_of(it.kind).lasting and not seen
+    return traits_of(it.kind).lasting and not seen
 
 
 def _was_quiet(it: Incident, now: datetime) -> bool:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 import structlog
 
+from app.core.incidents import IncidentKind
 from app.core.monitor import Judged
 from app.store.config import active_connection, connections
 from app.store.pool import Connection
@@ -31,7 +32,12 @@ async def stop(conn: Connection, site: int, alarms: Sequence[Judged], now: datet
     detail = {"links": len(alarms), **_facts(alarms)}
     _LOG.error("unmanaged_removed", site=site, links=len(alarms), verdict=detail["verdicts"])
     await timeline.open_or_note(
-        conn, "unmanaged_removed", site_id=site, now=now, detail=detail, impact="critical"
+        conn,
+        IncidentKind.UNMANAGED_REMOVED,
+        site_id=site,
+        now=now,
+        detail=detail,
+        impact="critical",
     )
 
 
@@ -39,7 +45,7 @@ async def ask(conn: Connection, site: int, unclear: Sequence[Judged], now: datet
     """Written down, but whose link it was is unclear: a person has to look."""
     _LOG.warning("removal_unclear", site=site, links=len(unclear))
     await timeline.open_or_note(
-        conn, "removal_unclear", site_id=site, now=now,
+        conn, IncidentKind.REMOVAL_UNCLEAR, site_id=site, now=now,
         detail={"links": len(unclear), **_facts(unclear)}, impact="major",
     )  # fmt: skip
 

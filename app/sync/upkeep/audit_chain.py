@@ -14,6 +14,7 @@ import structlog
 
 from app.core.chain import Break, Verifier
 from app.core.errors import TransientError
+from app.core.incidents import IncidentKind
 from app.store.pool import Connection
 from app.store.upkeep import verification_runs
 from app.store.upkeep.verification_runs import Outcome
@@ -53,7 +54,7 @@ async def run_once(ctx: Context) -> int:
 async def _open_incident(conn: Connection, place: Mapping[str, str | int], now: datetime) -> None:
     await timeline.open_or_note(
         conn,
-        "audit_broken",
+        IncidentKind.AUDIT_BROKEN,
         # A chain without a name belongs to a connection whose row was deleted.
         connection_id=int(place["chain"]) if place["connection"] else None,
         now=now,

@@ -9,6 +9,7 @@ live, so that every removal is held until that incident is resolved.
 
 import structlog
 
+from app.core.incidents import IncidentKind
 from app.store.config import connections, pauses
 from app.store.guard import facts
 from app.store.pool import Connection
@@ -20,8 +21,8 @@ from app.sync.runtime.context import Context
 _LOG = structlog.get_logger(__name__)
 
 UNCHECKED = "unchecked"
-MISMATCH = "installation_mismatch"
-WENT_BACK = "database_went_back"
+MISMATCH = IncidentKind.INSTALLATION_MISMATCH
+WENT_BACK = IncidentKind.DATABASE_WENT_BACK
 
 
 class InstallationWatch:

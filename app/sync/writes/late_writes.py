@@ -15,7 +15,7 @@ import structlog
 
 from app.core.errors import PermanentError, TransientError
 from app.core.evidence import Reading
-from app.core.incidents import Detail
+from app.core.incidents import Detail, IncidentKind
 from app.core.ledger import Authorship, LinkKey
 from app.core.links import Link, LinkType, PhysicalKey, Side
 from app.core.operations import Operation, Status
@@ -109,7 +109,12 @@ async def _clear(ctx: Context, connection_id: int, site: int, judged: _Judged) -
         if judged.unclear:
             detail: Detail = {"links": len(judged.unclear), "verdicts": "late"}
             await timeline.open_or_note(
-                conn, "removal_unclear", site_id=site, now=now, detail=detail, impact="major"
+                conn,
+                IncidentKind.REMOVAL_UNCLEAR,
+                site_id=site,
+                now=now,
+                detail=detail,
+                impact="major",
             )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
+from app.core.incidents import IncidentKind
 from app.core.ledger import Authorship, LinkKey, Row, State
 from app.core.links import LinkId
 from app.core.operations import Ended, Operation, Status
@@ -95,7 +96,7 @@ async def _tell_corrected(
     made = sum(it.intent.wanted.operation is Operation.CREATE for it in ours)
     detail = {"made": made, "removed": len(ours) - made}
     await timeline.open_or_note(
-        conn, "outcome_corrected", connection_id=connection_id, now=now, detail=detail,
+        conn, IncidentKind.OUTCOME_CORRECTED, connection_id=connection_id, now=now, detail=detail,
         impact="major",
     )  # fmt: skip
 

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from app.api.auth.roles import V1
+from app.core.incidents import IncidentKind
 from app.sync.incidents import timeline
 from tests.api.conftest import Api, Jira, connection_body
 
@@ -125,7 +126,12 @@ async def removed(db: asyncpg.Pool, connection_id: int) -> None:
 async def opened(api: Api, kind: str = "guard_tripped", **place: Any) -> str:
     async with api.services.database.transaction() as conn:
         made = await timeline.open_or_note(
-            conn, kind, now=datetime.now(UTC), detail={"rejected": 5}, impact="minor", **place
+            conn,
+            IncidentKind(kind),
+            now=datetime.now(UTC),
+            detail={"rejected": 5},
+            impact="minor",
+            **place,
         )
     return str(made)
 

@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from app.core.incidents import KINDS
+from app.core.incidents import KINDS, IncidentKind
 from app.store.alerts import incidents as stored
 from app.store.queue import stray_deliveries, webhook_sources
 from app.store.views import verifications
@@ -236,7 +236,7 @@ async def test_a_broken_audit_wakes_somebody(fields: FieldWorld, migrate_url: st
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_many_open_one(fields: FieldWorld, kind: str) -> None:
+async def test_many_open_one(fields: FieldWorld, kind: IncidentKind) -> None:
     """At once, from transactions of their own."""
 
     async def note(number: int) -> int:
@@ -264,7 +264,12 @@ async def test_places_are_kept_apart(fields: FieldWorld) -> None:
     async with fields.world.database.transaction() as conn:
         made = [
             await open_or_note(
-                conn, "circuit_open", now=fields.world.now(), detail={}, impact="minor", **place
+                conn,
+                IncidentKind.CIRCUIT_OPEN,
+                now=fields.world.now(),
+                detail={},
+                impact="minor",
+                **place,
             )
             for place in (
                 {},
@@ -280,7 +285,7 @@ async def test_what_is_rolled_back_was_not_opened(fields: FieldWorld) -> None:
     async def fail() -> None:
         async with fields.world.database.transaction() as conn:
             await open_or_note(
-                conn, "circuit_open", now=fields.world.now(), detail={}, impact="minor"
+                conn, IncidentKind.CIRCUIT_OPEN, now=fields.world.now(), detail={}, impact="minor"
             )
             raise RuntimeError
 
