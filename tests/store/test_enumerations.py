@@ -9,18 +9,21 @@ from typing import Any, get_args
 import asyncpg
 import pytest
 
-from app.api.schemas import plan, twin
+from app.api.schemas import plan, resync, twin
 from app.core.plan import PlanKind, PlanStatus
 from app.core.twin_claims import ClaimStatus
+from app.store.queue.resyncs import ResyncStatus
 
 CONSTRAINTS: Mapping[str, AbstractSet[StrEnum]] = {
     "plans_kind_check": set(PlanKind),
     "plans_status_check": set(PlanStatus),
+    "resyncs_status_check": set(ResyncStatus),
     "twin_claims_status_check": set(ClaimStatus) - {ClaimStatus.UNCHANGED},
 }
 ANSWERED: Mapping[str, tuple[Any, tuple[StrEnum, ...]]] = {
     "plan kind": (plan.Kind, tuple(PlanKind)),
     "plan status": (plan.Status, tuple(PlanStatus)),
+    "resync status": (resync.Status, tuple(ResyncStatus)),
     "twin status": (twin.Status, tuple(ClaimStatus)),
 }
 

@@ -7,9 +7,17 @@ from pydantic import Field
 
 from app.api.schemas.base import Answer, Body, IssueKey
 from app.store.pool import Row
+from app.store.queue.resyncs import ResyncStatus
 
-Status = Literal["queued", "running", "held", "succeeded", "failed", "cancelled"]
-OVER = frozenset({"succeeded", "failed", "cancelled"})
+Status = Literal[
+    ResyncStatus.QUEUED,
+    ResyncStatus.RUNNING,
+    ResyncStatus.HELD,
+    ResyncStatus.SUCCEEDED,
+    ResyncStatus.FAILED,
+    ResyncStatus.CANCELLED,
+]
+OVER = frozenset({ResyncStatus.SUCCEEDED, ResyncStatus.FAILED, ResyncStatus.CANCELLED})
 
 
 class ResyncPost(Body):

@@ -3,8 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from app.store.pool import Connection, Row
+
+
+class ResyncStatus(StrEnum):
+    """How far a resync is. `held`: it has ended, and some of its removals wait for a person."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    HELD = "held"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +167,7 @@ async def let_go(conn: Connection, resync: Resync, *, due: datetime) -> None:
 
 
 async def finish(
-    conn: Connection, resync: Resync, status: str, *, now: datetime, detail: str = ""
+    conn: Connection, resync: Resync, status: ResyncStatus, *, now: datetime, detail: str = ""
 ) -> None:
     """End the resync; `succeeded` becomes `held` if some of its removals wait for a person."""
     await conn.execute(

@@ -18,7 +18,7 @@ from app.store.config.active_connection import Running
 from app.store.links import twins
 from app.store.pool import Connection, Database
 from app.store.queue import resyncs
-from app.store.queue.resyncs import Resync
+from app.store.queue.resyncs import Resync, ResyncStatus
 from app.store.queue.work import Cause, Claimed, raise_pairs
 from app.store.writes import plans, shadow_revisions
 from app.sync.reconcile.loop import decisions_for
@@ -99,9 +99,9 @@ async def run_once(ctx: Context, *, lease: float = 60.0) -> bool:
             return False
         state = await active_connection.load(conn, resync.connection_id)
     if state is None:
-        await _finish(ctx, resync, "cancelled", "connection_deleted")
+        await _finish(ctx, resync, ResyncStatus.CANCELLED, "connection_deleted")
     elif resync.cancel_requested:
-        await _finish(ctx, resync, "cancelled", "")
+        await _finish(ctx, resync, ResyncStatus.CANCELLED, "")
     elif resync.revision is not None:
         await _trial_page(ctx, state, resync, resync.revision)
     elif resync.dry_run:
@@ -134,7 +134,7 @@ async def _raise_page(ctx: Context, state: Running, resync: Resync) -> None:
         elif outstanding:
             await resyncs.let_go(conn, resync, due=ctx.clock() + POLL)
     if not page and not outstanding:
-        await _finish(ctx, resync, "succeeded", "")
+        await _finish(ctx, resync, ResyncStatus.SUCCEEDED, "")
 
 
 async def _enlist(ctx: Context, state: Running, resync: Resync) -> bool:
@@ -174,7 +174,7 @@ async def _dry_page(ctx: Context, state: Running, resync: Resync) -> None:
     async with ctx.database.connection() as conn:
         page = await _page(conn, resync, PAGE)
     if not page:
-        await _finish(ctx, resync, "succeeded", "")
+        await _finish(ctx, resync, ResyncStatus.SUCCEEDED, "")
         return
     now = ctx.clock()
     claimed = [_unclaimed(state, twin, resync, now) for twin in page]
@@ -213,10 +213,10 @@ async def _trial_page(ctx: Context, state: Running, resync: Resync, revision: in
         candidate = await revisions.by_number(conn, state.id, revision)
     if candidate is None or state.revision != resync.against:
         # What is compared with has changed: half of each would say nothing.
-        await _finish(ctx, resync, "failed", "revision_changed")
+        await _finish(ctx, resync, ResyncStatus.FAILED, "revision_changed")
         return
     if not page:
-        await _finish(ctx, resync, "succeeded", "")
+        await _finish(ctx, resync, ResyncStatus.SUCCEEDED, "")
         return
     now = ctx.clock()
     claimed = [_unclaimed(state, twin, resync, now) for twin in page]
@@ -238,7 +238,7 @@ async def _trial_page(ctx: Context, state: Running, resync: Resync, revision: in
 
 async def _put_off(ctx: Context, resync: Resync, error: TransientError | PermanentError) -> None:
     if isinstance(error, PermanentError):
-        await _finish(ctx, resync, "failed", error.code)
+        await _finish(ctx, resync, ResyncStatus.FAILED, error.code)
         return
     async with ctx.database.connection() as conn:
         await resyncs.let_go(conn, resync, due=ctx.clock() + timedelta(seconds=5))
@@ -261,6 +261,6 @@ def _unclaimed(state: Running, twin_id: int, resync: Resync, now: datetime) -> C
     )
 
 
-async def _finish(ctx: Context, resync: Resync, status: str, detail: str) -> None:
+async def _finish(ctx: Context, resync: Resync, status: ResyncStatus, detail: str) -> None:
     async with ctx.database.transaction() as conn:
         await resyncs.finish(conn, resync, status, now=ctx.clock(), detail=detail)
