@@ -1,7 +1,8 @@
 """Making, finding and removing links, with Jira's rules about who may and what leaves a trace.
 
 "Same link" means same type, source and destination, in this order: A to B and B to A are two
-links even of a symmetric type.
+links even of a symmetric type. The very same link stands twice only where `again` or the site's
+quirk says so: some sites have such links.
 """
 
 from __future__ import annotations
@@ -25,16 +26,17 @@ def create(
     *,
     request: str | None = None,
     cause: str = "link",
+    again: bool = False,
 ) -> tuple[Link, bool]:
     """Make the link, or find the identical one (False): Jira answers 201 to both."""
     triple = (type_.id, source.id, destination.id)
     present = site.triples.get(triple)
-    if present is not None:
+    if present is not None and not (again or site.quirks.same_link_twice):
         return site.links[present], False
     at = site.now()
     link = Link(site.next_id("link"), type_.id, source.id, destination.id, at)
     site.links[link.id] = link
-    site.triples[triple] = link.id
+    site.triples.setdefault(triple, link.id)
     source.links[link.id] = None
     destination.links[link.id] = None
     _log(site, "created", actor, link, request=request, cause=cause)
@@ -59,9 +61,9 @@ def remove(
     source, destination = site.issues[link.source], site.issues[link.destination]
     type_ = site.types[link.type_id]
     del site.links[link.id]
-    del site.triples[(link.type_id, link.source, link.destination)]
     source.links.pop(link.id, None)
     destination.links.pop(link.id, None)
+    _forget(site, link, source)
     if site.lag.links:
         until = site.now() + int(site.lag.links * 1000)
         for end in (source.id, destination.id):
@@ -72,6 +74,19 @@ def remove(
     events.link(site, "issuelink_deleted", link, type_, "Primary" if trace else "Secondary")
     if trace and site.quirks.issue_event_on_link and not type_.system:
         _issue_events(site, actor, source, destination)
+
+
+def _forget(site: JiraSite, link: Link, source: Issue) -> None:
+    """The identical link that is left, if there is one, is the one of its triple now."""
+    triple = (link.type_id, link.source, link.destination)
+    if site.triples.get(triple) != link.id:
+        return
+    others = (site.links[number] for number in source.links)
+    left = [it.id for it in others if (it.type_id, it.source, it.destination) == triple]
+    if left:
+        site.triples[triple] = min(left)
+    else:
+        del site.triples[triple]
 
 
 def check_create(site: JiraSite, user: User, source: Issue, destination: Issue) -> None:
@@ -87,7 +102,7 @@ def check_create(site: JiraSite, user: User, source: Issue, destination: Issue) 
 
 def check_limit(site: JiraSite, type_: LinkType, source: Issue, destination: Issue) -> None:
     """413 when either issue is full; an identical link is no new one."""
-    if (type_.id, source.id, destination.id) in site.triples:
+    if (type_.id, source.id, destination.id) in site.triples and not site.quirks.same_link_twice:
         return
     if max(len(source.links), len(destination.links)) >= site.quirks.link_limit:
         text = f"The maximum number of issue links per issue is {site.quirks.link_limit}."
@@ -106,7 +121,7 @@ def check_remove(site: JiraSite, user: User, link: Link) -> None:
 
 def touch(issue: Issue, at: int) -> None:
     """Bump `updated`, remembering what search still believes."""
-    issue.indexed = issue.updated
+    issue.earlier = (*issue.earlier[-31:], issue.updated)
     issue.updated = at
 
 

@@ -139,7 +139,7 @@ class CustomField:
 
 @dataclass(slots=True)
 class Issue:
-    """`indexed` is the last `updated` that search knew before the present one."""
+    """`earlier` are the last times of an update before `updated`: a lagging index knows one."""
 
     id: int
     project: int
@@ -149,7 +149,7 @@ class Issue:
     reporter: str
     created: int
     updated: int
-    indexed: int = 0
+    earlier: tuple[int, ...] = ()
     issuetype: str = "Task"
     status: str = "To Do"
     priority: str = "Medium"

@@ -31,6 +31,13 @@ class Person:
         links.check_limit(self.site, type_, start, end)
         return links.create(self.site, self.user, type_, start, end, cause=cause)[0]
 
+    def link_again(self, link: Link) -> Link:
+        """The very same link once more, as some sites have it."""
+        start, end = self.site.issues[link.source], self.site.issues[link.destination]
+        type_ = self.site.types[link.type_id]
+        links.check_create(self.site, self.user, start, end)
+        return links.create(self.site, self.user, type_, start, end, again=True)[0]
+
     def unlink(
         self, link: Link | int | str, type_name: str | None = None, destination: str | None = None
     ) -> None:
@@ -58,6 +65,23 @@ class Person:
         return issues.create(
             self.site, self.user, found, summary, description=description, issuetype=issuetype
         )
+
+    def clone(self, issue: str, *, with_links: bool = False) -> Issue:
+        """A copy in the same project with all custom fields, a twin field too; its links if the
+        person ticks that."""
+        found = self._seen(issue)
+        project = self.site.projects[found.project]
+        summary = f"CLONE - {found.summary}"
+        made = issues.create(self.site, self.user, project, summary, custom=found.custom)
+        for number in list(found.links) if with_links else ():
+            link = self.site.links[number]
+            ends = [
+                made if end == found.id else self.site.issues[end]
+                for end in (link.source, link.destination)
+            ]
+            type_ = self.site.types[link.type_id]
+            links.create(self.site, self.user, type_, ends[0], ends[1], cause="clone")
+        return made
 
     def edit(self, issue: str, **values: Any) -> None:
         """System fields by name, custom fields by id: `edit("A-1", customfield_10050="B-1")`."""

@@ -40,7 +40,8 @@ class Quirks:
     """Points where real sites differ or are not documented (see docs/jira.md).
 
     `node_skew`: by up to how many seconds the clock that dates an entry of a link's changelog is
-    behind, for each node of a Data Center has its own.
+    behind, for each node of a Data Center has its own. `same_link_twice`: a create of a link that
+    is there makes another one beside it.
     """
 
     location_on_create: bool = False
@@ -51,6 +52,7 @@ class Quirks:
     link_limit: int = 2000
     link_text: str = "This issue {wording} {key}"
     node_skew: float = 0.0
+    same_link_twice: bool = False
 
 
 @dataclass(slots=True)

@@ -144,10 +144,13 @@ class _Reading:
                 yield -1 if issue is None else issue.id
 
     def _updated(self, issue: Issue) -> int:
-        """As the search index believes."""
+        """As the search index believes: the last update that it has come to."""
         lag = int(self.site.lag.search * 1000)
-        lagging = lag and issue.id not in self.reconciled
-        return issue.indexed if lagging and issue.updated + lag > self.site.now() else issue.updated
+        if not lag or issue.id in self.reconciled:
+            return issue.updated
+        indexed = self.site.now() - lag
+        times = (issue.updated, *reversed(issue.earlier))
+        return next((at for at in times if at <= indexed), 0)
 
 
 def _sort_key(field: str) -> Callable[[Issue], Any]:

@@ -414,3 +414,32 @@ async def test_claims_of_many_workers_never_meet(fields: FieldWorld) -> None:
     await fields.discover()
     async with fields.world.database.connection() as conn:
         assert await twins.count(conn, fields.connection) == 6
+
+
+async def test_a_clone_with_its_links_plans_nothing(both: FieldWorld) -> None:
+    """Jira's own clone copies every custom field, and the links if the person ticks that."""
+    await linked(both)
+    clone = both.left.person().clone("P-1", with_links=True)
+    both.claim(clone.key, "p-3")
+    await both.discover()
+    await both.world.settle()
+
+    assert await both.claims() == {"P-1": "ambiguous", "P-2": "paired", "P-7": "ambiguous"}
+    assert both.right.jira.triples_of() == {("P-3", "Blocks", "P-4")}
+    assert [it["state"] for it in await both.world.ledger()] == ["suspended"]
+    both.claim("P-7", None)
+    await both.discover()
+    await both.world.settle()
+    assert [it["state"] for it in await both.world.ledger()] == ["managed"]
+    assert both.right.jira.triples_of() == {("P-3", "Blocks", "P-4")}
+
+
+async def test_a_clone_counts_although_its_field_was_never_edited(both: FieldWorld) -> None:
+    """It is made with the field in it: no changelog of it names that field."""
+    await linked(both)
+    both.left.person().clone("P-1")
+    await both.discover()
+    await both.poll()
+    await both.discover()
+
+    assert await both.claims() == {"P-1": "ambiguous", "P-2": "paired", "P-7": "ambiguous"}
