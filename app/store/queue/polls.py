@@ -8,18 +8,21 @@ from app.core.links import IssueId, Side
 from app.store.pool import Connection
 
 INTERVALS = {"cloud": timedelta(minutes=5), "datacenter": timedelta(minutes=1)}
+WIDE_EVERY = timedelta(hours=1)
 # The longest delay after failures: after an outage polling resumes soon, not a day later.
 LONGEST_BACK_OFF = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A site that we have claimed. `until` is the start of the last successful poll."""
+    """A site that we have claimed. `until` is the start of the last successful poll; *wide*: this
+    poll is one that reaches far back."""
 
     site_id: int
     name: str
     interval: timedelta
     until: datetime | None
+    wide: bool
 
 
 async def claim(conn: Connection, now: datetime) -> Due | None:
@@ -27,7 +30,9 @@ async def claim(conn: Connection, now: datetime) -> Due | None:
     has passed."""
     row = await conn.fetchrow(
         """
-        SELECT s.id, s.name, s.deployment, s.polled_until FROM sites s
+        SELECT s.id, s.name, s.deployment, s.polled_until,
+               coalesce(s.widely_polled_at <= $2, true) AS wide
+        FROM sites s
         WHERE s.poll_due_at <= $1
           AND EXISTS (SELECT FROM connections c WHERE s.id IN (c.left_site_id, c.right_site_id)
                       AND c.deleted_at IS NULL AND c.paused_at IS NULL)
@@ -35,10 +40,12 @@ async def claim(conn: Connection, now: datetime) -> Due | None:
         ORDER BY s.poll_due_at LIMIT 1 FOR NO KEY UPDATE OF s SKIP LOCKED
         """,
         now,
+        now - WIDE_EVERY,
     )
     if row is None:
         return None
-    due = Due(row["id"], row["name"], INTERVALS[row["deployment"]], row["polled_until"])
+    interval = INTERVALS[row["deployment"]]
+    due = Due(row["id"], row["name"], interval, row["polled_until"], row["wide"])
     await renew(conn, due, now)
     return due
 
@@ -51,11 +58,13 @@ async def renew(conn: Connection, due: Due, now: datetime) -> None:
 async def succeed(conn: Connection, due: Due, start: datetime, now: datetime) -> None:
     """Record a successful poll: every change before *start* has been seen."""
     await conn.execute(
-        """UPDATE sites SET polled_until = greatest(polled_until, $2), poll_due_at = $3
+        """UPDATE sites SET polled_until = greatest(polled_until, $2), poll_due_at = $3,
+               widely_polled_at = CASE WHEN $4 THEN $2 ELSE widely_polled_at END
            WHERE id = $1""",
         due.site_id,
         start,
         now + due.interval,
+        due.wide,
     )
 
 

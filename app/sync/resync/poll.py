@@ -1,7 +1,8 @@
 """The net under lost webhooks: what changed lately by Jira's own account, and once a day all.
 
 Each poll reaches ten minutes behind the start of the last one that succeeded, for indexes lag
-and clocks differ. A mark per issue keeps that overlap from raising the same pairs again.
+and clocks differ; one an hour reaches twelve hours back, for some indexes lag for hours. A mark
+per issue keeps that overlap from raising the same pairs again.
 """
 
 import hashlib
@@ -29,6 +30,7 @@ from app.sync.twins.scan_fields import contradicted
 _LOG = structlog.get_logger(__name__)
 
 OVERLAP = timedelta(minutes=10)
+WIDE_OVERLAP = timedelta(hours=12)
 COMPARE_EVERY = timedelta(hours=24)
 # Claims that contend, looked at once more with each poll: one bulk read.
 CONTENDERS = 100
@@ -86,7 +88,8 @@ async def compare_due(ctx: Context) -> int:
 async def _poll(ctx: Context, due: Due) -> bool:
     start = ctx.clock()
     try:
-        await _read(ctx, due, (due.until or start) - OVERLAP)
+        since = (due.until or start) - OVERLAP
+        await _read(ctx, due, min(since, start - WIDE_OVERLAP) if due.wide else since)
     except (TransientError, PermanentError) as error:
         if error.code == "database_unavailable":
             raise

@@ -305,3 +305,33 @@ async def test_a_site_that_no_poll_ever_reached_is_an_incident(fields: FieldWorl
         fields.let_pass(25)
     else:
         raise AssertionError("nothing opened")
+
+
+async def test_an_index_that_lags_for_hours_hides_nothing_for_long(fields: FieldWorld) -> None:
+    """Search says for six hours that nothing was updated, then gives the time of the update: by
+    then every ordinary poll looks later."""
+    jira = fields.left.jira
+    jira.lag.search = fields.right.jira.lag.search = 6 * 3600.0
+    await fields.poll()
+    fields.left.person().link("P-1", "Blocks", "P-2")
+    lose_webhooks(fields)
+    calls = jira.requests.count("POST", "/search/jql")
+    for _ in range(8 * 12):
+        fields.let_pass(300)
+        await poll.run_once(fields.world.ctx)
+        await fields.world.settle()
+        if fields.right.jira.links:
+            break
+    assert fields.right.jira.triples_of() == {("P-3", "Blocks", "P-4")}
+    # On a Data Center every reading is a search.
+    calls = jira.requests.count("POST", "/search/jql") - calls
+    assert calls <= 7 * 12 + 1, "one call a poll, as before"
+
+
+async def test_a_poll_reaches_far_back_once_an_hour(fields: FieldWorld) -> None:
+    wide: set[datetime] = set()
+    for _ in range(25):
+        await fields.poll()
+        wide.add((await sites(fields))[fields.left.id]["widely_polled_at"])
+        fields.let_pass(301)
+    assert len(wide) == 3, "at once, after one hour, and after two"
