@@ -1,6 +1,6 @@
 """The only file that constructs things: settings in, services out."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,9 +12,11 @@ from redis.asyncio import Redis
 
 from app import __version__
 from app.core.errors import PermanentError
+from app.core.links import LinkType
 from app.jira.client import JiraClient, Options
 from app.jira.http.access import SiteAccess
 from app.jira.http.lockout import Tell
+from app.jira.http.options import Follow
 from app.jira.http.response import CallRecord
 from app.jira.rates.budget import Budget
 from app.jira.rates.budget_local import LocalBudget
@@ -36,6 +38,7 @@ from app.sync.runtime.context import Context
 from app.sync.runtime.database_clock import DatabaseClock
 from app.sync.runtime.jira_clients import Sites
 from app.sync.runtime.write_gate import Permit
+from app.sync.sites import link_types
 from app.sync.sites.access import access
 from app.sync.sites.admin import SiteAdmin
 from app.telemetry import Metrics
@@ -172,6 +175,7 @@ async def open_services(
             metrics=metrics,
             clock=clock,
             permit=permit,
+            types=_follower(database),
             locked=_locker(database, clock),
         )
         sites = Sites(_loader(database, vault), build)
@@ -204,6 +208,7 @@ def build_client(
     clock: Clock,
     circuit: Circuit | None = None,
     permit: Permit | None = None,
+    types: Follow | None = None,
     locked: Tell | None = None,
 ) -> JiraClient:
     """*clock* is the one by which intents say until when their request may be sent."""
@@ -221,6 +226,7 @@ def build_client(
         circuit=circuit,
         observe=observe,
         odd=odd,
+        types=types,
         locked=locked,
         read_only=lambda: settings.read_only or (permit is not None and not permit.granted),
         allow_private=settings.allow_private_sites,
@@ -248,6 +254,15 @@ def _loader(database: Database, vault: Vault) -> Callable[[int], Awaitable[SiteA
         return access(row, vault)
 
     return load
+
+
+def _follower(database: Database) -> Follow:
+    """Where a client hands over the link types of its site."""
+
+    async def follow(site: SiteAccess, types: Sequence[LinkType]) -> None:
+        await link_types.follow(database, site.id, types)
+
+    return follow
 
 
 def _locker(database: Database, clock: Clock) -> Tell:

@@ -4,7 +4,7 @@
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -130,6 +130,25 @@ class ConnectionConfig:
     def pair_of(self, side: Side, type_id: TypeId) -> TypePair | None:
         """The map entry of a type as *side* names it; None where the type is not mapped."""
         return next((pair for pair in self.link_types if pair.on(side).id == type_id), None)
+
+    def respelled(self, types: Callable[[Side, TypeId], LinkType | None]) -> "ConnectionConfig":
+        """With mapped types as *types* spells them now. One that has a direction where it had none
+        before, or the other way round, stays as it was: that is another map."""
+
+        def now(side: Side, was: LinkType) -> LinkType:
+            found = types(side, was.id)
+            return was if found is None or found.symmetric != was.symmetric else found
+
+        pairs = tuple(
+            replace(pair, left=now(Side.LEFT, pair.left), right=now(Side.RIGHT, pair.right))
+            for pair in self.link_types
+        )
+        return replace(self, link_types=pairs)
+
+    def type_on(self, side: Side, type_id: TypeId) -> LinkType | None:
+        """The mapped type of this id; None where there is none."""
+        pair = self.pair_of(side, type_id)
+        return None if pair is None else pair.on(side)
 
     def no_looser_than(self, other: "ConnectionConfig") -> "ConnectionConfig":
         """This one, with the stricter of both for what protects links: the guard's limits, what

@@ -60,6 +60,8 @@ class LinkType:
     outward: str
     former: tuple[tuple[str, str], ...] = field(default=(), compare=False)
     """Inward and outward wordings that it had before it was renamed: changelogs keep them."""
+    former_names: tuple[str, ...] = field(default=(), compare=False)
+    """Names that it had before, for people and configurations that know it by one of them."""
 
     @property
     def inwards(self) -> frozenset[str]:

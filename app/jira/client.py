@@ -80,6 +80,8 @@ class JiraClient:
         self._read_only = options.read_only
         self._now = options.now
         self._odd = options.odd
+        self._follow = options.types
+        self._followed: list[LinkType] = []
         self._assurance = Assurance(self._check_pins, options.now)
         self._transport = Transport(
             site,
@@ -321,14 +323,18 @@ class JiraClient:
             raise NotThePinned("identity_changed")
         if await self.myself() != site.account_id:
             raise NotThePinned("account_changed")
-        if not await self._shows_link_types():
+        types = await self._shown_link_types()
+        if not types:
             raise PermanentError("linking_disabled")
+        if self._follow is not None and types != self._followed:
+            await self._follow(site, types)
+            self._followed = types
 
-    async def _shows_link_types(self) -> bool:
+    async def _shown_link_types(self) -> list[LinkType]:
         """A Jira with issue linking switched off answers 404 for every link, and lists none."""
         try:
-            return bool(await self.link_types())
+            return await self.link_types()
         except PermanentError as error:
             if error.facts.get("status") == 404:
-                return False
+                return []
             raise

@@ -4,7 +4,7 @@
 Webhooks go through the real inbox. Time stands still but for a millisecond at every question.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -31,6 +31,7 @@ from app.sync.ingest.wakeups import Wake
 from app.sync.reconcile import loop
 from app.sync.runtime.context import Context
 from app.sync.runtime.jira_clients import Sites
+from app.sync.sites import link_types
 from app.sync.writes import confirm, late_writes
 from app.telemetry import Metrics
 
@@ -340,8 +341,13 @@ class World:
     def _client(self, access: SiteAccess) -> JiraClient:
         app = next(it.app for it in self.stations.values() if it.id == access.id)
         http = httpx.ASGITransport(app=app)
-        options = Options(circuit=self.circuit, locked=self._locked, now=self.now)
+        options = Options(
+            circuit=self.circuit, types=self._renamed, locked=self._locked, now=self.now
+        )
         return JiraClient(access, options, http=http)
+
+    async def _renamed(self, site: SiteAccess, types: Sequence[LinkType]) -> None:
+        await link_types.follow(self.database, site.id, types)
 
     async def _locked(self, site: SiteAccess) -> None:
         async with self.database.transaction() as conn:

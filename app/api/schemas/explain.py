@@ -13,6 +13,7 @@ from app.sync.reconcile.explain import EndShown, Explained
 class ExplainedEnd(Answer):
     link_id: str | None
     type: str
+    type_was: list[str] = Field(description="Names that the type had before")
     source: Issue
     destination: Issue
 
@@ -58,6 +59,7 @@ def _end(end: EndShown | None) -> dict[str, Any] | None:
     return {
         "link_id": end.link_id,
         "type": end.type.name or end.type.id,
+        "type_was": list(end.type.former_names),
         "source": {"id": end.source.id, "key": end.source.key},
         "destination": {"id": end.destination.id, "key": end.destination.key},
     }

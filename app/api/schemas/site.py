@@ -155,6 +155,7 @@ class SiteLinkType(Answer):
     name: str
     inward: str
     outward: str
+    former_names: list[str] = Field(description="Names that it had before")
 
 
 def _plain(row: SiteRow) -> dict[str, object]:

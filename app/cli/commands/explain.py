@@ -74,4 +74,5 @@ def _told(link: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _sentence(end: Mapping[str, Any]) -> str:
-    return f"{end['source']['key']} {end['type']} {end['destination']['key']}"
+    was = f" (was {', '.join(end['type_was'])})" if end["type_was"] else ""
+    return f"{end['source']['key']} {end['type']}{was} {end['destination']['key']}"

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.core.config import ConnectionConfig, Mode
-from app.core.links import Side
+from app.core.links import LinkType, Side, TypeId
+from app.store.config.sites import former_names
 from app.store.pool import Connection, Row
 
 
@@ -54,6 +55,13 @@ _SELECT = """
                        SELECT 1 FROM resyncs n WHERE n.connection_id = c.id AND n.id > f.id
                        AND n.twin_ids IS NULL AND NOT n.dry_run
                        AND n.status IN ('succeeded', 'held'))) AS first_pass,
+           -- Types that have another name, or other wordings, than before.
+           (SELECT jsonb_agg(jsonb_build_array(
+                       t.site_id, t.type_id::text, t.name, t.inward, t.outward, f.names))
+            FROM (SELECT site_id, type_id, array_agg(name) AS names FROM former_wordings
+                  WHERE site_id IN (c.left_site_id, c.right_site_id)
+                  GROUP BY site_id, type_id) f
+            JOIN link_types t USING (site_id, type_id)) AS renamed,
            c.paused_at IS NOT NULL
              OR EXISTS (SELECT 1 FROM installation WHERE paused_at IS NOT NULL) AS paused
     FROM connections c JOIN sites l ON l.id = c.left_site_id JOIN sites r ON r.id = c.right_site_id
@@ -121,5 +129,24 @@ def _running(row: Row) -> Running:
         guard_reset_at=row["guard_reset_at"],
         open_plans=row["open_plans"],
         first_pass=row["first_pass"],
-        config=ConnectionConfig.from_json(row["config"]),
+        config=_spelled(row),
     )
+
+
+def _spelled(row: Row) -> ConnectionConfig:
+    """The active configuration, with its link types as they are spelled now: a revision keeps the
+    names of its day."""
+    config = ConnectionConfig.from_json(row["config"])
+    if not row["renamed"]:
+        return config
+    types = {
+        (site, type_id): LinkType(
+            TypeId(type_id), name, inward, outward, former_names=former_names(name, names)
+        )
+        for site, type_id, name, inward, outward, names in row["renamed"]
+    }
+
+    def now(side: Side, type_id: TypeId) -> LinkType | None:
+        return types.get((side.pick(row["left_site_id"], row["right_site_id"]), type_id))
+
+    return config.respelled(now)

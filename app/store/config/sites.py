@@ -262,7 +262,8 @@ async def link_types(conn: Connection, site_id: int) -> list[LinkType]:
     """The link types of a site, with the names from before they were renamed."""
     rows = await conn.fetch(
         """SELECT type_id, name, inward, outward,
-               (SELECT array_agg(ARRAY[f.inward, f.outward] ORDER BY f.inward, f.outward)
+               (SELECT array_agg(ARRAY[f.inward, f.outward, f.name]
+                                 ORDER BY f.inward, f.outward, f.name)
                 FROM former_wordings f
                 WHERE f.site_id = t.site_id AND f.type_id = t.type_id) AS former
            FROM link_types t WHERE site_id = $1 ORDER BY type_id""",
@@ -274,7 +275,8 @@ async def link_types(conn: Connection, site_id: int) -> list[LinkType]:
             row["name"],
             row["inward"],
             row["outward"],
-            tuple((inward, outward) for inward, outward in row["former"] or ()),
+            tuple((inward, outward) for inward, outward, _ in row["former"] or ()),
+            former_names(row["name"], (name for _, _, name in row["former"] or ())),
         )
         for row in rows
     ]
@@ -282,10 +284,12 @@ async def link_types(conn: Connection, site_id: int) -> list[LinkType]:
 
 async def replace_link_types(conn: Connection, site_id: int, types: Iterable[LinkType]) -> None:
     """Call inside a transaction: between the statements the site has no types. What a type was
-    called before stays known, for changelogs keep it."""
+    called before stays known, for changelogs keep it, and people and configurations too."""
+    # Two processes may see a new name at once: each row is written by one of them.
+    await conn.execute("SELECT FROM sites WHERE id = $1 FOR NO KEY UPDATE", site_id)
     await conn.execute(
-        """INSERT INTO former_wordings (site_id, type_id, inward, outward)
-           SELECT site_id, type_id, inward, outward FROM link_types WHERE site_id = $1
+        """INSERT INTO former_wordings (site_id, type_id, name, inward, outward)
+           SELECT site_id, type_id, name, inward, outward FROM link_types WHERE site_id = $1
            ON CONFLICT DO NOTHING""",
         site_id,
     )
@@ -297,9 +301,14 @@ async def replace_link_types(conn: Connection, site_id: int, types: Iterable[Lin
     await conn.execute(
         """DELETE FROM former_wordings f USING link_types t
            WHERE f.site_id = $1 AND t.site_id = f.site_id AND t.type_id = f.type_id
-             AND t.inward = f.inward AND t.outward = f.outward""",
+             AND f.name IN (t.name, '') AND t.inward = f.inward AND t.outward = f.outward""",
         site_id,
     )
+
+
+def former_names(name: str, others: Iterable[str]) -> tuple[str, ...]:
+    """Each of *others* once that is a name, and not the present one."""
+    return tuple(sorted({it for it in others if it and it != name}))
 
 
 def _site(row: Row | None) -> SiteRow | None:

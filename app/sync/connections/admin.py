@@ -1,5 +1,6 @@
 """Creating and changing connections. Every change of the configuration is a new revision."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,10 +17,10 @@ from app.store.config.connections import ConnectionRow
 from app.store.config.sites import SiteRow
 from app.store.links import twins
 from app.store.pool import Connection, Database
-from app.sync.connections.spec import ConnectionSpec, find, overlaps, resolve
+from app.sync.connections.spec import ConnectionSpec, find, overlaps, renamed, resolve
 from app.sync.runtime.jira_clients import Sites
 from app.sync.runtime.refusals import Refused, invalid, site_failed
-from app.sync.sites import projects
+from app.sync.sites import link_types, projects
 from app.sync.sites.check import Finding
 
 _LOG = structlog.get_logger(__name__)
@@ -64,6 +65,8 @@ class ConnectionAdmin:
         """Raises `Refused`, and `TransientError` where a site had to be asked and is away."""
         ends, config = await self.resolve(spec)
         findings = await self._look(name, ends, config)
+        for side in Side:
+            findings[side] += tuple(renamed(spec.link_types, config.link_types, side))
         async with self.database.transaction() as conn:
             await sites.lock_admin(conn)
             await connections.lock_admin(conn)
@@ -72,7 +75,8 @@ class ConnectionAdmin:
             expect(None if current is None else current.revision)
             site_ids = {side: ends[side].id for side in Side}
             await refuse_conflicts(conn, name, site_ids, current, config)
-            changed = current is None or current.config != config
+            before = None if current is None else current.config.respelled(config.type_on)
+            changed = before != config
             if current is None:
                 pair = (site_ids[Side.LEFT], site_ids[Side.RIGHT])
                 await connections.insert(conn, name, pair, config, author=author, now=now)
@@ -84,7 +88,7 @@ class ConnectionAdmin:
             if stored is None:
                 raise Refused("concurrent_change")
             count = await twins.count(conn, stored.id)
-        if current is not None and count and scope_of(current.config) != scope_of(config):
+        if before is not None and count and scope_of(before) != scope_of(config):
             await self.compare(stored.id, cause="revision", by=author)
         if changed:
             _LOG.info("connection_put", connection=name, revision=stored.revision, by=author)
@@ -153,18 +157,22 @@ class ConnectionAdmin:
         return findings
 
     async def _types(self, site: SiteRow, wanted: Sequence[str]) -> list[LinkType]:
-        """As stored; asked again where one is missing there."""
+        """As the site spells them now; as stored where it does not answer and none is missing."""
+        failure: TransientError | PermanentError | None = None
+        try:
+            async with asyncio.timeout(projects.IN_TIME):
+                client = await self.sites.client(site.id)
+                if site.pinned:
+                    await client.assure()
+                await link_types.follow(self.database, site.id, await client.link_types())
+        except TimeoutError:
+            failure = TransientError("timeout")
+        except (TransientError, PermanentError) as error:
+            failure = error
         async with self.database.connection() as conn:
             types = await sites.link_types(conn, site.id)
-        if all(find(name, types) for name in wanted):
-            return types
-        try:
-            client = await self.sites.client(site.id)
-            types = await client.link_types()
-        except (TransientError, PermanentError) as error:
-            raise site_failed(error, site=site.name) from error
-        async with self.database.transaction() as conn:
-            await sites.replace_link_types(conn, site.id, types)
+        if failure is not None and not all(find(name, types) for name in wanted):
+            raise site_failed(failure, site=site.name) from failure
         return types
 
 

@@ -104,7 +104,8 @@ class Revisions:
             count = await twins.count(conn, row.id)
         assert stored is not None
         _LOG.warning("rolled_back", connection=name, to=number, revision=stored.revision, by=by)
-        if count and scope_of(current.config) != scope_of(config):
+        before = current.config.respelled(config.type_on)
+        if count and scope_of(before) != scope_of(config):
             await self.admin.compare(row.id, cause="rollback", by=by)
         self.wake()
         return RolledBack(stored, plan_id)

@@ -1,6 +1,6 @@
 """A connection as an administrator wants it, and its link types found on the sites."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.core.config import (
@@ -15,6 +15,7 @@ from app.core.config import (
     TypePair,
 )
 from app.core.links import LinkType, Side
+from app.sync.sites.check import Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +60,14 @@ class ConnectionSpec:
 
 
 def find(wanted: str, types: Sequence[LinkType]) -> LinkType | None:
-    """By id, then by name as it is spelt, then by name in any case where that is unique."""
+    """By id, then by name as it is spelt, then by name in any case where that is unique, then by a
+    name that it had before."""
     exact = [t for t in types if t.id == wanted] or [t for t in types if t.name == wanted]
     if exact:
         return exact[0]
-    loose = [t for t in types if t.name.casefold() == wanted.casefold()]
+    name = wanted.casefold()
+    loose = [t for t in types if t.name.casefold() == name]
+    loose = loose or [t for t in types if name in (was.casefold() for was in t.former_names)]
     return loose[0] if len(loose) == 1 else None
 
 
@@ -83,6 +87,15 @@ def resolve(
         if left is not None and right is not None:
             pairs.append(TypePair(left, right, wish.reversed))
     return pairs, problems
+
+
+def renamed(wishes: Sequence[TypeWish], pairs: Sequence[TypePair], side: Side) -> Iterable[Finding]:
+    """The types of *side* that were asked for by a name of before."""
+    for wish, pair in zip(wishes, pairs, strict=True):
+        wanted, kind = wish.on(side), pair.on(side)
+        if wanted != kind.id and wanted.casefold() != kind.name.casefold():
+            detail = f"{wanted} is called {kind.name} now: name it so"
+            yield Finding("link_type_renamed", "info", detail)
 
 
 def overlaps(config: ConnectionConfig, other: ConnectionConfig) -> bool:

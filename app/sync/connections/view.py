@@ -1,7 +1,7 @@
 """A connection as people see it, for the API, the console and the command line alike."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
@@ -43,6 +43,9 @@ async def view(conn: Connection, row: ConnectionRow, now: datetime) -> View:
     found = await active_connection.load(conn, row.id)
     if found is None:  # deleted since
         return View(row, row.paused, (), resets, seen)
+    # A type may have been renamed since the revision was made.
+    if found.revision == row.revision:
+        row = replace(row, config=found.config)
     return View(row, found.paused, tuple(await judge.shown(conn, found, now)), resets, seen)
 
 

@@ -14,9 +14,9 @@ from app.core.monitor import judge as judged
 from app.core.monitor_history import History
 from app.core.own_accounts import OwnAccounts
 from app.jira.client import JiraClient
-from app.store.config import sites
 from app.store.monitor import audited_removals
 from app.sync.runtime.context import Context
+from app.sync.sites.link_types import refreshed_types, site_types
 
 # Read again by the next look: a changelog may show an entry late. Findings are kept once.
 AGAIN = timedelta(minutes=5)
@@ -72,8 +72,7 @@ async def judge(
     }
     if not touched:
         return {}
-    async with ctx.database.connection() as conn:
-        types: Sequence[LinkType] = await sites.link_types(conn, client.site.id)
+    types = await site_types(ctx, client.site.id)
     gone = {
         it.target
         for issue, history in touched.items()
@@ -90,7 +89,8 @@ async def judge(
     if doubtful:
         doubtful = await _whole(client, doubtful, seen)
         # As the site spells them now: what is stored may be older than a type's new name.
-        found |= await _by_audit(ctx, client, doubtful, await client.link_types(), since)
+        types = await refreshed_types(ctx, client.site.id)
+        found |= await _by_audit(ctx, client, doubtful, types, since)
     return {issue: [_by_jira(it, seen.shift) for it in those] for issue, those in found.items()}
 
 

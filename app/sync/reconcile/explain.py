@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -22,8 +23,9 @@ from app.core.diff import (
 from app.core.errors import PermanentError, TransientError
 from app.core.evidence import Absent, Observed, Present, Unknown, Unlisted
 from app.core.ledger import LinkKey
-from app.core.links import IssueRef, Link, LinkId, LinkType, Side
-from app.store.config import active_connection
+from app.core.links import IssueRef, Link, LinkId, LinkType, Side, TypeId
+from app.store.config import active_connection, sites
+from app.store.config.active_connection import Running
 from app.store.pool import Connection
 from app.store.queue.work import Cause, Claimed
 from app.store.views import audit, twins
@@ -82,11 +84,9 @@ async def explain(ctx: Context, connection_id: int, issue: str) -> list[Explaine
     """Every link of this issue, on either side. Raises `Refused` where the issue has no twin
     here, `TransientError` where a site cannot be asked."""
     now = ctx.clock()
+    state = await _under_todays_names(ctx, connection_id)
     async with ctx.database.connection() as conn:
-        state = await active_connection.load(conn, connection_id)
         found = await twins.by_keys(conn, connection_id, [issue])
-    if state is None:
-        raise Refused("connection_unknown")
     if not found:
         raise Refused("twin_unknown", "the issue belongs to no twin of this connection")
     claimed = [_unclaimed(connection_id, twin, now) for twin in found[issue]]
@@ -98,17 +98,47 @@ async def explain(ctx: Context, connection_id: int, issue: str) -> list[Explaine
         raise site_failed(error) from error
     async with ctx.database.connection() as conn:
         known = [await _known(conn, look, key, decision) for key, decision in decisions.items()]
+        types = _Types({side: await sites.link_types(conn, state.site(side)) for side in Side})
         resting = [
-            await _known(conn, look, key, Nothing(13)) for key in look.rows if key not in decisions
+            _unmapped(look, key, types)
+            if look.pair_types(key) is None
+            else await _known(conn, look, key, Nothing(13))
+            for key in look.rows
+            if key not in decisions
         ]
-    return [*known, *resting, *_outside(look)]
+    return [*known, *resting, *_outside(look, types)]
+
+
+async def _under_todays_names(ctx: Context, connection_id: int) -> Running:
+    """The connection, after its sites were asked what they call their link types now."""
+    async with ctx.database.connection() as conn:
+        state = await active_connection.load(conn, connection_id)
+    if state is None:
+        raise Refused("connection_unknown")
+    for side in Side:
+        # A site that cannot be asked is explained as such by the look.
+        with suppress(TransientError, PermanentError):
+            await (await ctx.sites.client(state.site(side))).assure()
+    async with ctx.database.connection() as conn:
+        return await active_connection.load(conn, connection_id) or state
+
+
+@dataclass(frozen=True, slots=True)
+class _Types:
+    """The link types of both sites, mapped or not."""
+
+    of: Mapping[Side, Sequence[LinkType]]
+
+    def named(self, side: Side, type_id: TypeId) -> LinkType:
+        """One that the site does not have any more has no name."""
+        unnamed = LinkType(type_id, "", "", "")
+        return next((kind for kind in self.of[side] if kind.id == type_id), unnamed)
 
 
 async def _known(conn: Connection, look: Look, key: LinkKey, decision: Decision) -> Explained:
     row = look.rows.get(key)
     pair = look.pair_types(key)
-    if pair is None:
-        return _unmapped(look, key)
+    assert pair is not None
     seen = {side: judge(look, key, side, proven=side in look.assured) for side in Side}
     ends = {
         side: EndShown(pair.on(side), *look.ends(key, side), _link_id(seen[side])) for side in Side
@@ -173,31 +203,30 @@ def _reason(decision: Decision, number: int | None) -> str:
     return f"{words} ({decision.reason})" if isinstance(decision, Wait) else words
 
 
-def _outside(look: Look) -> Iterable[Explained]:
+def _outside(look: Look, types: _Types) -> Iterable[Explained]:
     """Listed links without a key: the type is not mapped, or an end has no twin."""
     for side in Side:
         shown = {link.id: link for link in look.listed(side)}
         for link in shown.values():
             if look.key_of(side, link.type_id, link.ends) is None:
-                yield _left_alone(look, side, link)
+                yield _left_alone(look, side, link, types)
 
 
-def _left_alone(look: Look, side: Side, link: Link) -> Explained:
+def _left_alone(look: Look, side: Side, link: Link, types: _Types) -> Explained:
     pair = look.running.config.pair_of(side, link.type_id)
-    unnamed = LinkType(link.type_id, "", "", "")
-    kind = unnamed if pair is None else pair.on(side)
+    kind = types.named(side, link.type_id)
     shown = EndShown(kind, link.source, link.destination, link.id)
     reason = "the other end has no twin" if pair else "the link type is not mapped"
     outcome = "no_twin" if pair else "not_mapped"
     return Explained({side: shown}, None, None, None, None, outcome, reason)
 
 
-def _unmapped(look: Look, key: LinkKey) -> Explained:
+def _unmapped(look: Look, key: LinkKey, types: _Types) -> Explained:
     """A ledger row whose type is no longer in the map: suspended, nothing is planned."""
     row = look.rows[key]
-    types = {Side.LEFT: key.left_type, Side.RIGHT: row.right_type}
+    ids = {Side.LEFT: key.left_type, Side.RIGHT: row.right_type}
     ends = {
-        side: EndShown(LinkType(types[side], "", "", ""), *look.ends(key, side), row.link_on(side))
+        side: EndShown(types.named(side, ids[side]), *look.ends(key, side), row.link_on(side))
         for side in Side
     }
     return Explained(
