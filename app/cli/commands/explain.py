@@ -74,5 +74,5 @@ def _told(link: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _sentence(end: Mapping[str, Any]) -> str:
-    was = f" (was {', '.join(end['type_was'])})" if end["type_was"] else ""
+    was = f" (was {', '.join(end['type_was'])})" if end.get("type_was") else ""
     return f"{end['source']['key']} {end['type']}{was} {end['destination']['key']}"
