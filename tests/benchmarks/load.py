@@ -6,7 +6,6 @@ so that a server that stalls is charged for everything that had to wait.
 """
 
 import asyncio
-import hashlib
 import hmac
 import itertools
 import json
@@ -65,35 +64,58 @@ def _in_child(load: Load) -> Measured:
     return uvloop.run(_Generator(load).run())
 
 
-def requests(load: Load) -> list[tuple[bytes, bytes]]:
-    """Signed requests over all issues, cut where each one's own identifier goes."""
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A request over one link, cut where its signature, its identifier and the link's id go."""
+
+    head: bytes
+    body: bytes
+    rest: bytes
+
+    def signed(self, secret: bytes, identifier: bytes, link_id: int) -> bytes:
+        body = b"%b%d%b" % (self.body, link_id, self.rest)
+        signature = hmac.digest(secret, body, "sha256").hex().encode()
+        return (
+            b"%b%d\r\nX-Hub-Signature: sha256=%b\r\nX-Atlassian-Webhook-Identifier: %b\r\n\r\n%b"
+            % (
+                self.head,
+                len(body),
+                signature,
+                identifier,
+                body,
+            )
+        )
+
+
+def templates(load: Load) -> list[Template]:
+    """Over all issues. What is sent names a link of its own each time: a body that came before is
+    a duplicate, whatever its identifier."""
     made = []
     for number, source in enumerate(load.issues):
-        link = {
-            "id": 500_000 + number,
+        rest = {
             "sourceIssueId": source,
             "destinationIssueId": load.issues[(number * 7 + 1) % len(load.issues)],
             "issueLinkType": LINK_TYPE,
             "systemLink": False,
         }
-        event = {"timestamp": 1594081854017, "webhookEvent": "issuelink_created", "issueLink": link}
-        body = json.dumps(event, separators=(",", ":")).encode()
-        signature = hmac.new(load.secret.encode(), body, hashlib.sha256).hexdigest()
         head = (
             f"POST {load.path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
-            f"Content-Length: {len(body)}\r\nX-Hub-Signature: sha256={signature}\r\n"
-            "X-Atlassian-Webhook-Identifier: "
+            "Content-Length: "
         )
-        made.append((head.encode(), b"\r\n\r\n" + body))
+        body = '{"timestamp":1594081854017,"webhookEvent":"issuelink_created","issueLink":{"id":'
+        tail = "," + json.dumps(rest, separators=(",", ":"))[1:] + "}"
+        made.append(Template(head.encode(), body.encode(), tail.encode()))
     return made
 
 
 class _Generator:
     def __init__(self, load: Load) -> None:
         self._load = load
-        self._requests = itertools.cycle(requests(load))
-        self._numbers = itertools.count()
-        self._run = uuid4().hex
+        self._templates = itertools.cycle(templates(load))
+        self._secret = load.secret.encode()
+        self._run = uuid4()
+        # Apart from the ids of any other run over the same site.
+        self._link_ids = itertools.count(self._run.int >> 90 << 24)
         self._idle: deque[_Connection] = deque()
         self._due: deque[float] = deque()
         self._from = self._until = 0.0
@@ -134,8 +156,9 @@ class _Generator:
             await asyncio.sleep(0.001)
 
     def next(self) -> bytes:
-        head, tail = next(self._requests)
-        return b"%b%b-%d%b" % (head, self._run.encode(), next(self._numbers), tail)
+        link_id = next(self._link_ids)
+        identifier = b"%b-%d" % (self._run.hex.encode(), link_id)
+        return next(self._templates).signed(self._secret, identifier, link_id)
 
     def answered(self, connection: "_Connection", since: float, *, accepted: bool) -> None:
         now = time.perf_counter()

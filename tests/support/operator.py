@@ -133,6 +133,25 @@ class Operator:
         lines = [json.loads(line) for line in answer.text.splitlines()]
         return [line for line in lines if "head" not in line]
 
+    async def approves_what_is_held(self) -> None:
+        """Every plan of removals, once it is sealed."""
+
+        async def undecided() -> list[dict[str, Any]]:
+            plans = (await self.call("GET", f"/plans?connection={CONNECTION}"))["items"]
+            return [
+                plan
+                for plan in plans
+                if plan["kind"] == "removals" and plan["status"] in ("gathering", "held")
+            ]
+
+        async def sealed() -> bool:
+            return all(plan["status"] == "held" for plan in await undecided())
+
+        await until(sealed, "sealed", seconds=60)
+        for plan in await undecided():
+            body = {"digest": plan["digest"], "note": ""}
+            await self.call("POST", f"/plans/{plan['id']}/approve", json=body)
+
     async def removals_held(self) -> list[dict[str, Any]]:
         """The changes of every plan of removals that is not decided yet."""
         plans = (await self.call("GET", f"/plans?connection={CONNECTION}"))["items"]
