@@ -55,6 +55,7 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
     ("GET", "/connections"): _VIEW,
     ("GET", "/connections/{name}"): _VIEW,
     ("PUT", "/connections/{name}"): _ADMIN_ALL,
+    ("POST", "/connections/{name}/difference"): _ADMIN_ALL,
     ("DELETE", "/connections/{name}"): _ADMIN,
     ("GET", "/connections/{name}/status"): _VIEW,
     ("GET", "/connections/{name}/activity"): _VIEW,

@@ -16,8 +16,10 @@ from app.api.schemas.connection import (
     StatusAnswer,
 )
 from app.api.schemas.connection_put import ConnectionPut
+from app.api.schemas.difference import DifferenceAnswer
 from app.store.config import connections
 from app.store.views import status
+from app.sync.connections.difference import difference
 from app.sync.connections.view import view, views
 from app.sync.twins import release
 
@@ -63,6 +65,19 @@ async def put_connection(
     async with services.database.connection() as conn:
         shown = await view(conn, done.connection, services.clock())
     return ConnectionStored.of_put(shown, done.findings)
+
+
+@router.post(
+    "/connections/{name}/difference",
+    responses=problems("connection_unknown", "validation", "site_unavailable", "site_refuses"),
+)
+async def compare_configuration(
+    connection: TheConnection, body: ConnectionPut, services: Svc
+) -> DifferenceAnswer:
+    """What a PUT of this body would change, and how many links it would suspend or resume.
+    Nothing is stored."""
+    found = await difference(services.database, services.connection_admin, connection, body.spec())
+    return DifferenceAnswer.of(connection, found)
 
 
 @router.get("/connections", response_model=Listed[ConnectionAnswer])

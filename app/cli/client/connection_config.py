@@ -1,11 +1,16 @@
 """A connection's configuration, made from options or in the form that `put` accepts."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from app.cli.client.api_client import Refused, Service
 from app.cli.output.errors import UsageError
 
 _REVERSED = ":reversed"
+BY_HAND = "none"
+"""In place of a twin field: twins come from the API and from CSV."""
 
 
 class Direction(StrEnum):
@@ -19,28 +24,70 @@ class MirrorRemoved(StrEnum):
     RECREATE = "recreate"
 
 
+class IssueDeleted(StrEnum):
+    KEEP = "keep"
+    REMOVE = "remove"
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """The active configuration of a connection, in the form that `put` accepts."""
+
+    revision: int
+    mode: str
+    config: dict[str, Any]
+
+
+def current(api: Service, name: str) -> Current | None:
+    """None where there is no such connection. Not of the newest revision: that may be in shadow."""
+    try:
+        shown = api.get(f"connections/{name}")
+    except Refused as refused:
+        if refused.status == 404:
+            return None
+        raise
+    active = shown["revision"]
+    config = api.get(f"connections/{name}/revisions/{active}")["config"]
+    return Current(active, shown["mode"], as_put(config))
+
+
 def from_options(
     left: str | None,
     right: str | None,
     *,
-    direction: Direction,
+    direction: Direction | None,
     link_types: list[str],
-    on_mirror_removed: MirrorRemoved,
+    on_mirror_removed: MirrorRemoved | None,
+    on_issue_deleted: IssueDeleted | None,
     twin_field: str | None,
-    approvals: int,
+    approvals: int | None,
 ) -> dict[str, Any]:
-    if left is None or right is None or not link_types:
-        raise UsageError("give FILE, or --left, --right and at least one --link-type")
-    body: dict[str, Any] = {
-        "left": _end("--left", left),
-        "right": _end("--right", right),
-        "direction": direction.value,
+    """Only what the options name."""
+    named = {
+        "left": left and _end("--left", left),
+        "right": right and _end("--right", right),
+        "direction": direction and direction.value,
         "link_types": [_link_type(text) for text in link_types],
-        "on_mirror_removed": on_mirror_removed.value,
+        "on_mirror_removed": on_mirror_removed and on_mirror_removed.value,
+        "on_issue_deleted": on_issue_deleted and on_issue_deleted.value,
+        "twins": twin_field and _twin_field(twin_field),
+        "approvals": approvals,
     }
-    if approvals > 1:
-        body["approvals"] = approvals
-    return body | ({} if twin_field is None else {"twins": _twin_field(twin_field)})
+    return {field: value for field, value in named.items() if value}
+
+
+def refuse_incomplete(named: Mapping[str, Any]) -> None:
+    """A new connection: nothing that decides what is written has a default."""
+    options = {
+        "left": "--left SITE:PROJECT,… (twinlink site list, twinlink site projects SITE)",
+        "right": "--right SITE:PROJECT,…",
+        "link_types": "--link-type TYPE (twinlink site types SITE)",
+        "direction": "--direction left_to_right: links made on left are mirrored on right; "
+        "right_to_left: the other way; both: either way",
+    }
+    missing = [said for field, said in options.items() if field not in named]
+    if missing:
+        raise UsageError("a new connection needs FILE, or also these options", details=missing)
 
 
 def as_put(config: dict[str, Any]) -> dict[str, Any]:
@@ -51,7 +98,7 @@ def as_put(config: dict[str, Any]) -> dict[str, Any]:
 
 def _end(option: str, text: str) -> dict[str, Any]:
     site, colon, projects = text.partition(":")
-    keys = [key.strip() for key in projects.split(",") if key.strip()]
+    keys = [key.strip().upper() for key in projects.split(",") if key.strip()]
     if not (site and colon and keys):
         raise UsageError(f"{option} must be SITE:PROJECT,…, such as cloud:OPS,WEB")
     return {"site": site, "projects": keys}
@@ -64,7 +111,9 @@ def _link_type(text: str) -> dict[str, Any]:
 
 
 def _twin_field(text: str) -> dict[str, str]:
+    if text == BY_HAND:
+        return {"source": "api"}
     side, _, field = text.partition(":")
     if side not in {"left", "right"} or not field:
-        raise UsageError("--twin-field must be left:FIELD or right:FIELD")
+        raise UsageError(f"--twin-field must be left:FIELD, right:FIELD or {BY_HAND}")
     return {"source": "field", "side": side, "field": field}

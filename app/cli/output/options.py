@@ -37,11 +37,15 @@ def can_ask() -> bool:
     return sys.stdin.isatty()
 
 
-def confirm(effect: str, *, yes: bool) -> None:
+def confirm(effect: str, question: str = "Go on?", *, yes: bool) -> None:
     """Print the effect and ask for confirmation. Without a terminal, `--yes` is required."""
     if yes:
         return
     if not can_ask():
         raise UsageError(effect, details=["there is no terminal to ask; confirm with --yes"])
     typer.echo(effect, err=True)
-    typer.confirm("Go on?", abort=True, err=True)
+    typer.confirm(question, abort=True, err=True)
+
+
+def counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"

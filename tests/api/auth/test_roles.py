@@ -17,6 +17,7 @@ ADMIN_ONLY = {
     ("POST", "/sites/{site}/check"),
     ("GET", "/sites/{site}/projects"),
     ("PUT", "/connections/{name}"),
+    ("POST", "/connections/{name}/difference"),
     ("DELETE", "/connections/{name}"),
     ("POST", "/connections/{name}/revisions"),
     ("GET", "/tokens"),

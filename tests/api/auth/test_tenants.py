@@ -64,6 +64,7 @@ def bodies(it: Things) -> Mapping[tuple[str, str], list[dict[str, Any]]]:
     return {
         ("PUT", "/sites/{site}"): [SITE],
         ("PUT", "/connections/{name}"): [reach],
+        ("POST", "/connections/{name}/difference"): [reach],
         ("POST", "/connections/{name}/revisions"): [
             {"config": reach, "rollout": "full"},
             {"config": reach, "rollout": "shadow"},

@@ -91,7 +91,7 @@ async def _connect(bench: Bench, directory: Path) -> None:
         await bench.done("webhooks", "register", name)
     await bench.done(
         *("connection", "put", "main", "--left", "left:P", "--right", "right:P"),
-        *("--link-type", "Blocks"),
+        *("--link-type", "Blocks", "--direction", "both"),
     )
     twins = "left,right\nP-1,P-1\nP-2,P-2\nP-3,P-3\n"
     report = await bench.json("twins", "import", "main", "-", input=twins)
@@ -116,9 +116,17 @@ async def test_from_nothing_to_a_mirrored_link(bench: Bench, tmp_path: Path) -> 
     assert [link["outcome"] for link in found["items"]] == ["in_step"]
     assert "row 4" in await bench.done("explain", "P-1")
 
+    changed = await bench.run("connection", "put", "main", "--approvals", "2")
+    assert (changed.exit_code, "--yes" in changed.stderr) == (2, True)
+    away = ("connection", "put", "main", "--direction", "right_to_left", "--yes")
+    assert "1 of 1 managed link would be suspended" in (await bench.run(*away)).stderr
+    assert (await bench.json("connection", "show", "main"))["link_types"] != []
+    await bench.done("rollback", "main", "--to", "1")
+    assert (await bench.json("resync", "main"))["status"] == "succeeded"
+
     config = await bench.done("connection", "show", "main", "--config")
-    stored = await bench.json("connection", "put", "main", "-", "--revision", "1", input=config)
-    assert stored["revision"] == 1
+    stored = await bench.json("connection", "put", "main", "-", "--revision", "3", input=config)
+    assert stored["revision"] == 3
     stale = await bench.run("connection", "put", "main", "-", "--revision", "7", input=config)
     assert (stale.exit_code, "(stale)" in stale.stderr) == (1, True)
 

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.cli.conftest import FakeService, Line, listed, problem
-from tests.cli.samples import CONFIG, CONNECTION, SITE
+from tests.cli.samples import CONNECTION, SITE
 
 
 def test_a_new_site_from_options(line: Line, service: FakeService, tmp_path: Path) -> None:
@@ -107,70 +107,6 @@ def test_what_takes_something_away_asks_first(line: Line, service: FakeService) 
         ("webhooks", "remove", "cloud", "1"),
     ):
         assert line(*arguments).exit_code == 2
-
-
-def test_a_connection_from_options(line: Line, service: FakeService) -> None:
-    service.answers["PUT /connections/main"] = (201, CONNECTION | {"next_step": "Add twins."})
-    result = line(
-        *("connection", "put", "main", "--left", "cloud:A", "--right", "dc:B, C"),
-        *("--link-type", "Relates", "--link-type", "Blocks=Stops:reversed"),
-        *("--twin-field", "left:customfield_1", "--revision", "2"),
-    )
-    assert result.exit_code == 0, result.stderr
-    assert service.bodies == [
-        {
-            "left": {"site": "cloud", "projects": ["A"]},
-            "right": {"site": "dc", "projects": ["B", "C"]},
-            "direction": "both",
-            "link_types": [
-                {"left": "Relates", "right": "Relates", "reversed": False},
-                {"left": "Blocks", "right": "Stops", "reversed": True},
-            ],
-            "on_mirror_removed": "detach",
-            "twins": {"source": "field", "side": "left", "field": "customfield_1"},
-        }
-    ]
-    assert service.asked[0].headers["if-match"] == '"2"'
-    assert "Blocks = Stops reversed" in result.stdout
-    assert "next: Add twins." in result.stderr
-
-
-@pytest.mark.parametrize("name", ["main.json", "main.toml"])
-def test_a_connection_from_a_file(
-    line: Line, service: FakeService, tmp_path: Path, name: str
-) -> None:
-    text = {"main.json": '{"direction": "both"}', "main.toml": 'direction = "both"'}[name]
-    (tmp_path / name).write_text(text)
-    service.answers["PUT /connections/main"] = (200, CONNECTION | {"next_step": ""})
-    assert line("connection", "put", "main", str(tmp_path / name)).exit_code == 0
-    assert service.bodies == [{"direction": "both"}]
-
-
-def test_what_show_prints_put_takes(line: Line, service: FakeService) -> None:
-    """Of the active revision: a newer one may be in shadow."""
-    service.answers["GET /connections/main"] = (200, CONNECTION)
-    service.answers["GET /connections/main/revisions/2"] = (200, {"revision": 2, "config": CONFIG})
-    service.answers["PUT /connections/main"] = (200, CONNECTION | {"next_step": ""})
-    config = line("connection", "show", "main", "--config").stdout
-    assert line("connection", "put", "main", "-", input=config).exit_code == 0
-    assert service.bodies == [CONFIG | {"twins": {"source": "api"}}]
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        (),
-        ("--left", "cloud:A", "--right", "dc:B"),
-        ("--left", "cloud", "--right", "dc:B", "--link-type", "x"),
-        ("/nowhere.json",),
-        ("-", "--left", "cloud:A"),
-    ],
-)
-def test_half_a_connection_is_a_usage_error(
-    line: Line, service: FakeService, arguments: tuple[str, ...]
-) -> None:
-    assert line("connection", "put", "main", *arguments, input="{}").exit_code == 2
-    assert service.asked == []
 
 
 def test_pause_wants_one_or_all(line: Line, service: FakeService) -> None:
@@ -280,15 +216,6 @@ def test_every_command_explains_itself(line: Line) -> None:
         assert line(noun, "--help").exit_code == 0
 
 
-def test_two_owners_are_asked_for(line: Line, service: FakeService) -> None:
-    service.answers["PUT /connections/main"] = (200, CONNECTION | {"next_step": ""})
-    ends = ("--left", "cloud:A", "--right", "dc:B", "--link-type", "Blocks")
-    assert line("connection", "put", "main", *ends, "--approvals", "2").exit_code == 0
-    assert service.bodies[0]["approvals"] == 2
-    assert line("connection", "put", "main", *ends, "--approvals", "3").exit_code == 2
-    assert len(service.bodies) == 1
-
-
 def test_what_is_played_is_one_thing(line: Line) -> None:
     refused = line("up", "--demo", "--drill")
     assert refused.exit_code == 2
@@ -300,17 +227,6 @@ def test_projects_and_link_types_of_a_site(line: Line, service: FakeService) -> 
     kind = {"id": "1", "name": "Blocks", "inward": "is blocked by", "outward": "blocks"}
     service.answers["GET /sites/cloud/link_types"] = listed(kind)
     assert "is blocked by" in line("site", "types", "cloud").stdout
-
-
-def test_what_a_put_found_is_shown(line: Line, service: FakeService, tmp_path: Path) -> None:
-    finding = {"side": "left", "severity": "error", "code": "project_unseen", "detail": "no A"}
-    stored = CONNECTION | {"next_step": "", "findings": [finding]}
-    service.answers["PUT /connections/main"] = (200, stored)
-    result = line(
-        *("connection", "put", "main", "--left", "cloud:A", "--right", "dc:B"),
-        *("--link-type", "Relates"),
-    )
-    assert "project_unseen" in result.stdout
 
 
 def test_a_failure_is_dismissed_with_a_reason(line: Line, service: FakeService) -> None:

@@ -1,0 +1,1 @@
+"""Commands that set up connections: from options, files, or step by step."""

@@ -1,0 +1,43 @@
+"""A connection, printed."""
+
+from typing import Any
+
+from app.cli.output import output
+
+_FIELDS: output.Columns = (
+    ("name", "name"),
+    ("left", "left"),
+    ("right", "right"),
+    ("direction", "direction"),
+    ("link types", "link_types"),
+    ("if a mirror is removed", "on_mirror_removed"),
+    ("if an issue is deleted", "on_issue_deleted"),
+    ("twins", "twins"),
+    ("owners to approve", "approvals"),
+    ("mode", "mode"),
+    ("paused", "paused"),
+    ("guard", "guard.state"),
+    ("revision", "revision"),
+)
+_FINDINGS: output.Columns = (
+    ("SIDE", "side"),
+    ("SEVERITY", "severity"),
+    ("FINDING", "code"),
+    ("DETAIL", "detail"),
+)
+
+
+def show(connection: dict[str, Any], *, json: bool) -> None:
+    if json:
+        output.document(connection)
+        return
+    shown = connection | {"link_types": [_sentence(t) for t in connection["link_types"]]}
+    output.fields(shown, _FIELDS)
+    if connection.get("findings"):
+        output.table(_FINDINGS, connection["findings"], empty="")
+    if connection.get("next_step"):
+        output.note(f"next: {connection['next_step']}")
+
+
+def _sentence(pair: dict[str, Any]) -> str:
+    return f"{pair['left']} = {pair['right']}{' reversed' if pair['reversed'] else ''}"
