@@ -309,3 +309,17 @@ def test_throwaway_directories_go_and_take_orphans_along(
         assert neighbour.exists()
         assert foreign.exists()
     assert not path.exists()
+
+
+@pytest.mark.parametrize("name", ["with space", "it's", 'so "called"', "däta {0} $HOME", "a\\b"])
+async def test_a_directory_may_be_called_anything(directory: Path, name: str) -> None:
+    async with embedded_valkey(directory / name) as url:
+        with redis.Redis.from_url(url) as client:
+            assert client.config_get("dir")["dir"] == str(directory / name / "valkey")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["with space", "it's", "däta {0}"])
+async def test_postgres_runs_there_too(directory: Path, name: str) -> None:
+    async with embedded_postgres(directory / name, durable=False) as url:
+        assert await ask(url, "SELECT 1") == 1

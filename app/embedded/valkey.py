@@ -117,7 +117,7 @@ class ValkeyServer:
             _CONFIGURATION.format(
                 port=port,
                 password=self._password,
-                directory=self._data,
+                directory=_quoted(self._data),
                 appendonly="yes" if self._durable else "no",
             )
         )
@@ -140,6 +140,12 @@ class ValkeyServer:
                 return bool(client.ping())
             except (redis.ConnectionError, redis.TimeoutError):
                 return False
+
+
+def _quoted(path: Path) -> str:
+    """One word of Valkey's configuration, whatever the path is made of."""
+    escapes = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+    return '"' + "".join(escapes.get(c, c) for c in str(path)) + '"'
 
 
 def _binary(package: Path) -> Path:
