@@ -41,6 +41,7 @@ from app.sync.runtime.write_gate import Permit
 from app.sync.sites import link_types
 from app.sync.sites.access import access
 from app.sync.sites.admin import SiteAdmin
+from app.sync.upkeep.gauges import Gauges
 from app.telemetry import Metrics
 
 _LOG = structlog.get_logger(__name__)
@@ -88,6 +89,11 @@ class Services:
             self.permit,
             circuit=self.circuit,
         )
+
+    @cached_property
+    def gauges(self) -> Gauges:
+        """The installation's metrics; one, since it remembers how far it has looked."""
+        return Gauges(self.context)
 
     @property
     def targets(self) -> Targets:

@@ -225,7 +225,26 @@ def test_metrics_have_the_names_that_dashboards_use() -> None:
 
 def test_labels_cannot_hold_issues_or_people() -> None:
     allowed = {"site", "status", "connection", "state", "endpoint", "operation", "scope",
-               "seconds", "outcome", "impact", "verdict", "what"}  # fmt: skip
+               "outcome", "impact", "verdict", "version", "what"}  # fmt: skip
     metrics = [m for m in vars(Metrics()).values() if hasattr(m, "_labelnames")]
     assert len(metrics) > 10
     assert {label for m in metrics for label in m._labelnames} <= allowed
+
+
+def test_a_counter_has_one_series_and_a_window_one_name() -> None:
+    """No `_created` beside each counter, and no length of the window beside its scope."""
+    metrics = Metrics()
+    metrics.deliveries.labels("left", "accepted").inc()
+    metrics.guard_used.labels("main", "hour").set(3)
+    assert "_created" not in metrics.render().decode()
+
+
+def test_a_worker_exports_nothing_of_the_installation() -> None:
+    metrics = Metrics()
+    metrics.backlog.labels("main", "backlog").set(3)
+    metrics.workers.set(1)
+    told = metrics.render_process().decode()
+    assert "twinlink_backlog" not in told
+    assert "twinlink_workers" not in told
+    assert "twinlink_unmanaged_links_removed_total 0.0" in told
+    assert 'twinlink_backlog{connection="main",state="backlog"} 3.0' in metrics.render().decode()

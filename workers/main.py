@@ -6,8 +6,9 @@ one runs on this machine.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -22,6 +23,7 @@ from app.sync.reconcile.loop import Pass, run_once
 from app.sync.runtime.database_clock import DatabaseClock
 from app.sync.upkeep.installation import InstallationWatch
 from app.sync.upkeep.presence import Presence
+from app.sync.upkeep.schema_watch import SchemaWatch
 from app.telemetry import configure_logging
 from app.wiring import Services, open_services
 from workers import pool, probes, upkeep
@@ -33,6 +35,8 @@ _LOG = structlog.get_logger(__name__)
 DRAIN_SECONDS = 25
 # To close what is open, once nothing is under way or no one wants to wait for it.
 _CLOSE_SECONDS = 3.0
+# Between two looks at the schema. A claim and an intent ask by themselves.
+_SCHEMA_SECONDS = 3.0
 
 
 def run(settings: Settings) -> None:
@@ -81,24 +85,30 @@ async def working(services: Services) -> AsyncIterator[Passes]:
             ctx, size=settings.claim_size, lease=settings.lease_seconds, full=full
         )
 
+    schema = SchemaWatch(ctx)
     watch = InstallationWatch(ctx, settings.installation)
     presence = Presence(ctx)
+    beginning = [watch.run_once, presence.run_once]
     with suppress(TransientError):  # the permit stays refused until a look succeeds
-        await watch.run_once()
-        await presence.run_once()
+        await _look(schema, beginning)
     passes = Passes(one_pass, services.wake.soon, most=settings.worker_concurrency)
     services.wake.missed = passes.begin
     duties = [
         *upkeep.duties(ctx, passes, services.wake.soon, sweep_seconds=settings.sweep_seconds),
         upkeep.Duty("installation", 60.0, watch.run_once),
         upkeep.Duty("presence", 10.0, presence.run_once),
+    ]
+    duties = [replace(it, run_once=schema.guarded(it.run_once)) for it in duties]
+    duties += [
+        upkeep.Duty("schema", _SCHEMA_SECONDS, lambda: _look(schema, beginning)),
         upkeep.Duty("notify", 2.0, lambda: notify.run_once(ctx, services.targets)),
     ]
     if isinstance(services.clock, DatabaseClock):
         duties.append(_clock_duty(services, services.clock))
     tasks = [asyncio.create_task(upkeep.keep(duty)) for duty in duties]
     if settings.worker_port is not None:
-        tasks.append(asyncio.create_task(probes.server(ctx, settings.worker_port).serve()))
+        server = probes.server(ctx, settings.host, settings.worker_port)
+        tasks.append(asyncio.create_task(server.serve()))
     settle_heap()
     _LOG.info("worker_started", engine=services.engine, passes=settings.worker_concurrency)
     try:
@@ -108,6 +118,14 @@ async def working(services: Services) -> AsyncIterator[Passes]:
         await _cancel(tasks)
         with suppress(TransientError):
             await presence.end()
+
+
+async def _look(schema: SchemaWatch, beginning: Sequence[Callable[[], Awaitable[object]]]) -> None:
+    """Where the schema begins to fit, also what a worker does first."""
+    fitted = schema.fits
+    if await schema.run_once() and not fitted:
+        for run_once in beginning:
+            await run_once()
 
 
 def _clock_duty(services: Services, clock: DatabaseClock) -> upkeep.Duty:

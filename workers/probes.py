@@ -23,7 +23,7 @@ class QuietServer(uvicorn.Server):
         yield
 
 
-def server(ctx: Context, port: int) -> QuietServer:
+def server(ctx: Context, host: str, port: int) -> QuietServer:
     """`/healthz` says that the process runs, `/readyz` that PostgreSQL and schema are there."""
 
     async def healthz(_: Request) -> Response:
@@ -40,11 +40,17 @@ def server(ctx: Context, port: int) -> QuietServer:
         return JSONResponse({"status": "ok", "writes": ctx.permit.refused_for or "ok"})
 
     async def metrics(_: Request) -> Response:
-        return PlainTextResponse(ctx.metrics.render(), media_type="text/plain; version=0.0.4")
+        return PlainTextResponse(
+            ctx.metrics.render_process(), media_type="text/plain; version=0.0.4"
+        )
 
     routes = [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
     config = uvicorn.Config(
-        Starlette(routes=routes), host="0.0.0.0", port=port, log_config=None, access_log=False,  # noqa: S104
+        Starlette(routes=routes),
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
         lifespan="off",
-    )  # fmt: skip
+    )
     return QuietServer(config)

@@ -16,7 +16,7 @@ from app.sync.resync import poll
 from app.sync.resync import walk as resync_walk
 from app.sync.runtime.context import Context
 from app.sync.twins import discover
-from app.sync.upkeep import audit_chain, circuits, gauges, purge
+from app.sync.upkeep import audit_chain, circuits, purge
 from app.sync.writes import confirm, late_writes
 from workers.passes import Passes
 
@@ -73,7 +73,6 @@ def duties(
         Duty("verify", 1.0, lambda: audit_chain.run_once(ctx)),
         Duty("circuits", 5.0, lambda: circuits.run_once(ctx)),
         Duty("incidents", 10.0, lambda: watch.run_once(ctx)),
-        Duty("gauges", 10.0, lambda: gauges.run_once(ctx)),
         Duty("purge", 300.0, lambda: purge.run_once(ctx)),
         Duty("audit_heads", 3600.0, lambda: audit_chain.log_heads(ctx)),
     ]

@@ -1,4 +1,4 @@
-"""What is said of an incident of a site, from its facts."""
+"""What is said of an incident of a site, or of a worker that does not fit, from its facts."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
@@ -71,6 +71,21 @@ def _project(detail: Detail) -> Iterator[str]:
     )
 
 
+def _mismatch(detail: Detail) -> Iterator[str]:
+    yield (
+        f"A worker is configured as {detail.get('configured', '-')!r}, and the database belongs to"
+        f" {detail.get('stored', '-')!r}. It writes nothing."
+    )
+
+
+def _schema(detail: Detail) -> Iterator[str]:
+    yield (
+        f"The database has schema {detail.get('found', '-')}, and a worker expects"
+        f" {detail.get('expected', '-')}. It claims nothing until they match:"
+        f" {detail.get('remedy', '-')}."
+    )
+
+
 SITE_SENTENCES: Final[Mapping[str, Callable[[Detail], Iterator[str]]]] = {
     IncidentKind.DELIVERIES_REJECTED: _rejected,
     IncidentKind.DELIVERIES_ASTRAY: _astray,
@@ -80,4 +95,6 @@ SITE_SENTENCES: Final[Mapping[str, Callable[[Detail], Iterator[str]]]] = {
     IncidentKind.TOKEN_EXPIRES: _expires,
     IncidentKind.PROJECT_UNSEEN: _project,
     IncidentKind.CIRCUIT_OPEN: _silent,
+    IncidentKind.INSTALLATION_MISMATCH: _mismatch,
+    IncidentKind.SCHEMA_MISMATCH: _schema,
 }

@@ -116,13 +116,6 @@ def _site_went_back(detail: Detail) -> Iterator[str]:
     )
 
 
-def _mismatch(detail: Detail) -> Iterator[str]:
-    yield (
-        f"A worker is configured as {detail.get('configured', '-')!r}, and the database belongs to"
-        f" {detail.get('stored', '-')!r}. It writes nothing."
-    )
-
-
 _VERDICTS: Final[Mapping[str, str]] = {
     "unaudited": "the audit knows nothing of it",
     "denied": "the audit says that it did not happen",
@@ -182,7 +175,6 @@ _SAY: Final[Mapping[str, Callable[[Detail], Iterator[str]]]] = {
     IncidentKind.SITE_WENT_BACK: _site_went_back,
     IncidentKind.DATABASE_WENT_BACK: _went_back,
     IncidentKind.WORKERS_ABSENT: _absent,
-    IncidentKind.INSTALLATION_MISMATCH: _mismatch,
 }
 
 

@@ -21,6 +21,7 @@
 | database_went_back | major | | until a person acknowledges it |
 | workers_absent | major | | work is due for two minutes and no worker gives a sign |
 | installation_mismatch | major | | a worker says so every minute |
+| schema_mismatch | major | | a worker says so every minute |
 
 Holding is safe and can wait for the morning: only what may already have changed what it must
 not, or may lose something, wakes anybody.
@@ -85,6 +86,7 @@ class IncidentKind(StrEnum):
     DATABASE_WENT_BACK = "database_went_back"
     WORKERS_ABSENT = "workers_absent"
     INSTALLATION_MISMATCH = "installation_mismatch"
+    SCHEMA_MISMATCH = "schema_mismatch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,7 @@ KINDS: Final[Mapping[str, Traits]] = {
     IncidentKind.INSTALLATION_MISMATCH: Traits(
         "A worker belongs to another installation", lasting=True
     ),
+    IncidentKind.SCHEMA_MISMATCH: Traits("A worker expects another database schema", lasting=True),
 }
 
 

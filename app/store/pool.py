@@ -4,10 +4,11 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 import asyncpg
 
-from app.core.errors import TransientError
+from app.core.errors import PermanentError, TransientError
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -63,7 +64,9 @@ async def open_pool(
     url: str, *, low: int = 1, high: int = 10, idle_seconds: float = IDLE_SECONDS
 ) -> Pool:
     """A pool whose connections speak jsonb as Python values. PostgreSQL ends a transaction that
-    is idle for *idle_seconds*; the next statement in it raises `TransientError`."""
+    is idle for *idle_seconds*; the next statement in it raises `TransientError`.
+
+    Raises `TransientError` where PostgreSQL is away, and `PermanentError` where it refuses us."""
     try:
         return await asyncpg.create_pool(
             url,
@@ -76,7 +79,23 @@ async def open_pool(
             server_settings={"idle_in_transaction_session_timeout": f"{idle_seconds * 1000:.0f}"},
         )
     except _TRANSIENT as error:
-        raise TransientError("database_unavailable", type(error).__name__) from error
+        raise TransientError(UNAVAILABLE, type(error).__name__, facts=place(url)) from error
+    except asyncpg.PostgresError as error:
+        raise PermanentError(REFUSED, type(error).__name__, facts=place(url)) from error
+
+
+UNAVAILABLE, REFUSED = "database_unavailable", "database_refused"
+
+
+def place(url: str) -> dict[str, str | int | float | None]:
+    """Where a URL leads and as whom, without its password."""
+    parts = urlsplit(url)
+    return {
+        "host": parts.hostname or "this machine",
+        "port": parts.port or 5432,
+        "role": unquote(parts.username or ""),
+        "database": unquote(parts.path.removeprefix("/")),
+    }
 
 
 class Database:

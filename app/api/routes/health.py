@@ -1,6 +1,7 @@
 """Probes and metrics: no token, nothing about issues."""
 
 import asyncio
+from contextlib import suppress
 from functools import cache
 from typing import Literal
 
@@ -101,7 +102,11 @@ async def bare_readyz(services: Svc, response: Response) -> Bare:
 
 @router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(services: Svc) -> Response:
-    """Prometheus text. Labels are names that an administrator gave, never issues."""
+    """Prometheus text: this process's, and the installation's as the database has them now.
+    Labels are names that an administrator gave, never issues."""
+    with suppress(TransientError, TimeoutError):  # then those of the last scrape
+        async with asyncio.timeout(_SECONDS):
+            await services.gauges.refresh()
     return Response(services.metrics.render(), media_type="text/plain; version=0.0.4")
 
 

@@ -9,14 +9,15 @@ import asyncpg
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from app.cli.output.database_errors import said
 from app.core.incidents import IncidentKind, traits_of
 from app.settings import Settings
 from app.store import clock
 from app.store.alerts.incidents import any_open
 from app.store.config.vault import Vault
 from app.store.migrations.head import latest
-from app.store.pool import Connection
-from app.store.schema import revision, server_version
+from app.store.pool import Connection, place
+from app.store.schema import REMEDIES, Fit, fit, revision, server_version
 from app.store.upkeep import workers
 from app.store.upkeep.installation import named as id_of
 from app.store.upkeep.installation import state
@@ -74,12 +75,12 @@ async def _database(settings: Settings) -> AsyncIterator[Check]:
         hint = "set TWINLINK_DATABASE_URL, or start `twinlink up`"
         yield Check("database", "fail", "not configured, and none runs on this machine", hint)
         return
+    url = settings.database_url.get_secret_value()
     try:
-        url = settings.database_url.get_secret_value()
         conn = await asyncpg.connect(url, timeout=_CONNECT_SECONDS)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        hint = "check that the database runs and that TWINLINK_DATABASE_URL is its address"
-        yield Check("database", "fail", type(error).__name__, hint)
+        why = said(type(error).__name__, place(url))
+        yield Check("database", "fail", why.what, why.remedy)
         return
     try:
         version = await server_version(conn)
@@ -135,10 +136,11 @@ async def _schema(conn: Connection) -> Check:
         found = await revision(conn)
     except asyncpg.InsufficientPrivilegeError:
         return Check("schema", "fail", "cannot be read by this role", "run `twinlink migrate`")
-    if found is not None and found == latest():
-        return Check("schema", "ok", found)
+    there = fit(found, latest())
+    if there is Fit.SAME:
+        return Check("schema", "ok", latest())
     detail = f"{found or 'empty'}, and this version expects {latest()}"
-    return Check("schema", "fail", detail, "run `twinlink migrate`")
+    return Check("schema", "fail", detail, REMEDIES[there])
 
 
 async def _rights(conn: Connection) -> Check:

@@ -1,11 +1,13 @@
 """What `twinlink doctor` asks the API: whether it runs, and what its check of each site finds."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 
 from app.cli.checks.installation import Check
 from app.cli.client.api_client import Service
+from app.cli.client.webhook_address import unreachable_reason
 from app.cli.output.errors import CommandError
 from app.settings import Settings
 
@@ -15,10 +17,26 @@ def above(settings: Settings, transport: httpx.BaseTransport | None) -> list[Che
     try:
         with Service(settings, transport=transport) as api:
             sites = list(api.every("sites"))
-            return [Check("api", "ok", api.url), *_sites(api, [site["name"] for site in sites])]
+            return [
+                Check("api", "ok", api.url),
+                *_sites(api, [site["name"] for site in sites]),
+                *_addresses(settings, sites),
+            ]
     except CommandError as error:
         hint = "sites were not checked; start the API with `twinlink up` or `twinlink api`"
         return [Check("api", "warn", error.message, hint)]
+
+
+def _addresses(settings: Settings, sites: list[dict[str, Any]]) -> Iterator[Check]:
+    """Sites that cannot reach us at the address that their webhooks are given."""
+    address = settings.public_url or settings.api_url
+    for site in sites:
+        why = unreachable_reason(address, site_url=site["base_url"], deployment=site["deployment"])
+        if why is not None:
+            detail = f"{why}; without its webhooks, polling alone finds its changes"
+            name = site["name"]
+            hint = f"set TWINLINK_PUBLIC_URL, then run twinlink webhooks register {name}"
+            yield Check(f"webhooks of {name}", "warn", detail, hint)
 
 
 def _sites(api: Service, names: list[str]) -> Iterator[Check]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from app.cli.client.data_dir import client_settings
+from app.cli.client.webhook_address import completed, unreachable_reason
 from app.cli.output import output
 from app.cli.output.errors import CommandError
 from app.cli.output.options import Json, SiteName, Yes, confirm
@@ -41,7 +42,10 @@ _COLUMNS: output.Columns = (
 )
 _Url = Annotated[
     str | None,
-    typer.Option(help="Address where the site reaches us; default: from TWINLINK_PUBLIC_URL."),
+    typer.Option(
+        help="Where the site reaches us, such as https://twinlink.example.org; the path is"
+        " appended. Default: TWINLINK_PUBLIC_URL."
+    ),
 ]
 
 
@@ -66,11 +70,12 @@ def register(
 ) -> None:
     """Register a webhook for link and issue events, signed with the stored secret."""
     settings = client_settings()
-    target = url or f"{settings.public_url or settings.api_url}/webhooks/jira/{site}"
+    target = completed(url or settings.public_url or settings.api_url, site)
 
     async def act(services: "Services", row: "SiteRow", jira: "JiraClient") -> "Webhook":
         from app.jira.client import WebhookRequest  # noqa: PLC0415 - loaded with the services
 
+        _refuse_unreachable(target, row)
         former = [hook for hook in await jira.list_webhooks() if hook.url == target]
         if former and not replace:
             return former[0]
@@ -103,6 +108,15 @@ def remove(
         output.document({"removed": webhook})
     else:
         output.line(f"webhook {webhook} is removed from {site}")
+
+
+def _refuse_unreachable(target: str, row: "SiteRow") -> None:
+    why = unreachable_reason(target, site_url=row.base_url, deployment=row.deployment)
+    if why is not None:
+        raise CommandError(
+            f"the webhook would never arrive: {why}",
+            details=["set TWINLINK_PUBLIC_URL to the address at which Jira reaches us, or --url"],
+        )
 
 
 def _on_site(name: str, act: Act[T]) -> T:

@@ -6,6 +6,7 @@ import typer
 from typer.core import TyperGroup
 
 from app.cli.output import output
+from app.cli.output.database_errors import said
 from app.cli.output.errors import CommandError, UsageError
 from app.core.errors import TwinlinkError
 from app.process.exit_code import ExitCode
@@ -22,8 +23,14 @@ class RootGroup(TyperGroup):
             details = [f"{problem.variable}: {problem.reason}" for problem in error.problems]
             failure = UsageError("the environment cannot be used", details=details)
         except TwinlinkError as error:
-            failure = CommandError(str(error))
+            failure = _expected(error)
         except KeyboardInterrupt:
             failure = CommandError("interrupted")
         output.complain(failure)
         raise typer.Exit(int(ExitCode(failure.code)))
+
+
+def _expected(error: TwinlinkError) -> CommandError:
+    if error.code.startswith("database_") and "host" in error.facts:
+        return said(error.detail, error.facts).error()
+    return CommandError(str(error))

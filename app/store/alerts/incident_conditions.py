@@ -18,7 +18,10 @@ STOPPED = timedelta(minutes=15)
 NEAR = timedelta(seconds=30)
 EXPIRES = timedelta(days=7)
 """Ahead of a token's end, so that a person has time to make another one."""
-SAID: Mapping[str, timedelta] = {IncidentKind.INSTALLATION_MISMATCH: timedelta(minutes=5)}
+SAID: Mapping[str, timedelta] = {
+    IncidentKind.INSTALLATION_MISMATCH: timedelta(minutes=5),
+    IncidentKind.SCHEMA_MISMATCH: timedelta(minutes=5),
+}
 """A condition that is only reported, not stored, lasts this long after its last report."""
 
 LOCKED = "site:captcha_required"

@@ -10,14 +10,16 @@ from datetime import datetime
 from app.core.config import ConnectionConfig, Mode
 from app.core.links import LinkType, Side, TypeId
 from app.store.config.sites import former_names
+from app.store.migrations.head import latest
 from app.store.pool import Connection, Row
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """One connection at one moment. `paused` holds for its own pause and the global one;
-    `open_plans`: a plan may name links that a look judges again; `first_pass`: the comparison
-    after a long pause has not ended yet."""
+    """One connection at one moment. `paused` holds for its own pause and the global one, and in a
+    database whose schema is another version's: no intent commits there. `open_plans`: a plan may
+    name links that a look judges again; `first_pass`: the comparison after a long pause has not
+    ended yet."""
 
     id: int
     name: str
@@ -44,7 +46,7 @@ class Running:
         return Side.LEFT if site == self.left_site else Side.RIGHT
 
 
-_SELECT = """
+_SELECT = f"""
     SELECT c.*, l.name AS left_name, r.name AS right_name, v.config,
            EXISTS (SELECT 1 FROM plans p WHERE p.connection_id = c.id
                    AND p.status IN ('gathering', 'shadow', 'applying')) AS open_plans,
@@ -63,11 +65,13 @@ _SELECT = """
                   GROUP BY site_id, type_id) f
             JOIN link_types t USING (site_id, type_id)) AS renamed,
            c.paused_at IS NOT NULL
-             OR EXISTS (SELECT 1 FROM installation WHERE paused_at IS NOT NULL) AS paused
+             OR EXISTS (SELECT 1 FROM installation WHERE paused_at IS NOT NULL)
+             OR NOT EXISTS (SELECT 1 FROM alembic_version WHERE version_num = '{latest()}')
+             AS paused
     FROM connections c JOIN sites l ON l.id = c.left_site_id JOIN sites r ON r.id = c.right_site_id
     JOIN revisions v ON v.connection_id = c.id AND v.revision = c.revision
     WHERE c.id = $1 AND c.deleted_at IS NULL
-"""
+"""  # noqa: S608 - the number of a file of ours
 
 
 async def load(conn: Connection, connection_id: int) -> Running | None:

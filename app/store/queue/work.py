@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from app.store.migrations.head import latest
 from app.store.pool import Connection, Row
 
 # A fifth of each claim is bulk when bulk waits: neither starves the other (ARCHITECTURE.md).
@@ -119,13 +120,15 @@ async def raise_pairs(
     return {row["twin_id"]: row["generation"] for row in rows}
 
 
-_DUE = """
+# Nothing is claimed in a database of another version of the schema: `migrate` may run meanwhile.
+_DUE = f"""
     SELECT w.connection_id, w.twin_id, w.look, w.causes, w.lease_until FROM work w
     JOIN connections c ON c.id = w.connection_id AND c.paused_at IS NULL AND c.deleted_at IS NULL
     WHERE w.generation > w.done AND w.failed_at IS NULL AND w.due_at <= $1
       AND (w.lease_until IS NULL OR w.lease_until < $1)
       AND NOT EXISTS (SELECT 1 FROM installation WHERE paused_at IS NOT NULL)
-      AND w.bulk"""
+      AND EXISTS (SELECT 1 FROM alembic_version WHERE version_num = '{latest()}')
+      AND w.bulk"""  # noqa: S608 - the number of a file of ours
 
 # One statement, so that a wake-up of which nothing is left costs one. Bulk is claimed by one worker
 # at a time: several at once would each skip what another is just locking, and tear a resync's pages

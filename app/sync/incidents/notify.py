@@ -21,6 +21,9 @@ _LOG = structlog.get_logger(__name__)
 # Longer than sending may take; a worker that dies meanwhile leaves it to the next one.
 LEASE = timedelta(seconds=60)
 
+_SAYS_WHY = {None: "", "schema_mismatch": "schema_mismatch:"}
+"""Of a worker's permit: which messages, by the beginning of their key, a worker may send."""
+
 
 @dataclass(frozen=True, slots=True)
 class Targets:
@@ -47,7 +50,7 @@ def _named(prefix: str, urls: Sequence[str]) -> dict[str, str]:
 async def run_once(ctx: Context, targets: Targets) -> int:
     """Send what is due; answers how many messages went. A worker that may not write sends only
     why: what else a copied outbox holds is another installation's to say."""
-    only = "" if ctx.permit.granted else "installation_mismatch:"
+    only = _SAYS_WHY.get(ctx.permit.refused_for, "installation_mismatch:")
     async with ctx.database.transaction() as conn:
         now = ctx.clock()
         late = await notifications.expire(conn, now)

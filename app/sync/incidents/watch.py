@@ -10,7 +10,6 @@ from app.core.incidents import (
     QUIET,
     SERVICE,
     Detail,
-    Impact,
     IncidentKind,
     State,
     correlated,
@@ -42,9 +41,6 @@ async def run_once(ctx: Context) -> int:
     await _tell_held(ctx)
     async with ctx.database.connection() as conn:
         left = await incidents.open_ones(conn)
-    for impact in Impact:
-        count = sum(1 for it in left if it.impact is impact)
-        ctx.metrics.incidents_open.labels(impact.value).set(count)
     return len(left)
 
 

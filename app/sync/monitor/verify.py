@@ -55,8 +55,6 @@ async def run_once(ctx: Context) -> int:
     while claimed := await _claim(ctx):
         for site, group in groupby(claimed, key=lambda it: it.site):
             alarms += await _look(ctx, site, list(group))
-    async with ctx.database.connection() as conn:
-        ctx.metrics.monitor_waiting.set(await progress.waiting(conn))
     return alarms
 
 

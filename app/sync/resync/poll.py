@@ -143,7 +143,6 @@ async def _note_unseen(
     asked = {project for it in here for project in it.projects}
     now = ctx.clock()
     await unseen_projects.keep(conn, due.site_id, unseen & asked, now)
-    ctx.metrics.projects_unseen.labels(due.name).set(len(unseen & asked))
     back = (before & asked) - unseen
     for it in here:
         if back & set(it.projects):

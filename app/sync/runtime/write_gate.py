@@ -1,25 +1,31 @@
 """Whether this process may write to Jira at all.
 
 Granted until a check finds a reason against it: that the database belongs to another
-installation. One per process, asked at each intent and by each client before each write.
+installation, or has another schema. One per process, asked at each intent and by each client
+before each write.
 """
+
+INSTALLATION = "installation"
+SCHEMA = "schema"
 
 
 class Permit:
+    """Each check, named by *by*, refuses and grants for itself; all have to grant."""
+
     def __init__(self) -> None:
-        self._refused_for: str | None = None
+        self._refused: dict[str, str] = {}
 
     @property
     def granted(self) -> bool:
-        return self._refused_for is None
+        return not self._refused
 
     @property
     def refused_for(self) -> str | None:
-        """The code of the reason."""
-        return self._refused_for
+        """The code of the reason; of several that of the schema, without which no other is sure."""
+        return self._refused.get(SCHEMA) or next(iter(self._refused.values()), None)
 
-    def refuse(self, reason: str) -> None:
-        self._refused_for = reason
+    def refuse(self, reason: str, *, by: str = INSTALLATION) -> None:
+        self._refused[by] = reason
 
-    def grant(self) -> None:
-        self._refused_for = None
+    def grant(self, *, by: str = INSTALLATION) -> None:
+        self._refused.pop(by, None)

@@ -21,8 +21,6 @@ async def run_once(ctx: Context) -> int:
         view = await ctx.circuit.view(site.id)
         is_open = view.state != "closed"
         stopped += is_open
-        ctx.metrics.site_locked.labels(site.name).set(int(site.locked))
-        ctx.metrics.circuit_open.labels(site.name).set(int(is_open))
         if is_open == (site.open_since is not None) or not (is_open or view.certain):
             continue
         async with ctx.database.transaction() as conn:

@@ -15,6 +15,7 @@ from app.store.views import verifications
 from app.sync.incidents import watch as incidents_watch
 from app.sync.incidents.timeline import open_or_note
 from app.sync.upkeep import audit_chain
+from app.sync.upkeep.gauges import Gauges
 from tests.sync.twins.fields import FieldWorld, open_fields
 
 Bring = Callable[[FieldWorld], Awaitable[None]]
@@ -300,6 +301,7 @@ async def test_the_gauge_counts_by_impact(fields: FieldWorld) -> None:
     await silent(fields)
     ctx = fields.world.ctx
     assert await incidents_watch.run_once(ctx) == 2
+    await Gauges(ctx).run_once()
     value = ctx.metrics.registry.get_sample_value
     shown = {
         impact: value("twinlink_incidents_open", {"impact": impact})

@@ -12,6 +12,7 @@ from app.sandbox import Fault
 from app.store.config import connections
 from app.sync.incidents import watch
 from app.sync.resync import poll, walk
+from app.sync.upkeep.gauges import Gauges
 from tests.support import mixed
 from tests.sync.twins.fields import FieldWorld, open_fields
 
@@ -262,6 +263,7 @@ async def test_one_project_that_is_not_shown_stops_no_other(fields: FieldWorld) 
     assert ("P-1", True) in await raised(fields)
     assert await unseen(fields) == ["TYPO"]
     assert await incidents(fields) == [("project_unseen", "investigating")]
+    await Gauges(fields.world.ctx).run_once()
     gauge = fields.world.ctx.metrics.registry.get_sample_value
     assert gauge("twinlink_projects_unseen", {"site": fields.left.access.name}) == 1
     fields.left.jira.add_project("TYPO")

@@ -12,6 +12,7 @@ from app.jira.rates.circuit import LocalCircuit, State, View
 from app.sync.incidents import watch
 from app.sync.runtime.context import Context
 from app.sync.upkeep import circuits
+from app.sync.upkeep.gauges import Gauges
 from tests.sync.twins.fields import FieldWorld, open_fields
 
 
@@ -57,10 +58,12 @@ async def test_it_is_written_once_and_taken_back(fields: FieldWorld) -> None:
     assert await since(fields) == began, "a probe is no end"
     gauge = ctx.metrics.registry.get_sample_value
     shown = {"site": fields.left.access.name}
+    await Gauges(ctx).run_once()
     assert gauge("twinlink_circuit_open", shown) == 1
     seen.states.clear()
     assert await circuits.run_once(ctx) == 0
     assert await since(fields) is None
+    await Gauges(ctx).run_once()
     assert gauge("twinlink_circuit_open", shown) == 0
 
 

@@ -1,5 +1,6 @@
 """`twinlink api`: the HTTP process."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -57,6 +58,7 @@ def api(
     else:
         bound = socket.socket(fileno=descriptor)
     configure_logging(settings.log_level, settings.log_format)
+    asyncio.run(_reach(settings))
     _serve(settings, bound, only_webhooks=only is not None)
 
 
@@ -66,6 +68,15 @@ def require_database(settings: Settings) -> None:
             "TWINLINK_DATABASE_URL is not set",
             details=["`twinlink up` runs everything on this machine with embedded servers"],
         )
+
+
+async def _reach(settings: Settings) -> None:
+    """Fail in one line, as the other commands do, where PostgreSQL is away or refuses us."""
+    from app.store.pool import open_pool  # noqa: PLC0415 - slow, and most commands have no database
+
+    assert settings.database_url is not None
+    async with await open_pool(settings.database_url.get_secret_value(), low=1, high=1):
+        pass
 
 
 def _serve(settings: Settings, bound: socket.socket, *, only_webhooks: bool) -> None:

@@ -4,6 +4,7 @@ import asyncio
 
 from app.cli.local.schema import migrated
 from app.cli.output import output
+from app.cli.output.database_errors import DATABASE_URL, MIGRATE_URL
 from app.cli.output.errors import UsageError
 from app.cli.output.options import Json
 from app.settings import load_settings
@@ -14,13 +15,15 @@ def migrate(json: Json = False) -> None:
 
     Uses TWINLINK_MIGRATE_DATABASE_URL (the role that owns the schema), else TWINLINK_DATABASE_URL.
     """
-    url = load_settings().migrations_url
+    settings = load_settings()
+    url = settings.migrations_url
     if url is None:
         raise UsageError(
             "neither TWINLINK_MIGRATE_DATABASE_URL nor TWINLINK_DATABASE_URL is set",
             details=["`twinlink up` migrates its embedded database by itself"],
         )
-    version = asyncio.run(migrated(url.get_secret_value()))
+    variable = MIGRATE_URL if settings.migrate_database_url else DATABASE_URL
+    version = asyncio.run(migrated(url.get_secret_value(), variable))
     if json:
         output.document({"version": version})
     else:
