@@ -159,6 +159,7 @@ async def open_services(
     async with AsyncExitStack() as stack:
         vault = Vault([key.get_secret_value() for key in settings.secret_key])
         metrics = Metrics()
+        metrics.build_info.labels(__version__).set(1)
         pool = await open_pool(
             _needed(settings.database_url, "database_url"),
             low=settings.db_pool_min,

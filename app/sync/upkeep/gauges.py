@@ -54,7 +54,6 @@ class Gauges:
             return await _connections(conn, metrics, now)
 
     async def _installation(self, conn: Connection, metrics: Metrics, now: datetime) -> None:
-        metrics.build_info.labels(self._ctx.engine.rpartition("/")[2]).set(1)
         metrics.intents_unconfirmed.set(await status.unconfirmed(conn))
         metrics.monitor_waiting.set(await progress.waiting(conn))
         metrics.workers.set(await figures.alive(conn, now - workers.ALIVE))
