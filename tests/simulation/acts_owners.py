@@ -150,7 +150,8 @@ class Owners:
                 )
             if not rows:
                 return "nothing waits"
-            plan, digest = rows[0]["id"], rows[0]["digest"]
+            plan, digest = rows[0].id, rows[0].digest
+            assert digest is not None, "it is sealed"
             if approve:
                 await held_plans.approve(
                     ctx.database, plan, digest, by="ann", note="", now=ctx.clock()

@@ -56,7 +56,7 @@ async def list_adoptions(connection: TheConnection, services: Svc, page: Paged) 
         rows = await adoptions.page(
             conn, connection.id, before=page.after(LARGEST), limit=page.fetch
         )
-    return page.answer(rows, AdoptionAnswer.of, lambda row: row["id"])
+    return page.answer(rows, AdoptionAnswer.of, lambda it: it.id)
 
 
 @router.get(

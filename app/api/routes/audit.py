@@ -61,7 +61,7 @@ async def list_verifications(services: Svc, page: Paged) -> object:
     """Newest first."""
     async with services.database.connection() as conn:
         rows = await verifications.page(conn, before=page.after(LARGEST), limit=page.fetch)
-    return page.answer(rows, Verification.of, lambda row: row["id"])
+    return page.answer(rows, Verification.of, lambda it: it.id)
 
 
 @router.get("/audit/verifications/{id}", responses=problems("verification_unknown"))

@@ -116,5 +116,5 @@ async def delete_connection(connection: TheConnection, services: Svc, caller: Wh
 @router.get("/connections/{name}/status", responses=_UNKNOWN)
 async def get_status(connection: TheConnection, services: Svc) -> StatusAnswer:
     async with services.database.connection() as conn:
-        row = await status.of_connection(conn, connection.id, services.clock())
-    return StatusAnswer.model_validate(dict(row))
+        load = await status.of_connection(conn, connection.id, services.clock())
+    return StatusAnswer.copied(load)

@@ -36,4 +36,4 @@ async def list_deliveries(
             before=page.after(LARGEST),
             limit=page.fetch,
         )
-    return page.answer(rows, DeliveryAnswer.of, lambda row: row["id"])
+    return page.answer(rows, DeliveryAnswer.of, lambda it: it.id)

@@ -31,7 +31,7 @@ async def list_failures(
             after=page.after(0),
             limit=page.fetch,
         )
-    return page.answer(rows, FailureAnswer.of, lambda row: row["id"])
+    return page.answer(rows, FailureAnswer.of, lambda it: it.id)
 
 
 @router.post("/failures/{id}/retry", status_code=202, responses=problems("failure_unknown"))
@@ -39,10 +39,10 @@ async def retry_failure(id: Id, services: Svc, caller: Who) -> Queued:
     """Look at the pair again."""
     twin_id = number(id, "failure_unknown")
     async with services.database.transaction() as conn:
-        row = await failures.by_id(conn, twin_id, caller.connections)
-        if row is None:
+        it = await failures.by_id(conn, twin_id, caller.connections)
+        if it is None:
             raise Problem("failure_unknown")
-        await work.retry_failed(conn, row["connection_id"], twin_id, services.clock())
+        await work.retry_failed(conn, it.connection_id, twin_id, services.clock())
     services.wake.soon()
     return Queued(id=id, status="queued")
 
@@ -53,18 +53,18 @@ async def dismiss_failure(id: Id, body: DismissalPost, services: Svc, caller: Wh
     again after it ended well."""
     twin_id = number(id, "failure_unknown")
     async with services.database.transaction() as conn:
-        row = await failures.by_id(conn, twin_id, caller.connections)
-        if row is None:
+        it = await failures.by_id(conn, twin_id, caller.connections)
+        if it is None:
             raise Problem("failure_unknown")
         await work.dismiss_failed(
             conn,
-            row["connection_id"],
+            it.connection_id,
             twin_id,
             reason=body.reason,
             by=caller.owner,
             now=services.clock(),
         )
-        row = await failures.by_id(conn, twin_id, caller.connections)
-    if row is None:
+        it = await failures.by_id(conn, twin_id, caller.connections)
+    if it is None:
         raise Problem("failure_unknown")
-    return FailureAnswer.of(row)
+    return FailureAnswer.of(it)

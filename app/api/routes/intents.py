@@ -30,4 +30,4 @@ async def list_intents(
             after=page.after(0),
             limit=page.fetch,
         )
-    return page.answer(rows, IntentAnswer.of, lambda row: row["id"])
+    return page.answer(rows, IntentAnswer.of, lambda it: it.id)

@@ -23,10 +23,10 @@ from app.api.routing.responses import problems
 from app.api.routing.route import api_router
 from app.api.schemas.base import Listed, Note
 from app.api.schemas.plan import Change, Decision, PlanAnswer, PlanSummary, Status
-from app.core.plan import PlanKind, as_markdown, as_text
+from app.core.plan import as_markdown, as_text
 from app.store.guard import held_plans as stored
-from app.store.pool import Row
 from app.store.views import plans
+from app.store.views.plans import PlanShown
 from app.sync.guard import held_plans
 from app.wiring import Services
 
@@ -63,7 +63,7 @@ async def list_plans(
             before=page.after(LARGEST),
             limit=page.fetch,
         )
-    return page.answer(rows, PlanSummary.of, lambda row: row["id"])
+    return page.answer(rows, PlanSummary.of, lambda it: it.id)
 
 
 @router.get(
@@ -82,15 +82,15 @@ async def get_plan(
 ) -> object:
     """With its changes; those beyond `limit` follow with `cursor`. As text or Markdown it is
     whole, as long as it has no more than 10,000 changes."""
-    row = await _plan(services, caller, id)
+    plan = await _plan(services, caller, id)
     media = _MEDIA[format] if format else preferred(accept, list(_MEDIA.values()))
     if media == _MEDIA["json"]:
-        return await _answer(services, row, page)
-    if row["creates"] + row["removes"] + row["adopts"] > LONGEST:
+        return await _answer(services, plan, page)
+    if plan.changes > LONGEST:
         raise Problem("not_acceptable", "it is too long: page through it as application/json")
     async with services.database.connection() as conn:
-        plan = await stored.value(conn, row["id"])
-    rendered = as_text(plan) if media == _MEDIA["text"] else as_markdown(plan)
+        value = await stored.value(conn, plan.id)
+    rendered = as_text(value) if media == _MEDIA["text"] else as_markdown(value)
     return Response(rendered, media_type=media)
 
 
@@ -102,10 +102,10 @@ async def approve_plan(id: Id, body: Decision, services: Svc, caller: Who) -> Pl
     """Apply exactly the plan of this digest, outside the guard's windows; each change is judged
     anew, and what no longer holds is skipped. Where the connection asks for two owners, the
     first approval leaves it `approved`, and another owner's applies it."""
-    row = await _decidable(services, caller, id)
+    plan = await _decidable(services, caller, id)
     await held_plans.approve(
         services.database,
-        row["id"],
+        plan.id,
         body.digest,
         by=caller.owner,
         note=body.note,
@@ -128,9 +128,9 @@ async def revoke_approval(
 ) -> PlanAnswer:
     """Apply no more of a plan. Its open changes wait for a decision again, at the same digest;
     what is written already stays, and a write that has begun ends."""
-    row = await _decidable(services, caller, id)
+    plan = await _decidable(services, caller, id)
     await held_plans.revoke(
-        services.database, row["id"], by=caller.owner, note=note, now=services.clock()
+        services.database, plan.id, by=caller.owner, note=note, now=services.clock()
     )
     return await _decided(services, caller, id)
 
@@ -139,10 +139,10 @@ async def revoke_approval(
 async def reject_plan(id: Id, body: Decision, services: Svc, caller: Who) -> PlanAnswer:
     """Keep what it would change: links that it would remove are detached, and nothing removes
     them again."""
-    row = await _decidable(services, caller, id)
+    plan = await _decidable(services, caller, id)
     await held_plans.reject(
         services.database,
-        row["id"],
+        plan.id,
         body.digest,
         by=caller.owner,
         note=body.note,
@@ -151,29 +151,29 @@ async def reject_plan(id: Id, body: Decision, services: Svc, caller: Who) -> Pla
     return await _decided(services, caller, id)
 
 
-async def _plan(services: Services, caller: Caller, id: str) -> Row:
+async def _plan(services: Services, caller: Caller, id: str) -> PlanShown:
     plan_id = number(id, "plan_unknown")
     async with services.database.connection() as conn:
-        row = await plans.by_id(conn, plan_id, caller.connections)
-    if row is None:
+        plan = await plans.by_id(conn, plan_id, caller.connections)
+    if plan is None:
         raise Problem("plan_unknown")
-    return row
+    return plan
 
 
-async def _decidable(services: Services, caller: Caller, id: str) -> Row:
-    row = await _plan(services, caller, id)
-    if not PlanKind(row["kind"]).decidable:
+async def _decidable(services: Services, caller: Caller, id: str) -> PlanShown:
+    plan = await _plan(services, caller, id)
+    if not plan.kind.decidable:
         raise Problem("plan_not_sealed", "it shows what would be done, and does nothing")
-    return row
+    return plan
 
 
 async def _decided(services: Services, caller: Caller, id: str) -> PlanAnswer:
-    row = await _plan(services, caller, id)
-    return await _answer(services, row, first_page(services, caller, f"{V1}/plans/{id}"))
+    plan = await _plan(services, caller, id)
+    return await _answer(services, plan, first_page(services, caller, f"{V1}/plans/{id}"))
 
 
-async def _answer(services: Services, row: Row, page: Page) -> PlanAnswer:
+async def _answer(services: Services, plan: PlanShown, page: Page) -> PlanAnswer:
     async with services.database.connection() as conn:
-        found = await plans.changes(conn, row["id"], after=page.after_name(), limit=page.fetch)
-    shown = page.answer(found, Change.of, lambda change: change["position"])
-    return PlanAnswer.of_plan(row, shown["items"], shown["next"])
+        found = await plans.changes(conn, plan.id, after=page.after_name(), limit=page.fetch)
+    shown = page.answer(found, Change.of, lambda change: change.position)
+    return PlanAnswer.of_plan(plan, shown["items"], shown["next"])

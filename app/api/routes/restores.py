@@ -156,7 +156,7 @@ async def _listed(
             before=page.after(LARGEST),
             limit=page.fetch,
         )
-    return page.answer(rows, RestoreAnswer.of, lambda row: row["id"])
+    return page.answer(rows, RestoreAnswer.of, lambda it: it.id)
 
 
 async def _one(

@@ -76,7 +76,7 @@ async def list_resyncs(
             before=page.after(LARGEST),
             limit=page.fetch,
         )
-    return page.answer(rows, ResyncAnswer.of, lambda row: row["id"])
+    return page.answer(rows, ResyncAnswer.of, lambda it: it.id)
 
 
 @router.get("/resyncs/{id}", responses=problems("resync_unknown"))

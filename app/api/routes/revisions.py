@@ -170,7 +170,7 @@ async def _whole(
         )
     if active is None or found is None:
         raise Problem("revision_unknown")
-    shown = page.answer(changes, TrialChange.of, lambda change: change["position"])
+    shown = page.answer(changes, TrialChange.of, lambda change: change.position)
     return RevisionWhole.of_whole(found, active.revision, trial, shown)
 
 

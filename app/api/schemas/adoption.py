@@ -1,12 +1,13 @@
 """Adoptions: whose links to take over, and how far it is."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, assert_never
 
 from pydantic import AwareDatetime, Field
 
 from app.api.schemas.base import Answer, Body, Text
-from app.store.pool import Row
+from app.core.plan import PlanStatus
+from app.store.views.adoptions import AdoptionShown
 
 Status = Literal["planning", "held", "applying", "succeeded", "partial", "rejected", "expired"]
 Instant = Annotated[AwareDatetime, Field(strict=False)]
@@ -43,31 +44,28 @@ class AdoptionAnswer(Answer):
     planned_at: datetime | None
 
     @classmethod
-    def of(cls, row: Row) -> "AdoptionAnswer":
-        known = {"id", "plan_id", "status", "planned_at"}
-        plain = {name: row[name] for name in cls.model_fields if name not in known}
-        return cls.model_validate(
-            {
-                **plain,
-                "id": str(row["id"]),
-                "plan_id": str(row["plan_id"]),
-                "status": _status(row),
-                "planned_at": row["sealed_at"],
-            }
+    def of(cls, it: AdoptionShown) -> "AdoptionAnswer":
+        return cls.copied(
+            it,
+            id=str(it.id),
+            plan_id=str(it.plan_id),
+            status=_status(it),
+            planned_at=it.sealed_at,
         )
 
 
-def _status(row: Row) -> Status:
-    match row["plan_status"]:
-        case "gathering":
+def _status(it: AdoptionShown) -> Status:
+    match it.plan_status:
+        case PlanStatus.GATHERING:
             return "planning"
-        case "held" | "approved":
+        case PlanStatus.HELD | PlanStatus.APPROVED:
             return "held"
-        case "applying":
+        case PlanStatus.APPLYING:
             return "applying"
-        case "rejected":
+        case PlanStatus.REJECTED:
             return "rejected"
-        case "applied":
-            return "partial" if row["failed"] else "succeeded"
-        case _:
+        case PlanStatus.APPLIED:
+            return "partial" if it.failed else "succeeded"
+        case PlanStatus.EXPIRED | PlanStatus.SHADOW:
             return "expired"
+    assert_never(it.plan_status)

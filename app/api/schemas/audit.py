@@ -7,8 +7,8 @@ from fastapi import Query
 from pydantic import AwareDatetime, BaseModel, Field
 
 from app.api.schemas.base import Answer, Issue, JsonObject, storable_or_none
-from app.store.pool import Row
 from app.store.views.audit import Filters
+from app.store.views.verifications import VerificationShown
 
 Kind = Literal[
     "webhook", "poll", "resync", "twin", "plan", "restore", "rollback", "rescue", "confirm"
@@ -100,5 +100,5 @@ class Verification(Answer):
     finished_at: datetime | None
 
     @classmethod
-    def of(cls, row: Row) -> "Verification":
-        return cls.model_validate({**dict(row), "id": str(row["id"])})
+    def of(cls, it: VerificationShown) -> "Verification":
+        return cls.copied(it, id=str(it.id))

@@ -1,6 +1,6 @@
 """What all bodies and answers share."""
 
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
@@ -20,6 +20,12 @@ class Answer(BaseModel):
     model_config = ConfigDict(
         from_attributes=True, json_schema_serialization_defaults_required=True
     )
+
+    @classmethod
+    def copied(cls, it: object, **others: object) -> Self:
+        """With the attributes of *it* that have the names of fields, except for *others*."""
+        plain = {name: getattr(it, name) for name in cls.model_fields if name not in others}
+        return cls.model_validate({**plain, **others})
 
 
 class Listed(Answer, Generic[T]):
@@ -46,6 +52,11 @@ IssueKey = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,254}-[0-
 Secret = Annotated[str, Field(min_length=1, max_length=4096), Storable]
 Text = Annotated[str, Field(min_length=1, max_length=255), Storable]
 Note = Annotated[str, Field(max_length=2000), Storable]
+
+
+def as_id(number: int | None) -> str | None:
+    """As every id of an answer: 64 bits are more than a number in JSON holds everywhere."""
+    return None if number is None else str(number)
 
 
 class Issue(Answer):

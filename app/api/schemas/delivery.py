@@ -5,8 +5,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from app.api.schemas.base import Answer
-from app.store.pool import Row
+from app.api.schemas.base import Answer, as_id
+from app.store.views.deliveries import DeliveryShown
 
 Kind = Literal["link_created", "link_deleted", "issue_created", "issue_updated", "issue_deleted"]
 _IDS = ("id", "issue_id", "link_id", "type_id", "source_id", "destination_id")
@@ -31,7 +31,5 @@ class DeliveryAnswer(Answer):
     fields: list[str]
 
     @classmethod
-    def of(cls, row: Row) -> "DeliveryAnswer":
-        plain = {name: row[name] for name in cls.model_fields}
-        ids = {name: None if row[name] is None else str(row[name]) for name in _IDS}
-        return cls.model_validate({**plain, **ids})
+    def of(cls, it: DeliveryShown) -> "DeliveryAnswer":
+        return cls.copied(it, **{name: as_id(getattr(it, name)) for name in _IDS})

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from app.api.schemas.audit import Cause
 from app.api.schemas.base import Answer, Body, Issue, Text
-from app.store.pool import Row
+from app.store.views.failures import FailureShown
 
 
 class DismissalPost(Body):
@@ -32,22 +32,5 @@ class FailureAnswer(Answer):
     dismissal: Dismissal | None = Field(description="Null: it is shown")
 
     @classmethod
-    def of(cls, row: Row) -> "FailureAnswer":
-        plain = {name: row[name] for name in ("connection", "tries", "dirty_since", "failed_at")}
-        sides = {
-            side: {"id": str(row[f"{side}_issue_id"]), "key": row[f"{side}_key"]}
-            for side in ("left", "right")
-        }
-        cause = {"kind": row["cause_kind"], "id": row["cause_id"]}
-        words = row["failure"] or ""
-        dismissal = {name: row[f"dismissed_{name}"] for name in ("reason", "by", "at")}
-        return cls.model_validate(
-            {
-                **plain,
-                **sides,
-                "id": str(row["id"]),
-                "cause": cause,
-                "failure": words,
-                "dismissal": dismissal if row["dismissed"] else None,
-            }
-        )
+    def of(cls, it: FailureShown) -> "FailureAnswer":
+        return cls.copied(it, id=str(it.id))

@@ -9,7 +9,7 @@ from app.api.schemas.base import Answer, Body, JsonObject, Storable
 from app.core.incident_words import calls
 from app.core.incidents import public, traits_of, wakes
 from app.store.alerts.incidents import Incident
-from app.store.pool import Row
+from app.store.views.incidents import EntryShown
 
 State = Literal["investigating", "identified", "monitoring", "resolved"]
 Impact = Literal["none", "minor", "major", "critical"]
@@ -85,11 +85,18 @@ class IncidentAnswer(IncidentSummary):
 
     @classmethod
     def whole(
-        cls, it: Incident, timeline: list[Row], connections: list[str], issues: list[str] | None
+        cls,
+        it: Incident,
+        timeline: list[EntryShown],
+        connections: list[str],
+        issues: list[str] | None,
     ) -> "IncidentAnswer":
         """*issues* None: nothing that names an issue is shown."""
         hidden = issues is None
-        entries = [{**row, "detail": _shown(row["detail"], hidden=hidden)} for row in timeline]
+        entries = [
+            TimelineEntry.copied(entry, detail=_shown(entry.detail, hidden=hidden))
+            for entry in timeline
+        ]
         following = calls(it.kind, it.facts, connection=it.connection, site=it.site)
         return cls.model_validate(
             {

@@ -6,13 +6,8 @@ from typing import Literal
 from pydantic import Field
 
 from app.api.schemas.audit import Cause
-from app.api.schemas.base import Answer, Issue
-from app.store.pool import Row
-
-_PLAIN = (
-    "connection", "site", "operation", "type", "revision", "created_at", "confirm_after",
-    "confirm_tries", "unconfirmed_since",
-)  # fmt: skip
+from app.api.schemas.base import Answer, Issue, as_id
+from app.store.views.intents import IntentShown
 
 
 class IntentAnswer(Answer):
@@ -34,16 +29,6 @@ class IntentAnswer(Answer):
     unconfirmed_since: datetime | None
 
     @classmethod
-    def of(cls, row: Row) -> "IntentAnswer":
-        ends = {
-            end: {"id": str(row[f"{end}_id"]), "key": row[f"{end}_key"]}
-            for end in ("source", "destination")
-        }
-        ids = {
-            name: None if row[name] is None else str(row[name])
-            for name in ("id", "link_id", "plan_id")
-        }
-        status = "open" if row["unconfirmed_since"] is None else "unconfirmed"
-        cause = {"kind": row["cause_kind"], "id": row["cause_id"]}
-        plain = {name: row[name] for name in _PLAIN}
-        return cls.model_validate({**plain, **ends, **ids, "status": status, "cause": cause})
+    def of(cls, it: IntentShown) -> "IntentAnswer":
+        status = "open" if it.unconfirmed_since is None else "unconfirmed"
+        return cls.copied(it, id=str(it.id), plan_id=as_id(it.plan_id), status=status)

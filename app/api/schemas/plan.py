@@ -1,13 +1,13 @@
 """Plans: counted lists of changes that are not made yet, or never will be."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from app.api.schemas.base import Answer, Body, Issue, JsonObject, Note, Text
 from app.core.plan import PlanKind, PlanStatus
-from app.store.pool import Row
+from app.store.views.plans import ChangeShown, PlanShown
 
 # Written out: a type checker knows no other way to name all members of an enumeration here.
 Kind = Literal[
@@ -57,17 +57,8 @@ class Change(Answer):
     result: str | None = Field(description="What became of it; null until it is decided")
 
     @classmethod
-    def of(cls, row: Row) -> "Change":
-        plain = {
-            name: row[name]
-            for name in ("operation", "site", "type", "reason", "evidence", "result")
-        }
-        ends = {
-            end: {"id": str(row[f"{end}_id"]), "key": row[f"{end}_key"]}
-            for end in ("source", "destination")
-        }
-        link_id = None if row["link_id"] is None else str(row["link_id"])
-        return cls.model_validate({**plain, **ends, "link_id": link_id})
+    def of(cls, it: ChangeShown) -> "Change":
+        return cls.copied(it)
 
 
 class PlanSummary(Answer):
@@ -89,8 +80,8 @@ class PlanSummary(Answer):
     note: str
 
     @classmethod
-    def of(cls, row: Row) -> "PlanSummary":
-        return cls.model_validate(_plain(row))
+    def of(cls, it: PlanShown) -> "PlanSummary":
+        return cls.copied(it, id=str(it.id), counts=_counts(it))
 
 
 class PlanAnswer(PlanSummary):
@@ -98,11 +89,9 @@ class PlanAnswer(PlanSummary):
     next: str | None = Field(description="The cursor of the changes that follow")
 
     @classmethod
-    def of_plan(cls, row: Row, changes: list[Change], following: str | None) -> "PlanAnswer":
-        return cls.model_validate({**_plain(row), "changes": changes, "next": following})
+    def of_plan(cls, it: PlanShown, changes: list[Change], following: str | None) -> "PlanAnswer":
+        return cls.copied(it, id=str(it.id), counts=_counts(it), changes=changes, next=following)
 
 
-def _plain(row: Row) -> dict[str, Any]:
-    plain = {name: row[name] for name in PlanSummary.model_fields if name != "counts"}
-    counts = {"create": row["creates"], "remove": row["removes"], "adopt": row["adopts"]}
-    return {**plain, "id": str(row["id"]), "counts": counts}
+def _counts(it: PlanShown) -> PlanCounts:
+    return PlanCounts(create=it.creates, remove=it.removes, adopt=it.adopts)

@@ -1,15 +1,16 @@
 """Restores and rescues: what to put back, and how far it is."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self, assert_never
 
 from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
 from app.api.schemas.base import Answer, Body, IssueKey, JsonObject, Name, Storable, Text
 from app.core.links import AccountId
+from app.core.plan import PlanKind, PlanStatus
 from app.core.rescue import Culprit
-from app.store.pool import Row
 from app.store.recovery.restore_select import Filters
+from app.store.views.restores import RestoreShown
 
 Status = Literal[
     "planning",
@@ -97,7 +98,7 @@ class RestoreMade(Answer):
 
 class RestoreAnswer(Answer):
     id: str
-    kind: Literal["restore", "undo", "rescue"]
+    kind: Literal[PlanKind.RESTORE, PlanKind.UNDO, PlanKind.RESCUE]
     connection: str = Field(description="Under which its plan stands")
     plan_id: str
     status: Status
@@ -116,38 +117,32 @@ class RestoreAnswer(Answer):
     planned_at: datetime | None
 
     @classmethod
-    def of(cls, row: Row) -> "RestoreAnswer":
-        plain: dict[str, Any] = {
-            name: row[name]
-            for name in cls.model_fields
-            if name not in {"id", "plan_id", "status", "detail", "planned_at"}
-        }
-        return cls.model_validate(
-            {
-                **plain,
-                "id": str(row["id"]),
-                "plan_id": str(row["plan_id"]),
-                "status": status(row),
-                "detail": row["failure"] or "",
-                "planned_at": row["sealed_at"],
-            }
+    def of(cls, it: RestoreShown) -> "RestoreAnswer":
+        return cls.copied(
+            it,
+            id=str(it.id),
+            plan_id=str(it.plan_id),
+            status=status(it),
+            detail=it.failure or "",
+            planned_at=it.sealed_at,
         )
 
 
-_STATUS: dict[str, Status] = {
-    "gathering": "planning",
-    "held": "held",
-    "approved": "held",
-    "applying": "applying",
-    "rejected": "rejected",
-    "expired": "expired",
-}
-
-
-def status(row: Row) -> Status:
+def status(it: RestoreShown) -> Status:
     """Of the plan, and of its planning: partial failure is no success."""
-    if row["failure"] is not None:
+    if it.failure is not None:
         return "failed"
-    if row["plan_status"] == "applied":
-        return "partial" if row["failed"] else "succeeded"
-    return _STATUS[row["plan_status"]]
+    match it.plan_status:
+        case PlanStatus.GATHERING:
+            return "planning"
+        case PlanStatus.HELD | PlanStatus.APPROVED:
+            return "held"
+        case PlanStatus.APPLYING:
+            return "applying"
+        case PlanStatus.REJECTED:
+            return "rejected"
+        case PlanStatus.APPLIED:
+            return "partial" if it.failed else "succeeded"
+        case PlanStatus.EXPIRED | PlanStatus.SHADOW:
+            return "expired"
+    assert_never(it.plan_status)

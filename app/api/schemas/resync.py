@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from app.api.schemas.base import Answer, Body, IssueKey
-from app.store.pool import Row
+from app.api.schemas.base import Answer, Body, IssueKey, as_id
 from app.store.queue.resyncs import ResyncStatus
+from app.store.views.resyncs import ResyncShown
 
 Status = Literal[
     ResyncStatus.QUEUED,
@@ -47,7 +47,5 @@ class ResyncAnswer(Answer):
     finished_at: datetime | None
 
     @classmethod
-    def of(cls, row: Row) -> "ResyncAnswer":
-        plan_id = None if row["plan_id"] is None else str(row["plan_id"])
-        plain = {name: row[name] for name in cls.model_fields}
-        return cls.model_validate({**plain, "id": str(row["id"]), "plan_id": plan_id})
+    def of(cls, it: ResyncShown) -> "ResyncAnswer":
+        return cls.copied(it, id=str(it.id), plan_id=as_id(it.plan_id))

@@ -9,7 +9,7 @@ from app.api.schemas.base import Answer, Body, Issue, Note
 from app.api.schemas.connection import ConfigAnswer, ModeName
 from app.api.schemas.connection_put import ConnectionPut
 from app.store.config.revisions import Revision
-from app.store.pool import Row
+from app.store.writes import shadow_revisions
 from app.store.writes.shadow_revisions import Trial
 
 Rollout = Literal["shadow", "full"]
@@ -52,14 +52,8 @@ class TrialChange(Answer):
     reason: str
 
     @classmethod
-    def of(cls, row: Row) -> "TrialChange":
-        plain = {name: row[name] for name in ("effect", "operation", "site", "type", "reason")}
-        ends = {
-            end: {"id": str(row[f"{end}_id"]), "key": row[f"{end}_key"]}
-            for end in ("source", "destination")
-        }
-        link_id = None if row["link_id"] is None else str(row["link_id"])
-        return cls.model_validate({**plain, **ends, "link_id": link_id})
+    def of(cls, it: shadow_revisions.TrialChange) -> "TrialChange":
+        return cls.copied(it)
 
 
 class TrialCounts(Answer):

@@ -1,6 +1,34 @@
 """Adoptions for people: their progress in numbers."""
 
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.core.plan import PlanStatus
+from app.store.columns import from_row
 from app.store.pool import Connection, Row
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptionShown:
+    """An adoption with the numbers of its plan's changes: `pairs` are all of them, `adoptable`
+    those without an objection when the plan was sealed. `since` and `until` bound when the account
+    wrote the links."""
+
+    id: int
+    connection: str
+    plan_id: int
+    plan_status: PlanStatus
+    since: datetime
+    until: datetime
+    pairs: int
+    adoptable: int
+    adopted: int
+    skipped: int
+    failed: int
+    requested_by: str
+    created_at: datetime
+    sealed_at: datetime | None
+
 
 _SELECT = """
     SELECT a.*, c.name AS connection, p.status AS plan_status, f.*
@@ -15,12 +43,20 @@ _SELECT = """
 """
 
 
-async def by_id(conn: Connection, connection_id: int, adoption_id: int) -> Row | None:
-    return await conn.fetchrow(f"{_SELECT} AND a.id = $2", connection_id, adoption_id)
+async def by_id(conn: Connection, connection_id: int, adoption_id: int) -> AdoptionShown | None:
+    row = await conn.fetchrow(f"{_SELECT} AND a.id = $2", connection_id, adoption_id)
+    return _shown(row) if row else None
 
 
-async def page(conn: Connection, connection_id: int, *, before: int, limit: int) -> list[Row]:
+async def page(
+    conn: Connection, connection_id: int, *, before: int, limit: int
+) -> list[AdoptionShown]:
     """Newest first."""
-    return await conn.fetch(
+    rows = await conn.fetch(
         f"{_SELECT} AND a.id < $2 ORDER BY a.id DESC LIMIT $3", connection_id, before, limit
     )
+    return [_shown(row) for row in rows]
+
+
+def _shown(row: Row) -> AdoptionShown:
+    return from_row(AdoptionShown, row, plan_status=PlanStatus(row["plan_status"]))

@@ -1,9 +1,31 @@
 """Accepted webhook deliveries, for people."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from app.store.pool import Connection, Row
+from app.store.columns import from_row
+from app.store.pool import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryShown:
+    """What is kept of a delivery; its text is not. `kind` is the name that the parser gives to
+    Jira's event. `late`: it happened more than a day before it came."""
+
+    id: int
+    site: str
+    delivery: str
+    kind: str
+    received_at: datetime
+    occurred_at: datetime | None
+    late: bool
+    issue_id: int | None
+    link_id: int | None
+    type_id: int | None
+    source_id: int | None
+    destination_id: int | None
+    fields: list[str]
 
 
 async def page(
@@ -15,10 +37,10 @@ async def page(
     since: datetime | None,
     before: int,
     limit: int,
-) -> list[Row]:
+) -> list[DeliveryShown]:
     """Deliveries, newest first. With *within*, only those in which every issue has a twin in one of
     these connections: issues of another tenant on the same site are not shown."""
-    return await conn.fetch(
+    rows = await conn.fetch(
         """
         SELECT i.*, s.name AS site,
                coalesce(i.occurred_at < i.received_at - interval '1 day', false) AS late
@@ -43,3 +65,4 @@ async def page(
         since,
         limit,
     )
+    return [from_row(DeliveryShown, row) for row in rows]

@@ -1,12 +1,31 @@
 """Incidents, for people."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
 
-from app.core.incidents import IncidentKind
+from app.core.incidents import Impact, IncidentKind, State
 from app.store.alerts.incidents import SELECT, Incident, incident
+from app.store.columns import from_row
 from app.store.guard import facts
-from app.store.pool import Connection, Row
+from app.store.pool import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class EntryShown:
+    """An entry of a timeline: `times` it happened, from `at` until `last_at`. `detail` may name
+    issues."""
+
+    at: datetime
+    last_at: datetime
+    times: int
+    author: str
+    state: State
+    impact: Impact
+    text: str
+    detail: dict[str, Any]
+
 
 # What an incident affects may have begun before it was noticed: by the longest window at most.
 _BEFORE = timedelta(hours=24)
@@ -55,11 +74,15 @@ async def page(
     return [incident(row) for row in rows]
 
 
-async def timeline(conn: Connection, incident_id: int) -> list[Row]:
+async def timeline(conn: Connection, incident_id: int) -> list[EntryShown]:
     """Oldest first."""
-    return await conn.fetch(
+    rows = await conn.fetch(
         "SELECT * FROM incident_updates WHERE incident_id = $1 ORDER BY id", incident_id
     )
+    return [
+        from_row(EntryShown, row, state=State(row["state"]), impact=Impact(row["impact"]))
+        for row in rows
+    ]
 
 
 async def affected(conn: Connection, it: Incident, within: Sequence[int] | None) -> list[str]:

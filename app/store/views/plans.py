@@ -1,8 +1,61 @@
 """Plans, for people."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
+from app.core.links import IssueRef, LinkId
+from app.core.operations import Operation
+from app.core.plan import PlanKind, PlanStatus
+from app.store.columns import from_row, issue_ref, link_id
 from app.store.pool import Connection, Row
+
+
+@dataclass(frozen=True, slots=True)
+class PlanShown:
+    """A plan with the numbers of its changes. `digest` is None until it is sealed. `approved_by`
+    is the first of two owners."""
+
+    id: int
+    connection: str
+    kind: PlanKind
+    digest: str | None
+    status: PlanStatus
+    reason: str
+    creates: int
+    removes: int
+    adopts: int
+    revision: int
+    created_at: datetime
+    sealed_at: datetime | None
+    expires_at: datetime | None
+    approved_at: datetime | None
+    approved_by: str | None
+    decided_at: datetime | None
+    decided_by: str | None
+    note: str
+
+    @property
+    def changes(self) -> int:
+        return self.creates + self.removes + self.adopts
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeShown:
+    """One change of a plan. `type` is a name, or an id that the site no longer names. `result` is
+    None until the change is closed. `position` orders the changes of a plan."""
+
+    operation: Operation
+    site: str
+    type: str
+    source: IssueRef
+    destination: IssueRef
+    link_id: LinkId | None
+    reason: str
+    evidence: Mapping[str, str]
+    result: str | None
+    position: str
+
 
 _SELECT = """
     SELECT p.*, c.name AS connection,
@@ -24,9 +77,10 @@ def visible(within: int) -> str:
         WHERE v.plan_id = p.id AND NOT (v.connection_id = ANY(${within})))))"""  # noqa: S608 - texts of ours
 
 
-async def by_id(conn: Connection, plan_id: int, within: Sequence[int] | None) -> Row | None:
+async def by_id(conn: Connection, plan_id: int, within: Sequence[int] | None) -> PlanShown | None:
     """One plan; with *within*, only of these connections."""
-    return await conn.fetchrow(f"{_SELECT} WHERE p.id = $1 AND {visible(2)}", plan_id, within)
+    row = await conn.fetchrow(f"{_SELECT} WHERE p.id = $1 AND {visible(2)}", plan_id, within)
+    return _shown(row) if row else None
 
 
 async def page(
@@ -37,9 +91,9 @@ async def page(
     status: str | None,
     before: int,
     limit: int,
-) -> list[Row]:
+) -> list[PlanShown]:
     """Newest first."""
-    return await conn.fetch(
+    rows = await conn.fetch(
         f"""{_SELECT} WHERE p.id < $1 AND {visible(2)}
             AND ($3::text IS NULL OR c.name = $3) AND ($4::text IS NULL OR p.status = $4)
             ORDER BY p.id DESC LIMIT $5""",
@@ -49,12 +103,13 @@ async def page(
         status,
         limit,
     )
+    return [_shown(row) for row in rows]
 
 
-async def changes(conn: Connection, plan_id: int, *, after: str, limit: int) -> list[Row]:
+async def changes(conn: Connection, plan_id: int, *, after: str, limit: int) -> list[ChangeShown]:
     """Changes in the order of their keys; *after* is the `position` of the last one seen."""
     site, type_id, source, destination, operation = (after.split(":") + [""] * 5)[:5]
-    return await conn.fetch(
+    rows = await conn.fetch(
         """
         SELECT x.*, s.name AS site, coalesce(t.name, x.type_id::text) AS type,
                concat_ws(':', x.site_id, x.type_id, x.source_id, x.destination_id, x.operation)
@@ -70,4 +125,20 @@ async def changes(conn: Connection, plan_id: int, *, after: str, limit: int) -> 
         *(int(text) if text.isdecimal() else 0 for text in (site, type_id, source, destination)),
         operation,
         limit,
+    )
+    return [_change(row) for row in rows]
+
+
+def _shown(row: Row) -> PlanShown:
+    return from_row(PlanShown, row, kind=PlanKind(row["kind"]), status=PlanStatus(row["status"]))
+
+
+def _change(row: Row) -> ChangeShown:
+    return from_row(
+        ChangeShown,
+        row,
+        operation=Operation(row["operation"]),
+        source=issue_ref(row, "source"),
+        destination=issue_ref(row, "destination"),
+        link_id=link_id(row["link_id"]),
     )

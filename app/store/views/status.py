@@ -1,8 +1,34 @@
 """The load of a connection, from one query, so that all numbers are of one moment."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
-from app.store.pool import Connection, Row
+from app.store.columns import from_row
+from app.store.pool import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Counts of pairs, but for these: `resyncs` are queued or running, `held` are changes that
+    wait for a person's decision, `unconfirmed` are writes with an unknown outcome.
+
+    `backlog` is due, `delayed` is due later, `in_flight` is with a worker. The last look at
+    `waiting` pairs ended without knowing enough; of these, a site did not show enough of `unknown`
+    ones. `oldest_seconds` is the age of the oldest work, None without any.
+    """
+
+    backlog: int
+    in_flight: int
+    delayed: int
+    resyncs: int
+    waiting: int
+    unknown: int
+    held: int
+    failed: int
+    dismissed: int
+    unconfirmed: int
+    oldest_seconds: float | None
+
 
 _STATUS = """
     SELECT
@@ -39,11 +65,9 @@ _STATUS = """
 """
 
 
-async def of_connection(conn: Connection, connection_id: int, now: datetime) -> Row:
-    """backlog, in_flight, delayed, resyncs, waiting, unknown, held, failed, dismissed, unconfirmed,
-    oldest_seconds."""
+async def of_connection(conn: Connection, connection_id: int, now: datetime) -> Load:
     [row] = await conn.fetch(_STATUS, connection_id, now)
-    return row
+    return from_row(Load, row)
 
 
 async def unconfirmed(conn: Connection) -> int:

@@ -4,7 +4,11 @@ one. The walk itself is a dry resync that names both revisions."""
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from app.core.links import IssueRef, LinkId
+from app.core.operations import Operation
+from app.store.columns import from_row, issue_ref, link_id
 from app.store.pool import Connection, Row
+from app.store.queue.resyncs import ResyncStatus
 from app.store.writes.plans import Planned
 
 
@@ -13,13 +17,29 @@ class Trial:
     """Figures of a trial. `more` and `less` count changes by operation."""
 
     resync_id: int
-    status: str
+    status: ResyncStatus
     detail: str
     against: int
     twins_total: int
     twins_done: int
     more: dict[str, int]
     less: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class TrialChange:
+    """A change that the revision would make `more` than the active one, or `less`. `type` is a
+    name, or an id that the site no longer names. `position` orders the changes of a trial."""
+
+    effect: str
+    operation: Operation
+    site: str
+    type: str
+    source: IssueRef
+    destination: IssueRef
+    link_id: LinkId | None
+    reason: str
+    position: str
 
 
 async def put(
@@ -70,7 +90,7 @@ async def of(conn: Connection, connection_id: int, revision: int) -> Trial | Non
     )
     return Trial(
         row["id"],
-        row["status"],
+        ResyncStatus(row["status"]),
         row["detail"],
         row["against"],
         row["issues_total"],
@@ -82,10 +102,10 @@ async def of(conn: Connection, connection_id: int, revision: int) -> Trial | Non
 
 async def changes(
     conn: Connection, connection_id: int, revision: int, *, after: str, limit: int
-) -> list[Row]:
+) -> list[TrialChange]:
     """Changes in the order of their keys; *after* is the `position` of the last one seen."""
     effect, operation, *ids = (after.split(":") + [""] * 6)[:6]
-    return await conn.fetch(
+    rows = await conn.fetch(
         """
         SELECT x.*, s.name AS site, coalesce(t.name, x.type_id::text) AS type,
                concat_ws(':', x.effect, x.operation, x.site_id, x.type_id, x.source_id,
@@ -104,4 +124,16 @@ async def changes(
         operation,
         *(int(text) if text.isdecimal() else 0 for text in ids),
         limit,
+    )
+    return [_change(row) for row in rows]
+
+
+def _change(row: Row) -> TrialChange:
+    return from_row(
+        TrialChange,
+        row,
+        operation=Operation(row["operation"]),
+        source=issue_ref(row, "source"),
+        destination=issue_ref(row, "destination"),
+        link_id=link_id(row["link_id"]),
     )

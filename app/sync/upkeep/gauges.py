@@ -97,8 +97,8 @@ async def _connections(conn: Connection, metrics: Metrics, now: datetime) -> int
             continue
         busy = await status.of_connection(conn, state.id, now)
         for word in ("backlog", "in_flight", "delayed", "waiting", "held", "failed"):
-            metrics.backlog.labels(state.name, word).set(busy[word])
-        metrics.oldest_seconds.labels(state.name).set(busy["oldest_seconds"] or 0)
+            metrics.backlog.labels(state.name, word).set(getattr(busy, word))
+        metrics.oldest_seconds.labels(state.name).set(busy.oldest_seconds or 0)
         metrics.guard_tripped.labels(state.name).set(state.guard_tripped_at is not None)
         for window in await judge.shown(conn, state, now):
             metrics.guard_limit.labels(state.name, window.scope).set(window.limit)

@@ -32,7 +32,7 @@ async def work_of(duo: Duo, key: str) -> dict[str, Any]:
 async def failed(duo: Duo) -> dict[int, str]:
     async with duo.world.database.connection() as conn:
         rows = await failures.page(conn, within=None, connection=None, after=0, limit=100)
-    return {row["id"]: row["failure"] for row in rows if row["connection_id"] == duo.connection}
+    return {row.id: row.failure for row in rows if row.connection_id == duo.connection}
 
 
 async def retry(duo: Duo, key: str) -> bool:

@@ -12,6 +12,7 @@ from app.store.config import active_connection
 from app.store.queue.work import Cause
 from app.store.upkeep import verification_runs
 from app.store.views import verifications
+from app.store.views.verifications import VerificationShown
 from app.store.writes import audit
 from app.store.writes.audit import Entry
 from app.sync.upkeep import audit_chain
@@ -63,15 +64,15 @@ async def write(fields: FieldWorld, rows: int, connection: int | None = None) ->
         )
 
 
-async def check(fields: FieldWorld) -> dict[str, Any]:
+async def check(fields: FieldWorld) -> VerificationShown:
     async with fields.world.database.transaction() as conn:
         asked = await verifications.insert(conn, fields.world.now())
     assert await audit_chain.run_once(fields.world.ctx) == 1
     async with fields.world.database.connection() as conn:
-        row = await verifications.by_id(conn, asked)
-    assert row is not None
-    assert row["finished_at"] is not None
-    return dict(row)
+        found = await verifications.by_id(conn, asked)
+    assert found is not None
+    assert found.finished_at is not None
+    return found
 
 
 def refused(fields: FieldWorld, seq: int, fault: str) -> dict[str, Any]:
@@ -81,20 +82,21 @@ def refused(fields: FieldWorld, seq: int, fault: str) -> dict[str, Any]:
 
 async def assert_refused(fields: FieldWorld, seq: int, fault: str) -> None:
     found = await check(fields)
-    assert found["status"] == "refused"
-    assert found["place"].pop("connection").startswith("left-right")
-    assert found["place"] == refused(fields, seq, fault)
+    assert found.status == "refused"
+    assert found.place is not None
+    assert found.place.pop("connection").startswith("left-right")
+    assert found.place == refused(fields, seq, fault)
 
 
 async def test_whole_chains_are_accepted(fields: FieldWorld) -> None:
-    assert (await check(fields))["status"] == "accepted", "nothing written, nothing wrong"
+    assert (await check(fields)).status == "accepted", "nothing written, nothing wrong"
     other = await fields.world.connect("right", "left", mixed.config(fields.right, fields.left))
     await write(fields, 3)
     await write(fields, 2, other)
     await write(fields, 1)
     found = await check(fields)
 
-    assert (found["status"], found["rows"], found["place"]) == ("accepted", 6, None)
+    assert (found.status, found.rows, found.place) == ("accepted", 6, None)
     assert await audit_chain.run_once(fields.world.ctx) == 0
 
 
@@ -106,7 +108,7 @@ async def test_a_real_link_leaves_a_chain_that_holds(fields: FieldWorld) -> None
     await fields.world.settle()
     found = await check(fields)
 
-    assert (found["status"], found["rows"]) == ("accepted", 2)
+    assert (found.status, found.rows) == ("accepted", 2)
 
 
 @pytest.mark.parametrize(
@@ -183,7 +185,7 @@ async def test_rows_written_meanwhile_belong_to_neither_side(
 
     monkeypatch.setattr(audit, "heads", then_write)
     found = await check(fields)
-    assert (found["status"], found["rows"]) == ("accepted", 3)
+    assert (found.status, found.rows) == ("accepted", 3)
 
 
 async def test_a_request_is_taken_once_and_outlives_its_worker(fields: FieldWorld) -> None:
@@ -220,7 +222,7 @@ async def test_what_breaks_our_code_is_not_called_a_verdict(
 
     monkeypatch.setattr(verification_runs, "chains", breaks)
     found = await check(fields)
-    assert (found["status"], found["detail"]) == ("failed", "ValueError")
+    assert (found.status, found.detail) == ("failed", "ValueError")
 
 
 async def test_heads_are_logged(fields: FieldWorld) -> None:
