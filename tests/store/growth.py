@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from tests.support.servers import Database, Servers, database_url
+
 TWINS = 20_000
 AUDIT = 60_000
 """Rows of history: far beyond what any of these calls may read."""
@@ -41,6 +43,11 @@ ANALYZE;
 """  # noqa: S608 - numbers of ours
 
 
+_READ = """
+    SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint FROM pg_stat_xact_user_tables
+    WHERE relname IN ('audit', 'twins', 'inbox', 'work', 'ledger', 'discoveries')"""
+
+
 @dataclass
 class Reads:
     """Rows that the statements of one transaction read, over all tables of history."""
@@ -56,6 +63,15 @@ async def fill(owner_url: str) -> None:
         await conn.close()
 
 
+async def fill_unchecked(servers: Servers, database: Database, text: str) -> None:
+    """Without looking up what each foreign key names: most of the time that filling takes."""
+    conn = await asyncpg.connect(database_url(servers.postgres, database.name))
+    try:
+        await conn.execute(f"SET session_replication_role = replica; {text}")
+    finally:
+        await conn.close()
+
+
 @asynccontextmanager
 async def counted(conn: asyncpg.pool.PoolConnectionProxy) -> AsyncIterator[Reads]:
     """What is done inside, counted; nothing of it is kept."""
@@ -64,11 +80,9 @@ async def counted(conn: asyncpg.pool.PoolConnectionProxy) -> AsyncIterator[Reads
     await transaction.start()
     try:
         await conn.execute("SET LOCAL max_parallel_workers_per_gather = 0")
+        # What this session did just before may still be counted with it.
+        before = await conn.fetchval(_READ)
         yield reads
-        reads.rows = await conn.fetchval(
-            """SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint
-               FROM pg_stat_xact_user_tables
-               WHERE relname IN ('audit', 'twins', 'inbox', 'work', 'ledger')"""
-        )
+        reads.rows = await conn.fetchval(_READ) - before
     finally:
         await transaction.rollback()

@@ -13,6 +13,7 @@ from app.cli.output.database_errors import said
 from app.core.incidents import IncidentKind, traits_of
 from app.settings import Settings
 from app.store import clock
+from app.store.alerts import absent_workers
 from app.store.alerts.incidents import any_open
 from app.store.config.vault import Vault
 from app.store.migrations.head import latest
@@ -171,7 +172,7 @@ async def _workers(conn: Connection) -> Check:
     if running:
         engines = ", ".join(sorted({it.engine for it in running}))
         return Check("workers", "ok", f"{len(running)} running, {engines}")
-    late = await workers.late(conn, now)
+    late = await absent_workers.late(conn, now)
     if late is None:
         return Check("workers", "warn", "none runs", "start one: twinlink worker")
     since = late.since.isoformat(timespec="seconds")

@@ -31,13 +31,29 @@ async def claim(
     """Claim up to *size* due issues of connections that are not paused, for *lease* seconds."""
     rows = await conn.fetch(
         """
-        WITH due AS (
-            SELECT d.connection_id, d.side, d.issue_id FROM discoveries d
-            JOIN connections c ON c.id = d.connection_id
-             AND c.paused_at IS NULL AND c.deleted_at IS NULL
-            WHERE d.due_at <= $1 AND ($4::bigint IS NULL OR d.connection_id = $4)
-              AND NOT EXISTS (SELECT FROM installation WHERE paused_at IS NOT NULL)
-            ORDER BY d.due_at LIMIT $2 FOR UPDATE OF d SKIP LOCKED),
+        -- One probe for each connection that has any: of one that is paused, no issue is read.
+        WITH RECURSIVE heads (connection_id, due_at) AS (
+            (SELECT connection_id, due_at FROM discoveries
+             WHERE connection_id >= coalesce($4, 0)
+               AND connection_id <= coalesce($4, 9223372036854775807)
+             ORDER BY connection_id, due_at LIMIT 1)
+            UNION ALL
+            SELECT following.* FROM heads h CROSS JOIN LATERAL (
+                SELECT connection_id, due_at FROM discoveries
+                WHERE connection_id > h.connection_id AND $4::bigint IS NULL
+                ORDER BY connection_id, due_at LIMIT 1) following),
+        due AS MATERIALIZED (
+            SELECT d.* FROM (
+                SELECT h.connection_id FROM heads h JOIN connections c ON c.id = h.connection_id
+                 AND c.paused_at IS NULL AND c.deleted_at IS NULL
+                WHERE h.due_at <= $1
+                  AND NOT EXISTS (SELECT FROM installation WHERE paused_at IS NOT NULL)
+                ORDER BY h.due_at, h.connection_id) r
+            CROSS JOIN LATERAL (
+                SELECT connection_id, side, issue_id FROM discoveries
+                WHERE connection_id = r.connection_id AND due_at <= $1
+                ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED) d
+            LIMIT $2),
         fence AS MATERIALIZED (SELECT nextval('fences') AS fence)
         UPDATE discoveries d SET due_at = $3, fence = f.fence
         FROM due, fence f

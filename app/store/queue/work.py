@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from app.store.migrations.head import latest
 from app.store.pool import Connection, Row
+from app.store.queue.due_work import CLAIM
 
 # A fifth of each claim is bulk when bulk waits: neither starves the other (ARCHITECTURE.md).
 BULK_SHARE = 5
@@ -120,45 +120,6 @@ async def raise_pairs(
     return {row["twin_id"]: row["generation"] for row in rows}
 
 
-# Nothing is claimed in a database of another version of the schema: `migrate` may run meanwhile.
-_DUE = f"""
-    SELECT w.connection_id, w.twin_id, w.look, w.causes, w.lease_until FROM work w
-    JOIN connections c ON c.id = w.connection_id AND c.paused_at IS NULL AND c.deleted_at IS NULL
-    WHERE w.generation > w.done AND w.failed_at IS NULL AND w.due_at <= $1
-      AND (w.lease_until IS NULL OR w.lease_until < $1)
-      AND NOT EXISTS (SELECT 1 FROM installation WHERE paused_at IS NOT NULL)
-      AND EXISTS (SELECT 1 FROM alembic_version WHERE version_num = '{latest()}')
-      AND w.bulk"""  # noqa: S608 - the number of a file of ours
-
-# One statement, so that a wake-up of which nothing is left costs one. Bulk is claimed by one worker
-# at a time: several at once would each skip what another is just locking, and tear a resync's pages
-# of a hundred into parts that Jira is asked for one by one. What waits at this gate holds nothing,
-# and what is past it locks rows without waiting (SKIP LOCKED): it cannot deadlock.
-_CLAIM = f"""
-    WITH gate AS MATERIALIZED (
-        -- The order makes it look into the index, for one row or none.
-        SELECT pg_advisory_xact_lock($5) FROM ({_DUE} ORDER BY w.due_at LIMIT 1) waiting),
-    share AS MATERIALIZED (
-        {_DUE} AND EXISTS (SELECT 1 FROM gate)
-        ORDER BY w.due_at LIMIT $3 FOR UPDATE OF w SKIP LOCKED),
-    live AS MATERIALIZED (
-        {_DUE.replace("AND w.bulk", "AND NOT w.bulk")}
-        ORDER BY w.due_at LIMIT $2 - (SELECT count(*) FROM share) FOR UPDATE OF w SKIP LOCKED),
-    rest AS MATERIALIZED (
-        {_DUE} AND EXISTS (SELECT 1 FROM gate)
-          AND NOT EXISTS (SELECT 1 FROM share s
-                          WHERE s.connection_id = w.connection_id AND s.twin_id = w.twin_id)
-        ORDER BY w.due_at
-        LIMIT $2 - (SELECT count(*) FROM share) - (SELECT count(*) FROM live)
-        FOR UPDATE OF w SKIP LOCKED),
-    due AS (
-        SELECT * FROM share UNION ALL SELECT * FROM live UNION ALL SELECT * FROM rest),
-    fence AS MATERIALIZED (SELECT nextval('fences') AS number WHERE EXISTS (SELECT 1 FROM due))
-    UPDATE work w SET fence = fence.number, lease_until = $4, look = false, causes = '{{}}'
-    FROM due, fence
-    WHERE w.connection_id = due.connection_id AND w.twin_id = due.twin_id
-    RETURNING w.*, due.look OR due.lease_until IS NOT NULL AS whole, due.causes AS taken
-"""  # noqa: S608 - no values
 _BULK_GATE = 0x7477696E6C696E6B
 """An advisory lock's number; no other statement of ours takes it."""
 
@@ -166,7 +127,7 @@ _BULK_GATE = 0x7477696E6C696E6B
 async def claim(conn: Connection, *, now: datetime, size: int, lease: float) -> list[Claimed]:
     """Take up to *size* due pairs for *lease* seconds, live ones before bulk."""
     rows = await conn.fetch(
-        _CLAIM, now, size, size // BULK_SHARE, now + timedelta(seconds=lease), _BULK_GATE
+        CLAIM, now, size, size // BULK_SHARE, now + timedelta(seconds=lease), _BULK_GATE
     )
     return [_claimed(row) for row in rows]
 

@@ -10,8 +10,6 @@ ALIVE = timedelta(seconds=60)
 """Since its last sign, of which one comes every ten seconds: several may be late or lost."""
 KEPT = timedelta(days=1)
 """Of a worker that ended without a word: long enough to see which one it was."""
-OLD = timedelta(minutes=2)
-"""What has been due for so long is late, whatever else there is to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +24,6 @@ class Worker:
 
     def alive(self, now: datetime) -> bool:
         return self.seen_at > now - ALIVE
-
-
-@dataclass(frozen=True, slots=True)
-class Late:
-    """Work that is due since `since`, and no worker that could do it."""
-
-    since: datetime
-    last_sign: datetime | None
 
 
 async def sign(
@@ -73,19 +63,6 @@ async def page(conn: Connection, *, after: int, limit: int) -> Sequence[Worker]:
 async def last_sign(conn: Connection) -> datetime | None:
     found: datetime | None = await conn.fetchval("SELECT max(seen_at) FROM workers")
     return found
-
-
-async def late(conn: Connection, now: datetime) -> Late | None:
-    """None while a worker lives, or nothing has been due for longer than `OLD`."""
-    last = await last_sign(conn)
-    if last is not None and last > now - ALIVE:
-        return None
-    since: datetime | None = await conn.fetchval(
-        """SELECT least(
-               (SELECT min(due_at) FROM work WHERE generation > done AND failed_at IS NULL),
-               (SELECT min(created_at) FROM resyncs WHERE status IN ('queued', 'running')))"""
-    )
-    return None if since is None or since > now - OLD else Late(since, last)
 
 
 async def purge(conn: Connection, now: datetime, limit: int) -> int:

@@ -7,9 +7,9 @@ import structlog
 
 from app.core.errors import TwinlinkError
 from app.core.incidents import Impact, IncidentKind
+from app.store.alerts import absent_workers
 from app.store.alerts.incident_conditions import Condition
 from app.store.alerts.incidents import Place
-from app.store.upkeep import workers
 from app.sync.incidents.watch import follow
 from app.sync.runtime.context import Context
 
@@ -21,7 +21,7 @@ SECONDS = 30.0
 async def run_once(ctx: Context) -> bool:
     """One look; answers whether work is due and no worker lives."""
     async with ctx.database.connection() as conn:
-        late = await workers.late(conn, ctx.clock())
+        late = await absent_workers.late(conn, ctx.clock())
     if late is None:
         return False
     detail = {"since": late.since.isoformat(timespec="seconds")}
