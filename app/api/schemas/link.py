@@ -6,7 +6,6 @@ from typing import Literal
 from pydantic import Field
 
 from app.api.schemas.base import Answer, Issue
-from app.core.links import Side
 from app.store.views.links import LinkShown
 
 State = Literal[
@@ -33,8 +32,4 @@ class LinkAnswer(Answer):
 
     @classmethod
     def of(cls, it: LinkShown) -> "LinkAnswer":
-        plain = {name: it.row[name] for name in ("state", "origin", "authorship", "reason")}
-        sides = {side.value: it.side(side) for side in Side}
-        return cls.model_validate(
-            {"id": it.id, "changed_at": it.row["changed_at"], **plain, **sides}
-        )
+        return cls.copied(it)

@@ -5,9 +5,11 @@ for a create that has no row yet, as an entry of its own (position `1:…` after
 """
 
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
 
-from app.core.links import Side
+from app.core.ledger import Authorship
+from app.core.links import IssueRef, LinkId, Side
+from app.store.columns import from_row, issue_ref, link_id
 from app.store.pool import Connection, Row
 
 _LINKS = """
@@ -60,36 +62,31 @@ ORDER BY a.kind, a.id LIMIT $7
 
 
 @dataclass(frozen=True, slots=True)
+class SideShown:
+    """A link on one side. `link_id` is None if there is no link or its id is not known; `type` is
+    a name, or an id that the site no longer names."""
+
+    link_id: LinkId | None
+    type: str
+    source: IssueRef
+    destination: IssueRef
+
+
+@dataclass(frozen=True, slots=True)
 class LinkShown:
-    """One entry of the list, over a row of the query."""
+    """One entry of the list. `state` is the ledger's, or `unconfirmed`. An entry without a row of
+    the ledger has an `id` of a mark and the id of its intent, which has its own numbers.
+    `position` orders the list."""
 
-    row: Row
-
-    @property
-    def id(self) -> str:
-        """An entry without a row has a mark and the id of its intent, which has its own numbers."""
-        return f"intent-{self.row['id']}" if self.row["kind"] else str(self.row["id"])
-
-    @property
-    def position(self) -> str:
-        return f"{self.row['kind']}:{self.row['id']}"
-
-    def side(self, side: Side) -> dict[str, Any]:
-        """`link_id` is None if there is no link or its id is not known."""
-
-        def value(name: str) -> Any:
-            return self.row[f"{side.value}_{name}"]
-
-        link_id = value("link_id")
-        return {
-            "link_id": None if link_id is None else str(link_id),
-            "type": value("type"),
-            "source": {"id": str(value("source_id")), "key": value("source_key")},
-            "destination": {
-                "id": str(value("destination_id")),
-                "key": value("destination_key"),
-            },
-        }
+    id: str
+    position: str
+    state: str
+    origin: Side
+    authorship: Authorship | None
+    reason: str
+    changed_at: datetime
+    left: SideShown
+    right: SideShown
 
 
 async def page(
@@ -114,4 +111,26 @@ async def page(
         type,
         limit,
     )
-    return [LinkShown(row) for row in rows]
+    return [_link(row) for row in rows]
+
+
+def _link(row: Row) -> LinkShown:
+    return from_row(
+        LinkShown,
+        row,
+        id=f"intent-{row['id']}" if row["kind"] else str(row["id"]),
+        position=f"{row['kind']}:{row['id']}",
+        origin=Side(row["origin"]),
+        authorship=Authorship(row["authorship"]) if row["authorship"] else None,
+        left=_side(row, Side.LEFT),
+        right=_side(row, Side.RIGHT),
+    )
+
+
+def _side(row: Row, side: Side) -> SideShown:
+    return SideShown(
+        link_id(row[f"{side.value}_link_id"]),
+        row[f"{side.value}_type"],
+        issue_ref(row, f"{side.value}_source"),
+        issue_ref(row, f"{side.value}_destination"),
+    )
