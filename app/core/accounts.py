@@ -10,8 +10,8 @@ from app.core.links import AccountId
 
 
 def keyed(account: str, salt: bytes) -> AccountId:
-    """An account as it may be stored: equal for equal accounts of this installation, and nothing
-    else can be told from it."""
+    """An account as it may be stored: equal accounts of this installation give equal texts, and a
+    text reveals nothing else."""
     return AccountId(hmac.new(salt, account.encode(), hashlib.sha256).hexdigest())
 
 

@@ -33,7 +33,7 @@ _EVER = datetime.min.replace(tzinfo=UTC)
 
 
 class Wrote(StrEnum):
-    """What one side's changelogs say of the account and the link that stands there."""
+    """What one side's changelogs say about the account and the link on that side."""
 
     INSIDE = "inside"
     OUTSIDE = "outside"
@@ -43,8 +43,8 @@ class Wrote(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Whose links, written when: from *since*, before *until*, by Jira's clock. The account
-    stands here as `keyed` makes it."""
+    """The account whose links are taken over, as `keyed` returns it, and when it wrote them: from
+    *since*, before *until*, by Jira's clock."""
 
     account: AccountId
     since: datetime
@@ -64,8 +64,8 @@ class Skip:
 def wrote(
     views: Mapping[IssueId, IssueView], link: Link, types: Sequence[LinkType], window: Window
 ) -> Wrote:
-    """`views` hold whole changelogs of both ends, disguised; of one that could not be read
-    whole, none at all: what it left out may be what counts."""
+    """`views` are the two ends with their changelogs, disguised. An end that is missing, or whose
+    changelog was cut off, makes the answer unknown: the missing entries may be those that count."""
     whole = {end: views[end] for end in (link.source.id, link.destination.id) if end in views}
     if len(whole) < 2 or any(not view.changes_complete for view in whole.values()):
         return Wrote.UNKNOWN

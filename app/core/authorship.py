@@ -1,8 +1,8 @@
 """Who made a link: read from the changelogs of its two ends.
 
-A link carries no author and its creation returns no id, so this is the only witness (design
-section 3). An entry names the other issue by key and the type by its wording inside a sentence
-in the account's language ("This issue blocks KEY-2"); hence the care below.
+A link carries no author and its creation returns no id, so this is the only witness
+(docs/how-it-decides.md). An entry names the other issue by key and the type by its wording inside a
+sentence in the account's language ("This issue blocks KEY-2"); hence the care below.
 
 One end's changelog, entries in the order of Jira's history ids (nodes of one Data Center differ
 in their clocks by a second) at or after `since` that name the other end:
@@ -11,7 +11,7 @@ in their clocks by a second) at or after `since` that name the other end:
 entries                                               that end says
 ====================================================  ==================
 none about this type and direction                    nothing
-any whose wording cannot be told                      unknown
+any whose wording is not clear                        unknown
 this wording also belongs to another type             unknown
 as many removals as additions                         unknown
 standing additions: all by us, all by others          ours, theirs
@@ -21,8 +21,8 @@ the same, some by us: more or fewer listed            unknown
 ====================================================  ==================
 
 *Standing* additions are a set: equal links read the same (the very same link twice, a symmetric
-one the other way round), so a removal takes away one of them, nobody can say which. Where none was
-taken away, the oldest addition made the link with the lowest id.
+one the other way round), so a removal takes away one of them, and nothing shows which. Where none
+was taken away, the oldest addition made the link with the lowest id.
 
 Both ends: what they agree on; the other where one says nothing; else unknown. Unknown is safe:
 a removal that needs it is held.
@@ -51,13 +51,13 @@ from app.core.own_accounts import OwnAccounts
 Authorship = Literal["ours", "theirs", "unknown"]
 
 NO_DATE = datetime.max.replace(microsecond=0, tzinfo=UTC)
-"""Stands for Jira's clock where an answer had no `Date`. Nothing happens after it."""
+"""In place of Jira's clock where an answer had no `Date`: nothing happens after it."""
 SKEW = timedelta(minutes=1)
-"""More than the clocks of one Jira's nodes differ. A time only says from where on entries count,
-this much earlier: what then counts too much makes an author unknown, never ours."""
+"""More than the clocks of one Jira's nodes differ. Entries count from this much before a given time
+on. One that counts by mistake makes the author unknown, never ours."""
 FRAMES = ("this issue ", "this work item ")
-"""What Jira writes before a wording: in 2026 Cloud writes the second beside older first ones. A
-type may be worded like one ("work item"), so they are cut off before a wording is looked for."""
+"""What Jira writes before a wording. In 2026 Cloud writes the second; older entries keep the first.
+A type may itself be called "work item", so they are cut off before a wording is looked for."""
 
 
 def authorship_now(
@@ -118,8 +118,8 @@ class _Sought:
     keys: Mapping[IssueKey, IssueId]
 
     def names(self, change: LinkChange) -> bool:
-        """Whether an entry is about the other end: by id where its key was resolved, for keys
-        change and old entries keep the old one."""
+        """Whether an entry is about the other end: by id where its key was resolved,
+        because keys change and old entries keep the old one."""
         if self.since is not None and change.at < self.since:
             return False
         there = self.keys.get(change.target)
@@ -176,8 +176,8 @@ def _end(
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The additions of which `count` stand, oldest first. Fewer than there are: nobody can say
-    which of them."""
+    """Additions, oldest first, of which `count` were not taken away again. Where that is fewer than
+    there are, it is unknown which of them."""
 
     additions: tuple[LinkChange, ...]
     count: int
@@ -197,8 +197,8 @@ def standing(changes: Sequence[LinkChange]) -> Standing:
 
 
 def _author(found: Standing, listed: Sequence[Link], link: Link, ours: OwnAccounts) -> Authorship:
-    """Whose the link is. Jira answers a duplicate create like a fresh one, so an addition by
-    another account beside ours makes it theirs as likely as ours, unless each has its link."""
+    """Who made the link. Jira answers a duplicate create like a fresh one, so beside an addition by
+    another account the link may be theirs as well as ours, unless each addition has its link."""
     by_us = [ours.wrote(it.author, it.at) for it in found.additions]
     if not by_us:
         return "unknown"
@@ -209,8 +209,8 @@ def _author(found: Standing, listed: Sequence[Link], link: Link, ours: OwnAccoun
     ids = sorted((it.id for it in listed), key=id_order)
     if len(ids) != len(by_us) or found.count != len(by_us) or link.id not in ids:
         return "unknown"
-    # Nodes of one Data Center hand out ids in blocks, so that ours may have the higher one after
-    # all: that it is another's does not follow from its id alone.
+    # Nodes of one Data Center hand out ids in blocks, so our link may have the higher id after all:
+    # the id alone does not show that the link is another account's.
     return "ours" if by_us[ids.index(link.id)] else "unknown"
 
 
@@ -251,7 +251,7 @@ def _owners(wording: str, types: Sequence[LinkType]) -> set[TypeId]:
 
 
 def _contains(sentence: str, word: str) -> bool:
-    """Whether *word* stands in the sentence on its own, not as a part of a longer one."""
+    """Whether *word* occurs in the sentence by itself, not as a part of a longer one."""
     start = sentence.find(word)
     while start >= 0:
         end = start + len(word)

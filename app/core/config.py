@@ -184,7 +184,7 @@ class ConnectionConfig:
             twins=TwinSource(
                 twins["source"], Side(twins["side"]) if twins["side"] else None, twins["field"]
             ),
-            # Revisions of before there was a choice have no such field.
+            # Revisions that were stored before there was a choice lack this field.
             approvals=stored.get("approvals", 1),
         )
 
@@ -210,7 +210,7 @@ def _end_problems(config: ConnectionConfig) -> Iterable[Problem]:
             yield Problem(f"/{side}/projects", "at least one project")
         for project, count in Counter(end.projects).items():
             if count > 1:
-                yield Problem(f"/{side}/projects", f"{project} stands twice")
+                yield Problem(f"/{side}/projects", f"{project} is named twice")
 
 
 def _type_problems(pairs: tuple[TypePair, ...]) -> Iterable[Problem]:

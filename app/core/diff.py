@@ -1,6 +1,6 @@
 """The decision, on one page (docs/how-it-decides.md). For one link key of one connection.
 
-`mine`: our mirror is there, whatever else stands beside it. `other`: an equal link is there
+`mine`: our mirror is there, whatever else is beside it. `other`: an equal link is there
 and ours is proven gone. `A`: proven absent. `P`: present. `?`: unknown.
 
 ====  ============  =========  ========  ==============================================
@@ -23,11 +23,11 @@ row   ledger        origin     mirror    outcome
 15    any           ? on a side that the outcome needs    Wait
 ====  ============  =========  ========  ==============================================
 
-*Present* as an origin leaves out what another connection manages and what we ever made or adopted,
-in whatever connection: the way back would end at a link that a person removed. Such a link is
-neither an origin nor its absence, so a managed row whose origin is that waits (15); but where our
-mirror is proven gone as well it is detached, whatever `on_mirror_removed` says (5): nothing is
-there that it could keep in step.
+*Present* as an origin does not count links that another connection manages, nor links that we made
+or adopted at any time in any connection: mirroring such a link would make a link again that a
+person removed. It is neither an origin nor a proof of the origin's absence, so a managed row with
+nothing else at its origin waits (15). Where our mirror is proven gone as well, the row is detached
+whatever `on_mirror_removed` says (5), because nothing is left to keep in step.
 
 A side that is merely `Unlisted` where the outcome would depend on its absence gives `Prove`:
 the caller seeks proof for the named sides and asks again.
@@ -83,7 +83,7 @@ class RecordPreexisting:
 
 @dataclass(frozen=True, slots=True)
 class Detach:
-    """`vanished`: the mirror went by someone else's hand. `keep_mirror_id` is False where
+    """`vanished`: another account removed the mirror. `keep_mirror_id` is False where
     the recorded id is gone, so that a foreign link is never taken for ours later."""
 
     row: int
@@ -157,8 +157,8 @@ def decide(
 
 
 def _without_row(seen: dict[Side, Observed], direction: Direction) -> Decision:
-    """Rows 1 to 3. A side that does not list the link cannot be an origin, so nothing is asked;
-    nor can one that shows only links which we made or other connections manage."""
+    """Rows 1 to 3. A side that does not list the link cannot be an origin, so no proof is sought
+    for it; nor can a side that shows only links that we made or that other connections manage."""
     allowed = [side for side in Side if direction.allows_origin(side)]
     for side in allowed:
         origin, mirror = _as_origin(seen[side]), seen[side.other]
@@ -206,8 +206,8 @@ def _managed(
 
 
 def _managed_for_nothing(row: Row, mirror: Absent | Unlisted) -> Decision:
-    """What stands at the origin is a mirror itself, and ours is gone: never made again from it. A
-    row that went on waiting would keep all others from the mirror's place."""
+    """The link at the origin is a mirror itself, and our mirror is gone: it is not made again from
+    that one. A row that went on waiting would keep every other row from the mirror's place."""
     if isinstance(mirror, Unlisted):
         return Prove(frozenset({row.mirror}))
     return Detach(5, vanished=True, keep_mirror_id=False)
@@ -261,8 +261,8 @@ def _detached(row: Row, origin: Observed, mirror: Observed) -> Decision:
 
 
 def _as_origin(observed: Observed) -> Observed:
-    """What we made is no origin, nor is what another connection manages; and the presence of such
-    a link is no absence."""
+    """*observed* without the links that are never an origin. Where only such links are left, it is
+    unknown whether there is an origin: their presence proves no absence."""
     if not isinstance(observed, Present) or observed.origins == observed.ids:
         return observed
     if observed.origins:
@@ -271,7 +271,7 @@ def _as_origin(observed: Observed) -> Observed:
 
 
 def _no_origin(observed: Observed) -> bool:
-    """Whether only links stand there that are never an origin."""
+    """Whether the side shows only links that are never an origin."""
     return isinstance(observed, Present) and not observed.origins
 
 

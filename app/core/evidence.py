@@ -51,7 +51,7 @@ class IssueView:
     field_text: str | None = None
     """Text of the one extra field that was asked for (the twin field), else None."""
     updated: str | None = None
-    """When it changed last as Jira writes it, where that was asked for: compared, never read."""
+    """Jira's text for its last change, where that was asked for: compared, never parsed."""
 
 
 @dataclass(frozen=True, slots=True)

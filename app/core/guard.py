@@ -1,11 +1,10 @@
 """The guard: how many removals a window still has room for. Counts in, numbers out.
 
 Windows slide: at any moment the last hour and the last day are looked at, so no two adjoining
-windows can be used up back to back. A reset begins both anew.
+windows can be used up back to back. A reset starts both from zero.
 
-Small numbers pass below any window's minimum, so two rules look at what would be left. Both look
-at the day's window, since what was removed within its hour was within the day too: links that go
-one by one come to the same as all of them at once.
+Small numbers pass below any window's minimum, so two rules look at what would be left. Both count
+over the day's window, so that links that go one by one count like all of them at once.
 
 =====================  ===================================  ==========================
 rule                   holds                                and then
@@ -120,11 +119,12 @@ def next_reset(resets: Sequence[datetime], now: datetime) -> datetime | None:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Managed links of a connection, or of one issue, when some are asked to be removed.
+    """Numbers of managed links of a connection, or of one issue, when the removal of some is asked
+    for.
 
-    `left` would stand after that. `gone` stood within the window: removed through the guard
-    since, or vanished, or (of an issue) waiting in a plan for a decision. What a person approved
-    is outside the windows, and counts nowhere.
+    `left` would remain after it. `gone` were there within the window and are not any more: removed
+    through the guard, vanished, or (of an issue) waiting in a plan for a decision. Removals that a
+    person approved are outside the windows, and in neither number.
     """
 
     left: int

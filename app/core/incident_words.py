@@ -109,8 +109,8 @@ def _site_went_back(detail: Detail) -> Iterator[str]:
     sign = str(detail.get("sign", "-"))
     yield (
         f"This Jira hands out ids again, as after a restored backup: {_SIGNS.get(sign, sign)}."
-        f" Its {detail.get('connections', 0)} connections are paused until somebody resumes them"
-        f" (twinlink resume), and hold every removal until somebody acknowledges this by resolving"
+        f" Its {detail.get('connections', 0)} connections are paused until a person resumes them"
+        f" (twinlink resume), and hold every removal until a person acknowledges this by resolving"
         f" it. Who made {detail.get('links', 0)} mirrors is asked of Jira again before any is"
         " removed."
     )
@@ -300,7 +300,7 @@ def _at_site(site: str, what: str, purpose: str) -> Call:
 
 
 def put_back(plan: int) -> tuple[Call, Call]:
-    """What others removed is in no audit of ours: the service has made the plan itself."""
+    """The audit does not have what others removed, so the service has made the plan itself."""
     return (
         Call(
             "see what would be put back",

@@ -23,8 +23,8 @@
 | installation_mismatch | major | | a worker says so every minute |
 | schema_mismatch | major | | a worker says so every minute |
 
-Holding is safe and can wait for the morning: only what may already have changed what it must
-not, or may lose something, wakes anybody.
+Holding is safe and can wait for the morning. Only an incident in which something may have been
+changed that must not be, or may get lost, wakes a person.
 """
 
 import re
@@ -35,15 +35,15 @@ from enum import StrEnum
 from typing import Final
 
 Detail = Mapping[str, str | int]
-"""Facts by name. What an issue's key is, has a name that ends in `key`, `keys` or `issues`:
-it is shown to some roles only, and appears in no text."""
+"""Facts by name. The name of a fact that is an issue's key ends in `key`, `keys` or `issues`: it is
+shown to some roles only, and appears in no text."""
 
 SERVICE = "twinlink"
 """Author of what the service writes into a timeline."""
 GATHER: Final = timedelta(minutes=1)
 QUIET: Final = timedelta(hours=24)
 CORRELATED: Final = timedelta(minutes=30)
-"""Removals that begin this soon after a change are taken to come of it."""
+"""Removals that begin this soon after a change are taken for its consequence."""
 
 
 class State(StrEnum):
@@ -91,8 +91,8 @@ class IncidentKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """`wakes` from an impact of major on. `lasting`: it has a condition that the service sees
-    end by itself; the others are over when a person says so."""
+    """`wakes`: it goes to the pagers, from an impact of major on. `lasting`: it has a condition,
+    and the service notices when that ends; the others end when a person resolves them."""
 
     title: str
     wakes: bool = False
@@ -143,7 +143,7 @@ def wakes(kind: str, impact: Impact) -> bool:
 @dataclass(frozen=True, slots=True)
 class Change:
     """Something that became active: `revision 3`, `engine twinlink/0.2.0`. `before` is the
-    revision that it took the place of."""
+    revision that it replaced."""
 
     what: str
     at: datetime
@@ -151,7 +151,7 @@ class Change:
 
 
 def correlated(first: datetime | None, changes: Iterable[Change]) -> Change | None:
-    """The latest change after which what began at *first* began soon; None where none did."""
+    """The latest change that *first* followed within `CORRELATED`; None without one."""
     if first is None:
         return None
     close = [it for it in changes if timedelta(0) <= first - it.at <= CORRELATED]
@@ -159,8 +159,8 @@ def correlated(first: datetime | None, changes: Iterable[Change]) -> Change | No
 
 
 def gathers(at: datetime, detail: Detail, now: datetime, following: Detail) -> bool:
-    """Whether the service's last entry, made *at* with *detail*, takes the following one in:
-    within its minute, or because nothing is new."""
+    """Whether the service's last entry, made *at* with *detail*, absorbs the following one, because
+    that came within a minute or says nothing new."""
     return now - at < GATHER or dict(detail) == dict(following)
 
 

@@ -43,13 +43,14 @@ class LinkKey:
 
 
 UNTWINNED = LinkKey(TypeId("0"), 0, 0)
-"""Of a link that is put back where its ends have no twins or its type is not mapped: it has no
-ledger row. No twin has the id 0."""
+"""The key of a link that is put back although its ends have no twins, or its type is not mapped.
+Such a link has no ledger row; no twin has the id 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One ledger row. `version` moves with every change and guards stale plans."""
+    """One ledger row. Every change counts `version` up, so that a decision about an older one is
+    refused."""
 
     id: int
     key: LinkKey

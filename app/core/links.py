@@ -137,7 +137,7 @@ def project_of(key: IssueKey | str) -> ProjectKey:
 
 
 def physical_key(site: int, link_type: LinkType, ends: Ends) -> PhysicalKey:
-    """The key under which intents exclude each other and at most one managed row stands."""
+    """The key that no two open intents, and no two managed rows, have in common."""
     ordered = ends.canonical(symmetric=link_type.symmetric)
     return PhysicalKey(site, link_type.id, ordered.source, ordered.destination)
 

@@ -4,9 +4,9 @@ This is the second opinion on the promise that an unmanaged link is never remove
 nothing with the code that removes: neither the decision, nor the ledger, nor how authorship is
 read, so that one mistake cannot blind both.
 
-One removal that an end's changelog gives to our account. *Audit*: a removal of that link is
-written there for about that time, each entry good for one removal. *Record*: what the audit says
-of the link's id as well. *Creator*: who made the link last before, by the same changelog.
+The table is about one removal that an end's changelog attributes to our account. *Audit*: the audit
+has a removal of that link at about that time; each entry accounts for one removal. *Record*: what
+else the audit says of the link's id. *Creator*: who made the link last before, by that changelog.
 
 ===========  ==========  =========================  =============
 audit        record      creator                    verdict
@@ -21,16 +21,16 @@ acted, open  neither     our account                `accounted`
 acted, open  made by us  our account among others   `accounted`
 acted, open  neither     our account among others   `unmanaged`
 acted, open  neither     another account            `unmanaged`
-acted, open  neither     no one, in a whole one     `unmanaged`
-acted, open  neither     in the part that is cut    `cut`
-acted, open  neither     cannot be told             `unclear`
+acted, open  neither     none, changelog whole      `unmanaged`
+acted, open  neither     in the part cut off        `cut`
+acted, open  neither     not clear                  `unclear`
 ===========  ==========  =========================  =============
 
 *Adopted*: by an approved plan; *released*: let go since; *made by us*: the audit has the creation
-of that very id, and the changelog an addition by our account at that time that stands. So what
-anybody adds beside our link raises no alarm. `cut` asks for the whole changelog.
-*May act yet*: a request left, and was confirmed not to have acted; `late` is no alarm, it asks
-for a correcting outcome.
+of that very id, and the changelog has an addition by our account at that time that was not taken
+away again. So a link that another account adds beside ours raises no alarm. `cut` asks for the
+whole changelog. *May act yet*: a request left, and was later confirmed not to have acted. `late` is
+no alarm: it asks for an outcome that corrects the audit.
 """
 
 from collections.abc import Sequence
@@ -47,7 +47,7 @@ from app.core.own_accounts import OwnAccounts
 SLACK = timedelta(minutes=2)
 # A write without an outcome yet is sent within ten seconds, and ends within twenty more.
 OPEN = timedelta(minutes=1)
-# A request that hangs somewhere on its way may act long after everybody has given it up.
+# A request that hangs somewhere on its way may act long after it was given up.
 LATE = timedelta(hours=1)
 
 
@@ -62,7 +62,7 @@ class Verdict(StrEnum):
 
     @property
     def alarming(self) -> bool:
-        """Something removed what it must not, or past our code."""
+        """A link was removed that must not be, or by other means than our code."""
         return self in {Verdict.UNAUDITED, Verdict.DENIED, Verdict.UNMANAGED}
 
 
@@ -96,7 +96,7 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """`place` names the link alike from both of its ends; `other` is an id where one is
+    """`place` is the same name for the link from either end; `other` is an id where one is
     known, else a key. `intent`: whose removal it is by the audit."""
 
     change: LinkChange
@@ -112,8 +112,8 @@ def judge(
     ours: OwnAccounts,
     since: datetime,
 ) -> list[Judged]:
-    """Every removal by our account at or after *since*. Earlier ones take their audit entries
-    all the same, so that none of these accounts for two."""
+    """Every removal by our account at or after *since*. Earlier ones use up their audit entries as
+    well, so that no entry accounts for two removals."""
     used: set[int] = set()
     found = []
     for at, change in enumerate(history.changes):
@@ -172,7 +172,8 @@ def _of_ours(
 
 
 def _made_by_us(entry: Written, additions: Sequence[datetime]) -> bool:
-    """Whether one of our additions that may stand is the creation of the id that was removed."""
+    """Whether one of our additions that may not be taken away yet created the id that was
+    removed."""
     if entry.created is None:
         return False
     since, until = entry.created

@@ -35,7 +35,7 @@ class Creators:
 @dataclass(frozen=True, slots=True)
 class History:
     """One issue's Link items, oldest first, by our clock. `whole` is False where older ones are
-    missing; `ids` holds what issues the keys in it lead to, as far as that was asked."""
+    missing; `ids` has the issue that a key in it leads to, for the keys that were looked up."""
 
     issue: IssueId
     changes: tuple[LinkChange, ...]
@@ -43,21 +43,21 @@ class History:
     ids: Mapping[IssueKey, IssueId]
 
     def other(self, change: LinkChange) -> str:
-        """The issue at the other end: by id where its key was resolved, for keys change."""
+        """The issue at the other end: by id where its key was resolved, as keys change."""
         return self.ids.get(change.target, change.target)
 
 
 Meaning = tuple[TypeId, bool]
-"""A link type, and whether the issue whose changelog it is is the source."""
+"""A link type, and whether the issue with this changelog is the source."""
 
 
 def creators(history: History, at: int, types: Sequence[LinkType], ours: OwnAccounts) -> Creators:
     """Who made the link that the entry at this place removed.
 
-    Every addition of such a link that stands by then, and every one since the first of these whose
-    sentence cannot be read: type names change, and people write in their languages. Several may
-    stand: the very same link twice, or one without direction the other way round. If all of these
-    have one maker, it does not matter which of them it was.
+    Candidates are additions of such a link that no removal has taken away by then, and the later
+    additions whose sentence cannot be read: type names change, and people write in their languages.
+    There may be several: the very same link twice, or one without direction the other way round. If
+    all candidates have one author, it does not matter which of them it was.
     """
     standing, unread, count = _standing_before(history, at, types)
     if not count and not history.whole:
@@ -79,7 +79,8 @@ def creators(history: History, at: int, types: Sequence[LinkType], ours: OwnAcco
 def _standing_before(
     history: History, at: int, types: Sequence[LinkType]
 ) -> tuple[list[LinkChange], list[LinkChange], int]:
-    """The additions that may stand, those that cannot be read, and how many do stand for sure."""
+    """The additions that may not be taken away yet, those that cannot be read, and how many are
+    certainly not taken away."""
     removal = history.changes[at]
     standing: list[LinkChange] = []
     unread: list[LinkChange] = []
@@ -101,7 +102,7 @@ def _standing_before(
 
 
 def _same(one: LinkChange, other: LinkChange, types: Sequence[LinkType]) -> bool | None:
-    """Whether two entries with one other end are about one link; None where it cannot be told."""
+    """Whether two entries with one other end are about one link; None where that is not clear."""
     first, second = meanings_of(one, types), meanings_of(other, types)
     if not first or not second:
         return None

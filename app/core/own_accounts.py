@@ -1,7 +1,7 @@
-"""Our accounts on one site: the one of now, and those that we had before, each with its time.
+"""Our accounts on one site: the present one and the former ones, each with its time.
 
-An entry of a changelog is ours if its author was our account *then*: a former account may have
-gone to a person since, and the one of now may have been a person's before.
+An entry of a changelog is ours if its author was our account *then*: a former account may belong to
+a person now, and the present one may have been a person's before.
 """
 
 from collections.abc import Iterable

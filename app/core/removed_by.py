@@ -29,7 +29,8 @@ def removers(
     types: Sequence[LinkType],
     since: datetime | None,
 ) -> set[AccountId | None]:
-    """Whom the changelogs of both ends name as removing *link* at or after *since*."""
+    """The authors of the entries at both ends by which *link* was removed at or after *since*; None
+    for one whom Jira does not name."""
     own = next((kind for kind in types if kind.id == link.type_id), None)
     if own is None or since is None:
         return set()

@@ -31,7 +31,8 @@ TOGETHER = timedelta(seconds=10)
 
 @dataclass(frozen=True, slots=True)
 class Culprit:
-    """Whose removals are looked for, and from when on, until before when: Jira's clock."""
+    """The account whose removals are sought, at or after *since* and before *until*, by Jira's
+    clock."""
 
     account: AccountId
     since: datetime
@@ -47,7 +48,7 @@ class Culprit:
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """A link as it stood, and when it went."""
+    """A link as it was, and when it was removed."""
 
     kind: LinkType
     source: IssueRef

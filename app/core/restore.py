@@ -8,7 +8,7 @@ an end did not come back, and its deletion    `issue_gone`
 was delivered to us
 an end did not come back otherwise            `issue_not_seen`
 an end is archived                            `archived`
-an equal link stands                          `already_there`
+an equal link is there                        `already_there`
 an end has as many links as Jira takes        `link_limit`
 ============================================  =====================
 
@@ -118,7 +118,8 @@ def _unseen(
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """Not done, and worth another try. `counted`: a reason of the link's own."""
+    """Not done, and worth another try. `counted`: for a reason of the link's own, which counts
+    against its tries."""
 
     code: str
     counted: bool
@@ -149,8 +150,8 @@ def crowded(
     """Seconds that each link should wait, in order, so that no issue is written more often
     than *windows* (seconds, writes) allow. `recent` are the ages of each issue's writes.
 
-    A request that waits for its issue's turn may miss its time to be sent; whoever waits before
-    the intent is opened leaves no failed attempt behind.
+    A link waits before its intent is opened: a request that waits after that may miss its time to
+    be sent, and leaves a failed attempt behind.
     """
     planned = {issue: sorted(ages) for issue, ages in recent.items()}
     waits = []

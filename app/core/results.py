@@ -2,7 +2,7 @@
 
 ================  ===========================================================================
 `Created`       we made the mirror
-`Preexisting`   the link that stands there was made by another account
+`Preexisting`   the link that is there was made by another account
 `Removed`       we removed the mirror
 `Held`          waits in a plan, or for the guard, until a person decides
 `Stale`         what the decision was based on has changed: look again at once
@@ -84,7 +84,7 @@ class SiteRefused:
 Unsent: TypeAlias = Failed | Retry | SiteRefused
 """A request that certainly has not acted."""
 Refused: TypeAlias = Held | Stale | Busy | Elsewhere | ModeForbids | Failed
-"""Why a write was not let go."""
+"""Why a write was not started."""
 Written: TypeAlias = Created | Preexisting | Stale | StillOpen | Failed | Retry | SiteRefused
 """What a POST came to."""
 Deleted: TypeAlias = Removed | Stale | StillOpen | Failed | Retry | SiteRefused

@@ -44,7 +44,7 @@ AMBIGUOUS = "ambiguous_claim"
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A pair as it stands. `claimant` is its issue on the side of the field."""
+    """A pair as it is now. `claimant` is its issue on the side of the field."""
 
     twin: int
     claimant: IssueId

@@ -95,7 +95,7 @@ class SiteApp:
     async def answer(
         self, method: str, path: str, query: str, headers: dict[bytes, str], body: bytes
     ) -> Reply | httpx.TransportError:
-        """One call; an error instead of a reply means that the connection goes."""
+        """The reply to one call, or the error that a dropped connection is to its client."""
         site = self.site
         self._serial += 1
         request = f"{self._serial:x}x{site.seed:x}"
@@ -125,7 +125,7 @@ class SiteApp:
             )
 
     async def _faulty(self, fault: Fault, asked: _Asked) -> Reply | httpx.TransportError:
-        """The call as the fault would have it."""
+        """Handle the call with its fault."""
         early = await self._before(fault, asked)
         if early is not None:
             return early
@@ -137,7 +137,8 @@ class SiteApp:
         return dressed(self.site, fault, reply)
 
     async def _before(self, fault: Fault, asked: _Asked) -> Reply | httpx.TransportError | None:
-        """What happens before the call is handled; an answer if it never is, or not in time."""
+        """Act before the call is handled. Returns an answer if the call is never handled, or is
+        handled too late for its caller; else None."""
         who = asked.who
         if fault.kind == "anonymous":
             who.user, who.credential, who.failed, who.refusal = None, None, True, None

@@ -19,7 +19,8 @@ READING_POSTS = frozenset(
 
 @dataclass(slots=True)
 class Identity:
-    """`failed` marks answers with the Seraph header; `refusal` is given instead of any."""
+    """Who calls. `failed`: answers carry the Seraph header. `refusal`, where there is one, is the
+    answer to every call."""
 
     user: User | None
     failed: bool = False
@@ -51,7 +52,7 @@ def identify(site: JiraSite, authorization: str, *, gateway: bool) -> Identity:
 
 
 def scope_refusal(credential: Credential | None, method: str, endpoint: str) -> Reply | None:
-    """A scoped token lacks what this operation needs. Reads may be POSTs."""
+    """The answer to a scoped token that lacks the scope of this operation. Reads may be POSTs."""
     if credential is None or credential.kind != "scoped":
         return None
     reading = method == "GET" or endpoint in READING_POSTS

@@ -1,8 +1,8 @@
 """A site put back to what it was: an administrator restores last night's backup.
 
 Everything that Jira keeps in its database goes back, the counters that give out ids too: what is
-made afterwards gets ids that were given out before. What tests measure by does not go back: the
-log of mutations, requests, credentials, and webhooks that are on their way.
+made afterwards gets ids that were given out before. What tests measure by is kept: the log of
+mutations, requests, credentials, and webhooks that are on their way.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Time as a sandbox site sees it: injected, so that a simulation can own it.
 
-All sandbox times are Unix seconds in the site's own opinion; stored times are whole milliseconds.
+All sandbox times are Unix seconds by the site's own clock; stored times are whole milliseconds.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class WallClock:
 
 
 class ManualClock:
-    """Time that stands still until a test advances it."""
+    """Time that passes only when a test advances it."""
 
     def __init__(self, start: float = 1_767_225_600.0) -> None:
         self._now = start
@@ -53,7 +53,7 @@ class ManualClock:
         await waiter
 
     def set(self, now: float) -> None:
-        """Move time without waking anybody; never backwards."""
+        """Move time without waking sleepers; never backwards."""
         self._now = max(self._now, now)
 
     def tick(self, seconds: float) -> None:

@@ -24,7 +24,7 @@ def in_the_clear() -> ssl.SSLContext:
 
 
 class Courier:
-    """`async with Courier(site)`: deliveries flow meanwhile."""
+    """`async with Courier(site)`: deliveries are sent inside the block."""
 
     def __init__(
         self,
@@ -103,7 +103,7 @@ class Courier:
         finally:
             for task in waits:
                 task.cancel()
-            # Nothing is suppressed: it may be we who are cancelled here, and then this is the end.
+            # Nothing is suppressed: this task itself may be cancelled here, and then it has to end.
             await asyncio.gather(*waits, return_exceptions=True)
 
     async def _send(self, delivery: Delivery) -> None:
@@ -120,7 +120,7 @@ class Courier:
         except (httpx.HTTPError, httpx.InvalidURL):
             status = None
         finally:
-            outbox.settle(delivery, status)  # whatever happens: a lost count would never be idle
+            outbox.settle(delivery, status)  # always: else the outbox never gets idle
 
 
 async def _sleep(site: JiraSite, seconds: float) -> None:

@@ -78,7 +78,7 @@ class FaultPlan:
     plan: list[Fault] = field(default_factory=list)
 
     def add(self, *faults: Fault) -> Fault:
-        """Declare; returns the last one, whose `hits` tells how often it acted."""
+        """Declare; returns the last one, whose `hits` counts how often it acted."""
         self.plan.extend(faults)
         return faults[-1]
 

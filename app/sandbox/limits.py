@@ -22,7 +22,7 @@ ISSUE_WINDOWS = ((20, 2.0), (100, 30.0))
 
 
 class Limited(Exception):
-    """429: which limit, and in how many seconds it may work again."""
+    """429: which limit, and in how many seconds a call may succeed again."""
 
     def __init__(self, reason: str, limit: int, wait: float) -> None:
         super().__init__(reason)

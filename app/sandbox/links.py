@@ -1,7 +1,7 @@
 """Making, finding and removing links, with Jira's rules about who may and what leaves a trace.
 
 "Same link" means same type, source and destination, in this order: A to B and B to A are two
-links even of a symmetric type. The very same link stands twice only where `again` or the site's
+links even of a symmetric type. The very same link exists twice only where `again` or the site's
 quirk says so: some sites have such links.
 """
 
@@ -77,7 +77,7 @@ def remove(
 
 
 def _forget(site: JiraSite, link: Link, source: Issue) -> None:
-    """The identical link that is left, if there is one, is the one of its triple now."""
+    """Take the link out of the index. An identical link, if one is left, takes its place there."""
     triple = (link.type_id, link.source, link.destination)
     if site.triples.get(triple) != link.id:
         return

@@ -55,7 +55,7 @@ def limited_reply(site: JiraSite, limited: Limited) -> Reply:
 
 
 def _too_many(site: JiraSite, fault: Fault, limit: int = 100) -> Reply:
-    """With the headers that the fault wants; (a gateway's 429) with none and no JSON."""
+    """429 with the headers that the fault asks for. A gateway's 429 has none, and no JSON."""
     if fault.headers == "none":
         return Reply(429, b"Too Many Requests", [(b"content-type", b"text/plain")])
     reply = ok({"errorMessages": ["Rate limit exceeded."], "errors": {}}, 429)

@@ -150,7 +150,7 @@ class Outbox:
         return taken
 
     def settle(self, delivery: Delivery, status: int | None) -> Outcome:
-        """Tell what the receiver answered (None: nothing) and schedule the retry, if Jira would."""
+        """Record what the receiver answered (None: nothing), and schedule a retry if Jira would."""
         self.in_flight -= 1
         outcome = self._judge(delivery, status)
         self._note(delivery, status, outcome)

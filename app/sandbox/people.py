@@ -67,8 +67,8 @@ class Person:
         )
 
     def clone(self, issue: str, *, with_links: bool = False) -> Issue:
-        """A copy in the same project with all custom fields, a twin field too; its links if the
-        person ticks that."""
+        """A copy in the same project with all custom fields, a twin field too; and its links with
+        *with_links*."""
         found = self._seen(issue)
         project = self.site.projects[found.project]
         summary = f"CLONE - {found.summary}"

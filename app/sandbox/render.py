@@ -291,7 +291,7 @@ def event_user(site: JiraSite, user: User) -> Json | None:
 
 
 def event_issue(site: JiraSite, made: Issue) -> Json:
-    """The issue in a webhook body: not for one reader, so it has all links."""
+    """The issue in a webhook body, which is for no particular reader and so has all links."""
     view = View(site, None, everything=True)
     return {
         "id": str(made.id),

@@ -19,7 +19,7 @@ from app.sandbox.site import JiraSite
 
 @dataclass(slots=True)
 class Served:
-    """One site on the air."""
+    """One site that is served."""
 
     site: JiraSite
     app: SiteApp

@@ -1,7 +1,7 @@
 """One Jira site in memory: state, permissions, identities. Deterministic for a seed and a clock.
 
 What happens to issues and links is in `issues.py` and `links.py`; how it looks over REST is in
-`render.py` and `routes_*.py`.
+`render.py` and `routes/`.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ GONE = "Issue does not exist or you do not have permission to see it."
 class Quirks:
     """Points where real sites differ or are not documented (see docs/jira.md).
 
-    `node_skew`: by up to how many seconds the clock that dates an entry of a link's changelog is
-    behind, for each node of a Data Center has its own. `same_link_twice`: a create of a link that
-    is there makes another one beside it.
+    `node_skew`: by how many seconds at most the clock that dates an entry of a link's changelog
+    is behind: each node of a Data Center has its own clock. `same_link_twice`: a create of a link
+    that exists already makes another one beside it.
     """
 
     location_on_create: bool = False
@@ -138,7 +138,7 @@ class JiraSite:
     # -- time and ids
 
     def use_clock(self, clock: Clock) -> None:
-        """Another opinion about time, for the site and everything of it."""
+        """Use another clock, for the site and everything that belongs to it."""
         self.clock = self.outbox.clock = self.limits.clock = clock
 
     def now(self) -> int:
@@ -242,7 +242,7 @@ class JiraSite:
     # -- permissions
 
     def permit(self, user: str, permission: Permission, project: str, allowed: bool = True) -> None:
-        """Flip one permission; everybody who is logged in has all of them to begin with."""
+        """Flip one permission; accounts that are logged in start with all of them."""
         entry = (permission, self.project_keys[project], user)
         if allowed:
             self.denied.discard(entry)

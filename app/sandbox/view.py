@@ -1,4 +1,4 @@
-"""What the table of fields asks of the caller for whom an issue is rendered."""
+"""What the table of fields needs to know about the caller for whom an issue is rendered."""
 
 from typing import Any, Protocol
 
@@ -9,7 +9,8 @@ Json = dict[str, Any]
 
 
 class View(Protocol):
-    """One caller's eyes. `rest` starts every `self` of this caller's version of the API."""
+    """What one caller may see, and how it is written. `rest` starts every `self` of this caller's
+    version of the API."""
 
     site: JiraSite
     rest: str

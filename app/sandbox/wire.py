@@ -43,7 +43,8 @@ class Call:
         return View(self.site, self.user, self.api, self.base)
 
     def json(self, *known: str) -> Json:
-        """The body as an object, else 400; so do fields outside `known`, where it is given."""
+        """The body as an object. Anything else is 400, and so is a field outside *known*, if
+        there are any."""
         try:
             made = orjson.loads(self.body)
         except orjson.JSONDecodeError:

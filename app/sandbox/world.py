@@ -1,7 +1,7 @@
 """A mixed world as a value: two sites where people, other tools and a synchroniser all made links.
 
-This is the incident's ground: links on the right that the left lacks are work of people. Every
-human text carries a canary, so that tests can look for it where it must never be.
+The incident happened in such a world: links on the right that the left lacks are work of people.
+Every human text carries a canary, so that tests can look for it where it must never be.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ def _dice(seed: int) -> random.Random:
 
 @contextmanager
 def _at(past: Clock, *sites: JiraSite) -> Iterator[None]:
-    """Their clocks stand in the past meanwhile."""
+    """Meanwhile their clocks are set to the past."""
     clocks = [site.clock for site in sites]
     for site in sites:
         site.use_clock(past)
@@ -265,7 +265,7 @@ class _Builder:
         return site.link_type(TYPES[number][side][0])
 
     def _known(self, a: Issue, c: Issue, b: Issue, d: Issue) -> bool:
-        """Already linked somehow on either side: then counting would be a matter of opinion."""
+        """Whether they are linked already on either side: then it is not clear what to count."""
         return bool(a.links.keys() & c.links.keys()) or bool(b.links.keys() & d.links.keys())
 
     def _make(self, site: JiraSite, type_: LinkType, source: Issue, destination: Issue) -> None:

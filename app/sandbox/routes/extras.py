@@ -137,7 +137,7 @@ def read_webhook(call: Call) -> Reply:
 
 
 def create_webhook(call: Call) -> Reply:
-    """The secret is taken and never shown again; `isSigned` tells that there is one."""
+    """The secret is taken and never shown again; `isSigned` says that there is one."""
     user, body = call.admin(), call.json()
     url, events, filters = body.get("url"), body.get("events"), body.get("filters") or {}
     if not isinstance(url, str) or not url.startswith(("http://", "https://")):

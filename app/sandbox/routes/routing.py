@@ -16,7 +16,7 @@ Where = Literal["both", "cloud", "datacenter"]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`handlers` by method; `parts` None stands for a wildcard."""
+    """`handlers` by method; a None in `parts` is a wildcard."""
 
     template: str
     parts: tuple[str | None, ...]

@@ -53,9 +53,8 @@ def by_token(call: Call) -> Reply:
 
 
 def by_offset(call: Call) -> Reply:
-    """Data Center's search; gone from Cloud. Unknown ids spoil the whole query unless told not to.
-
-    `validateQuery` is a boolean to some versions and strict, warn, none to others.
+    """Data Center's search; gone from Cloud. Unknown ids spoil the whole query, unless
+    `validateQuery` says otherwise: a boolean to some versions, strict, warn or none to others.
     """
     if call.site.flavour == "cloud" and call.site.quirks.old_search_gone:
         raise Refusal(410, REMOVED)
@@ -92,7 +91,7 @@ def count(call: Call) -> Reply:
 
 
 def _complain(call: Call, query: jql_query.Query) -> None:
-    """Anonymous callers are told nothing: they get an empty 200, which is the trap."""
+    """Anonymous callers get an empty 200 instead of an error, which is the trap."""
     if call.user is None or not call.site.quirks.strict_ids_in_jql:
         return
     missing = query.missing(call.site, call.user)

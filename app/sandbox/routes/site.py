@@ -79,7 +79,7 @@ def project(call: Call) -> Reply:
 
 
 def fields(call: Call) -> Reply:
-    """System fields and custom ones; only id, key, name and schema matter to anybody."""
+    """System fields and custom ones; clients read only id, key, name and schema."""
     shown: list[Json] = [
         {
             "id": name,

@@ -226,7 +226,7 @@ async def holds_on(conn: Connection, plan_id: int) -> bool:
 
 
 async def carry_over(conn: Connection, plan_id: int, to: int) -> None:
-    """Put these into another plan as well, as they stand."""
+    """Copy the changes of a plan that only a person may let go to another plan."""
     await conn.execute(
         f"""INSERT INTO plan_changes (plan_id, operation, site_id, type_id, source_id, source_key,
                 destination_id, destination_key, link_id, left_type_id, source_twin_id,

@@ -27,7 +27,7 @@ class Cause:
 @dataclass(frozen=True, slots=True)
 class Claimed:
     """One pair under our lease. Without `look` all that happened are the inbox rows in
-    `causes`. `fence` must still stand on the row when we commit anything for it."""
+    `causes`. The row must still have this `fence` when we commit anything for it."""
 
     connection_id: int
     twin_id: int
@@ -232,7 +232,7 @@ async def settle(conn: Connection, settlements: Sequence[Settlement], *, now: da
 async def held_fences(
     conn: Connection, connection_id: int, pairs: Sequence[tuple[int, int]], now: datetime
 ) -> set[int]:
-    """The twins among (twin, fence) whose claim still stands, by this clock."""
+    """The twins among (twin, fence) whose claim is still valid, by this clock."""
     rows = await conn.fetch(
         """
         SELECT w.twin_id FROM unnest($2::bigint[], $3::bigint[]) u (twin_id, fence)

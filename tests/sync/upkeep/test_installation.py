@@ -1,5 +1,5 @@
 """A worker on another installation's database writes nothing; one whose database went back in
-time holds every removal until somebody acknowledges it."""
+time holds every removal until a person acknowledges it."""
 
 from collections.abc import AsyncIterator
 from typing import Any
