@@ -1,4 +1,4 @@
-"""What is said of an incident of a site, or of a worker that does not fit, from its facts."""
+"""What is said of an incident of a site, of pairs, or of a worker that does not fit, by facts."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
@@ -86,6 +86,15 @@ def _schema(detail: Detail) -> Iterator[str]:
     )
 
 
+def _parked(detail: Detail) -> Iterator[str]:
+    yield (
+        f"{detail.get('pairs', 1)} pairs are parked since {detail.get('since', '-')}: process after"
+        " process ended while it looked at one of them, the last one at nothing else. No one looks"
+        " at them until something of them changes or a person tries them again. Find out first how"
+        " those workers ended: killed for their memory, or broken."
+    )
+
+
 SITE_SENTENCES: Final[Mapping[str, Callable[[Detail], Iterator[str]]]] = {
     IncidentKind.DELIVERIES_REJECTED: _rejected,
     IncidentKind.DELIVERIES_ASTRAY: _astray,
@@ -95,6 +104,7 @@ SITE_SENTENCES: Final[Mapping[str, Callable[[Detail], Iterator[str]]]] = {
     IncidentKind.TOKEN_EXPIRES: _expires,
     IncidentKind.PROJECT_UNSEEN: _project,
     IncidentKind.CIRCUIT_OPEN: _silent,
+    IncidentKind.PAIRS_PARKED: _parked,
     IncidentKind.INSTALLATION_MISMATCH: _mismatch,
     IncidentKind.SCHEMA_MISMATCH: _schema,
 }

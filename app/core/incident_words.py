@@ -333,6 +333,9 @@ _OTHER: Final[Mapping[str, tuple[Call, ...]]] = {
             "check every chain again", "POST", "/audit/verifications", None, "twinlink audit verify"
         ),
     ),
+    IncidentKind.PAIRS_PARKED: (
+        Call("see the pairs", "GET", "/failures", None, "twinlink failures"),
+    ),
     IncidentKind.WRITE_UNCONFIRMED: (
         Call("see the writes", "GET", "/intents?status=unconfirmed", None, "twinlink status"),
     ),

@@ -19,6 +19,7 @@
 | circuit_open | major | | calls stopped for fifteen minutes, or nothing read for thirty |
 | site_went_back | major | | until a person acknowledges it |
 | database_went_back | major | | until a person acknowledges it |
+| pairs_parked | major | | three processes ended while they looked at a pair |
 | workers_absent | major | | work is due for two minutes and no worker gives a sign |
 | installation_mismatch | major | | a worker says so every minute |
 | schema_mismatch | major | | a worker says so every minute |
@@ -84,6 +85,7 @@ class IncidentKind(StrEnum):
     CIRCUIT_OPEN = "circuit_open"
     SITE_WENT_BACK = "site_went_back"
     DATABASE_WENT_BACK = "database_went_back"
+    PAIRS_PARKED = "pairs_parked"
     WORKERS_ABSENT = "workers_absent"
     INSTALLATION_MISMATCH = "installation_mismatch"
     SCHEMA_MISMATCH = "schema_mismatch"
@@ -123,6 +125,7 @@ KINDS: Final[Mapping[str, Traits]] = {
     IncidentKind.CIRCUIT_OPEN: Traits("A site cannot be read", lasting=True),
     IncidentKind.SITE_WENT_BACK: Traits("A Jira went back in time"),
     IncidentKind.DATABASE_WENT_BACK: Traits("The database went back in time"),
+    IncidentKind.PAIRS_PARKED: Traits("A pair ends its worker", lasting=True),
     IncidentKind.WORKERS_ABSENT: Traits("No worker runs", lasting=True),
     IncidentKind.INSTALLATION_MISMATCH: Traits(
         "A worker belongs to another installation", lasting=True

@@ -138,14 +138,18 @@ class Processes:
 
     async def worker(self, **more: object) -> Process:
         """Started when this returns; its probes answer at `url`."""
-        port = free_port()
-        made = await self._start(
-            "worker", f"http://127.0.0.1:{port}", (), (), {"worker_port": port, **more}
-        )
+        made = await self.begin_worker(**more)
         await until(
             lambda: self._answers(made, "/healthz"), "the worker", seconds=START_SECONDS, every=0.1
         )
         return made
+
+    async def begin_worker(self, **more: object) -> Process:
+        """As `worker`, for one that may end before it answers."""
+        port = free_port()
+        return await self._start(
+            "worker", f"http://127.0.0.1:{port}", (), (), {"worker_port": port, **more}
+        )
 
     async def command(self, *arguments: str, **more: object) -> tuple[int, str]:
         """Exit status and standard output of one run of the command line."""

@@ -6,7 +6,7 @@ from app.api.routing.responses import problems
 from app.api.routing.route import api_router
 from app.api.schemas.base import Listed, Queued
 from app.api.schemas.failure import DismissalPost, FailureAnswer
-from app.store.queue import work
+from app.store.queue import failed_pairs
 from app.store.views import failures
 
 router = api_router("failures")
@@ -42,7 +42,7 @@ async def retry_failure(id: Id, services: Svc, caller: Who) -> Queued:
         it = await failures.by_id(conn, twin_id, caller.connections)
         if it is None:
             raise Problem("failure_unknown")
-        await work.retry_failed(conn, it.connection_id, twin_id, services.clock())
+        await failed_pairs.retry(conn, it.connection_id, twin_id, services.clock())
     services.wake.soon()
     return Queued(id=id, status="queued")
 
@@ -56,7 +56,7 @@ async def dismiss_failure(id: Id, body: DismissalPost, services: Svc, caller: Wh
         it = await failures.by_id(conn, twin_id, caller.connections)
         if it is None:
             raise Problem("failure_unknown")
-        await work.dismiss_failed(
+        await failed_pairs.dismiss(
             conn,
             it.connection_id,
             twin_id,

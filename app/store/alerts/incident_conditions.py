@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.core.incidents import Detail, Impact, IncidentKind
+from app.store.alerts import pair_conditions
+from app.store.alerts.condition import Condition
 from app.store.alerts.incidents import Place
 from app.store.pool import Connection
 from app.store.queue import stray_deliveries
@@ -27,19 +29,6 @@ SAID: Mapping[str, timedelta] = {
 LOCKED = "site:captcha_required"
 """An incident of the site itself."""
 IDENTITY = ("site:identity_changed", "site:account_changed")
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """True from `since` on: an incident resolved later than that covers it. Only a `certain`
-    condition opens an incident; others keep an open one open."""
-
-    kind: IncidentKind
-    place: Place
-    since: datetime
-    impact: Impact
-    detail: Detail
-    certain: bool = True
 
 
 async def tripped(conn: Connection, _: datetime) -> list[Condition]:
@@ -311,4 +300,5 @@ ALL: tuple[Callable[[Connection, datetime], Awaitable[list[Condition]]], ...] = 
     unseen,
     stopped,
     silent,
+    pair_conditions.parked,
 )

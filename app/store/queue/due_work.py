@@ -38,13 +38,15 @@ def _ready(name: str, of: str) -> str:
 
 def _pairs(ready: str, lane: str, limit: str, *, also: str = "", lock: str = "") -> str:
     """Pairs that are due and that no worker has, of the connection that waits longest first. The
-    outer limit ends the loop, so that no row is locked that is not taken."""
+    outer limit ends the loop, so that no row is locked that is not taken. `lost` counts the claims
+    of a pair that ended with their process, one whose lease ran out included."""
     return f"""
         SELECT w.* FROM (SELECT connection_id FROM {ready} ORDER BY due_at, connection_id) r
         CROSS JOIN LATERAL (
-            SELECT connection_id, twin_id, look, causes, lease_until FROM work w
+            SELECT connection_id, twin_id, look, causes, lease_until, due_at,
+                   lost + (lease_until IS NOT NULL)::int AS lost FROM work w
             WHERE {_DIRTY} AND {lane} AND connection_id = r.connection_id AND due_at <= $1
-              AND (lease_until IS NULL OR lease_until < $1) {also}
+              AND (lease_until IS NULL OR (lease_until < $1 AND $6)) AND (lost = 0 OR $6) {also}
             ORDER BY due_at LIMIT $2 {lock}) w
         LIMIT {limit}"""  # noqa: S608
 
@@ -78,10 +80,17 @@ CLAIM = f"""
         lock=_LOCK,
     )
 }),
-    due AS (
+    found AS (
         SELECT * FROM share UNION ALL SELECT * FROM live UNION ALL SELECT * FROM rest),
+    most AS MATERIALIZED (SELECT max(lost) AS lost FROM found),
+    due AS (
+        -- Those that were lost most often, without any other: the company of a pair that ends
+        -- processes grows smaller, until it is alone. Parked ones are not looked at: all of them.
+        SELECT * FROM found WHERE lost = (SELECT lost FROM most) ORDER BY due_at
+        LIMIT (SELECT CASE lost WHEN 1 THEN $7 WHEN 2 THEN 1 ELSE $2 END FROM most)),
     fence AS MATERIALIZED (SELECT nextval('fences') AS number WHERE EXISTS (SELECT 1 FROM due))
-    UPDATE work w SET fence = fence.number, lease_until = $4, look = false, causes = '{{}}'
+    UPDATE work w SET fence = fence.number, lease_until = $4, look = false, causes = '{{}}',
+        lost = due.lost
     FROM due, fence
     WHERE w.connection_id = due.connection_id AND w.twin_id = due.twin_id
     RETURNING w.*, due.look OR due.lease_until IS NOT NULL AS whole, due.causes AS taken

@@ -3,6 +3,10 @@
 An event raises a pair's generation; a claim takes pairs under a lease and a fencing number; a
 pair whose generation moved meanwhile stays dirty when it is settled. What a claim takes from
 `causes` and `look` is gone from the row, so a claim whose lease ran out is looked at whole.
+
+A lease that ran out is a claim that was lost: its process ended, and perhaps one of its pairs ended
+it. `lost` counts them until a look of the pair ends. Who was lost once is claimed in small company,
+who was lost twice alone, and after the third time the pair is not looked at any more.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,6 +18,10 @@ from app.store.queue.due_work import CLAIM
 
 # A fifth of each claim is bulk when bulk waits: neither starves the other (ARCHITECTURE.md).
 BULK_SHARE = 5
+# So many claims of a pair may be lost; then it is parked.
+MOST_LOST = 3
+# Of a claim: what was lost once is tried in this part of its size.
+COMPANY = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +34,9 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """One pair under our lease. Without `look` all that happened are the inbox rows in
-    `causes`. The row must still have this `fence` when we commit anything for it."""
+    """One pair under our lease. Without `look` all that happened are the inbox rows in `causes`.
+    The row must still have this `fence` when we commit anything for it. `lost` counts the claims
+    of it that ended with their process, since a look of it ended last."""
 
     connection_id: int
     twin_id: int
@@ -39,6 +48,7 @@ class Claimed:
     tries: int
     bulk: bool
     dirty_since: datetime
+    lost: int = 0
 
 
 @dataclass(slots=True)
@@ -124,17 +134,39 @@ _BULK_GATE = 0x7477696E6C696E6B
 """An advisory lock's number; no other statement of ours takes it."""
 
 
-async def claim(conn: Connection, *, now: datetime, size: int, lease: float) -> list[Claimed]:
-    """Take up to *size* due pairs for *lease* seconds, live ones before bulk."""
+async def claim(
+    conn: Connection, *, now: datetime, size: int, lease: float, lost: bool = True
+) -> list[Claimed]:
+    """Take up to *size* due pairs for *lease* seconds, live ones before bulk. Pairs of which claims
+    were lost come before the others and apart from them, or with *lost* false not at all."""
     rows = await conn.fetch(
-        CLAIM, now, size, size // BULK_SHARE, now + timedelta(seconds=lease), _BULK_GATE
+        CLAIM,
+        now,
+        size,
+        size // BULK_SHARE,
+        now + timedelta(seconds=lease),
+        _BULK_GATE,
+        lost,
+        max(1, size // COMPANY),
     )
     return [_claimed(row) for row in rows]
 
 
 _SETTLE = """
+    WITH u AS (
+        SELECT * FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bool[],
+            $7::bool[], $8::bool[], $9::bool[], $10::text[], $11::float8[], $12::text[],
+            $13::text[], $14::int[])
+            u (connection_id, twin_id, generation, fence, ended, again, whole, count_try, causes,
+               delay, waiting, failure, lost)),
+    outlived AS (
+        -- Our lease ran out, and still the look ended here: this pair ends no process.
+        UPDATE work w SET lost = 0, failure = NULL, failed_at = NULL FROM u
+        WHERE w.connection_id = u.connection_id AND w.twin_id = u.twin_id AND w.fence > u.fence
+          AND w.lost > 0)
     UPDATE work w SET
         lease_until = NULL,
+        lost = u.lost,
         done = CASE WHEN u.ended THEN u.generation ELSE w.done END,
         -- What is not known or failed is looked at whole by whatever comes next.
         look = w.look OR (u.again AND u.whole) OR u.waiting IS NOT NULL OR u.failure IS NOT NULL,
@@ -153,10 +185,7 @@ _SETTLE = """
                          ELSE $1 END,
         -- A pair that ended well has no cause that a person knows of: the next failure shows.
         dismissed_failure = CASE WHEN u.ended THEN NULL ELSE w.dismissed_failure END
-    FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bool[], $7::bool[],
-                $8::bool[], $9::bool[], $10::text[], $11::float8[], $12::text[], $13::text[])
-        u (connection_id, twin_id, generation, fence, ended, again,
-           whole, count_try, causes, delay, waiting, failure)
+    FROM u
     WHERE w.connection_id = u.connection_id AND w.twin_id = u.twin_id AND w.fence = u.fence
       AND w.lease_until IS NOT NULL
     RETURNING w.twin_id, w.generation > w.done AND w.failed_at IS NULL AS dirty
@@ -213,6 +242,8 @@ async def settle(conn: Connection, settlements: Sequence[Settlement], *, now: da
         [s.again or 0.0 for s in settlements],
         [s.waiting for s in settlements],
         [s.failure for s in settlements],
+        # What was parked is tried alone when something changes, and parked again at once.
+        [MOST_LOST - 1 if s.claimed.lost >= MOST_LOST else 0 for s in settlements],
     )
     ours = {row["twin_id"] for row in rows}
     over = [s for s in settlements if s.again is None and s.claimed.twin_id in ours]
@@ -247,44 +278,6 @@ async def held_fences(
     return {row["twin_id"] for row in rows}
 
 
-async def retry_failed(conn: Connection, connection_id: int, twin_id: int, now: datetime) -> bool:
-    """Look again at a pair that gave up. False if there is no such failure."""
-    failed = await conn.fetchval(
-        "SELECT failed_at IS NOT NULL FROM work WHERE connection_id = $1 AND twin_id = $2",
-        connection_id,
-        twin_id,
-    )
-    if failed:
-        await _undismiss(conn, connection_id, twin_id)
-        await raise_pairs(conn, connection_id, [twin_id], cause=Cause("twin", "retry"), now=now)
-    return bool(failed)
-
-
-async def dismiss_failed(
-    conn: Connection, connection_id: int, twin_id: int, *, reason: str, by: str, now: datetime
-) -> bool:
-    """Show the failure no longer, until it is another one. False if there is no such failure."""
-    status: str = await conn.execute(
-        """UPDATE work SET dismissed_failure = failure, dismissed_reason = $3, dismissed_by = $4,
-               dismissed_at = $5
-           WHERE connection_id = $1 AND twin_id = $2 AND failed_at IS NOT NULL""",
-        connection_id,
-        twin_id,
-        reason,
-        by,
-        now,
-    )
-    return status == "UPDATE 1"
-
-
-async def _undismiss(conn: Connection, connection_id: int, twin_id: int) -> None:
-    await conn.execute(
-        "UPDATE work SET dismissed_failure = NULL WHERE connection_id = $1 AND twin_id = $2",
-        connection_id,
-        twin_id,
-    )
-
-
 def _claimed(row: Row) -> Claimed:
     return Claimed(
         connection_id=row["connection_id"],
@@ -297,4 +290,5 @@ def _claimed(row: Row) -> Claimed:
         tries=row["tries"],
         bulk=row["bulk"],
         dirty_since=row["dirty_since"],
+        lost=row["lost"],
     )

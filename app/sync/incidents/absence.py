@@ -8,7 +8,7 @@ import structlog
 from app.core.errors import TwinlinkError
 from app.core.incidents import Impact, IncidentKind
 from app.store.alerts import absent_workers
-from app.store.alerts.incident_conditions import Condition
+from app.store.alerts.condition import Condition
 from app.store.alerts.incidents import Place
 from app.sync.incidents.watch import follow
 from app.sync.runtime.context import Context

@@ -16,7 +16,7 @@ from app.core.incidents import (
     traits_of,
 )
 from app.store.alerts import incident_conditions, incidents, notifications
-from app.store.alerts.incident_conditions import Condition
+from app.store.alerts.condition import Condition
 from app.store.alerts.incidents import Incident, Place
 from app.store.guard import facts as guard_facts
 from app.store.guard.facts import Facts

@@ -1,7 +1,8 @@
 """What breaks is isolated: to its pair where that can be found out, to its connection at most.
 
 A site that fails puts pairs off and concludes nothing. Where it fails on some issues and answers
-for others, halves of a claim are looked at apart, down to the pair that cannot be read.
+for others, halves of a claim are looked at apart, down to the pair that cannot be read. A pair that
+ends the process itself is found by the claims that were lost with it (`app.store.queue.work`).
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -15,7 +16,7 @@ from app.store.config import active_connection
 from app.store.links import twins
 from app.store.queue import work
 from app.store.queue.work import Claimed, Settlement
-from app.sync.reconcile.settlement import broken, put_off, site_refused, unreadable
+from app.sync.reconcile.settlement import broken, put_off, site_refused, unreadable, worker_lost
 from app.sync.runtime.context import Context
 
 _LOG = structlog.get_logger(__name__)
@@ -25,8 +26,12 @@ Look = Callable[[Sequence[Claimed]], Awaitable[list[Settlement]]]
 
 
 async def looked_at(ctx: Context, claimed: Sequence[Claimed], look: Look) -> list[Settlement]:
-    """One settlement a pair, whatever *look* raises."""
+    """One settlement a pair, whatever *look* raises. Pairs that ended their process each time are
+    not looked at."""
     connection = claimed[0].connection_id
+    if all(it.lost >= work.MOST_LOST for it in claimed):
+        _LOG.error("pair_parked", connection=connection, pairs=len(claimed))
+        return [worker_lost(it) for it in claimed]
     try:
         return await look(claimed)
     except ServerFailed as error:

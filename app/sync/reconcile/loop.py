@@ -60,14 +60,27 @@ async def run_once(
     ctx: Context, *, size: int, lease: float, full: Callable[[], object] = lambda: None
 ) -> Pass:
     """Claim up to *size* pairs, look at them and settle them. `Pass(0, 0)`: nothing is due, or
-    this process may not write and leaves them to others. *full* is called as soon as a claim came
-    back full: there may be work for another pass beside this one."""
+    this process may not write and leaves them to others. *full* is called as soon as there may be
+    work for another pass beside this one: a claim came back full, or with suspects alone."""
     if not ctx.permit.granted:
         return Pass(0, 0)
-    async with ctx.database.connection() as conn:
-        claimed = await work.claim(conn, now=ctx.clock(), size=size, lease=lease)
-    if len(claimed) >= size:
-        full()
+    with ctx.suspects.turn() as turn:
+        async with ctx.database.connection() as conn:
+            claimed = await work.claim(
+                conn, now=ctx.clock(), size=size, lease=lease, lost=turn.mine
+            )
+        if not any(it.lost for it in claimed):
+            turn.end()
+        if len(claimed) >= size or turn.mine:
+            full()
+        done = await _all(ctx, claimed)
+    if any(it.lost for it in claimed):
+        full()  # for the next suspects
+    return done
+
+
+async def _all(ctx: Context, claimed: Sequence[Claimed]) -> Pass:
+    """What a pass does with its claim, connection by connection."""
     ctx.metrics.work_claimed.inc(len(claimed))
     dirty, ended = 0, list[Settlement]()
     by_connection = sorted(claimed, key=lambda it: it.connection_id)

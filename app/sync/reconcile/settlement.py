@@ -71,6 +71,12 @@ def unreadable(claimed: Claimed) -> Settlement:
     return Settlement(claimed, failure="server_error")
 
 
+def worker_lost(claimed: Claimed) -> Settlement:
+    """The process that looked at this pair ended, each time. It waits until something changes or a
+    person asks, and is then tried once, alone."""
+    return Settlement(claimed, failure="worker_lost")
+
+
 async def settlements(
     ctx: Context,
     look: Look,

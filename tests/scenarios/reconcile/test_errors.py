@@ -12,7 +12,7 @@ from app.jira.client import JiraClient, SiteAccess
 from app.jira.http.options import Options
 from app.jira.rates.circuit import Admission, LocalCircuit, Rule
 from app.sandbox import Fault
-from app.store.queue import work
+from app.store.queue import failed_pairs
 from app.store.views import failures
 from app.sync.look.snapshot import Look
 from app.sync.reconcile import loop
@@ -37,7 +37,7 @@ async def failed(duo: Duo) -> dict[int, str]:
 
 async def retry(duo: Duo, key: str) -> bool:
     async with duo.world.database.transaction() as conn:
-        return await work.retry_failed(conn, duo.connection, duo.twins[key], duo.world.now())
+        return await failed_pairs.retry(conn, duo.connection, duo.twins[key], duo.world.now())
 
 
 # Transient
@@ -183,7 +183,7 @@ async def test_a_dismissed_failure_stays_so_until_its_pair_has_ended_well(duo: D
     await duo.world.settle()
     async with duo.world.database.transaction() as conn:
         for twin in await failed(duo):
-            assert await work.dismiss_failed(
+            assert await failed_pairs.dismiss(
                 conn, duo.connection, twin, reason="known", by="eva", now=duo.world.now()
             )
     assert await failed(duo) == {}

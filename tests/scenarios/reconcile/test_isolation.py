@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from app.core.errors import TransientError
 from app.jira.client import JiraClient, Options, SiteAccess
 from app.sandbox.outbox import signature
-from app.store.queue import work
+from app.store.queue import failed_pairs
 from app.sync.reconcile import loop
 from app.sync.runtime.context import Context
 from app.sync.runtime.jira_clients import Sites
@@ -50,7 +50,7 @@ async def retry_failed(duo: Duo) -> None:
     shown = "SELECT * FROM work WHERE connection_id = ANY($1::bigint[]) AND failed_at IS NOT NULL"
     for row in await duo.world.rows(shown):
         async with duo.world.database.transaction() as conn:
-            await work.retry_failed(conn, row["connection_id"], row["twin_id"], duo.world.now())
+            await failed_pairs.retry(conn, row["connection_id"], row["twin_id"], duo.world.now())
     await duo.world.settle()
 
 

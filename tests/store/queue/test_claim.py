@@ -104,11 +104,37 @@ async def test_a_claim_carries_what_the_row_held(db: asyncpg.Pool, pool: Pool) -
         *world.twins[:2],
         NOW - timedelta(seconds=1),
     )
-    first, lapsed = sorted(await _claim(pool), key=lambda it: it.twin_id)
+    [lapsed], [first] = await _claim(pool), await _claim(pool)
     assert (first.causes, first.look) == ((7, 8), False)
     assert (lapsed.causes, lapsed.look) == ((9,), True)
-    assert first.fence == lapsed.fence > 0
+    assert first.fence > lapsed.fence > 0
     assert await _claim(pool) == []
+
+
+async def test_what_was_lost_comes_apart_from_the_rest_and_in_ever_smaller_company(
+    db: asyncpg.Pool, pool: Pool
+) -> None:
+    """Nothing is ever settled: each claim is lost."""
+    world = await build_world(db, twins=0)
+    twins = await _twins(db, world, 40)
+    await _raise(db, world, twins[:25])
+    await _raise(db, world, twins[25:], at=NOW + timedelta(seconds=90))
+
+    async def claims(minutes: int, *, lost: bool = True) -> list[tuple[int, int]]:
+        """How many pairs each claim took, and how often they were lost."""
+        taken = []
+        async with pool.acquire() as conn:
+            at = NOW + timedelta(minutes=minutes)
+            while some := await work.claim(conn, now=at, size=PAGE, lease=60, lost=lost):
+                taken.append((len(some), some[0].lost))
+                assert len({it.lost for it in some}) == 1
+        return taken
+
+    assert await claims(0) == [(25, 0)]
+    assert await claims(2, lost=False) == [(15, 0)]
+    assert await claims(4) == [(10, 1), (10, 1), (10, 1), (10, 1)]
+    assert await claims(6) == [(1, 2)] * 40
+    assert await claims(8) == [(40, 3)]
 
 
 async def test_nothing_paused_or_put_off_is_claimed(db: asyncpg.Pool, pool: Pool) -> None:

@@ -77,7 +77,7 @@ async def test_claims_read_nothing_of_a_paused_backlog(backlog: Conn, migrate_ur
 
 
 async def _claim(conn: Conn) -> None:
-    blocks = await _blocks(conn, due_work.CLAIM, NOW, 100, 20, LEASE, 1)
+    blocks = await _blocks(conn, due_work.CLAIM, NOW, 100, 20, LEASE, 1, True, 10)
     assert blocks <= PAIRS * BLOCKS_A_PAIR + BLOCKS_A_CLAIM, blocks
     async with counted(conn) as reads:
         claimed = await work.claim(conn, now=NOW, size=100, lease=60)
@@ -92,7 +92,7 @@ async def _claim_of_nothing(conn: Conn) -> None:
         assert await work.claim(conn, now=NOW, size=100, lease=60) == []
     # What is under a lease is read to be passed over.
     assert reads.rows <= 4 * PAIRS, reads.rows
-    blocks = await _blocks(conn, due_work.CLAIM, NOW, 100, 20, LEASE, 1)
+    blocks = await _blocks(conn, due_work.CLAIM, NOW, 100, 20, LEASE, 1, True, 10)
     assert blocks <= PAIRS + BLOCKS_A_CLAIM, blocks
 
 

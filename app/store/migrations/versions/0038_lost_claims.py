@@ -1,0 +1,12 @@
+"""Claims that were lost with their process."""
+
+from app.store.migrations.run import execute_beside
+
+revision = "0038"
+down_revision = "0037"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    execute_beside(__file__)
