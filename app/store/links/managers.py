@@ -6,7 +6,6 @@ from app.core.ledger import Row
 from app.core.links import LinkId, PhysicalKey
 from app.store.links.ledger import mirror_of, physical_columns, row_value
 from app.store.pool import Connection
-from app.store.pool import Row as Record
 
 
 async def managed_elsewhere(
@@ -29,10 +28,11 @@ async def managed_elsewhere(
     return {LinkId(str(record["link_id"])) for record in records}
 
 
-async def heirs(conn: Connection, connection_id: int, mirror: PhysicalKey) -> list[Record]:
-    """Rows of other live connections for which our mirror is the preexisting one, oldest
-    first: if ours withdraws, management moves to the first whose origin is there."""
-    return await conn.fetch(
+async def heirs(conn: Connection, connection_id: int, mirror: PhysicalKey) -> list[tuple[int, Row]]:
+    """Rows of other live connections for which our mirror is the preexisting one, each with the
+    connection's id, oldest first: if ours withdraws, management moves to the first whose origin is
+    there."""
+    records = await conn.fetch(
         """
         SELECT l.* FROM ledger l JOIN connections c ON c.id = l.connection_id
         WHERE l.connection_id <> $1 AND l.state = 'preexisting' AND c.deleted_at IS NULL
@@ -43,6 +43,7 @@ async def heirs(conn: Connection, connection_id: int, mirror: PhysicalKey) -> li
         connection_id,
         *physical_columns(mirror),
     )
+    return [(record["connection_id"], row_value(record)) for record in records]
 
 
 async def heirs_of_connection(

@@ -1,24 +1,33 @@
 """Release links: they become unmanaged, stay in Jira, and stay in the ledger as history."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from app.core.links import LinkId, Side
+from app.core.ledger import Row
 from app.core.operations import Operation, Status
 from app.store.config.active_connection import Running
-from app.store.links.ledger import place_of
-from app.store.pool import Connection, Row
+from app.store.links.ledger import Place, place_of, row_value
+from app.store.pool import Connection
 from app.store.queue.work import Cause
 from app.store.writes import audit_entry
 from app.store.writes.audit import Entry
 
 
+@dataclass(frozen=True, slots=True)
+class Released:
+    """A row that was released just now, and whether it managed its link before."""
+
+    row: Row
+    place: Place
+    was_managed: bool
+
+
 async def release_rows(
-    conn: Connection, state: Running, twin_ids: Sequence[int] | None, *, now: object
-) -> list[Row]:
-    """Release the rows at these twins, or all of the connection; answers them as they were.
-    Rows that managed nothing are dropped: there is nothing of ours to remember."""
-    return await conn.fetch(
+    conn: Connection, state: Running, twin_ids: Sequence[int] | None, *, now: datetime
+) -> list[Released]:
+    """Release the rows at these twins, or all of the connection."""
+    rows = await conn.fetch(
         """
         UPDATE ledger l SET state = 'released', former = NULL, version = version + 1,
             changed_at = $3, reason = 'withdrawn'
@@ -32,11 +41,10 @@ async def release_rows(
         list(twin_ids) if twin_ids is not None else None,
         now,
     )
-
-
-def was_managed(row: Row) -> bool:
-    """Whether a row from `release_rows` managed a link."""
-    return "managed" in (row["was"], row["was_former"])
+    return [
+        Released(row_value(row), place_of(row), "managed" in (row["was"], row["was_former"]))
+        for row in rows
+    ]
 
 
 async def open_writes(conn: Connection, connection_id: int, twin_ids: Sequence[int] | None) -> int:
@@ -73,26 +81,21 @@ async def type_names(conn: Connection, site_id: int) -> dict[int, str]:
     return {row["type_id"]: row["name"] for row in rows}
 
 
-def entry(state: Running, row: Row, names: dict[int, str], actor: str) -> Entry:
-    """The audit row of one released link."""
-    place = place_of(row)
-    mirror = Side(row["origin"]).other
+def entry(state: Running, it: Released, names: dict[int, str], actor: str) -> Entry:
+    """The audit row of one released link. *names* are those of the link types of its site."""
+    place, mirror = it.place, it.row.mirror
     return audit_entry.entry(
         state,
         mirror,
         Operation.RELEASE,
         Status.APPLIED,
-        link_id=_link(row[f"{mirror.value}_link_id"]),
+        link_id=it.row.mirror_id,
         type_id=place.mirror.type_id,
         type_name=names.get(int(place.mirror.type_id), ""),
         source=place.source(mirror),
         destination=place.destination(mirror),
         managed=False,
-        cause=Cause("twin", str(row["source_twin_id"])),
+        cause=Cause("twin", str(it.row.key.source_twin)),
         evidence={},
         actor=actor,
     )
-
-
-def _link(value: int | None) -> LinkId | None:
-    return None if value is None else LinkId(str(value))

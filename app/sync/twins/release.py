@@ -10,15 +10,16 @@ from dataclasses import replace
 from datetime import datetime
 
 from app.core.errors import PermanentError
-from app.core.ledger import Authorship, State
+from app.core.ledger import State
 from app.core.links import LinkId, Side
 from app.core.operations import Operation
 from app.store.config import active_connection, tokens
 from app.store.config.active_connection import Running
 from app.store.links import ledger, managers, twins
-from app.store.pool import Connection, Database, Row
+from app.store.pool import Connection, Database
 from app.store.queue.work import Cause, raise_pairs
 from app.store.writes import audit, release
+from app.store.writes.release import Released
 
 
 async def unpair(
@@ -71,24 +72,22 @@ async def _release(
 ) -> int:
     if await release.open_writes(conn, state.id, twin_ids):
         raise PermanentError("write_in_progress")
-    rows = [
-        row
-        for row in await release.release_rows(conn, state, twin_ids, now=now)
-        if release.was_managed(row)
+    managed = [
+        it for it in await release.release_rows(conn, state, twin_ids, now=now) if it.was_managed
     ]
     names = {side: await release.type_names(conn, state.site(side)) for side in Side}
-    entries = [release.entry(state, row, names[Side(row["origin"]).other], actor) for row in rows]
+    entries = [release.entry(state, it, names[it.row.mirror], actor) for it in managed]
     if entries:
         await audit.append(conn, state.id, state.name, entries, engine=engine, now=now)
-    for row, released in zip(rows, entries, strict=True):
-        await _bequeath(conn, state, row, released, engine=engine, now=now)
+    for it, released in zip(managed, entries, strict=True):
+        await _bequeath(conn, state, it, released, engine=engine, now=now)
     return len(entries)
 
 
 async def _bequeath(
     conn: Connection,
     giving: Running,
-    row: Row,
+    it: Released,
     released: audit.Entry,
     *,
     engine: str,
@@ -96,18 +95,20 @@ async def _bequeath(
 ) -> None:
     """Hand one released mirror to the first connection that records it as preexisting. If that
     one's origin is gone as well, its own look finds out, under its own guard."""
-    heirs = await managers.heirs(conn, giving.id, ledger.mirror_of(row))
-    taking = await active_connection.load(conn, heirs[0]["connection_id"]) if heirs else None
-    if taking is None or row["authorship"] is None:
+    heirs = await managers.heirs(conn, giving.id, it.place.mirror)
+    if not heirs or it.row.authorship is None:
         return
-    theirs = ledger.row_value(heirs[0])
+    heir, theirs = heirs[0]
+    taking = await active_connection.load(conn, heir)
+    if taking is None:
+        return
     mirror_id = None if released.link_id is None else LinkId(released.link_id)
     left, right = theirs.origin.order(theirs.link_on(theirs.origin), mirror_id)
     change = ledger.Change(
         row=theirs,
         state=State.MANAGED,
-        authorship=Authorship(row["authorship"]),
-        authored_after=row["authored_after"],
+        authorship=it.row.authorship,
+        authored_after=it.row.authored_after,
         left_link=left,
         right_link=right,
         reason="inherited",
@@ -118,5 +119,5 @@ async def _bequeath(
             site=taking.site_name(theirs.mirror),
         )  # fmt: skip
         await audit.append(conn, taking.id, taking.name, [adopted], engine=engine, now=now)
-        cause = Cause("twin", str(row["source_twin_id"]))
+        cause = Cause("twin", str(it.row.key.source_twin))
         await raise_pairs(conn, taking.id, list(theirs.key.twins), cause=cause, now=now)

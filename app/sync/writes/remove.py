@@ -166,19 +166,19 @@ async def move_to_heir(ctx: Context, connection_id: int, it: Proposal) -> Moved 
         heirs = await managers.heirs(conn, connection_id, it.wanted.physical)
         if not heirs:
             return None
-        heir = heirs[0]
+        heir_id, heir = heirs[0]
         now = ctx.clock()
-        for each in sorted((connection_id, heir["connection_id"])):
+        for each in sorted((connection_id, heir_id)):
             await active_connection.lock(conn, each)
         giving = await active_connection.load(conn, connection_id)
-        taking = await active_connection.load(conn, heir["connection_id"])
+        taking = await active_connection.load(conn, heir_id)
         row = await ledger.by_id(conn, it.row.id)
-        theirs = await ledger.by_id(conn, heir["id"])
+        theirs = await ledger.by_id(conn, heir.id)
         if giving is None or giving.paused or taking is None or row is None:
             return Stale()
         if row.version != it.row.version:
             return Stale()
-        if theirs is None or theirs.version != heir["version"]:
+        if theirs is None or theirs.version != heir.version:
             return Stale()
         await ledger.forget(conn, row)
         await ledger.change(conn, _inherited(theirs, it), now=now)
