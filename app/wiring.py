@@ -41,6 +41,7 @@ from app.sync.runtime.write_gate import Permit
 from app.sync.sites import link_types
 from app.sync.sites.access import access
 from app.sync.sites.admin import SiteAdmin
+from app.sync.sites.exchange import Exchange
 from app.sync.upkeep.gauges import Gauges
 from app.telemetry import Metrics
 
@@ -171,8 +172,7 @@ async def open_services(
             clock = DatabaseClock()
             await clock.refresh(database)
         redis = await _open_redis(settings, stack)
-        budget: Budget = SharedBudget(redis) if redis is not None else LocalBudget()
-        circuit: Circuit = SharedCircuit(redis) if redis is not None else LocalCircuit()
+        budget, circuit = _limits(redis)
         permit = Permit()
         build = partial(
             build_client,
@@ -183,6 +183,7 @@ async def open_services(
             clock=clock,
             permit=permit,
             types=_follower(database),
+            refused=_exchange(database, vault, settings, metrics, clock),
             locked=_locker(database, clock),
         )
         sites = Sites(_loader(database, vault), build)
@@ -216,6 +217,7 @@ def build_client(
     circuit: Circuit | None = None,
     permit: Permit | None = None,
     types: Follow | None = None,
+    refused: Tell | None = None,
     locked: Tell | None = None,
 ) -> JiraClient:
     """*clock* is the one by which intents say until when their request may be sent."""
@@ -234,6 +236,7 @@ def build_client(
         observe=observe,
         odd=odd,
         types=types,
+        refused=refused,
         locked=locked,
         read_only=lambda: settings.read_only or (permit is not None and not permit.granted),
         allow_private=settings.allow_private_sites,
@@ -263,6 +266,14 @@ def _loader(database: Database, vault: Vault) -> Callable[[int], Awaitable[SiteA
     return load
 
 
+def _exchange(
+    database: Database, vault: Vault, settings: Settings, metrics: Metrics, clock: Clock
+) -> Tell:
+    """Where a client says that its token is refused, and that there is a second one."""
+    build = partial(build_client, settings=settings, budget=None, metrics=metrics, clock=clock)
+    return Exchange(database, vault, build, clock)
+
+
 def _follower(database: Database) -> Follow:
     """Where a client hands over the link types of its site."""
 
@@ -281,6 +292,13 @@ def _locker(database: Database, clock: Clock) -> Tell:
                 _LOG.warning("site_locked", site=site.name)
 
     return tell
+
+
+def _limits(redis: Redis | None) -> tuple[Budget, Circuit]:
+    """Shared by all processes where they have Redis."""
+    if redis is None:
+        return LocalBudget(), LocalCircuit()
+    return SharedBudget(redis), SharedCircuit(redis)
 
 
 async def _open_redis(settings: Settings, stack: AsyncExitStack) -> Redis | None:

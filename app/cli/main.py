@@ -1,5 +1,7 @@
 """The entry point: all nouns, put together."""
 
+from collections.abc import Callable
+
 import typer
 
 from app.cli.commands import (
@@ -12,6 +14,7 @@ from app.cli.commands import (
     resyncs,
     secrets,
     site,
+    site_settings,
     token,
     twins,
     webhooks,
@@ -62,6 +65,12 @@ _COMMANDS = (
     adopt,
     deliveries,
 )
+_SETTINGS: dict[str, Callable[..., None]] = {
+    "sign-in": site_settings.sign_in,
+    "network": site_settings.network,
+    "basic-webhooks": site_settings.basic_webhooks,
+}
+"""Of a site."""
 _NOUNS = (
     site,
     connection,
@@ -80,6 +89,8 @@ _NOUNS = (
 
 for _command in (*_RUN, *_COMMANDS):
     app.command()(_command)
+for _name, _settings in _SETTINGS.items():
+    site.app.command(_name)(_settings)
 for _noun in _NOUNS:
     app.add_typer(_noun.app, name=_noun.__name__.rpartition(".")[2])
 

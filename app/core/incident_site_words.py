@@ -6,9 +6,9 @@ from typing import Final
 from app.core.incidents import Detail, IncidentKind
 
 UNSIGNED: Final = (
-    "Enter the site's webhook secret there; a Data Center before 10 has no field for it. What"
-    " Atlassian documents for those, basic authentication in the webhook's URL, is not accepted"
-    " here: such a site is followed by its poll."
+    "Enter the site's webhook secret there. A Data Center before 10 has no field for it: allow"
+    " basic authentication in the webhook's URL (`twinlink site basic-webhooks`), or let its poll"
+    " follow it."
 )
 
 
@@ -62,6 +62,13 @@ def _expires(detail: Detail) -> Iterator[str]:
     )
 
 
+def _replaced(detail: Detail) -> Iterator[str]:
+    yield (
+        f"Jira refused the first token of our account; since {detail.get('at', '-')} the second one"
+        " is used, and nothing was lost. Store the time when it expires."
+    )
+
+
 def _project(detail: Detail) -> Iterator[str]:
     yield (
         f"Jira refuses to search {detail.get('count', 0)} projects of connections there:"
@@ -102,6 +109,7 @@ SITE_SENTENCES: Final[Mapping[str, Callable[[Detail], Iterator[str]]]] = {
     IncidentKind.SITE_REFUSED: _refused,
     IncidentKind.SITE_LOCKED: _locked,
     IncidentKind.TOKEN_EXPIRES: _expires,
+    IncidentKind.TOKEN_REPLACED: _replaced,
     IncidentKind.PROJECT_UNSEEN: _project,
     IncidentKind.CIRCUIT_OPEN: _silent,
     IncidentKind.PAIRS_PARKED: _parked,

@@ -15,6 +15,7 @@
 | site_refused | major | | looks are refused |
 | site_locked | major | | the site wants a CAPTCHA solved: no call leaves |
 | token_expires | minor | | a site's token ends within seven days |
+| token_replaced | minor | | a site's second token took over, less than a day ago |
 | project_unseen | major | | Jira refuses to search a project of a connection |
 | circuit_open | major | | calls stopped for fifteen minutes, or nothing read for thirty |
 | site_went_back | major | | until a person acknowledges it |
@@ -81,6 +82,7 @@ class IncidentKind(StrEnum):
     SITE_REFUSED = "site_refused"
     SITE_LOCKED = "site_locked"
     TOKEN_EXPIRES = "token_expires"  # noqa: S105 - no password
+    TOKEN_REPLACED = "token_replaced"  # noqa: S105 - no password
     PROJECT_UNSEEN = "project_unseen"
     CIRCUIT_OPEN = "circuit_open"
     SITE_WENT_BACK = "site_went_back"
@@ -121,6 +123,7 @@ KINDS: Final[Mapping[str, Traits]] = {
     IncidentKind.SITE_REFUSED: Traits("A site does not let us in", lasting=True),
     IncidentKind.SITE_LOCKED: Traits("A site wants a CAPTCHA solved", lasting=True),
     IncidentKind.TOKEN_EXPIRES: Traits("A token is about to expire", lasting=True),
+    IncidentKind.TOKEN_REPLACED: Traits("A second token took over", lasting=True),
     IncidentKind.PROJECT_UNSEEN: Traits("Jira does not show us a project", lasting=True),
     IncidentKind.CIRCUIT_OPEN: Traits("A site cannot be read", lasting=True),
     IncidentKind.SITE_WENT_BACK: Traits("A Jira went back in time"),

@@ -6,6 +6,7 @@ an answer: a requested issue that did not come back is in `Reading.unread`, with
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
+from functools import partial
 
 import httpx
 
@@ -36,10 +37,11 @@ from app.jira.deployment import Flavour
 from app.jira.http.access import BasicAuth, BearerAuth, SiteAccess
 from app.jira.http.errors import facts, unexpected
 from app.jira.http.malformed import MalformedError
-from app.jira.http.network import guarded_transport
+from app.jira.http.network import Route, guarded_transport
 from app.jira.http.options import Options
 from app.jira.http.request import Call
 from app.jira.http.response import CallRecord
+from app.jira.http.sign_in import sign_in
 from app.jira.http.transport import Transport
 from app.jira.identity_check import Assurance
 from app.jira.payloads import ISSUE_KEY, Wanted, parse_link, parse_link_types
@@ -83,12 +85,10 @@ class JiraClient:
         self._follow = options.types
         self._followed: list[LinkType] = []
         self._assurance = Assurance(self._check_pins, options.now)
-        self._transport = Transport(
-            site,
-            http or guarded_transport(options.route),
-            options,
-            failed=self._note,
-        )
+        route = options.route(site)
+        way = partial(_way, http, route)
+        signed_in = sign_in(site.auth, way, options.timeout_seconds)
+        self._transport = Transport(site, way(), options, signed_in, failed=self._note)
         self._flavour: Flavour = (
             Cloud(self._transport, site.base_url)
             if site.deployment == "cloud"
@@ -338,3 +338,7 @@ class JiraClient:
             if error.facts.get("status") == 404:
                 return []
             raise
+
+
+def _way(http: httpx.AsyncBaseTransport | None, route: Route) -> httpx.AsyncBaseTransport:
+    return http or guarded_transport(route)

@@ -14,7 +14,15 @@ from urllib.parse import parse_qs, unquote
 
 import httpx
 
-from app.sandbox.auth import SERAPH_FAILED, Identity, identify, scope_refusal, unauthorized
+from app.sandbox.auth import (
+    SERAPH_FAILED,
+    TOKEN_PATHS,
+    Identity,
+    grant_token,
+    identify,
+    scope_refusal,
+    unauthorized,
+)
 from app.sandbox.faults import Fault
 from app.sandbox.limits import Limited
 from app.sandbox.logbook import RequestRecord
@@ -101,6 +109,8 @@ class SiteApp:
         request = f"{self._serial:x}x{site.seed:x}"
         if site.latency:
             await site.clock.sleep(site.latency)
+        if method == "POST" and path.removeprefix(site.context) in TOKEN_PATHS:
+            return self._finish(grant_token(site, body), request, Identity(None))
         place = self._place(path)
         if isinstance(place, Reply):
             return self._finish(place, request, Identity(None))

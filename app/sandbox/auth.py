@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from dataclasses import dataclass
+from urllib.parse import parse_qs
 
 from app.sandbox.model import Credential, User
 from app.sandbox.site import JiraSite
@@ -41,7 +42,7 @@ def identify(site: JiraSite, authorization: str, *, gateway: bool) -> Identity:
     credential = _credential(site, authorization, gateway=gateway)
     if credential is None:
         return Identity(None, failed=True, refusal=unauthorized())
-    if credential.expired:
+    if credential.expired or (credential.ends is not None and site.clock.now() >= credential.ends):
         if credential.on_failure == "anonymous":
             return Identity(None, failed=True)
         return Identity(None, failed=True, refusal=unauthorized())
@@ -49,6 +50,33 @@ def identify(site: JiraSite, authorization: str, *, gateway: bool) -> Identity:
     if user is None or not user.active:
         return Identity(None, failed=True, refusal=unauthorized())
     return Identity(user, credential=credential)
+
+
+TOKEN_PATHS = ("/oauth/token", "/rest/oauth2/latest/token")
+"""Atlassian's own, and a Data Center's."""
+
+
+def grant_token(site: JiraSite, body: bytes) -> Reply:
+    """OAuth 2.0 client credentials of a service account: a token of an hour, as RFC 6749 has it."""
+    form = {name: values[-1] for name, values in parse_qs(body.decode("latin-1")).items()}
+    known = site.credentials.get(form.get("client_secret", ""))
+    if form.get("grant_type") != "client_credentials":
+        return ok({"error": "unsupported_grant_type"}, 400)
+    if known is None or known.client is None or known.client != form.get("client_id"):
+        return ok({"error": "invalid_client", "error_description": "Unauthorized"}, 401)
+    if site.flavour == "datacenter" and not form.get("scope"):
+        return ok({"error": "invalid_scope"}, 400)
+    secret = site.add_token(known.user, scoped=site.flavour == "cloud")
+    site.credentials[secret].ends = site.clock.now() + site.quirks.token_seconds
+    site.credentials[secret].on_failure = "unauthorized"
+    return ok(
+        {
+            "access_token": secret,
+            "expires_in": int(site.quirks.token_seconds),
+            "token_type": "Bearer",
+            "scope": form.get("scope", "read:jira-work write:jira-work read:jira-user"),
+        }
+    )
 
 
 def scope_refusal(credential: Credential | None, method: str, endpoint: str) -> Reply | None:
@@ -76,7 +104,7 @@ def _credential(site: JiraSite, authorization: str, *, gateway: bool) -> Credent
     elif scheme.lower() != "bearer":
         return None
     credential = site.credentials.get(secret)
-    if credential is None:
+    if credential is None or credential.client is not None:
         return None
     if credential.kind == "scoped" and not gateway:
         return None  # the plain host knows nothing of scoped tokens

@@ -169,14 +169,17 @@ class Issue:
 
 @dataclass(slots=True)
 class Credential:
-    """`scoped` tokens work at the gateway only. `expired` ones answer as `on_failure` says.
+    """`scoped` tokens work at the gateway only. `expired` ones, and those after `ends` (seconds),
+    answer as `on_failure` says. The secret of an OAuth 2.0 `client` only gets tokens.
 
     A real Cloud site may take an expired token for no token at all and answer 200 as anonymous.
     """
 
     secret: str
     user: str
-    kind: Literal["api_token", "pat", "scoped"]
+    kind: Literal["api_token", "pat", "scoped", "client"]
     scopes: frozenset[str] = frozenset()
     expired: bool = False
+    ends: float | None = None
+    client: str | None = None
     on_failure: Literal["anonymous", "unauthorized"] = "anonymous"

@@ -7,6 +7,7 @@ A `Courier` sends them over HTTP; a simulation may instead call `Outbox.pop_due`
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import heapq
 import hmac
@@ -14,6 +15,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Literal
+from urllib.parse import urlsplit
 
 from app.sandbox.clock import Clock
 from app.sandbox.faults import DeliveryFault, acting
@@ -134,6 +136,10 @@ class Outbox:
                 made["X-Atlassian-Webhook-Retry"] = str(delivery.attempt)
         if delivery.webhook.secret:
             made["X-Hub-Signature"] = signature(delivery.webhook.secret, delivery.body)
+        who = urlsplit(delivery.webhook.url)
+        if who.username:
+            pair = f"{who.username}:{who.password or ''}".encode()
+            made["Authorization"] = "Basic " + base64.b64encode(pair).decode()
         return made
 
     def next_due(self) -> float | None:

@@ -54,7 +54,11 @@ def listen(
 def token_of(site: JiraSite, user: str) -> str:
     """That user's first token that is not scoped; made when there is none."""
     for credential in site.credentials.values():
-        if credential.user == user and credential.kind != "scoped" and not credential.expired:
+        if (
+            credential.user == user
+            and credential.kind in ("api_token", "pat")
+            and not credential.expired
+        ):
             return credential.secret
     return site.add_token(user)
 

@@ -53,6 +53,7 @@ class Quirks:
     link_text: str = "This issue {wording} {key}"
     node_skew: float = 0.0
     same_link_twice: bool = False
+    token_seconds: float = 3600.0
 
 
 @dataclass(slots=True)
@@ -194,6 +195,12 @@ class JiraSite:
         kind: Any = "scoped" if scoped else "api_token" if self.flavour == "cloud" else "pat"
         self.credentials[secret] = Credential(secret, user, kind, frozenset(scopes))
         return secret
+
+    def add_client(self, user: str) -> tuple[str, str]:
+        """OAuth 2.0 client credentials that get tokens of *user*: client id and secret."""
+        name, secret = f"client-{self.next_id('client')}", f"ATOA{self.random.getrandbits(160):x}"
+        self.credentials[secret] = Credential(secret, user, "client", client=name)
+        return name, secret
 
     # -- configuration
 

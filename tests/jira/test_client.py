@@ -17,7 +17,7 @@ from app.core.errors import (
     TwinlinkError,
 )
 from app.core.links import AccountId, IssueId, IssueKey, Link, LinkId, ProjectKey, TypeId
-from app.jira.client import CallRecord, JiraClient, WebhookRequest
+from app.jira.client import BasicAuth, BearerAuth, CallRecord, JiraClient, WebhookRequest
 from app.jira.http.options import Options
 from app.jira.rates.budget import Grant
 from app.sandbox import Fault, JiraSite, ManualClock, serve
@@ -472,8 +472,10 @@ async def test_webhooks_of_the_site(site: JiraSite, connect: Connect) -> None:
 
 async def test_no_secret_and_no_text_of_an_issue_shows(site: JiraSite, connect: Connect) -> None:
     client = connect(site)
-    secret = client.site.auth.header.split()[1]
-    assert client.site.auth.token not in repr(client.site)
+    auth = client.site.auth
+    assert isinstance(auth, BasicAuth | BearerAuth)
+    secret = auth.header.split()[1]
+    assert auth.token not in repr(client.site)
     site.faults.add(Fault("error_before", status=418))
     with pytest.raises(PermanentError) as caught:
         await client.read_issues([id_of(site, "A-1")])

@@ -20,7 +20,7 @@ from app.jira.http.access import BasicAuth, BearerAuth, SiteAccess
 from app.jira.rates.circuit import Circuit
 from app.sandbox import JiraSite, ManualClock, Person, SiteApp, listen, token_of
 from app.sandbox.people import person_on
-from app.store.config import connections, sites
+from app.store.config import connections, site_types, sites
 from app.store.config.sites import Pins, SiteValues
 from app.store.links import twins
 from app.store.pool import Database, open_pool
@@ -184,7 +184,7 @@ class World:
         async with self.database.transaction() as conn:
             site_id = await sites.insert(conn, stored, values, pins, self.now())
             assert site_id is not None
-            await sites.replace_link_types(conn, site_id, types)
+            await site_types.replace(conn, site_id, types)
         access = replace(
             access, id=site_id, identity=pins.identity, account_id=pins.account_id, version=1
         )
@@ -229,7 +229,8 @@ class World:
                 await self.inbox.receive(
                     sender,
                     delivery.body,
-                    signature=headers["X-Hub-Signature"],
+                    signature=headers.get("X-Hub-Signature"),
+                    authorization=headers.get("Authorization"),
                     identifier=headers.get("X-Atlassian-Webhook-Identifier"),
                 )
                 outbox.settle(delivery, 202)

@@ -9,7 +9,7 @@ from app.api.routing.responses import problems
 from app.api.routing.route import api_router
 from app.api.schemas.base import Listed
 from app.api.schemas.site import Site, SiteCheck, SiteLinkType, SiteProject, SitePut, SiteStored
-from app.store.config import sites
+from app.store.config import site_types, sites
 
 _LOG = structlog.get_logger(__name__)
 router = api_router("sites")
@@ -66,7 +66,7 @@ async def get_site(site: TheSite, response: Response) -> Site:
 async def list_link_types(site: TheSite, services: Svc) -> object:
     """As the last check, comparison or connection found them."""
     async with services.database.connection() as conn:
-        return {"items": await sites.link_types(conn, site.id), "next": None}
+        return {"items": await site_types.of_site(conn, site.id), "next": None}
 
 
 @router.get(

@@ -25,7 +25,12 @@ from app.sync.ingest.inbox import SITE, Inbox, Receipt, UnknownSite
 from app.sync.ingest.webhook_sources import Sender
 
 _NEARLY = re.compile(r"/+webhooks/+jira/+([a-z0-9_-]{1,63})/*", re.IGNORECASE)
-_WANTED = (b"content-length", b"x-hub-signature", b"x-atlassian-webhook-identifier")
+_WANTED = (
+    b"content-length",
+    b"x-hub-signature",
+    b"x-atlassian-webhook-identifier",
+    b"authorization",
+)
 _CLOSE = {"Connection": "close"}
 """The rest of a body that was not read is of no use to anybody."""
 
@@ -56,6 +61,7 @@ async def _received(inbox: Inbox, intake: Intake, scope: Scope, receive: Receive
             hashes,
             signature=_text(headers, b"x-hub-signature"),
             identifier=_text(headers, b"x-atlassian-webhook-identifier"),
+            authorization=_text(headers, b"authorization"),
         )
 
 

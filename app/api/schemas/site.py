@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, Field
 from app.api.schemas.base import Answer, Body, Secret, Storable
 from app.store.config.sites import SiteRow
 from app.sync.sites.admin import Checked, Stored
-from app.sync.sites.spec import AuthSpec, SiteSpec
+from app.sync.sites.spec import AuthSpec, ProxySpec, SiteSpec
 
 Url = Annotated[str, Field(min_length=1, max_length=2048), Storable]
 WebUrl = Annotated[
@@ -17,15 +17,22 @@ WebUrl = Annotated[
 Deployment = Literal["cloud", "datacenter"]
 
 
+_SECOND = (
+    "Takes over once Jira refuses `token`, for the time in which one is exchanged for the other."
+    " Left out, it is kept, unless another `token` is stored"
+)
+
+
 class Basic(Body):
     """An account's e-mail address and API token. What is left out is kept."""
 
     kind: Literal["basic"]
     email: Annotated[str, Field(min_length=1, max_length=320), Storable] | None = None
     token: Secret | None = None
+    second_token: Secret | None = Field(None, description=_SECOND)
 
     def spec(self) -> AuthSpec:
-        return AuthSpec("basic", self.email, self.token)
+        return AuthSpec("basic", self.email, self.token, self.second_token)
 
 
 class Bearer(Body):
@@ -33,16 +40,47 @@ class Bearer(Body):
 
     kind: Literal["bearer"]
     token: Secret | None = None
+    second_token: Secret | None = Field(None, description=_SECOND)
 
     def spec(self) -> AuthSpec:
-        return AuthSpec("bearer", None, self.token)
+        return AuthSpec("bearer", None, self.token, self.second_token)
+
+
+class OAuth(Body):
+    """OAuth 2.0 client credentials of a service account. What is left out is kept, but `scope`."""
+
+    kind: Literal["oauth"]
+    client_id: Annotated[str, Field(min_length=1, max_length=255), Storable] | None = None
+    client_secret: Secret | None = None
+    token_url: Url | None = Field(
+        None, description="Where access tokens come from. At first: Atlassian's, for Cloud"
+    )
+    scope: Annotated[str, Field(min_length=1, max_length=2048), Storable] | None = Field(
+        None, description="What to ask for; a Data Center wants it, Atlassian Cloud does not"
+    )
+
+    def spec(self) -> AuthSpec:
+        return AuthSpec(
+            "oauth",
+            client_id=self.client_id,
+            client_secret=self.client_secret,
+            token_url=self.token_url,
+            scope=self.scope,
+        )
+
+
+class Proxy(Body):
+    """The way out to this site: the installation's, none, or one of its own."""
+
+    kind: Literal["installation", "direct", "own"] = "installation"
+    url: Secret | None = Field(None, description="Of its own one; left out, it is kept")
 
 
 class SitePut(Body):
     base_url: Annotated[Url, Field(description="Where REST is; may carry a path")]
     web_url: WebUrl | None = Field(None, description="Where people go, if elsewhere")
     deployment: Deployment
-    auth: Annotated[Basic | Bearer, Field(discriminator="kind")] | None = Field(
+    auth: Annotated[Basic | Bearer | OAuth, Field(discriminator="kind")] | None = Field(
         None, description="Required at creation; left out, it is kept"
     )
     webhook_secret: Secret | None = Field(
@@ -66,6 +104,16 @@ class SitePut(Body):
         description="When the token expires there; Jira does not say so. Left out: not known",
     )
 
+    webhook_basic: bool = Field(
+        default=False,
+        description="Take deliveries without a signature whose URL brings the webhook secret, as"
+        " `https://twinlink:SECRET@…`: for a Data Center that signs nothing",
+    )
+    ca_certificates: Annotated[str, Field(max_length=200_000), Storable] | None = Field(
+        None, description="In PEM: authorities of this site's certificate, beside the public ones"
+    )
+    proxy: Proxy = Proxy()
+
     def spec(self) -> SiteSpec:
         auth = self.auth
         return SiteSpec(
@@ -77,6 +125,9 @@ class SitePut(Body):
             account_dedicated=self.account_dedicated,
             requests_per_second=self.requests_per_second,
             token_expires_at=self.token_expires_at,
+            webhook_basic=self.webhook_basic,
+            ca_certificates=self.ca_certificates,
+            proxy=ProxySpec(self.proxy.kind, self.proxy.url),
         )
 
 
@@ -87,7 +138,11 @@ class Finding(Answer):
 
 
 class AuthKind(Answer):
-    kind: Literal["basic", "bearer"]
+    kind: Literal["basic", "bearer", "oauth"]
+
+
+class ProxyAnswer(Answer):
+    kind: Literal["installation", "direct", "own"]
 
 
 class Site(Answer):
@@ -99,6 +154,13 @@ class Site(Answer):
     account_dedicated: bool
     requests_per_second: float | None
     token_expires_at: datetime | None
+    second_token: bool = Field(description="A second token waits to take over")
+    token_replaced_at: datetime | None = Field(
+        description="When the second token took over, because Jira refused the first"
+    )
+    webhook_basic: bool
+    ca_certificates: str | None
+    proxy: ProxyAnswer
     identity: str | None = Field(description="Which Jira it is; pinned by the first check")
     account_id: str | None = Field(description="Our account there; pinned by the first check")
     checked_at: datetime | None
@@ -116,7 +178,9 @@ class Site(Answer):
 
     @classmethod
     def of(cls, row: SiteRow) -> "Site":
-        return cls.model_validate({**_plain(row), "auth": {"kind": row.auth_kind}})
+        return cls.model_validate(
+            {**_plain(row), "auth": {"kind": row.auth_kind}, "proxy": {"kind": row.proxy_kind}}
+        )
 
 
 class SiteStored(Site):
@@ -159,4 +223,4 @@ class SiteLinkType(Answer):
 
 
 def _plain(row: SiteRow) -> dict[str, object]:
-    return {name: getattr(row, name) for name in Site.model_fields if name != "auth"}
+    return {name: getattr(row, name) for name in Site.model_fields if name not in {"auth", "proxy"}}

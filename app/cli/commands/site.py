@@ -31,6 +31,10 @@ _FIELDS: output.Columns = (
     ("dedicated", "account_dedicated"),
     ("calls per second", "requests_per_second"),
     ("token expires", "token_expires_at"),
+    ("second token", "second_token"),
+    ("second token took over", "token_replaced_at"),
+    ("takes basic webhooks", "webhook_basic"),
+    ("way out", "proxy.kind"),
     ("identity", "identity"),
     ("account", "account_id"),
     ("checked", "checked_at"),
@@ -53,6 +57,9 @@ _KEPT = (
     "account_dedicated",
     "requests_per_second",
     "token_expires_at",
+    "webhook_basic",
+    "ca_certificates",
+    "proxy",
 )
 
 
@@ -72,7 +79,7 @@ def list_(ctx: typer.Context, limit: Limit = 100, json: Json = False) -> None:
 @app.command()
 def show(ctx: typer.Context, name: SiteName, json: Json = False) -> None:
     """Show a site. Secrets are never shown."""
-    _show(service(ctx).get(f"sites/{name}"), json=json)
+    shown(service(ctx).get(f"sites/{name}"), json=json)
 
 
 Dedicated = Annotated[bool | None, typer.Option(help="Only this installation uses the account.")]
@@ -130,22 +137,22 @@ def put(
     if file is not None:
         stored = api.put(f"sites/{name}", object_of(file))
     else:
-        stored = _changed(api, name, chosen)
-    _show(stored, json=json)
+        stored = changed(api, name, chosen)
+    shown(stored, json=json)
     if not json:
         output.note("next: twinlink site check " + name)
 
 
-def _changed(api: Service, name: str, chosen: dict[str, Any]) -> Any:
+def changed(api: Service, name: str, chosen: dict[str, Any]) -> Any:
     """Send the chosen settings with the present value of the others."""
     known = _known(api, name)
-    kept = {field: known[field] for field in _KEPT} if known else {}
+    kept = {field: known[field] for field in _KEPT if field in known} if known else {}
     version = known["version"] if known else None
     wanted = kept | chosen
     if "auth" in chosen and "token_expires_at" not in chosen:
         wanted.pop("token_expires_at", None)  # it was the former token's
-    for field in ("requests_per_second", "token_expires_at"):
-        if wanted.get(field) in (None, 0):
+    for field in ("requests_per_second", "token_expires_at", "ca_certificates"):
+        if wanted.get(field) in (None, 0, ""):
             wanted.pop(field, None)
     return api.put(f"sites/{name}", wanted, revision=version)
 
@@ -181,7 +188,7 @@ def types(ctx: typer.Context, name: SiteName, json: Json = False) -> None:
 def unlock(ctx: typer.Context, name: SiteName, json: Json = False) -> None:
     """Allow calls again to a site that asked for a CAPTCHA. First solve it there, in a browser and
     as our account; otherwise the next call locks the site again."""
-    _show(service(ctx).post(f"sites/{name}/unlock"), json=json)
+    shown(service(ctx).post(f"sites/{name}/unlock"), json=json)
 
 
 @app.command()
@@ -212,7 +219,7 @@ def _known(api: Service, name: str) -> dict[str, Any] | None:
     return found
 
 
-def _show(site: dict[str, Any], *, json: bool) -> None:
+def shown(site: dict[str, Any], *, json: bool) -> None:
     if json:
         output.document(site)
         return

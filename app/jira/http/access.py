@@ -1,7 +1,7 @@
 """What a client needs to know about one site. Built by `wiring` from the stored row."""
 
 import base64
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
@@ -10,29 +10,79 @@ from app.core.own_accounts import OwnAccounts, Tenure
 
 Deployment = Literal["cloud", "datacenter"]
 
+ATLASSIAN_TOKENS = "https://auth.atlassian.com/oauth/token"
+"""Where a service account of Atlassian Cloud gets its access tokens (docs/jira.md)."""
+
 
 @dataclass(frozen=True, slots=True)
 class BasicAuth:
-    """E-mail address and API token, for a Cloud site under its own address."""
+    """E-mail address and API token, for a Cloud site under its own address. `second` is the token
+    that takes over once Jira refuses the first."""
 
     email: str = field(repr=False)
     token: str = field(repr=False)
+    second: str | None = field(default=None, repr=False)
 
     @property
     def header(self) -> str:
         pair = f"{self.email}:{self.token}".encode()
         return "Basic " + base64.b64encode(pair).decode("ascii")
 
+    @property
+    def alone(self) -> "BasicAuth":
+        return replace(self, second=None)
+
+    @property
+    def successor(self) -> "BasicAuth | None":
+        return None if self.second is None else BasicAuth(self.email, self.second)
+
 
 @dataclass(frozen=True, slots=True)
 class BearerAuth:
-    """A Data Center personal access token, or a Cloud OAuth 2.0 token behind the gateway."""
+    """A Data Center personal access token, or a Cloud token behind the gateway."""
 
     token: str = field(repr=False)
+    second: str | None = field(default=None, repr=False)
 
     @property
     def header(self) -> str:
         return f"Bearer {self.token}"
+
+    @property
+    def alone(self) -> "BearerAuth":
+        return replace(self, second=None)
+
+    @property
+    def successor(self) -> "BearerAuth | None":
+        return None if self.second is None else BearerAuth(self.second)
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCredentials:
+    """OAuth 2.0 client credentials of a service account: they get access tokens of an hour."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    token_url: str = ATLASSIAN_TOKENS
+    scope: str | None = None
+
+    @property
+    def alone(self) -> "ClientCredentials":
+        return self
+
+    @property
+    def successor(self) -> None:
+        return None
+
+
+Auth = BasicAuth | BearerAuth | ClientCredentials
+
+
+@dataclass(frozen=True, slots=True)
+class OwnProxy:
+    """The site's way out, in place of the installation's proxy. None: directly."""
+
+    url: str | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +94,8 @@ class SiteAccess:
 
     `locked`: Jira asks for a CAPTCHA, so no call may leave before a person solves it.
 
+    `authorities`: certificates in PEM that this site's may be signed by, beside the public ones.
+
     A changed `version` means that the row changed: build a new client and close this one.
     """
 
@@ -51,7 +103,7 @@ class SiteAccess:
     name: str
     base_url: str
     deployment: Deployment
-    auth: BasicAuth | BearerAuth
+    auth: Auth
     identity: str | None = None
     account_id: AccountId | None = None
     version: int = 0
@@ -59,6 +111,8 @@ class SiteAccess:
     locked: bool = False
     account_since: datetime | None = None
     former_accounts: tuple[Tenure, ...] = ()
+    authorities: str | None = None
+    proxy: OwnProxy | None = None
 
     @property
     def own(self) -> OwnAccounts:

@@ -12,7 +12,7 @@ import socket
 import ssl
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 import httpcore
@@ -87,28 +87,37 @@ def is_public(address: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The way out to the sites. `proxy` takes https, except for hosts in `direct` and below."""
+    """The way out to the sites. `proxy` takes https, except for hosts in `direct` and below;
+    `guarded`: it may not be at a private address itself. `authorities` are certificates in PEM."""
 
     allow_private: bool = False
     ca_file: str | None = None
+    authorities: str | None = field(default=None, repr=False)
     proxy: str | None = field(default=None, repr=False)
     direct: tuple[str, ...] = ()
+    guarded: bool = False
 
 
 def guarded_transport(route: Route) -> httpx.AsyncBaseTransport:
     """A pooled transport; with the guard unless private addresses are allowed. Where a proxy is
     set, it resolves the name itself, past the guard; what goes directly is guarded still."""
-    trusted = _trusted(route.ca_file)
+    trusted = _trusted(route.ca_file, route.authorities)
     transport = httpx.AsyncHTTPTransport(verify=trusted, limits=_CONNECTIONS)
     if not route.allow_private:
-        # httpx offers no argument for this; a test holds that the guard is really asked.
-        pool = transport._pool
-        pool._network_backend = GuardedBackend(pool._network_backend)
+        _guard(transport)
     if route.proxy is None:
         return transport
     proxy = httpx.Proxy(route.proxy, ssl_context=_secured(route.proxy, trusted))
     proxied = httpx.AsyncHTTPTransport(verify=trusted, limits=_CONNECTIONS, proxy=proxy)
+    if route.guarded:
+        _guard(proxied)
     return ThroughProxy(proxied, transport, route.direct)
+
+
+def _guard(transport: httpx.AsyncHTTPTransport) -> None:
+    """httpx offers no argument for this; a test holds that the guard is really asked."""
+    pool = transport._pool
+    pool._network_backend = GuardedBackend(pool._network_backend)
 
 
 def _secured(proxy: str, trusted: ssl.SSLContext) -> ssl.SSLContext | None:
@@ -116,14 +125,25 @@ def _secured(proxy: str, trusted: ssl.SSLContext) -> ssl.SSLContext | None:
     return trusted if urlsplit(proxy).scheme == "https" else None
 
 
-@cache
-def _trusted(ca_file: str | None) -> ssl.SSLContext:
-    """Whom TLS believes: the public authorities, and those of *ca_file* beside them. One for all
-    sites: reading the authorities takes longer than a call."""
+@lru_cache(maxsize=64)
+def _trusted(ca_file: str | None, authorities: str | None) -> ssl.SSLContext:
+    """Whom TLS believes: the public authorities, and those of *ca_file* and of the site beside
+    them. Kept: reading the authorities takes longer than a call."""
     context = httpx.create_ssl_context()
     if ca_file:
         context.load_verify_locations(cafile=ca_file)
+    if authorities:
+        context.load_verify_locations(cadata=authorities)
     return context
+
+
+def readable_authorities(text: str) -> bool:
+    """Whether *text* has certificates in PEM, and nothing that TLS cannot read."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)
+    except (ssl.SSLError, ValueError):
+        return False
+    return True
 
 
 class ThroughProxy(httpx.AsyncBaseTransport):

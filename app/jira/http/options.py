@@ -1,7 +1,7 @@
 """How a site is called: one value for the client and the transport below it."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from app.core.links import LinkType
@@ -28,15 +28,16 @@ def _writable() -> bool:
 class Options:
     """`observe` is called once per request that was sent, `odd` with a word for an answer that
     contradicts an earlier one, `types` with the link types of the pinned site where they are new
-    to the client, `locked` where Jira begins to want a person, `read_only` before
-    every write. The address guard applies unless `allow_private`;
-    for `ca_file`, `proxy` and `direct` see `Route`."""
+    to the client, `refused` where Jira refuses a token that has a successor, `locked` where it
+    begins to want a person, `read_only` before every write. The address guard applies unless
+    `allow_private`; for `ca_file`, `proxy` and `direct` see `Route`."""
 
     budget: Budget | None = None
     circuit: Circuit | None = None
     observe: Observer | None = None
     odd: Callable[[str], None] | None = None
     types: Follow | None = None
+    refused: Tell | None = None
     locked: Tell | None = None
     read_only: Callable[[], bool] = _writable
     allow_private: bool = False
@@ -46,6 +47,10 @@ class Options:
     timeout_seconds: float = 20.0
     now: Callable[[], datetime] = utc_now
 
-    @property
-    def route(self) -> Route:
-        return Route(self.allow_private, self.ca_file, self.proxy, self.direct)
+    def route(self, site: SiteAccess) -> Route:
+        """The way to *site*: its own where it has one, else the installation's."""
+        way = Route(self.allow_private, self.ca_file, site.authorities, self.proxy, self.direct)
+        if site.proxy is None:
+            return way
+        # Its administrator chose this proxy, not the operator: it is guarded like a site.
+        return replace(way, proxy=site.proxy.url, direct=(), guarded=not self.allow_private)

@@ -16,6 +16,8 @@ from app.jira.http.lockout import Lockout
 from app.jira.http.options import Options
 from app.jira.http.request import Call
 from app.jira.http.response import Answer, CallRecord
+from app.jira.http.second_token import SecondToken
+from app.jira.http.sign_in import SignIn
 from app.jira.http.throttle import Throttle
 from app.jira.rates.budget import Grant
 from app.jira.rates.circuit import GO, Admission
@@ -53,6 +55,7 @@ class Transport:
         site: SiteAccess,
         http: httpx.AsyncBaseTransport,
         options: Options,
+        signed_in: SignIn,
         *,
         failed: Callable[[TwinlinkError], None] | None = None,
     ) -> None:
@@ -61,6 +64,8 @@ class Transport:
         self._throttle = None if options.budget is None else Throttle(options.budget, site)
         self._circuit = options.circuit
         self._lockout = Lockout(site, options.locked)
+        self._second = SecondToken(site, options.refused)
+        self._sign_in = signed_in
         self._observe = options.observe
         self._failed = failed
         self._timeout = options.timeout_seconds
@@ -70,7 +75,6 @@ class Transport:
         self._client = httpx.AsyncClient(
             transport=http,
             headers={
-                "Authorization": site.auth.header,
                 "Accept": "application/json",
                 "User-Agent": "twinlink",
             },
@@ -102,8 +106,7 @@ class Transport:
                 raise failure
         except TwinlinkError as error:
             failure, outcome = error, error.code
-            if self._failed is not None:
-                self._failed(error)
+            await self._heed(error)
             raise
         except asyncio.CancelledError:
             outcome = "cancelled"
@@ -115,6 +118,13 @@ class Transport:
             if self._circuit is not None:
                 heard = heard_of(answer, failure)
                 await self._circuit.report(self._site.id, admission, heard)
+
+    async def _heed(self, error: TwinlinkError) -> None:
+        """What the end of a call says about our standing there."""
+        if self._failed is not None:
+            self._failed(error)
+        self._sign_in.heed(error)
+        await self._second.heed(error)
 
     async def _judge(self, answer: Answer, call: Call, ago: float) -> TwinlinkError | None:
         """What the answer means on every call, after the budget has heard of it. An error names
@@ -128,6 +138,7 @@ class Transport:
 
     async def aclose(self) -> None:
         await self._client.aclose()
+        await self._sign_in.aclose()
 
     async def _take_turn(self, call: Call) -> Grant | None:
         if self._budget is None:
@@ -185,6 +196,7 @@ class Transport:
             self._base + call.path,
             json=call.body,
             params=call.params,
+            headers={"Authorization": await self._sign_in.header()},
             extensions=self._watch(call, leaving),
         )
         try:

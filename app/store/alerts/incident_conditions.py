@@ -18,6 +18,7 @@ REJECTED = timedelta(minutes=10)
 SILENT = timedelta(minutes=30)
 STOPPED = timedelta(minutes=15)
 NEAR = timedelta(seconds=30)
+REPLACED = timedelta(days=1)
 EXPIRES = timedelta(days=7)
 """Ahead of a token's end, so that a person has time to make another one."""
 SAID: Mapping[str, timedelta] = {
@@ -180,6 +181,24 @@ async def expiring(conn: Connection, now: datetime) -> list[Condition]:
     ]
 
 
+async def replaced(conn: Connection, now: datetime) -> list[Condition]:
+    """Sites whose second token took over, for a day: the incident keeps that it did."""
+    rows = await conn.fetch(
+        "SELECT id, token_replaced_at FROM sites WHERE token_replaced_at > $1 ORDER BY id",
+        now - REPLACED,
+    )
+    return [
+        Condition(
+            IncidentKind.TOKEN_REPLACED,
+            Place(site_id=row["id"]),
+            row["token_replaced_at"],
+            Impact.MINOR,
+            {"at": row["token_replaced_at"].isoformat(timespec="seconds")},
+        )
+        for row in rows
+    ]
+
+
 async def unseen(conn: Connection, _: datetime) -> list[Condition]:
     """Projects of live connections that Jira refuses to search."""
     rows = await conn.fetch(
@@ -297,6 +316,7 @@ ALL: tuple[Callable[[Connection, datetime], Awaitable[list[Condition]]], ...] = 
     refused,
     locked,
     expiring,
+    replaced,
     unseen,
     stopped,
     silent,

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from app.core.config import ConnectionConfig, Mode
 from app.core.links import LinkType, Side, TypeId
-from app.store.config.sites import former_names
+from app.store.config.site_types import former_names
 from app.store.migrations.head import latest
 from app.store.pool import Connection, Row
 

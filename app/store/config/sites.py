@@ -1,15 +1,17 @@
-"""Sites: where each Jira is, its sealed credentials, its pins, and its link types."""
+"""Sites: where each Jira is, its sealed credentials, and its pins."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Literal
 
-from app.core.links import AccountId, LinkType, TypeId
+from app.core.links import AccountId
 from app.core.own_accounts import Tenure
 from app.store.pool import Connection, Row
 
 Deployment = Literal["cloud", "datacenter"]
+AuthKind = Literal["basic", "bearer", "oauth"]
+ProxyKind = Literal["installation", "direct", "own"]
 
 # Two sites that prove to be the same Jira must not both be pinned.
 _ADMIN_LOCK = 0x7477_5341
@@ -24,7 +26,7 @@ class SiteRow:
     base_url: str
     web_url: str | None
     deployment: Deployment
-    auth_kind: Literal["basic", "bearer"]
+    auth_kind: AuthKind
     auth_sealed: bytes = field(repr=False)
     webhook_secret_sealed: bytes = field(repr=False)
     previous_secret_sealed: bytes | None = field(repr=False)
@@ -32,6 +34,12 @@ class SiteRow:
     account_dedicated: bool
     requests_per_second: float | None
     token_expires_at: datetime | None
+    second_token: bool
+    token_replaced_at: datetime | None
+    webhook_basic: bool
+    ca_certificates: str | None
+    proxy_kind: ProxyKind
+    proxy_sealed: bytes | None = field(repr=False)
     identity: str | None
     account_id: AccountId | None
     account_since: datetime | None
@@ -55,7 +63,7 @@ class SiteValues:
     base_url: str
     web_url: str | None
     deployment: Deployment
-    auth_kind: Literal["basic", "bearer"]
+    auth_kind: AuthKind
     auth_sealed: bytes = field(repr=False)
     webhook_secret_sealed: bytes = field(repr=False)
     previous_secret_sealed: bytes | None = field(repr=False)
@@ -63,6 +71,12 @@ class SiteValues:
     account_dedicated: bool
     requests_per_second: float | None = None
     token_expires_at: datetime | None = None
+    second_token: bool = False
+    token_replaced_at: datetime | None = None
+    webhook_basic: bool = False
+    ca_certificates: str | None = None
+    proxy_kind: ProxyKind = "installation"
+    proxy_sealed: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +232,23 @@ async def record_check(conn: Connection, site_id: int, pins: Pins, now: datetime
     )
 
 
+async def replace_token(
+    conn: Connection, site_id: int, version: int, sealed: bytes, now: datetime
+) -> bool:
+    """Store the second token as the only one, if the site is as it was read at *version*. When it
+    expires is not known."""
+    status: str = await conn.execute(
+        """UPDATE sites SET auth_sealed = $3, second_token = false, token_replaced_at = $4,
+               token_expires_at = NULL, version = version + 1, updated_at = $4
+           WHERE id = $1 AND version = $2 AND second_token""",
+        site_id,
+        version,
+        sealed,
+        now,
+    )
+    return status == "UPDATE 1"
+
+
 async def users(conn: Connection, site_id: int) -> list[str]:
     """Names of the connections of this site, deleted ones too: their audit names it."""
     rows = await conn.fetch(
@@ -256,59 +287,6 @@ async def delete(conn: Connection, site_id: int) -> None:
     """Delete the site and its deliveries. Only for a site that no connection has ever used."""
     await conn.execute("DELETE FROM inbox WHERE site_id = $1", site_id)
     await conn.execute("DELETE FROM sites WHERE id = $1", site_id)
-
-
-async def link_types(conn: Connection, site_id: int) -> list[LinkType]:
-    """The link types of a site, with the names from before they were renamed."""
-    rows = await conn.fetch(
-        """SELECT type_id, name, inward, outward,
-               (SELECT array_agg(ARRAY[f.inward, f.outward, f.name]
-                                 ORDER BY f.inward, f.outward, f.name)
-                FROM former_wordings f
-                WHERE f.site_id = t.site_id AND f.type_id = t.type_id) AS former
-           FROM link_types t WHERE site_id = $1 ORDER BY type_id""",
-        site_id,
-    )
-    return [
-        LinkType(
-            TypeId(str(row["type_id"])),
-            row["name"],
-            row["inward"],
-            row["outward"],
-            tuple((inward, outward) for inward, outward, _ in row["former"] or ()),
-            former_names(row["name"], (name for _, _, name in row["former"] or ())),
-        )
-        for row in rows
-    ]
-
-
-async def replace_link_types(conn: Connection, site_id: int, types: Iterable[LinkType]) -> None:
-    """Call inside a transaction: between the statements the site has no types. What a type was
-    called before stays known, for changelogs keep it, and people and configurations too."""
-    # Two processes may see a new name at once: each row is written by one of them.
-    await conn.execute("SELECT FROM sites WHERE id = $1 FOR NO KEY UPDATE", site_id)
-    await conn.execute(
-        """INSERT INTO former_wordings (site_id, type_id, name, inward, outward)
-           SELECT site_id, type_id, name, inward, outward FROM link_types WHERE site_id = $1
-           ON CONFLICT DO NOTHING""",
-        site_id,
-    )
-    await conn.execute("DELETE FROM link_types WHERE site_id = $1", site_id)
-    await conn.executemany(
-        "INSERT INTO link_types (site_id, type_id, name, inward, outward) VALUES ($1,$2,$3,$4,$5)",
-        [(site_id, int(t.id), t.name, t.inward, t.outward) for t in types],
-    )
-    await conn.execute(
-        """DELETE FROM former_wordings f USING link_types t
-           WHERE f.site_id = $1 AND t.site_id = f.site_id AND t.type_id = f.type_id
-             AND f.name IN (t.name, '') AND t.inward = f.inward AND t.outward = f.outward""",
-        site_id,
-    )
-
-
-def former_names(name: str, others: Iterable[str]) -> tuple[str, ...]:
-    """Each of *others* once that is a name, and not the present one."""
-    return tuple(sorted({it for it in others if it and it != name}))
 
 
 def _site(row: Row | None) -> SiteRow | None:

@@ -25,6 +25,7 @@ class SealedSender:
     previous: bytes | None
     previous_until: datetime | None
     flagged: bool
+    basic: bool
 
 
 async def load_senders(conn: Connection, *, now: datetime) -> list[SealedSender]:
@@ -32,7 +33,8 @@ async def load_senders(conn: Connection, *, now: datetime) -> list[SealedSender]
     rows = await conn.fetch(
         """
         SELECT id, name, webhook_secret_sealed, previous_secret_sealed, previous_secret_until,
-               rejected_recent >= $1 OR coalesce(comparison_due_at <= $2, false) AS flagged
+               rejected_recent >= $1 OR coalesce(comparison_due_at <= $2, false) AS flagged,
+               webhook_basic
         FROM sites
         """,
         REJECTIONS,

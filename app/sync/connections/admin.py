@@ -12,7 +12,7 @@ from app.core.config import ConnectionConfig, Problem, problems
 from app.core.errors import PermanentError, TransientError
 from app.core.links import LinkType, ProjectKey, Side
 from app.jira.client import JiraClient
-from app.store.config import connections, sites
+from app.store.config import connections, site_types, sites
 from app.store.config.connections import ConnectionRow
 from app.store.config.sites import SiteRow
 from app.store.links import twins
@@ -170,7 +170,7 @@ class ConnectionAdmin:
         except (TransientError, PermanentError) as error:
             failure = error
         async with self.database.connection() as conn:
-            types = await sites.link_types(conn, site.id)
+            types = await site_types.of_site(conn, site.id)
         if failure is not None and not all(find(name, types) for name in wanted):
             raise site_failed(failure, site=site.name) from failure
         return types

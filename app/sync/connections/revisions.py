@@ -14,7 +14,7 @@ import structlog
 from app.core.config import ConnectionConfig, Problem, TypePair, problems
 from app.core.errors import PermanentError, TransientError
 from app.core.links import LinkType, Side
-from app.store.config import connections, revisions, sites
+from app.store.config import connections, revisions, site_types
 from app.store.config.connections import ConnectionRow
 from app.store.config.revisions import Revision
 from app.store.links import twins
@@ -146,7 +146,7 @@ class Revisions:
                 types = await client.link_types()
         except (TransientError, PermanentError, TimeoutError):
             async with self.admin.database.connection() as conn:
-                types = await sites.link_types(conn, site_id)
+                types = await site_types.of_site(conn, site_id)
         return {kind.id: kind for kind in types}
 
 

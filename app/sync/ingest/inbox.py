@@ -5,12 +5,13 @@ import hashlib
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol, Self, TypeVar
 
 from app.core.errors import PermanentError, TransientError
 from app.core.links import project_of
+from app.jira.webhooks.basic import verify_basic
 from app.jira.webhooks.parse import (
     BodyHashes,
     Delivery,
@@ -53,6 +54,18 @@ class Receipt:
 
     delivery: str
     status: Literal["accepted", "duplicate", "ignored"]
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What came with a delivery to show who sent it. A signature, where there is one, decides."""
+
+    signature: str | None = field(repr=False)
+    authorization: str | None = field(default=None, repr=False)
+
+    @property
+    def absent(self) -> bool:
+        return self.signature is None and self.authorization is None
 
 
 class Commits(Protocol):
@@ -135,13 +148,15 @@ class Inbox:
         *,
         signature: str | None,
         identifier: str | None,
+        authorization: str | None = None,
     ) -> Receipt:
         """Returning means committed. *hashes*, where they are whole, are not taken again.
         Errors: `BadSignature`; other `PermanentError` for a body that can never be taken;
         `TransientError`: send it again."""
         began = time.perf_counter()
         try:
-            sender = await self._authenticated(sender, raw, hashes, signature)
+            proof = Proof(signature, authorization)
+            sender = await self._authenticated(sender, raw, hashes, proof)
             receipt = await self._accept(sender, raw, hashes, identifier)
         except (PermanentError, TransientError) as error:
             self._metrics.deliveries.labels(sender.name, error.code).inc()
@@ -174,35 +189,42 @@ class Inbox:
         return receipt
 
     async def _authenticated(
-        self, sender: Sender, raw: bytes, hashes: BodyHashes | None, signature: str | None
+        self, sender: Sender, raw: bytes, hashes: BodyHashes | None, proof: Proof
     ) -> Sender:
-        if hashes is not None and _whole(hashes, raw):
-            verified = hashes.verify(signature)
+        if proof.signature is not None and hashes is not None and _whole(hashes, raw):
+            verified = hashes.verify(proof.signature)
         else:
-            verified = await self._verified(sender, raw, signature)
+            verified = await self._verified(sender, raw, proof)
         if verified:
             return sender
         current: Sender | None = sender
-        if signature is not None:
-            # The secret may have been replaced a moment ago.
+        if not proof.absent:
+            # The secret, or what the site allows, may have been changed a moment ago.
             await self._senders.refresh()
             current = await self._senders.named(sender.name)
             if current is None:
                 raise UnknownSite("site_unknown")
-            if current.secrets(self._clock()) != sender.secrets(self._clock()) and (
-                await self._verified(current, raw, signature)
+            if _other_terms(current, sender, self._clock()) and (
+                await self._verified(current, raw, proof)
             ):
                 return current
         # What no Jira sends is not an event that was lost.
         if await _in_thread_if_large(raw, lambda: _readable(raw)):
-            if signature is None:
+            if proof.signature is None:
                 await self._stray((sender.name, "unsigned"))
             await self._senders.reject(sender)
         raise BadSignature("signature_invalid")
 
-    async def _verified(self, sender: Sender, raw: bytes, signature: str | None) -> bool:
+    async def _verified(self, sender: Sender, raw: bytes, proof: Proof) -> bool:
         secrets = sender.secrets(self._clock())
+        if proof.signature is None:
+            return sender.basic and verify_basic(proof.authorization, secrets)
+        signature = proof.signature
         return await _in_thread_if_large(raw, lambda: verify_signature(raw, signature, secrets))
+
+
+def _other_terms(now: Sender, before: Sender, at: datetime) -> bool:
+    return (now.secrets(at), now.basic) != (before.secrets(at), before.basic)
 
 
 def delivery_id(identifier: str | None, digest: bytes) -> str:

@@ -29,7 +29,8 @@ class Opener(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """One site as deliveries see it. `flagged`: its next valid one starts comparisons.
+    """One site as deliveries see it. `flagged`: its next valid one starts comparisons; `basic`: one
+    without a signature may bring the secret in its address.
 
     A secret is None where no key of this process opens it.
     """
@@ -40,6 +41,7 @@ class Sender:
     previous: bytes | None
     previous_until: datetime | None
     flagged: bool
+    basic: bool = False
 
     def secrets(self, now: datetime) -> tuple[bytes, ...]:
         """What a signature may have been made with at *now*.
@@ -160,6 +162,7 @@ class Senders:
             None if row.previous is None else self._opened.get(row.previous),
             row.previous_until,
             row.flagged,
+            row.basic,
         )
 
     async def _counted(self) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from app.core.authorship import authorship_now
 from app.core.links import Link, LinkId, Side
-from app.store.config import sites
+from app.store.config import site_types
 from app.store.links import made_links, managers
 from app.store.links.made_links import Made
 from app.sync.look.snapshot import Look
@@ -54,7 +54,7 @@ async def _theirs(
     ends = {end.id for link in doubted.values() for end in (link.source, link.destination)}
     reading = await client.read_issues(sorted(ends), changelog=True)
     async with ctx.database.transaction() as conn:
-        types = await sites.link_types(conn, site)
+        types = await site_types.of_site(conn, site)
         said = {
             number: authorship_now(reading.issues, link, types, client.site.own, None)
             for number, link in doubted.items()

@@ -24,7 +24,7 @@ from app.core.errors import PermanentError, TransientError
 from app.core.evidence import Absent, Observed, Present, Unknown, Unlisted
 from app.core.ledger import LinkKey
 from app.core.links import IssueRef, Link, LinkId, LinkType, Side, TypeId
-from app.store.config import active_connection, sites
+from app.store.config import active_connection, site_types
 from app.store.config.active_connection import Running
 from app.store.pool import Connection
 from app.store.queue.work import Cause, Claimed
@@ -98,7 +98,7 @@ async def explain(ctx: Context, connection_id: int, issue: str) -> list[Explaine
         raise site_failed(error) from error
     async with ctx.database.connection() as conn:
         known = [await _known(conn, look, key, decision) for key, decision in decisions.items()]
-        types = _Types({side: await sites.link_types(conn, state.site(side)) for side in Side})
+        types = _Types({side: await site_types.of_site(conn, state.site(side)) for side in Side})
         resting = [
             _unmapped(look, key, types)
             if look.pair_types(key) is None

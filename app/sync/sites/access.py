@@ -1,25 +1,52 @@
 """From a stored site to what its client needs, and back: the only place that opens credentials."""
 
 import json
-from typing import Literal
+from typing import assert_never
 
 from app.core.errors import PermanentError
-from app.jira.http.access import BasicAuth, BearerAuth, SiteAccess
-from app.store.config.sites import SiteRow
+from app.jira.http.access import (
+    Auth,
+    BasicAuth,
+    BearerAuth,
+    ClientCredentials,
+    OwnProxy,
+    SiteAccess,
+)
+from app.store.config.sites import AuthKind, SiteRow
 from app.store.config.vault import Vault
 
-Auth = BasicAuth | BearerAuth
+__all__ = ["Auth", "access", "kind_of", "open_auth", "open_proxy", "seal_auth"]
 
 
-def kind_of(auth: Auth) -> Literal["basic", "bearer"]:
-    return "basic" if isinstance(auth, BasicAuth) else "bearer"
+def kind_of(auth: Auth) -> AuthKind:
+    match auth:
+        case BasicAuth():
+            return "basic"
+        case BearerAuth():
+            return "bearer"
+        case ClientCredentials():
+            return "oauth"
+    assert_never(auth)
 
 
 def seal_auth(auth: Auth, vault: Vault) -> bytes:
-    plain = {"token": auth.token}
-    if isinstance(auth, BasicAuth):
-        plain["email"] = auth.email
-    return vault.seal(json.dumps(plain))
+    return vault.seal(json.dumps(_plain(auth)))
+
+
+def _plain(auth: Auth) -> dict[str, str | None]:
+    match auth:
+        case BasicAuth():
+            return {"email": auth.email, "token": auth.token, "second": auth.second}
+        case BearerAuth():
+            return {"token": auth.token, "second": auth.second}
+        case ClientCredentials():
+            return {
+                "client_id": auth.client_id,
+                "client_secret": auth.client_secret,
+                "token_url": auth.token_url,
+                "scope": auth.scope,
+            }
+    assert_never(auth)
 
 
 def open_auth(row: SiteRow, vault: Vault) -> Auth:
@@ -27,10 +54,22 @@ def open_auth(row: SiteRow, vault: Vault) -> Auth:
     plain = json.loads(vault.open(row.auth_sealed))
     try:
         if row.auth_kind == "basic":
-            return BasicAuth(plain["email"], plain["token"])
-        return BearerAuth(plain["token"])
+            return BasicAuth(plain["email"], plain["token"], plain.get("second"))
+        if row.auth_kind == "bearer":
+            return BearerAuth(plain["token"], plain.get("second"))
+        return ClientCredentials(
+            plain["client_id"], plain["client_secret"], plain["token_url"], plain["scope"]
+        )
     except KeyError as error:
         raise PermanentError("credentials_unreadable", facts={"site": row.name}) from error
+
+
+def open_proxy(row: SiteRow, vault: Vault) -> OwnProxy | None:
+    """None: the installation's."""
+    if row.proxy_kind == "installation":
+        return None
+    sealed = row.proxy_sealed
+    return OwnProxy(None if sealed is None else vault.open(sealed))
 
 
 def access(row: SiteRow, vault: Vault) -> SiteAccess:
@@ -47,4 +86,6 @@ def access(row: SiteRow, vault: Vault) -> SiteAccess:
         version=row.version,
         rate=row.requests_per_second,
         locked=row.locked_since is not None,
+        authorities=row.ca_certificates,
+        proxy=open_proxy(row, vault),
     )

@@ -1,5 +1,6 @@
 """Registering, changing and checking sites. The Jira behind a site is pinned once it answered."""
 
+import re
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
@@ -9,17 +10,17 @@ from app.core.config import Problem
 from app.core.errors import PermanentError, TwinlinkError
 from app.core.links import Side
 from app.jira.client import JiraClient
-from app.jira.http.access import SiteAccess
-from app.jira.http.network import check_base_url
+from app.jira.http.access import ClientCredentials, OwnProxy, SiteAccess
+from app.jira.http.network import check_base_url, readable_authorities
 from app.jira.projects import Project
-from app.store.config import connections, sites
+from app.store.config import connections, site_types, sites
 from app.store.config.sites import Pins, SiteRow, SiteValues
 from app.store.config.vault import Vault
 from app.store.pool import Connection, Database
 from app.store.queue import stray_deliveries
 from app.sync.runtime.refusals import Refused, invalid, site_failed
 from app.sync.sites import projects
-from app.sync.sites.access import Auth, access, open_auth
+from app.sync.sites.access import Auth, access, open_auth, open_proxy
 from app.sync.sites.check import (
     Finding,
     Probe,
@@ -29,7 +30,7 @@ from app.sync.sites.check import (
     standing_findings,
 )
 from app.sync.sites.projects import Need
-from app.sync.sites.spec import SiteSpec, Wish, elsewhere, merged
+from app.sync.sites.spec import SiteSpec, Wish, elsewhere, merged, merged_proxy
 
 OpenClient = Callable[[SiteAccess], JiraClient]
 
@@ -40,6 +41,9 @@ _URL_WORDS = {
     "query": "must have neither query nor fragment",
     "private_address": "is a private address; see TWINLINK_ALLOW_PRIVATE_SITES",
 }
+
+
+_IN_A_URL = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,7 @@ class SiteAdmin:
                 await sites.unlock(conn, row.id)
                 row = await sites.by_name(conn, name) or row
             if seen is not None and seen.link_types:
-                await sites.replace_link_types(conn, row.id, seen.link_types)
+                await site_types.replace(conn, row.id, seen.link_types)
         standing = _standing(row, now)
         return Stored(row, known is None, (*(seen.findings if seen else ()), *standing))
 
@@ -147,7 +151,7 @@ class SiteAdmin:
                 return [Finding("identity_taken", "error", f"{twin} is the same Jira")]
             await sites.record_check(conn, site.id, Pins(seen.identity, seen.account_id), now)
             if seen.link_types:
-                await sites.replace_link_types(conn, site.id, seen.link_types)
+                await site_types.replace(conn, site.id, seen.link_types)
         return []
 
     async def _needs(self, site: SiteRow) -> list[Need]:
@@ -178,24 +182,48 @@ class SiteAdmin:
             await client.aclose()
 
     def _wish(self, spec: SiteSpec, known: SiteRow | None) -> Wish:
-        words = check_base_url(spec.base_url, allow_private=self.allow_private)
-        problems = [Problem("/base_url", _URL_WORDS.get(word, "cannot be used")) for word in words]
         former, former_secret = (None, None) if known is None else _opened(known, self.vault)
+        former_proxy = None if known is None else _opened_proxy(known, self.vault)
         auth = merged(spec.auth, former)
         secret = spec.webhook_secret or former_secret
+        proxy = merged_proxy(spec.proxy, former_proxy)
+        problems = [*self._address_problems(spec, auth, proxy), *_secret_problems(spec, secret)]
         if auth is None:
             problems.append(Problem("/auth", "the credentials are not complete"))
-        elif known is not None and elsewhere(spec, known) and not (spec.auth and spec.auth.token):
+        elif (
+            known is not None
+            and elsewhere(spec, known, auth, former)
+            and not (spec.auth and spec.auth.secret)
+        ):
             # Else an administrator could have the stored credentials sent to another host.
-            problems.append(Problem("/auth/token", "is required when the base URL changes"))
-        if not secret:
-            problems.append(Problem("/webhook_secret", "is required"))
+            name = "client_secret" if isinstance(auth, ClientCredentials) else "token"
+            problems.append(Problem(f"/auth/{name}", "is required when the base URL changes"))
         if known is not None and not (auth and secret) and not (former and former_secret):
             # What was left out is stored, and cannot be read: none of it is the caller's mistake.
             raise Refused("secret_key_wrong")
         if problems or auth is None or not secret:
             raise invalid(*problems)
-        return Wish(spec, auth, secret, former, former_secret, known)
+        return Wish(spec, auth, secret, former, former_secret, known, proxy, former_proxy)
+
+    def _address_problems(
+        self, spec: SiteSpec, auth: Auth | None, proxy: OwnProxy | None
+    ) -> Iterable[Problem]:
+        """Every address that calls would go to, and the authorities that they would believe."""
+        asked = [("/base_url", spec.base_url)]
+        if isinstance(auth, ClientCredentials):
+            asked.append(("/auth/token_url", auth.token_url))
+        if proxy is not None and proxy.url is not None:
+            asked.append(("/proxy/url", proxy.url))
+        for at, url in asked:
+            # A proxy may be spoken to in the clear, and its address may hold a password.
+            allowed = {"scheme", "userinfo"} if at == "/proxy/url" else set()
+            for word in check_base_url(url, allow_private=self.allow_private):
+                if word not in allowed:
+                    yield Problem(at, _URL_WORDS.get(word, "cannot be used"))
+        if spec.proxy.kind == "own" and (proxy is None or proxy.url is None):
+            yield Problem("/proxy/url", "is required")
+        if spec.ca_certificates and not readable_authorities(spec.ca_certificates):
+            yield Problem("/ca_certificates", "holds no certificates in PEM")
 
 
 def _opened(site: SiteRow, vault: Vault) -> tuple[Auth | None, str | None]:
@@ -214,8 +242,26 @@ def _standing(site: SiteRow, now: datetime) -> Iterable[Finding]:
         account_dedicated=site.account_dedicated,
         circuit_open_since=site.circuit_open_since,
         token_expires_at=site.token_expires_at,
+        token_replaced_at=site.token_replaced_at,
         now=now,
     )
+
+
+def _opened_proxy(site: SiteRow, vault: Vault) -> OwnProxy | None:
+    with suppress(PermanentError):
+        return open_proxy(site, vault)
+    return OwnProxy(None)
+
+
+def _secret_problems(spec: SiteSpec, secret: str | None) -> Iterable[Problem]:
+    if not secret:
+        yield Problem("/webhook_secret", "is required")
+    if not spec.webhook_basic:
+        return
+    if spec.deployment != "datacenter":
+        yield Problem("/webhook_basic", "is for Data Center alone: Jira Cloud signs its deliveries")
+    if secret and not _IN_A_URL.fullmatch(secret):
+        yield Problem("/webhook_secret", "must be letters, digits, - and _ to be put into a URL")
 
 
 async def _refuse_foreign(

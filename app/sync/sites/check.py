@@ -13,6 +13,7 @@ from app.store.config.sites import SiteRow
 from app.store.queue.stray_deliveries import Counted, Fault
 
 EXPIRES_SOON = timedelta(days=30)
+REPLACED_SHOWN = timedelta(days=30)
 Severity = Literal["error", "warning", "info"]
 
 
@@ -41,6 +42,7 @@ class Probe:
 
 
 _TROUBLE = {
+    "token_unavailable": "the OAuth 2.0 server gave no access token",
     "unreachable": "no connection to the base URL could be made",
     "timeout": "the site did not answer in time",
     "dropped": "the site closed the connection",
@@ -110,6 +112,7 @@ def standing_findings(
     account_dedicated: bool,
     circuit_open_since: datetime | None,
     token_expires_at: datetime | None,
+    token_replaced_at: datetime | None,
     now: datetime,
 ) -> Iterable[Finding]:
     """What no answer can show, so that a person has to declare or check it."""
@@ -125,3 +128,10 @@ def standing_findings(
         at = token_expires_at.isoformat(timespec="minutes")
         detail = f"the token {word} at {at}: make another one there and store it here"
         yield Finding("token_expires", "warning", detail)
+    if token_replaced_at is not None and token_replaced_at >= now - REPLACED_SHOWN:
+        at = token_replaced_at.isoformat(timespec="minutes")
+        detail = (
+            f"the second token is in use since {at}, for the first was refused: store the time"
+            " when it expires"
+        )
+        yield Finding("token_replaced", "info", detail)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import structlog
 
 from app.core.links import LinkType
-from app.store.config import sites
+from app.store.config import site_types as stored_types
 from app.store.pool import Database
 from app.sync.runtime.context import Context
 
@@ -20,7 +20,7 @@ _LOG = structlog.get_logger(__name__)
 async def site_types(ctx: Context, site: int) -> Sequence[LinkType]:
     """All link types of a site: a wording means something only among all others."""
     async with ctx.database.connection() as conn:
-        return await sites.link_types(conn, site)
+        return await stored_types.of_site(conn, site)
 
 
 async def refreshed_types(ctx: Context, site: int) -> Sequence[LinkType]:
@@ -35,11 +35,11 @@ async def refreshed_types(ctx: Context, site: int) -> Sequence[LinkType]:
 async def follow(database: Database, site: int, found: Sequence[LinkType]) -> None:
     """Store the link types of the pinned site where they differ from what is stored."""
     async with database.connection() as conn:
-        stored = await sites.link_types(conn, site)
+        stored = await stored_types.of_site(conn, site)
     if _in_order(stored) == _in_order(found):
         return
     async with database.transaction() as conn:
-        await sites.replace_link_types(conn, site, found)
+        await stored_types.replace(conn, site, found)
     _LOG.info("link_types_changed", site=site)
 
 

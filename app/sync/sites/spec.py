@@ -5,8 +5,15 @@ from datetime import datetime, timedelta
 from typing import Literal
 from urllib.parse import urlsplit
 
-from app.jira.http.access import BasicAuth, BearerAuth, SiteAccess
-from app.store.config.sites import Pins, SiteRow, SiteValues
+from app.jira.http.access import (
+    ATLASSIAN_TOKENS,
+    BasicAuth,
+    BearerAuth,
+    ClientCredentials,
+    OwnProxy,
+    SiteAccess,
+)
+from app.store.config.sites import AuthKind, Pins, ProxyKind, SiteRow, SiteValues
 from app.store.config.vault import Vault
 from app.sync.sites.access import Auth, kind_of, seal_auth
 from app.sync.sites.check import Probe
@@ -19,9 +26,27 @@ FORMER_SECRET_VALID = timedelta(hours=24)
 class AuthSpec:
     """None: keep what is stored."""
 
-    kind: Literal["basic", "bearer"]
+    kind: AuthKind
     email: str | None = field(default=None, repr=False)
     token: str | None = field(default=None, repr=False)
+    second_token: str | None = field(default=None, repr=False)
+    client_id: str | None = None
+    client_secret: str | None = field(default=None, repr=False)
+    token_url: str | None = None
+    scope: str | None = None
+
+    @property
+    def secret(self) -> str | None:
+        """What it brings that no other person can know."""
+        return self.client_secret if self.kind == "oauth" else self.token
+
+
+@dataclass(frozen=True, slots=True)
+class ProxySpec:
+    """The site's way out. An URL that is None keeps what is stored."""
+
+    kind: ProxyKind = "installation"
+    url: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +61,9 @@ class SiteSpec:
     account_dedicated: bool
     requests_per_second: float | None = None
     token_expires_at: datetime | None = None
+    webhook_basic: bool = False
+    ca_certificates: str | None = None
+    proxy: ProxySpec = ProxySpec()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +76,8 @@ class Wish:
     former_auth: Auth | None
     former_secret: str | None = field(repr=False)
     known: SiteRow | None
+    proxy: OwnProxy | None = None
+    former_proxy: OwnProxy | None = None
 
     @property
     def moved(self) -> bool:
@@ -57,6 +87,7 @@ class Wish:
             known is None
             or not known.pinned
             or self.changed_auth
+            or self.changed_way
             or (spec.base_url, spec.deployment) != (known.base_url, known.deployment)
         )
 
@@ -70,7 +101,16 @@ class Wish:
             != (known.base_url, known.web_url, known.deployment, known.account_dedicated)
             or spec.requests_per_second != known.requests_per_second
             or spec.token_expires_at != known.token_expires_at
+            or spec.webhook_basic != known.webhook_basic
+            or self.changed_way
         )
+
+    @property
+    def changed_way(self) -> bool:
+        """Its calls go another way, or believe another authority."""
+        known = self.known
+        before = None if known is None else known.ca_certificates
+        return (self.proxy, self.spec.ca_certificates) != (self.former_proxy, before)
 
     def access(self, name: str) -> SiteAccess:
         """For a first look: without pins, since it is the look that finds them. Who stores other
@@ -83,6 +123,8 @@ class Wish:
             self.spec.deployment,
             self.auth,
             locked=self.locked,
+            authorities=self.spec.ca_certificates,
+            proxy=self.proxy,
         )
 
     @property
@@ -93,7 +135,8 @@ class Wish:
 
     @property
     def changed_auth(self) -> bool:
-        return self.auth != self.former_auth
+        """Another sign-in is used from now on. A second token is not, yet."""
+        return self.former_auth is None or self.auth.alone != self.former_auth.alone
 
     def pins(self, seen: Probe | None) -> Pins:
         """Set together, from the first complete answer. An identity is never replaced; an
@@ -102,8 +145,8 @@ class Wish:
             return Pins(seen.identity, seen.account_id)
         if self.known is None:
             return Pins(None, None)
-        same = self.auth == self.former_auth
-        return Pins(self.known.identity, self.known.account_id if same else None)
+        account = None if self.changed_auth else self.known.account_id
+        return Pins(self.known.identity, account)
 
     def values(self, vault: Vault, now: datetime) -> SiteValues:
         """What is stored. A replaced webhook secret stays valid for a day."""
@@ -114,6 +157,7 @@ class Wish:
             previous, until = known.webhook_secret_sealed, now + FORMER_SECRET_VALID
         if self.former_secret is None:
             previous, until = None, None  # no key opens it: no delivery could be held to it
+        seen_to = self.changed_auth or self.spec.token_expires_at is not None
         return SiteValues(
             base_url=self.spec.base_url,
             web_url=self.spec.web_url,
@@ -126,6 +170,13 @@ class Wish:
             account_dedicated=self.spec.account_dedicated,
             requests_per_second=self.spec.requests_per_second,
             token_expires_at=self.spec.token_expires_at,
+            second_token=self.auth.successor is not None,
+            # It says so until a person has stored something else.
+            token_replaced_at=None if known is None or seen_to else known.token_replaced_at,
+            webhook_basic=self.spec.webhook_basic,
+            ca_certificates=self.spec.ca_certificates,
+            proxy_kind=self.spec.proxy.kind,
+            proxy_sealed=vault.seal(self.proxy.url) if self.proxy and self.proxy.url else None,
         )
 
 
@@ -133,15 +184,47 @@ def merged(spec: AuthSpec | None, former: Auth | None) -> Auth | None:
     """What was sent, completed with what is stored for the same kind; None if parts are missing."""
     if spec is None:
         return former
+    if spec.kind == "oauth":
+        return _client(spec, former if isinstance(former, ClientCredentials) else None)
     if spec.kind == "bearer":
-        kept = former.token if isinstance(former, BearerAuth) else None
-        token = spec.token or kept
-        return BearerAuth(token) if token else None
+        bearer = former if isinstance(former, BearerAuth) else None
+        token = spec.token or (bearer.token if bearer else None)
+        return BearerAuth(token, _second(spec, bearer)) if token else None
     basic = former if isinstance(former, BasicAuth) else None
     email = spec.email or (basic.email if basic else None)
     token = spec.token or (basic.token if basic else None)
-    return BasicAuth(email, token) if email and token else None
+    return BasicAuth(email, token, _second(spec, basic)) if email and token else None
 
 
-def elsewhere(spec: SiteSpec, known: SiteRow) -> bool:
-    return urlsplit(spec.base_url)[:2] != urlsplit(known.base_url)[:2]
+def _second(spec: AuthSpec, former: BasicAuth | BearerAuth | None) -> str | None:
+    """A first token that is stored anew ends the exchange: a second one comes with it or goes."""
+    if spec.second_token or former is None or spec.token not in {None, former.token}:
+        return spec.second_token
+    return former.second
+
+
+def _client(spec: AuthSpec, former: ClientCredentials | None) -> ClientCredentials | None:
+    client = spec.client_id or (former.client_id if former else None)
+    secret = spec.client_secret or (former.client_secret if former else None)
+    if not client or not secret:
+        return None
+    url = spec.token_url or (former.token_url if former else ATLASSIAN_TOKENS)
+    return ClientCredentials(client, secret, url, spec.scope)
+
+
+def elsewhere(spec: SiteSpec, known: SiteRow, auth: Auth | None, former: Auth | None) -> bool:
+    """Whether credentials would go to another host than they were stored for."""
+    if urlsplit(spec.base_url)[:2] != urlsplit(known.base_url)[:2]:
+        return True
+    if isinstance(auth, ClientCredentials) and isinstance(former, ClientCredentials):
+        return urlsplit(auth.token_url)[:2] != urlsplit(former.token_url)[:2]
+    return False
+
+
+def merged_proxy(spec: ProxySpec, former: OwnProxy | None) -> OwnProxy | None:
+    """What was sent, completed with the URL that is stored; without URL: directly."""
+    if spec.kind == "installation":
+        return None
+    if spec.kind == "direct":
+        return OwnProxy(None)
+    return OwnProxy(spec.url or (former.url if former else None))

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from app.core.links import AccountId, LinkType, TypeId
 from app.core.own_accounts import Tenure
-from app.store.config import sites
+from app.store.config import site_types, sites
 from app.store.config.sites import Pins, SiteValues
 from app.store.pool import Database, open_pool
 
@@ -56,10 +56,10 @@ async def test_a_type_that_was_renamed_keeps_its_wordings(db_url: str) -> None:
         site = await sites.insert(conn, "x", VALUES, pins("one"), AT)
         assert site is not None
         for named in (blocks, stops, stops):
-            await sites.replace_link_types(conn, site, [named])
-        (renamed,) = await sites.link_types(conn, site)
+            await site_types.replace(conn, site, [named])
+        (renamed,) = await site_types.of_site(conn, site)
         assert renamed.former == (("is blocked by", "blocks"),)
-        await sites.replace_link_types(conn, site, [blocks])
-        (back,) = await sites.link_types(conn, site)
+        await site_types.replace(conn, site, [blocks])
+        (back,) = await site_types.of_site(conn, site)
         assert back.former == (("is stopped by", "stops"),)
     await database.close()

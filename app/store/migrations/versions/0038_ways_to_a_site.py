@@ -1,0 +1,12 @@
+"""How a site is reached and how it lets us in: second tokens, OAuth, proxies, authorities."""
+
+from app.store.migrations.run import execute_beside
+
+revision = "0038"
+down_revision = "0037"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    execute_beside(__file__)
