@@ -2,8 +2,8 @@
 
 from app.store.migrations.run import execute_beside
 
-revision = "0038"
-down_revision = "0037"
+revision = "0039"
+down_revision = "0038"
 branch_labels = None
 depends_on = None
 
