@@ -53,11 +53,15 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Adopt:
+    """The pair becomes managed, with the link on *mirror* as the mirror."""
+
     mirror: Side
 
 
 @dataclass(frozen=True, slots=True)
 class Skip:
+    """The pair is left alone. `reason` is a word of the table."""
+
     reason: str
 
 

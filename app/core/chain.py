@@ -58,6 +58,7 @@ class Verifier:
     hash: bytes = GENESIS
 
     def step(self, row: Mapping[str, Any]) -> Break | None:
+        """None if *row* continues the chain; otherwise its fault, and the row is not taken in."""
         expected = self.seq + 1
         if row["seq"] != expected:
             return Break(self.chain, expected, "gap")

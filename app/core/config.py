@@ -18,6 +18,8 @@ DAY_MAX = 2000
 
 
 class Direction(StrEnum):
+    """On which side a link may be an origin."""
+
     LEFT_TO_RIGHT = "left_to_right"
     RIGHT_TO_LEFT = "right_to_left"
     BOTH = "both"
@@ -43,11 +45,15 @@ class Mode(StrEnum):
 
 
 class OnMirrorRemoved(StrEnum):
+    """What follows when another account removes a mirror (docs/how-it-decides.md)."""
+
     DETACH = "detach"
     RECREATE = "recreate"
 
 
 class OnIssueDeleted(StrEnum):
+    """What follows for the mirror when an issue at the origin was deleted."""
+
     KEEP = "keep"
     REMOVE = "remove"
 
@@ -62,6 +68,8 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class End:
+    """One side of a connection: the name of its site, and the keys of the projects in scope."""
+
     site: str
     projects: tuple[ProjectKey, ...]
 
@@ -95,6 +103,8 @@ class WindowLimits:
 
 @dataclass(frozen=True, slots=True)
 class GuardLimits:
+    """The guard's limits for its two windows, the last hour and the last day."""
+
     hour: WindowLimits = WindowLimits(0.01, 10, 100)
     day: WindowLimits = WindowLimits(0.05, 20, 500)
 
@@ -167,6 +177,7 @@ class ConnectionConfig:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "ConnectionConfig":
+        """From what `to_json` of any version so far gave. It is not checked: see `problems`."""
         twins = stored["twins"]
         return cls(
             left=End(stored["left"]["site"], tuple(stored["left"]["projects"])),

@@ -44,6 +44,8 @@ from app.core.links import LinkId, Side
 
 @dataclass(frozen=True, slots=True)
 class Nothing:
+    """Rows 1, 9, 12 and 13: no change."""
+
     row: int
 
 
@@ -75,6 +77,8 @@ class RemoveMirror:
 
 @dataclass(frozen=True, slots=True)
 class RecordPreexisting:
+    """Rows 3 and 6: the equal link on the other side is not ours. It is recorded and left alone."""
+
     origin: Side
     origin_id: LinkId
     mirror_id: LinkId
@@ -93,22 +97,30 @@ class Detach:
 
 @dataclass(frozen=True, slots=True)
 class ManageAgain:
+    """Row 11: the mirror of a detached row is there, and so is its origin."""
+
     origin_id: LinkId
     row: int = 11
 
 
 @dataclass(frozen=True, slots=True)
 class Forget:
+    """Row 14: the link is gone on both sides; drop the row."""
+
     row: int = 14
 
 
 @dataclass(frozen=True, slots=True)
 class Prove:
+    """The outcome depends on an absence on these sides: seek proof for them and decide again."""
+
     sides: frozenset[Side]
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
+    """Row 15: a side is unknown. `reason` is a stable word for people and metrics."""
+
     reason: str
     row: int = 15
 

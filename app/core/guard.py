@@ -52,6 +52,7 @@ class WindowCount:
 
     @property
     def managed_at_start(self) -> int:
+        """The managed links when the window began, at least 0."""
         return max(0, self.managed - self.created + self.removed)
 
 

@@ -87,6 +87,7 @@ class Ends:
     destination: IssueId
 
     def canonical(self, *, symmetric: bool) -> "Ends":
+        """In the order that equal links share: for a symmetric type the lower issue id first."""
         if symmetric and id_order(self.destination) < id_order(self.source):
             return self.flipped()
         return self

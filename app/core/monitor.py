@@ -52,6 +52,8 @@ LATE = timedelta(hours=1)
 
 
 class Verdict(StrEnum):
+    """See the table."""
+
     ACCOUNTED = "accounted"
     UNAUDITED = "unaudited"
     DENIED = "denied"

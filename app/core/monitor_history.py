@@ -15,6 +15,9 @@ from app.core.own_accounts import OwnAccounts
 
 
 class Creator(StrEnum):
+    """Who made a link, by one issue's changelog. `nobody`: the whole changelog shows no creation;
+    `cut`: the creation may be in the part that Jira cut off."""
+
     OURS = "ours"
     ANOTHER = "another"
     MIXED = "mixed"

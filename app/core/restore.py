@@ -63,6 +63,8 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
+    """The link cannot be put back. `reason` is a word of the table."""
+
     reason: str
 
 

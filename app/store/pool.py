@@ -107,6 +107,7 @@ class Database:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
+        """A connection without a transaction: each statement commits by itself."""
         try:
             async with self._pool.acquire(timeout=10) as connection:
                 yield connection

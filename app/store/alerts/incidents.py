@@ -111,16 +111,19 @@ async def lock_open(conn: Connection, kind: IncidentKind, place: Place) -> Incid
 
 
 async def lock(conn: Connection, incident_id: int) -> Incident | None:
+    """The incident, locked until this transaction ends."""
     row = await conn.fetchrow(f"{SELECT} WHERE i.id = $1 FOR NO KEY UPDATE OF i", incident_id)
     return incident(row) if row else None
 
 
 async def open_ones(conn: Connection) -> list[Incident]:
+    """All that are not resolved, in the order of kinds in which they have to be locked."""
     rows = await conn.fetch(f"{SELECT} WHERE i.state <> 'resolved' ORDER BY i.kind, i.id")
     return [incident(row) for row in rows]
 
 
 async def any_open(conn: Connection, kind: IncidentKind) -> bool:
+    """Whether an incident of this kind is open for any place."""
     found: bool = await conn.fetchval(
         "SELECT EXISTS (SELECT FROM incidents WHERE kind = $1 AND state <> 'resolved')", kind
     )
@@ -184,6 +187,7 @@ async def last_entry(conn: Connection, incident_id: int) -> Written | None:
 
 
 async def add_entry(conn: Connection, incident_id: int, entry: Entry) -> None:
+    """Append an entry to the timeline."""
     await conn.execute(
         """INSERT INTO incident_updates (incident_id, at, last_at, author, state, impact, text,
                detail) VALUES ($1, $2, $2, $3, $4, $5, $6, $7)""",

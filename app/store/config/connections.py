@@ -53,10 +53,12 @@ _SELECT = """
 
 
 async def by_name(conn: Connection, name: str) -> ConnectionRow | None:
+    """A connection with its active revision; None for a deleted one."""
     return _connection(await conn.fetchrow(f"{_SELECT} AND c.name = $1", name))
 
 
 async def by_id(conn: Connection, connection_id: int) -> ConnectionRow | None:
+    """A connection with its active revision; None for a deleted one."""
     return _connection(await conn.fetchrow(f"{_SELECT} AND c.id = $1", connection_id))
 
 

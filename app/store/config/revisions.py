@@ -76,6 +76,7 @@ async def insert(
     now: datetime,
     rollout: str = "full",
 ) -> None:
+    """Store a revision. `connections` makes it active, but for the *rollout* `shadow`."""
     await conn.execute(
         """
         INSERT INTO revisions (connection_id, revision, config, note, author, created_at, rollout)

@@ -40,6 +40,7 @@ _COLUMNS = """
 
 
 def new_text() -> str:
+    """A new token: 256 random bits after the prefix that marks it as ours."""
     return PREFIX + secrets.token_urlsafe(32)
 
 
@@ -49,6 +50,7 @@ def is_unguessable(text: str) -> bool:
 
 
 def digest(text: str) -> bytes:
+    """What is stored of a token: SHA-256, which is enough for a text that cannot be guessed."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 

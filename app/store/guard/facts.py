@@ -28,6 +28,7 @@ class Facts:
 
 
 async def of_connection(conn: Connection, connection_id: int, tripped_at: datetime) -> Facts:
+    """What the guard saw in the day before *tripped_at*, or since its windows began."""
     head = await conn.fetchrow(
         """SELECT c.revision, c.guard_reset_at, v.created_at AS since FROM connections c
            JOIN revisions v ON v.connection_id = c.id AND v.revision = c.revision

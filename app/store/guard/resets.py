@@ -9,6 +9,8 @@ from app.store.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class Reset:
+    """When the guard was reset, and the owner of the token that did it."""
+
     at: datetime
     by: str
 
@@ -25,6 +27,7 @@ async def since(conn: Connection, connection_id: int, since: datetime) -> Sequen
 
 
 async def last(conn: Connection, connection_id: int) -> Reset | None:
+    """The latest reset of a connection, None without any."""
     row = await conn.fetchrow(
         """SELECT at, reset_by FROM guard_resets WHERE connection_id = $1
            ORDER BY at DESC, id DESC LIMIT 1""",

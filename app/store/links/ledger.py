@@ -96,6 +96,7 @@ async def by_id(conn: Connection, row_id: int) -> Row | None:
 
 
 async def by_key(conn: Connection, connection_id: int, key: LinkKey) -> Row | None:
+    """The row of a link; a released one does not count."""
     record = await conn.fetchrow(
         """SELECT * FROM ledger WHERE connection_id = $1 AND left_type_id = $2
            AND source_twin_id = $3 AND destination_twin_id = $4 AND state <> 'released'""",

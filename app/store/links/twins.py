@@ -25,6 +25,7 @@ class Twin:
 
 
 async def by_ids(conn: Connection, connection_id: int, ids: Iterable[int]) -> dict[int, Twin]:
+    """Those of *ids* that are twins of this connection, by id."""
     rows = await conn.fetch(
         "SELECT * FROM twins WHERE connection_id = $1 AND id = ANY($2::bigint[])",
         connection_id,

@@ -26,6 +26,8 @@ FRESH = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Counted:
+    """Deliveries for one name with one fault, since they began to come."""
+
     site: str
     fault: Fault
     total: int
@@ -59,6 +61,7 @@ async def fresh(conn: Connection, *, now: datetime, site: str | None = None) -> 
 
 
 async def deleted_names(conn: Connection) -> frozenset[str]:
+    """Names of sites that were deleted and may still get deliveries."""
     rows = await conn.fetch("SELECT site FROM stray_deliveries WHERE fault = 'deleted'")
     return frozenset(row["site"] for row in rows)
 

@@ -63,6 +63,7 @@ async def begin_plan(
 
 
 async def insert(conn: Connection, plan_id: int, new: NewRestore, *, now: datetime) -> int:
+    """Store a request beside its plan; returns its id. Only a rescue has to read changelogs."""
     restore_id: int = await conn.fetchval(
         """INSERT INTO restores (kind, plan_id, asked, cause_kind, site_id, scanned, requested_by,
                created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id""",

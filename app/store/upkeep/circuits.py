@@ -17,6 +17,7 @@ class SiteCircuit:
 
 
 async def all_sites(conn: Connection) -> list[SiteCircuit]:
+    """Every site, in the order of the ids."""
     rows = await conn.fetch(
         "SELECT id, name, circuit_open_since, locked_since FROM sites ORDER BY id"
     )

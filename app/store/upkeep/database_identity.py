@@ -52,6 +52,7 @@ async def _ask(conn: Connection, query: str) -> str | None:
 
 
 async def stored(conn: Connection) -> Identity:
+    """The identity that was stored last. The row of the installation must exist."""
     row = await conn.fetchrow("SELECT system_identifier, timeline, beat, place FROM installation")
     assert row is not None
     return Identity(row["system_identifier"], row["timeline"], row["beat"], row["place"])

@@ -38,6 +38,7 @@ async def note(conn: Connection) -> None:
 
 
 async def state(conn: Connection) -> Pause:
+    """Whether everything is paused; a database without a row is not."""
     row = await conn.fetchrow("SELECT paused_at, paused_by FROM installation")
     return Pause(row["paused_at"], row["paused_by"]) if row else Pause(None, None)
 
@@ -55,5 +56,6 @@ async def pause(conn: Connection, *, by: str, now: datetime) -> Pause:
 
 
 async def resume(conn: Connection) -> Pause:
+    """End the pause of everything; returns the new state."""
     await conn.execute("UPDATE installation SET paused_at = NULL, paused_by = NULL")
     return await state(conn)

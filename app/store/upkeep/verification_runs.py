@@ -20,6 +20,7 @@ class Outcome:
 
     @property
     def status(self) -> str:
+        """As it is stored: `failed`, `accepted` or `refused`."""
         if self.failed:
             return "failed"
         return "accepted" if self.place is None else "refused"

@@ -23,6 +23,7 @@ class Worker:
     seen_at: datetime
 
     def alive(self, now: datetime) -> bool:
+        """Whether its last sign is recent enough."""
         return self.seen_at > now - ALIVE
 
 
@@ -51,6 +52,7 @@ async def left(conn: Connection, worker: int) -> None:
 
 
 async def page(conn: Connection, *, after: int, limit: int) -> Sequence[Worker]:
+    """Workers that ended without saying so among them, in the order of their ids."""
     rows = await conn.fetch(
         """SELECT id, host, engine, started_at, seen_at FROM workers
            WHERE id > $1 ORDER BY id LIMIT $2""",
@@ -61,11 +63,13 @@ async def page(conn: Connection, *, after: int, limit: int) -> Sequence[Worker]:
 
 
 async def last_sign(conn: Connection) -> datetime | None:
+    """When a worker gave a sign last; None if none ever did."""
     found: datetime | None = await conn.fetchval("SELECT max(seen_at) FROM workers")
     return found
 
 
 async def purge(conn: Connection, now: datetime, limit: int) -> int:
+    """Delete workers that gave no sign for `KEPT`, at most *limit*; returns how many."""
     status = await conn.execute(
         """DELETE FROM workers WHERE id IN (
                SELECT id FROM workers WHERE seen_at < $1 ORDER BY id LIMIT $2)""",

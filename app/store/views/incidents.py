@@ -43,6 +43,7 @@ _VISIBLE = """
 async def by_id(
     conn: Connection, incident_id: int, within: Sequence[int] | None
 ) -> Incident | None:
+    """One incident; with *within*, only if it concerns one of these connections."""
     row = await conn.fetchrow(f"{SELECT} WHERE {_VISIBLE} AND i.id = $2", within, incident_id)
     return incident(row) if row else None
 

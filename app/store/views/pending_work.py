@@ -18,6 +18,7 @@ class Outlook:
 
 
 async def of_connection(conn: Connection, connection_id: int) -> Outlook:
+    """The numbers of one connection, all of one moment."""
     [row] = await conn.fetch(
         """
         SELECT (SELECT count(*) FROM twins WHERE connection_id = $1) AS twins,

@@ -23,6 +23,7 @@ class VerificationShown:
 
 
 async def insert(conn: Connection, now: datetime) -> int:
+    """Queue a verification; returns its id."""
     made: int = await conn.fetchval(
         "INSERT INTO audit_verifications (created_at) VALUES ($1) RETURNING id", now
     )

@@ -77,6 +77,7 @@ async def end_connection(conn: Connection, connection_id: int, *, by: str, now: 
 
 
 async def type_names(conn: Connection, site_id: int) -> dict[int, str]:
+    """The names of a site's link types by their ids."""
     rows = await conn.fetch("SELECT type_id, name FROM link_types WHERE site_id = $1", site_id)
     return {row["type_id"]: row["name"] for row in rows}
 

@@ -50,6 +50,7 @@ class Ruling(Generic[R]):
     held: list[tuple[str, list[R]]] = field(default_factory=list)
 
     def hold(self, reason: str, some: Sequence[R]) -> None:
+        """Add a group of held removals; an empty one is left out."""
         if some:
             self.held.append((reason, list(some)))
 

@@ -52,12 +52,14 @@ class Look:
     _by_issue: dict[tuple[Side, IssueId], Twin] = field(default_factory=dict)
 
     def know(self, twins: Iterable[Twin]) -> None:
+        """Add twins, so that their issues and links have keys."""
         for twin in twins:
             self.twins[twin.id] = twin
             for side in Side:
                 self._by_issue[side, twin.on(side).id] = twin
 
     def twin_at(self, side: Side, issue: IssueId) -> Twin | None:
+        """The twin of an issue of *side*, None where none is known."""
         return self._by_issue.get((side, issue))
 
     def cause(self, key: LinkKey) -> Cause:
@@ -65,9 +67,11 @@ class Look:
         return next(self.pairs[twin] for twin in key.twins if twin in self.pairs).cause
 
     def claimed_twins(self) -> Iterator[Twin]:
+        """The twins that were claimed for this look and still exist."""
         return (self.twins[twin_id] for twin_id in self.pairs if twin_id in self.twins)
 
     def pair_types(self, key: LinkKey) -> TypePair | None:
+        """The mapped types of a link, None where its type is not mapped any more."""
         return self.running.config.pair_of(Side.LEFT, key.left_type)
 
     def key_of(self, side: Side, type_id: TypeId, ends: Ends) -> LinkKey | None:
@@ -93,6 +97,7 @@ class Look:
         return source, destination
 
     def place(self, key: LinkKey, mirror: Side) -> Place:
+        """The ends on both sides, for a ledger row. The type of *key* must be mapped."""
         types = self.pair_types(key)
         assert types is not None
         return Place(
@@ -102,6 +107,7 @@ class Look:
         )
 
     def physical(self, key: LinkKey, side: Side) -> PhysicalKey:
+        """The physical link of *key* on *side*. The type of *key* must be mapped."""
         types = self.pair_types(key)
         assert types is not None
         source, destination = self.ends(key, side)
@@ -125,6 +131,7 @@ class Look:
         )
 
     def known_id(self, key: LinkKey, side: Side) -> LinkId | None:
+        """The id of the link on *side* in its ledger row; None without a row or an id."""
         row = self.rows.get(key)
         return row.link_on(side) if row is not None else None
 

@@ -18,6 +18,8 @@ from app.sync.writes.proposal import Proposal
 async def proposals_for(
     ctx: Context, look: Look, decisions: Mapping[LinkKey, Decision]
 ) -> list[Proposal]:
+    """The writes that follow from *decisions*, removals of orphaned mirrors included. Raises what
+    the Jira clients raise."""
     proposals = []
     for key, decision in decisions.items():
         match decision:

@@ -25,6 +25,7 @@ class Permit:
         return self._refused.get(SCHEMA) or next(iter(self._refused.values()), None)
 
     def refuse(self, reason: str, *, by: str = INSTALLATION) -> None:
+        """*reason* is a stable word; it replaces an earlier one of the same check."""
         self._refused[by] = reason
 
     def grant(self, *, by: str = INSTALLATION) -> None:

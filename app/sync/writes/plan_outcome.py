@@ -161,6 +161,7 @@ async def _note_in_plan(conn: Connection, outcomes: Sequence[Ending], now: datet
 
 
 def place_of(wanted: Wanted) -> Place | None:
+    """The change of a plan that asked for this write; None where no plan did."""
     if wanted.plan_id is None:
         return None
     return Place(

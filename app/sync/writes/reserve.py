@@ -43,6 +43,7 @@ class Reserved:
         self.granted.append((intent, proposal))
 
     def refuse(self, proposals: Iterable[Proposal], why: Refused) -> None:
+        """Refuse each of *proposals* for the same reason."""
         self.refused.update({it.key: why for it in proposals})
 
 
