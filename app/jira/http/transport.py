@@ -11,7 +11,7 @@ import httpx
 from app.core.errors import NotSent, TransientError, TwinlinkError
 from app.jira.http.access import SiteAccess
 from app.jira.http.errors import connection_failure, facts, lost, refusal
-from app.jira.http.heard import heard_of
+from app.jira.http.liveness import liveness
 from app.jira.http.lockout import Lockout
 from app.jira.http.options import Options
 from app.jira.http.request import Call
@@ -116,8 +116,7 @@ class Transport:
         finally:
             self._report(call, answer, outcome, monotonic() - started)
             if self._circuit is not None:
-                heard = heard_of(answer, failure)
-                await self._circuit.report(self._site.id, admission, heard)
+                await self._circuit.report(self._site.id, admission, liveness(answer, failure))
 
     async def _heed(self, error: TwinlinkError) -> None:
         """What the end of a call says about our standing there."""

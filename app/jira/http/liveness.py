@@ -1,4 +1,5 @@
-"""What a call shows about its site: the circuit's view of an answer."""
+"""Whether a call shows its site alive: an answer, or the error in its place, as the circuit takes
+it."""
 
 from app.core.errors import TwinlinkError
 from app.jira.http.response import Answer
@@ -7,8 +8,8 @@ from app.jira.rates.circuit import Heard
 _FAILURES = frozenset({"unreachable", "timeout", "dropped"})
 
 
-def heard_of(answer: Answer | None, error: TwinlinkError | None) -> Heard:
-    """From the answer, or from the error in its place."""
+def liveness(answer: Answer | None, error: TwinlinkError | None) -> Heard:
+    """By the answer where there is one, else by the error in its place; neither shows nothing."""
     if answer is not None:
         return "failed" if answer.status >= 500 else "answered"
     return "failed" if error is not None and error.code in _FAILURES else "nothing"
