@@ -24,8 +24,8 @@ from app.sync.look import echo, read_sides, scope
 from app.sync.look.snapshot import Look
 from app.sync.look.update_ledger import record
 from app.sync.reconcile import isolation
+from app.sync.reconcile.decided_writes import proposals_for
 from app.sync.reconcile.plan_refresh import refresh_plans, skip_kept
-from app.sync.reconcile.proposals import proposals_for
 from app.sync.reconcile.settlement import settlements
 from app.sync.runtime.context import Context
 from app.sync.writes import late_writes

@@ -7,8 +7,8 @@ from app.core.config import ConnectionConfig
 from app.core.diff import Wait
 from app.store.config.active_connection import Running
 from app.store.queue.work import Claimed
+from app.sync.reconcile.decided_writes import proposals_for
 from app.sync.reconcile.loop import decisions_for, decisions_under
-from app.sync.reconcile.proposals import proposals_for
 from app.sync.runtime.context import Context
 from app.sync.writes.proposal import Proposal
 

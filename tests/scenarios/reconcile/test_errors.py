@@ -16,7 +16,7 @@ from app.store.queue import failed_pairs
 from app.store.views import failures
 from app.sync.look.snapshot import Look
 from app.sync.reconcile import loop
-from app.sync.reconcile.proposals import proposals_for
+from app.sync.reconcile.decided_writes import proposals_for
 from app.sync.runtime.jira_clients import Sites
 from tests.scenarios.conftest import Duo
 
