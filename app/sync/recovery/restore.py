@@ -21,7 +21,7 @@ from app.store.recovery import restore_select, restores
 from app.store.recovery.restore_select import Filters
 from app.store.recovery.restores import NewRestore, Restore
 from app.sync.guard.held_plans import arm_when_approved
-from app.sync.recovery import apply, rescue, survey
+from app.sync.recovery import rescue, restore_apply, restore_survey
 from app.sync.runtime.context import Context
 
 _LOG = structlog.get_logger(__name__)
@@ -97,7 +97,7 @@ async def run_once(ctx: Context) -> int:
 
 async def apply_once(ctx: Context) -> int:
     """Apply what is due of approved plans; how many links were taken."""
-    applied = await apply.run_once(ctx)
+    applied = await restore_apply.run_once(ctx)
     await _finish(ctx)
     return applied
 
@@ -111,7 +111,7 @@ async def plan_once(ctx: Context) -> int:
     try:
         if not it.scanned:
             await rescue.scan(ctx, it, lease=LEASE)
-        await survey.survey(ctx, it, lease=LEASE)
+        await restore_survey.survey(ctx, it, lease=LEASE)
     except TransientError as error:
         _LOG.warning("restore_put_off", restore=it.id, code=error.code)
         async with ctx.database.transaction() as conn:

@@ -27,8 +27,8 @@ from app.store.writes import audit, intents, written_links
 from app.store.writes.audit_entry import of_intent
 from app.store.writes.intents import Intent, Wanted
 from app.sync.guard.judge import judge
-from app.sync.recovery.reserve import SOON
-from app.sync.recovery.survey import read_ends
+from app.sync.recovery.restore_reserve import SOON
+from app.sync.recovery.restore_survey import read_ends
 from app.sync.runtime.context import Context
 from app.sync.sites.link_types import site_types
 from app.sync.writes.delete import carry_out
@@ -156,7 +156,7 @@ async def _moved(ctx: Context, connection_id: int, it: Removing) -> bool:
 async def _reserve(
     ctx: Context, connection_id: int, removing: Sequence[Removing], started_at: datetime
 ) -> list[tuple[Intent, Removing]]:
-    """The intent's transaction; see `reserve`. The rest is left over, or claimed again."""
+    """The intent's transaction; see `restore_reserve`. The rest is left over, or claimed again."""
     if not removing:
         return []
     async with ctx.database.transaction() as conn:

@@ -23,8 +23,8 @@ from app.core.restore import MOST_TRIES, Obstacle, Ready, Unread
 from app.store.recovery import restore_changes
 from app.store.recovery.restore_changes import Place, PlanLink
 from app.sync.recovery import undo
-from app.sync.recovery.reserve import Returning, reserve, with_room
-from app.sync.recovery.survey import judged, read_ends
+from app.sync.recovery.restore_reserve import Returning, reserve, with_room
+from app.sync.recovery.restore_survey import judged, read_ends
 from app.sync.runtime.context import Context
 from app.sync.sites.link_types import site_types
 from app.sync.writes.create import write_all
