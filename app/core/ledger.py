@@ -19,11 +19,18 @@ class State(StrEnum):
 
 
 class Authorship(StrEnum):
-    """Who made the mirror, by the site's own changelog (docs/how-it-decides.md)."""
+    """Who made the mirror, by the site's own changelog (docs/how-it-decides.md). `adopted`: the
+    account that two owners adopted it from."""
 
     OURS = "ours"
+    ADOPTED = "adopted"
     THEIRS = "theirs"
     UNKNOWN = "unknown"
+
+    @property
+    def proven(self) -> bool:
+        """Ours to remove."""
+        return self in (Authorship.OURS, Authorship.ADOPTED)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -79,8 +86,21 @@ class Row:
 
     @property
     def made_by_us(self) -> bool:
-        """The recorded mirror id is one that we made, as far as is known."""
+        """The recorded mirror id is one that we made or adopted, as far as is known."""
         return self.mirror_id is not None and self.authorship in (
             Authorship.OURS,
+            Authorship.ADOPTED,
             Authorship.UNKNOWN,
         )
+
+    @property
+    def proven(self) -> bool:
+        """The author of the mirror was proven, at some time."""
+        return self.authorship is not None and self.authorship.proven
+
+    @property
+    def author_evidence(self) -> dict[str, str]:
+        """What a person who reviews a removal has to know of its author: an adopted link was made
+        by another account."""
+        adopted = self.authorship is Authorship.ADOPTED
+        return {"authorship": Authorship.ADOPTED.value} if adopted else {}

@@ -56,7 +56,8 @@ class PlanStatus(StrEnum):
 class PlanChange:
     """One create, remove or adopt as it is approved. The order of the fields is the plan's order.
 
-    Keys, reason and evidence are for people; the digest covers what would be done.
+    Keys, reason and `adopted` are for people; the digest covers what would be done. `adopted`: two
+    owners took the link over from another account, which made it.
     """
 
     site: str
@@ -69,6 +70,11 @@ class PlanChange:
     source_key: str = ""
     destination_key: str = ""
     reason: str = ""
+    adopted: bool = False
+
+    @property
+    def why(self) -> str:
+        return f"{self.reason}, adopted from another account" if self.adopted else self.reason
 
     def canonical(self) -> dict[str, Any]:
         return {
@@ -143,7 +149,7 @@ def as_text(plan: Plan) -> str:
     lines += [
         plain(
             f"{signs[it.operation]} {it.site}: {it.source_key} {it.type} {it.destination_key}"
-            f"{f' (link {it.link_id})' if it.link_id else ''}: {it.reason}"
+            f"{f' (link {it.link_id})' if it.link_id else ''}: {it.why}"
         )
         for it in ordered(plan.changes)
     ]
@@ -163,7 +169,7 @@ def as_markdown(plan: Plan) -> str:
     ]
     lines += [
         f"| {it.operation} | {it.site} | {in_markdown(it.source_key)} | {in_markdown(it.type)} |"
-        f" {in_markdown(it.destination_key)} | {it.link_id or ''} | {_cell(it.reason)} |"
+        f" {in_markdown(it.destination_key)} | {it.link_id or ''} | {_cell(it.why)} |"
         for it in ordered(plan.changes)
     ]
     return "\n".join(lines) + "\n"

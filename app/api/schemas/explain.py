@@ -21,7 +21,7 @@ class ExplainedEnd(Answer):
 class ExplainedLink(Answer):
     state: str | None = Field(description="In the ledger; null without a row")
     origin: Literal["left", "right"] | None
-    authorship: Literal["ours", "theirs", "unknown"] | None
+    authorship: Literal["ours", "adopted", "theirs", "unknown"] | None
     row: int | None = Field(description="Of the decision table; null where it was not asked")
     outcome: str = Field(description="What a look would do now")
     reason: str

@@ -24,7 +24,7 @@ class LinkAnswer(Answer):
     id: str
     state: State
     origin: Literal["left", "right"]
-    authorship: Literal["ours", "theirs", "unknown"] | None
+    authorship: Literal["ours", "adopted", "theirs", "unknown"] | None
     reason: str
     changed_at: datetime
     left: LinkEnd

@@ -23,6 +23,7 @@ _COLUMNS: output.Columns = (
     ("SOURCE", "source.key"),
     ("DESTINATION", "destination.key"),
     ("LINK", "link_id"),
+    ("AUTHOR", "evidence.authorship"),
     ("CAUSE", "cause.kind"),
     ("INTENT", "intent_id"),
 )

@@ -42,6 +42,7 @@ CHANGES: output.Columns = (
     ("SOURCE", "source.key"),
     ("DESTINATION", "destination.key"),
     ("LINK", "link_id"),
+    ("AUTHOR", "evidence.authorship"),
     ("REASON", "reason"),
     ("RESULT", "result"),
 )

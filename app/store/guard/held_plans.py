@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from app.core.ledger import Authorship
 from app.core.links import LinkId
 from app.core.operations import Operation
 from app.core.plan import GATHER_SECONDS, LARGEST, Plan, PlanChange, PlanKind, PlanStatus
@@ -268,6 +269,7 @@ def _change(row: Row) -> PlanChange:
         source_key=row["source_key"],
         destination_key=row["destination_key"],
         reason=row["reason"],
+        adopted=row["evidence"].get("authorship") == Authorship.ADOPTED,
     )
 
 

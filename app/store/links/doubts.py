@@ -11,7 +11,7 @@ async def doubt(conn: Connection, row: Row, *, now: datetime) -> None:
     """Set the author of one row's mirror to unknown; nothing else changes."""
     await conn.execute(
         """UPDATE ledger SET authorship = 'unknown', version = version + 1, changed_at = $3
-           WHERE id = $1 AND version = $2 AND authorship = 'ours'""",
+           WHERE id = $1 AND version = $2 AND authorship IN ('ours', 'adopted')""",
         row.id,
         row.version,
         now,
@@ -24,7 +24,7 @@ async def doubt_site(conn: Connection, site: int, *, now: datetime) -> int:
     await made_links.doubt(conn, site)
     status = await conn.execute(
         """UPDATE ledger SET authorship = 'unknown', version = version + 1, changed_at = $2
-           WHERE mirror_site_id = $1 AND authorship = 'ours'""",
+           WHERE mirror_site_id = $1 AND authorship IN ('ours', 'adopted')""",
         site,
         now,
     )

@@ -97,7 +97,8 @@ _TO_REMOVE = """
         m.destination_id, m.destination_key, m.link_id, 'made', jsonb_build_object(
             'made_by', m.cause_kind || ':' || m.cause_id, 'revision', m.revision::text),
         CASE WHEN l.id IS NULL THEN 'skipped:not_managed'
-             WHEN l.authorship IS DISTINCT FROM 'ours' THEN 'skipped:authorship_unknown' END, $2
+             WHEN coalesce(l.authorship, '') NOT IN ('ours', 'adopted')
+             THEN 'skipped:authorship_unknown' END, $2
     FROM made m
     LEFT JOIN ledger l ON l.connection_id = m.connection_id AND l.state = 'managed'
         AND l.mirror_site_id = m.site_id

@@ -64,7 +64,8 @@ def _creation(look: Look, key: LinkKey, origin: Side, origin_id: LinkId, reason:
 def _removal(look: Look, key: LinkKey, mirror_id: LinkId, reason: str, **more: str) -> Proposal:
     row = look.rows[key]
     wanted = _wanted(look, key, Operation.REMOVE, row.origin, row.link_on(row.origin), mirror_id)
-    evidence = {"origin_read_at": look.readings[row.origin].at.isoformat(), **more}
+    read_at = look.readings[row.origin].at.isoformat()
+    evidence = {"origin_read_at": read_at, **row.author_evidence, **more}
     known = row.link_on(row.origin)
     if known is not None:
         evidence["origin_link"] = known

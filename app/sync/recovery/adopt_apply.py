@@ -3,7 +3,7 @@ that records it.
 
 Under the connection's lock, in later statements: the plan is still being applied, the rows and
 twins are those that were read, no write to either link is open, and no other row manages the
-mirror. What makes an adopted link removable later is this approval: its authorship is ours.
+mirror. What makes an adopted link removable later is this approval: its authorship is adopted.
 """
 
 from collections.abc import Iterable, Sequence
@@ -177,7 +177,7 @@ async def _take_over(conn: Connection, look: Look, pair: Pair, now: datetime) ->
         state=State.MANAGED,
         left_link=pair.links[Side.LEFT].id,
         right_link=pair.links[Side.RIGHT].id,
-        authorship=Authorship.OURS,
+        authorship=Authorship.ADOPTED,
         reason="adopted",
     )
     try:

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import assert_never
 
 from app.core.evidence import Reading
-from app.core.ledger import Authorship, Row, State
+from app.core.ledger import Row, State
 from app.core.links import Ends, LinkType, physical_key
 from app.core.operations import Operation, Status
 from app.core.results import Moved, Stale
@@ -93,7 +93,7 @@ def _kept(link: PlanLink, row: Row | None, kind: LinkType | None, reading: Readi
         return "type_gone"
     if row is None or not _managed(row):
         return "not_managed"
-    if row.authorship is not Authorship.OURS:
+    if not row.proven:
         return "authorship_unknown"
     ends = (link.ends.source, link.ends.destination)
     return None if all(end in reading.issues for end in ends) else "issue_not_seen"
@@ -133,7 +133,7 @@ def _removing(
         plan_id=link.place.plan_id,
         purpose="undo",
     )
-    evidence = {**link.evidence, "mirror_read_at": reading.at.isoformat()}
+    evidence = {**link.evidence, "mirror_read_at": reading.at.isoformat(), **row.author_evidence}
     return Removing(link, kind, Proposal(wanted, row, "undo", evidence=evidence))
 
 

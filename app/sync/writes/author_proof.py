@@ -6,7 +6,7 @@ this is asked for every removal, whatever the ledger remembers.
 
 One shared call reads both ends of all links. Only where that leaves an author unknown more is
 asked: whole changelogs, the link types as the site spells them today, and where the keys in old
-entries lead. A link that is not ours may have been adopted: then it is ours to remove if the
+entries lead. A link that another account made may have been adopted: it may be removed if the
 account that it was adopted from made what is there now.
 """
 
@@ -68,7 +68,7 @@ async def authors(ctx: Context, client: JiraClient, asked: Sequence[Asked]) -> l
         return found
     adopted = await _adopted(ctx, client, seen, others)
     return [
-        Authorship.OURS if it.link.id in adopted else by
+        Authorship.ADOPTED if it.link.id in adopted else by
         for it, by in zip(asked, found, strict=True)
     ]
 

@@ -86,10 +86,10 @@ async def _not_proven(
     async with ctx.database.connection() as conn:
         row = await ledger.by_id(conn, row_id) if row_id is not None else None
     (by,) = await authors(ctx, client, [Asked(seen, row.authored_after if row else None)])
-    if by is Authorship.OURS or (by is Authorship.UNKNOWN and await _decided(ctx, intent)):
+    if by.proven or (by is Authorship.UNKNOWN and await _decided(ctx, intent)):
         return None
-    if by is Authorship.THEIRS and row is not None and row.authorship is Authorship.OURS:
-        # It was proven to be ours, and ids are given once in one line of history.
+    if by is Authorship.THEIRS and row is not None and row.proven:
+        # It was proven to be ours or adopted, and ids are given once in one line of history.
         await site_went_back.stop(ctx, intent.wanted.site, "mirror_of_another")
     elif row is not None:
         # The next look asks again, and holds it or lets it go.

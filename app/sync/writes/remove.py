@@ -64,8 +64,8 @@ async def _authored(
 ) -> tuple[list[Proposal], dict[LinkKey, Result]]:
     """The proposals whose mirror is proven to be ours, and what the others came to. Unknown is
     asked once more: theirs becomes preexisting, still unknown is held and its row stays."""
-    known = [it for it in proposals if it.row and it.row.authorship is Authorship.OURS]
-    unsure = [it for it in proposals if it.row and it.row.authorship is not Authorship.OURS]
+    known = [it for it in proposals if it.row and it.row.proven]
+    unsure = [it for it in proposals if it.row and not it.row.proven]
     results: dict[LinkKey, Result] = {}
     if not unsure:
         return known, results
@@ -75,8 +75,8 @@ async def _authored(
         row = await _note_author(ctx, it.row, verdict)
         if row is None:
             results[it.key] = Stale()
-        elif verdict is Authorship.OURS:
-            evidence = {**it.evidence, "authorship": "changelog"}
+        elif verdict.proven:
+            evidence = {**it.evidence, "authorship": "changelog", **row.author_evidence}
             known.append(replace(it, row=row, evidence=evidence))
         elif verdict is Authorship.THEIRS:
             results[it.key] = Kept()
@@ -140,8 +140,8 @@ async def _note_author(ctx: Context, row: Row, verdict: Authorship) -> Row | Non
     """The row with the verdict written to it; None if it has moved meanwhile."""
     if verdict is Authorship.UNKNOWN:
         return row
-    state = State.MANAGED if verdict is Authorship.OURS else State.PREEXISTING
-    author = Authorship.OURS if verdict is Authorship.OURS else None
+    state = State.MANAGED if verdict.proven else State.PREEXISTING
+    author = verdict if verdict.proven else None
     change = Change(
         row=row,
         state=state,

@@ -7,7 +7,11 @@ import pytest
 
 from app.core.config import Direction, Mode
 from app.core.errors import PermanentError
+from app.core.plan import as_markdown, as_text
 from app.sandbox import Fault, Link
+from app.sandbox.backup import back_up, restore
+from app.store.config import connections
+from app.store.guard import held_plans as stored_plans
 from app.store.links import ledger as stored_ledger
 from app.sync.guard import held_plans as plans
 from app.sync.monitor import verify
@@ -95,9 +99,12 @@ async def test_an_adopted_link_is_removed_under_the_monitors_eyes(former: Former
     duo = former.duo
     origin, mirror = await one_pair(former)
     await former.approve(await former.adopt())
+    assert [row["authorship"] for row in await duo.world.ledger()] == ["adopted"]
     duo.ann.unlink(origin)
     await duo.world.settle()
     assert mirror.id not in duo.right.jira.links
+    intended = next(it for it in await duo.world.audit() if it["operation"] == "remove")
+    assert intended["evidence"]["authorship"] == "adopted", "the removal says what it rests on"
     assert await verify.run_once(duo.world.ctx) == 0
     metrics = duo.world.ctx.metrics.registry
     assert metrics.get_sample_value("twinlink_unmanaged_links_removed_total") == 0
@@ -118,6 +125,42 @@ async def test_without_its_adoption_the_same_removal_does_not_happen(former: For
     duo.right.person(ACCOUNT).unlink(mirror)
     await duo.world.deliver()
     assert await verify.run_once(duo.world.ctx) == 1
+
+
+async def test_who_reviews_its_removal_reads_that_it_was_adopted(former: Former) -> None:
+    duo = former.duo
+    origin, _ = await one_pair(former)
+    await former.approve(await former.adopt())
+    async with duo.world.database.transaction() as conn:
+        await connections.set_mode(conn, duo.connection, Mode.REVIEW)
+    duo.ann.unlink(origin)
+    await duo.world.settle()
+    async with duo.world.database.connection() as conn:
+        plan_id = await conn.fetchval("SELECT max(id) FROM plans WHERE kind = 'removals'")
+        plan = await stored_plans.value(conn, plan_id)
+    assert [it["evidence"]["authorship"] for it in await former.changes(plan_id)] == ["adopted"]
+    assert "row_7, adopted from another account" in as_text(plan)
+    assert "row_7, adopted from another account" in as_markdown(plan)
+
+
+async def test_an_adopted_id_that_another_account_has_now_is_no_proof(former: Former) -> None:
+    """As for a mirror of our own: this Jira went back, and gave the id to a person's link."""
+    duo = former.duo
+    backup = back_up(duo.right.jira)
+    origin, mirror = await one_pair(former)
+    await former.approve(await former.adopt())
+    await duo.world.settle()
+    duo.world.clock.tick(3600)
+    restore(duo.right.jira, backup)
+    assert duo.bob.link("P-2", "Blocks", "P-3").id == mirror.id
+    await duo.world.settle()
+    duo.ann.unlink(origin)
+    await duo.world.settle()
+    assert mirror.id in duo.right.jira.links
+    assert await duo.world.rows(
+        """SELECT 1 FROM incidents i JOIN connections c ON i.site_id = c.right_site_id
+           WHERE c.id = ANY($1::bigint[]) AND i.kind = 'site_went_back'"""
+    )
 
 
 async def test_an_adopted_link_that_was_released_is_nobodys(former: Former) -> None:
