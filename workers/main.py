@@ -94,18 +94,20 @@ async def working(services: Services) -> AsyncIterator[Passes]:
     passes = Passes(one_pass, services.wake.soon, most=settings.worker_concurrency)
     services.wake.missed = passes.begin
     duties = [
-        *upkeep.duties(ctx, passes, services.wake.soon, sweep_seconds=settings.sweep_seconds),
+        *upkeep.duties(ctx, passes, sweep_seconds=settings.sweep_seconds),
         upkeep.Duty("installation", 60.0, watch.run_once),
         upkeep.Duty("presence", 10.0, presence.run_once),
     ]
     duties = [replace(it, run_once=schema.guarded(it.run_once)) for it in duties]
     duties += [
         upkeep.Duty("schema", _SCHEMA_SECONDS, lambda: _look(schema, beginning)),
-        upkeep.Duty("notify", 2.0, lambda: notify.run_once(ctx, services.targets)),
+        upkeep.Duty("notify", 2.0, schema.unfit(lambda: notify.run_once(ctx, services.targets))),
     ]
     if isinstance(services.clock, DatabaseClock):
         duties.append(_clock_duty(services, services.clock))
     tasks = [asyncio.create_task(upkeep.keep(duty)) for duty in duties]
+    rota = _rota(services, passes, schema, presence)
+    tasks.append(asyncio.create_task(rota.keep()))
     if settings.worker_port is not None:
         server = probes.server(ctx, settings.host, settings.worker_port)
         tasks.append(asyncio.create_task(server.serve()))
@@ -118,6 +120,20 @@ async def working(services: Services) -> AsyncIterator[Passes]:
         await _cancel(tasks)
         with suppress(TransientError):
             await presence.end()
+
+
+def _rota(
+    services: Services, passes: Passes, schema: SchemaWatch, presence: Presence
+) -> upkeep.Rota:
+    """This worker's part in what the installation has to do."""
+    shared = upkeep.shared(
+        services.context,
+        passes,
+        services.wake.soon,
+        lambda: services.targets,
+        sweep_seconds=services.settings.sweep_seconds,
+    )
+    return upkeep.Rota(services.context, shared, lambda: presence.workers, schema.guarded)
 
 
 async def _look(schema: SchemaWatch, beginning: Sequence[Callable[[], Awaitable[object]]]) -> None:

@@ -1,15 +1,23 @@
-"""Timers of the worker process. They need PostgreSQL alone and continue while Redis is away."""
+"""Timers of the worker process. They need PostgreSQL alone and continue while Redis is away.
+
+A `Duty` is each worker's own. A `Shared` one is the installation's: whatever the number of workers,
+one of them does it when it is due, and what it costs while nothing is to do does not grow with
+them (see `store.upkeep.duties`).
+"""
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
 
 from app.core.errors import TwinlinkError
+from app.store.upkeep import duties as stored
+from app.store.upkeep.duties import Pace
 from app.sync.guard import held_plans
-from app.sync.incidents import watch
+from app.sync.incidents import notify, watch
+from app.sync.incidents.notify import Targets
 from app.sync.monitor import verify as monitor_verify
 from app.sync.recovery import adopt, restore
 from app.sync.resync import poll
@@ -23,31 +31,58 @@ from workers.passes import Passes
 _LOG = structlog.get_logger(__name__)
 
 
+Turn = Callable[[], Awaitable[object]]
+
+# Of all workers together, at most; a few ask as often as the shortest gap.
+_ASKS_A_SECOND = 8.0
+_SHORTEST = 0.5
+# The net below what duties wait for.
+_NET = 60.0
+
+
 @dataclass(frozen=True, slots=True)
 class Duty:
     """Something done again and again, `seconds` apart; an error costs one turn."""
 
     name: str
     seconds: float
-    run_once: Callable[[], Awaitable[object]]
+    run_once: Turn
 
 
-def duties(
-    ctx: Context, passes: Passes, more: Callable[[], object], *, sweep_seconds: float
-) -> list[Duty]:
-    """Every duty of a worker. All may run in any number of workers at once. *more* asks for a pass
-    of any worker; the sweep is one here, so that it needs no Redis."""
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """Something that one worker does at a time when it is due. Several may be doing it, if one
+    takes longer than its gap."""
+
+    pace: Pace
+    run_once: Turn
+
+    @property
+    def duty(self) -> Duty:
+        return Duty(self.pace.name, self.pace.every, self.run_once)
+
+
+def duties(ctx: Context, passes: Passes, *, sweep_seconds: float) -> list[Duty]:
+    """What each worker does by itself: the sweep needs no Redis, and what this process has seen of
+    a site no other one can say."""
+    return [
+        Duty("sweep", sweep_seconds, passes.run),
+        Duty("circuits", 5.0, lambda: circuits.run_once(ctx, suspected=True)),
+    ]
+
+
+def shared(
+    ctx: Context,
+    passes: Passes,
+    more: Callable[[], object],
+    targets: Callable[[], Targets],
+    *,
+    sweep_seconds: float,
+) -> list[Shared]:
+    """What the installation has to do. *more* asks for a pass of any worker."""
 
     async def confirm_due() -> None:
         if await confirm.run_once(ctx) + await late_writes.run_once(ctx):
-            more()
-
-    async def walk() -> None:
-        while await resync_walk.run_once(ctx):
-            more()
-
-    async def discover_due() -> None:
-        while await discover.run_once(ctx):
             more()
 
     async def apply_due() -> int:
@@ -57,30 +92,84 @@ def duties(
         if await poll.run_once(ctx):
             more()
 
+    def end(run_once: Turn) -> Callable[[], Awaitable[None]]:
+        return _to_its_end(run_once, more)
+
     return [
-        Duty("sweep", sweep_seconds, passes.run),
-        Duty("confirm", min(5.0, sweep_seconds), confirm_due),
-        Duty("resync", 0.5, walk),
+        Shared(Pace("confirm", _NET, min(5.0, sweep_seconds)), confirm_due),
+        Shared(Pace("resync", _NET, 0.5), end(lambda: resync_walk.run_once(ctx))),
         # Apart: reading the changelogs of a rescue must not keep an approved restore waiting.
-        Duty("plan_restores", 0.5, _to_its_end(lambda: restore.plan_once(ctx), more)),
-        Duty("apply_restores", 0.5, _to_its_end(apply_due, more)),
-        Duty("adopt", 1.0, _to_its_end(lambda: adopt.run_once(ctx), more)),
-        Duty("plans", 2.0, lambda: held_plans.run_once(ctx)),
-        Duty("discover", 1.0, discover_due),
-        Duty("poll", 5.0, poll_due),
-        Duty("monitor", 5.0, lambda: monitor_verify.run_once(ctx)),
-        Duty("compare", 60.0, lambda: poll.compare_due(ctx)),
-        Duty("verify", 1.0, lambda: audit_chain.run_once(ctx)),
-        Duty("circuits", 5.0, lambda: circuits.run_once(ctx)),
-        Duty("incidents", 10.0, lambda: watch.run_once(ctx)),
-        Duty("purge", 300.0, lambda: purge.run_once(ctx)),
-        Duty("audit_heads", 3600.0, lambda: audit_chain.log_heads(ctx)),
+        Shared(Pace("plan_restores", _NET, 0.5), end(lambda: restore.plan_once(ctx))),
+        Shared(Pace("apply_restores", _NET, 0.5), end(apply_due)),
+        Shared(Pace("adopt", _NET, 1.0), end(lambda: adopt.run_once(ctx))),
+        Shared(Pace("plans", _NET, 2.0), lambda: held_plans.run_once(ctx)),
+        Shared(Pace("discover", _NET, 1.0), end(lambda: discover.run_once(ctx))),
+        Shared(Pace("poll", _NET, 5.0), poll_due),
+        Shared(Pace("notify", _NET, 2.0), lambda: notify.run_once(ctx, targets())),
+        Shared(Pace("verify", _NET, 1.0), lambda: audit_chain.run_once(ctx)),
+        Shared(Pace("circuits", _NET, 5.0), lambda: circuits.run_once(ctx)),
+        Shared(Pace("monitor", 5.0), lambda: monitor_verify.run_once(ctx)),
+        Shared(Pace("incidents", 10.0), lambda: watch.run_once(ctx)),
+        Shared(Pace("compare", 60.0), lambda: poll.compare_due(ctx)),
+        Shared(Pace("purge", 300.0), lambda: purge.run_once(ctx)),
+        Shared(Pace("audit_heads", 3600.0), lambda: audit_chain.log_heads(ctx)),
     ]
 
 
-def _to_its_end(
-    run_once: Callable[[], Awaitable[object]], more: Callable[[], object]
-) -> Callable[[], Awaitable[None]]:
+class Rota:
+    """The shared duties, as one worker takes its turns at them. *workers* answers how many live;
+    *guarded* keeps a turn from being taken while this worker must not work."""
+
+    def __init__(
+        self,
+        ctx: Context,
+        duties: Sequence[Shared],
+        workers: Callable[[], int] = lambda: 1,
+        guarded: Callable[[Turn], Turn] = lambda turn: turn,
+    ) -> None:
+        self._ctx = ctx
+        self._duties = {it.pace.name: it for it in duties}
+        self._workers = workers
+        self._turn = Duty("rota", 0, guarded(self.turn))
+        self._doing: dict[str, asyncio.Task[None]] = {}
+        self._known = False
+
+    async def keep(self) -> None:
+        """Take what is due, for ever; what is being done ends with it."""
+        try:
+            while True:
+                await do(self._turn)
+                await asyncio.sleep(self.pause * random.uniform(0.8, 1.2))  # noqa: S311
+        finally:
+            for task in self._doing.values():
+                task.cancel()
+            await asyncio.gather(*self._doing.values(), return_exceptions=True)
+
+    async def turn(self) -> list[str]:
+        """Begin what is due and what this worker is not doing still; answers its names."""
+        self._doing = {name: task for name, task in self._doing.items() if not task.done()}
+        paces = [it.pace for it in self._duties.values()]
+        async with self._ctx.database.connection() as conn:
+            now = self._ctx.clock()
+            if not self._known:
+                await stored.know(conn, list(self._duties), now)
+                self._known = True
+            names = await stored.take(conn, paces, now, but=self._doing)
+        for name in names:
+            self._doing[name] = asyncio.create_task(do(self._duties[name].duty))
+        return names
+
+    async def done(self) -> None:
+        """Wait until what has begun is over."""
+        await asyncio.gather(*self._doing.values())
+
+    @property
+    def pause(self) -> float:
+        """Seconds between two turns: the more workers live, the more."""
+        return max(_SHORTEST, self._workers() / _ASKS_A_SECOND)
+
+
+def _to_its_end(run_once: Turn, more: Callable[[], object]) -> Callable[[], Awaitable[None]]:
     """Again and again while there is something to do; what was done may want a look."""
 
     async def run() -> None:
@@ -93,10 +182,15 @@ def _to_its_end(
 async def keep(duty: Duty) -> None:
     """Do *duty* for ever, with some chance in the pauses so that workers do not march."""
     while True:
-        try:
-            await duty.run_once()
-        except TwinlinkError as error:
-            _LOG.warning("upkeep_put_off", duty=duty.name, code=error.code)
-        except Exception:
-            _LOG.exception("upkeep_broke", duty=duty.name)
+        await do(duty)
         await asyncio.sleep(duty.seconds * random.uniform(0.8, 1.2))  # noqa: S311
+
+
+async def do(duty: Duty) -> None:
+    """One turn of it. What goes wrong is logged, and the next turn comes."""
+    try:
+        await duty.run_once()
+    except TwinlinkError as error:
+        _LOG.warning("upkeep_put_off", duty=duty.name, code=error.code)
+    except Exception:
+        _LOG.exception("upkeep_broke", duty=duty.name)

@@ -81,6 +81,10 @@ class Circuit(Protocol):
 
     async def view(self, site: int) -> View: ...
 
+    def troubled(self) -> set[int]:
+        """The sites that this process knows to be open or half-open, without asking Redis."""
+        ...
+
 
 @dataclass(slots=True)
 class _Record:
@@ -118,6 +122,9 @@ class LocalCircuit:
 
     async def view(self, site: int) -> View:
         return View(self._record(site).state(self._clock()))
+
+    def troubled(self) -> set[int]:
+        return {site for site, record in self._records.items() if record.opened}
 
     def judge(self, site: int, *, write: bool) -> Admission:
         """The rule of admission; `circuit_lua` says the same to Redis."""

@@ -102,6 +102,9 @@ class SharedCircuit:
             return View("open")
         return View("half_open") if said[0] == "half_open" else View("closed")
 
+    def troubled(self) -> set[int]:
+        return self._local.troubled()
+
     async def _run(
         self, script: AsyncScript, site: int, arguments: list[Any]
     ) -> tuple[str, float] | None:

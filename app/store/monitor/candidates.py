@@ -27,6 +27,23 @@ async def know_sites(conn: Connection, now: datetime) -> None:
     )
 
 
+async def anything(conn: Connection, now: datetime) -> bool:
+    """Whether there are deliveries to take, or to forget, or issues to read."""
+    found: bool = await conn.fetchval(
+        """
+        SELECT EXISTS (SELECT FROM monitor_issues WHERE generation > done AND due_at <= $1)
+            OR EXISTS (SELECT FROM monitor_deliveries WHERE received_at < $2)
+            OR EXISTS (
+                SELECT FROM inbox i
+                WHERE i.kind = 'link_deleted' AND i.id > (SELECT inbox_id FROM monitor_mark)
+                  AND NOT EXISTS (SELECT FROM monitor_deliveries d WHERE d.inbox_id = i.id))
+        """,
+        now,
+        now - TRAILING,
+    )
+    return found
+
+
 async def take_deliveries(conn: Connection, now: datetime) -> int:
     """Raise the issues that new deliveries about removed links name; returns how many deliveries
     were read. Does nothing while another worker does this."""

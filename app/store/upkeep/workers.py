@@ -29,21 +29,27 @@ class Worker:
 
 async def sign(
     conn: Connection, worker: int | None, *, host: str, engine: str, now: datetime
-) -> int:
-    """Say that a worker lives: *worker* as it was answered before, None the first time."""
-    known: int | None = await conn.fetchval(
-        "UPDATE workers SET seen_at = $2 WHERE id = $1 RETURNING id", worker, now
-    )
-    if known is not None:
-        return known
-    made: int = await conn.fetchval(
-        """INSERT INTO workers (host, engine, started_at, seen_at) VALUES ($1, $2, $3, $3)
-           RETURNING id""",
+) -> tuple[int, int]:
+    """Say that a worker lives: *worker* as it was answered before, None the first time. Answers
+    which one it is, and how many live."""
+    row = await conn.fetchrow(
+        """
+        WITH known AS (UPDATE workers SET seen_at = $2 WHERE id = $1 RETURNING id),
+        made AS (
+            INSERT INTO workers (host, engine, started_at, seen_at)
+            SELECT $3, $4, $2, $2 WHERE NOT EXISTS (SELECT FROM known) RETURNING id)
+        SELECT id, 1 + (SELECT count(*) FROM workers w WHERE w.id <> it.id AND w.seen_at > $5)
+            AS living
+        FROM (SELECT id FROM known UNION ALL SELECT id FROM made) it
+        """,
+        worker,
+        now,
         host,
         engine,
-        now,
+        now - ALIVE,
     )
-    return made
+    assert row is not None
+    return row["id"], row["living"]
 
 
 async def left(conn: Connection, worker: int) -> None:

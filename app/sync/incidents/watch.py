@@ -37,11 +37,9 @@ async def run_once(ctx: Context) -> int:
     found.sort(key=lambda it: it.kind)
     for it in found:
         await follow(ctx, it)
-    await _let_go(ctx, {(it.kind, it.place) for it in found}, looked_at)
+    left = await _let_go(ctx, {(it.kind, it.place) for it in found}, looked_at)
     await _tell_held(ctx)
-    async with ctx.database.connection() as conn:
-        left = await incidents.open_ones(conn)
-    return len(left)
+    return left
 
 
 async def follow(ctx: Context, it: Condition) -> None:
@@ -106,10 +104,12 @@ def _at(moment: datetime) -> str:
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-async def _let_go(ctx: Context, lasting: set[tuple[str, Place]], looked_at: datetime) -> None:
-    """What is not seen any more is watched; what was watched for a quiet day is over."""
+async def _let_go(ctx: Context, lasting: set[tuple[str, Place]], looked_at: datetime) -> int:
+    """What is not seen any more is watched; what was watched for a quiet day is over. Answers how
+    many are open still."""
     async with ctx.database.connection() as conn:
         ids = [it.id for it in await incidents.open_ones(conn)]
+    left = 0
     for incident_id in ids:
         async with ctx.database.transaction() as conn:
             it, now = await incidents.lock(conn, incident_id), ctx.clock()
@@ -119,6 +119,9 @@ async def _let_go(ctx: Context, lasting: set[tuple[str, Place]], looked_at: date
                 await quieten(conn, it, now)
             elif _was_quiet(it, now):
                 await resolve(conn, it, by=SERVICE, text="Quiet for a day.", now=now)
+                continue
+            left += 1
+    return left
 
 
 def _is_gone(it: Incident, lasting: set[tuple[str, Place]], looked_at: datetime) -> bool:
@@ -137,8 +140,12 @@ def _was_quiet(it: Incident, now: datetime) -> bool:
 async def _tell_held(ctx: Context) -> None:
     """Each held plan once, and once more when it waits for its second owner: holding is safe,
     but a person has to decide."""
+    async with ctx.database.connection() as conn:
+        untold = await incident_conditions.untold_plans(conn)
+    if not untold:
+        return
     async with ctx.database.transaction() as conn:
-        for plan in await incident_conditions.untold_plans(conn):
+        for plan in untold:
             say = second_message if plan.second else plan_message
             said = say(plan.id, plan.connection, plan.changes, plan.expires_at)
             await notifications.put(

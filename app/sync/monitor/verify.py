@@ -47,8 +47,10 @@ class _Result:
 async def run_once(ctx: Context) -> int:
     """Take in what was delivered, then read every candidate that is due; answers how many
     removals were not accounted for."""
-    async with ctx.database.transaction() as conn:
+    async with ctx.database.connection() as conn:
         await candidates.know_sites(conn, ctx.clock())
+        if not await candidates.anything(conn, ctx.clock()):
+            return 0
     while await _take(ctx) == candidates.TAKEN:
         continue
     alarms = 0

@@ -2,6 +2,7 @@
 
 Any number of workers may do so: they share the circuits. One that does not know what the others
 see, since Redis is away, says what it sees open and leaves it to the others to say that it ended.
+A site of which nothing is known to be wrong is not asked about.
 """
 
 import structlog
@@ -12,10 +13,14 @@ from app.sync.runtime.context import Context
 _LOG = structlog.get_logger(__name__)
 
 
-async def run_once(ctx: Context) -> int:
-    """One look at every site; answers how many do not let calls through."""
+async def run_once(ctx: Context, *, suspected: bool = False) -> int:
+    """One look at the sites that are recorded as open or that this process has found open;
+    *suspected*: only where it has found any. Answers how many do not let calls through."""
+    found = ctx.circuit.troubled()
+    if suspected and not found:
+        return 0
     async with ctx.database.connection() as conn:
-        known = await circuits.all_sites(conn)
+        known = await circuits.in_question(conn, found)
     stopped = 0
     for site in known:
         view = await ctx.circuit.view(site.id)

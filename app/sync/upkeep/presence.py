@@ -12,10 +12,12 @@ class Presence:
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
         self._id: int | None = None
+        self.workers = 1
+        """How many live, as of the last sign."""
 
     async def run_once(self) -> None:
         async with self._ctx.database.connection() as conn:
-            self._id = await workers.sign(
+            self._id, self.workers = await workers.sign(
                 conn,
                 self._id,
                 host=socket.gethostname()[:255],

@@ -63,6 +63,14 @@ class SchemaWatch:
 
         return run
 
+    def unfit(self, run_once: Callable[[], Awaitable[object]]) -> Callable[[], Awaitable[object]]:
+        """*run_once*, where the schema does not fit."""
+
+        async def run() -> object:
+            return None if self.fits else await run_once()
+
+        return run
+
     async def _say(self, found: str, fit: Fit) -> None:
         """The incident's tables may have another form there: the log has said it already."""
         try:

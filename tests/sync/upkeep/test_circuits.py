@@ -33,6 +33,9 @@ class Seen(LocalCircuit):
     async def view(self, site: int) -> View:
         return View(self.states.get(site, "closed"), self.certain)
 
+    def troubled(self) -> set[int]:
+        return set(self.states)
+
 
 def worker(fields: FieldWorld, seen: Seen) -> Context:
     return replace(fields.world.worker(), circuit=seen)
