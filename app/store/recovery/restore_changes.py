@@ -31,7 +31,7 @@ class Place:
 @dataclass(frozen=True, slots=True)
 class PlanLink:
     """A claimed change. `cause` is for the audit. `outside`: it does not count in the guard's
-    windows, because they refused it and it was then approved itself. `former` is the state of a
+    windows, because they refused it and it was then approved itself. `was_managed` is about a
     removed link."""
 
     place: Place
@@ -39,7 +39,7 @@ class PlanLink:
     source: IssueRef
     destination: IssueRef
     link_id: LinkId | None
-    former: str
+    was_managed: bool
     cause: tuple[str, str]
     kind: PlanKind
     outside: bool
@@ -247,7 +247,7 @@ def _link(row: Row) -> PlanLink:
         source=_ref(row, "source"),
         destination=_ref(row, "destination"),
         link_id=None if row["link_id"] is None else LinkId(str(row["link_id"])),
-        former=evidence.get("former", ""),
+        was_managed=evidence.get("former") == "managed",
         cause=(row["cause_kind"], str(row["restore_id"])),
         kind=PlanKind(row["kind"]),
         outside=row["outside"],

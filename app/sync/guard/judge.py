@@ -19,7 +19,7 @@ from app.core.guard import (
     leaves_none,
     windows,
 )
-from app.core.incidents import IncidentKind
+from app.core.incidents import Impact, IncidentKind
 from app.core.links import Side
 from app.store.config import active_connection
 from app.store.config.active_connection import Running
@@ -106,7 +106,7 @@ async def trip(conn: Connection, state: Running, reason: str, now: datetime) -> 
             connection_id=state.id,
             now=now,
             detail={"window": reason},
-            impact="minor",
+            impact=Impact.MINOR,
         )
 
 

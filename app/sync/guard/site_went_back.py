@@ -10,7 +10,7 @@ is held until the incident is resolved.
 import structlog
 
 from app.core.config import Mode
-from app.core.incidents import Detail, IncidentKind
+from app.core.incidents import Detail, Impact, IncidentKind
 from app.store.config import active_connection, connections
 from app.store.links import doubts
 from app.sync.incidents.timeline import open_or_note
@@ -37,5 +37,7 @@ async def stop(ctx: Context, site: int, sign: str) -> None:
             stopped += 1
         doubted = await doubts.doubt_site(conn, site, now=now)
         detail: Detail = {"sign": sign, "connections": stopped, "links": doubted}
-        await open_or_note(conn, WENT_BACK, site_id=site, now=now, detail=detail, impact="major")
+        await open_or_note(
+            conn, WENT_BACK, site_id=site, now=now, detail=detail, impact=Impact.MAJOR
+        )
     _LOG.error(WENT_BACK, site=site, sign=sign, links=doubted, hint="twinlink resume")

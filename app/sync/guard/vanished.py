@@ -22,7 +22,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from app.core.guard import DAY, HOUR
-from app.core.incidents import SERVICE, IncidentKind
+from app.core.incidents import SERVICE, Impact, IncidentKind
 from app.core.ledger import Row, State
 from app.core.plan import PlanKind
 from app.store.config import active_connection, connections
@@ -76,7 +76,7 @@ async def _tell(conn: Connection, state: Running, now: datetime, **more: int) ->
     if found.first is not None and found.last is not None:
         detail |= {"first_seen": _at(found.first), "last_seen": _at(found.last)}
     await timeline.open_or_note(
-        conn, KIND, connection_id=state.id, now=now, detail=detail, impact="minor"
+        conn, KIND, connection_id=state.id, now=now, detail=detail, impact=Impact.MINOR
     )
 
 

@@ -34,7 +34,7 @@ async def open_or_note(
     site_id: int | None = None,
     now: datetime,
     detail: Detail,
-    impact: str,
+    impact: Impact,
 ) -> int:
     """The id of the one open incident of this kind and place, with this in its timeline.
 
@@ -42,13 +42,12 @@ async def open_or_note(
     only ever raised by this. What was watched for a quiet day is investigated again.
     """
     place = Place(connection_id, site_id)
-    felt = Impact(impact)
     while True:
         it = await incidents.lock_open(conn, kind, place)
         if it is not None:
-            await note(conn, it, detail, felt, now)
+            await note(conn, it, detail, impact, now)
             return it.id
-        made = await _open(conn, kind, place, detail, felt, now)
+        made = await _open(conn, kind, place, detail, impact, now)
         if made is not None:
             return made
         # Another worker opened it in this very moment, and has committed by now.

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import structlog
 
-from app.core.incidents import IncidentKind
+from app.core.incidents import Impact, IncidentKind
 from app.core.monitor import Judged
 from app.store.config import active_connection, connections
 from app.store.pool import Connection
@@ -37,7 +37,7 @@ async def stop(conn: Connection, site: int, alarms: Sequence[Judged], now: datet
         site_id=site,
         now=now,
         detail=detail,
-        impact="critical",
+        impact=Impact.CRITICAL,
     )
 
 
@@ -46,7 +46,7 @@ async def ask(conn: Connection, site: int, unclear: Sequence[Judged], now: datet
     _LOG.warning("removal_unclear", site=site, links=len(unclear))
     await timeline.open_or_note(
         conn, IncidentKind.REMOVAL_UNCLEAR, site_id=site, now=now,
-        detail={"links": len(unclear), **_facts(unclear)}, impact="major",
+        detail={"links": len(unclear), **_facts(unclear)}, impact=Impact.MAJOR,
     )  # fmt: skip
 
 

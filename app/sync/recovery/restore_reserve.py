@@ -174,7 +174,7 @@ def link_key(types: TypePair, side: Side, source: Twin, destination: Twin) -> Li
 
 
 def _purpose(link: PlanLink) -> Purpose:
-    return "restore" if link.former == "managed" else "rescue"
+    return "restore" if link.was_managed else "rescue"
 
 
 def _entry(state: Running, intent: Intent, it: Returning) -> audit.Entry:

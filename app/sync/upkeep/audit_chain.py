@@ -14,7 +14,7 @@ import structlog
 
 from app.core.chain import Break, Verifier
 from app.core.errors import TransientError
-from app.core.incidents import IncidentKind
+from app.core.incidents import Impact, IncidentKind
 from app.store.pool import Connection
 from app.store.upkeep import verification_runs
 from app.store.upkeep.verification_runs import Outcome
@@ -59,7 +59,7 @@ async def _open_incident(conn: Connection, place: Mapping[str, str | int], now: 
         connection_id=int(place["chain"]) if place["connection"] else None,
         now=now,
         detail=place,
-        impact="critical",
+        impact=Impact.CRITICAL,
     )
 
 

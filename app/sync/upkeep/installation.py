@@ -9,7 +9,7 @@ live, so that every removal is held until that incident is resolved.
 
 import structlog
 
-from app.core.incidents import IncidentKind
+from app.core.incidents import Impact, IncidentKind
 from app.store.config import connections, pauses
 from app.store.guard import facts
 from app.store.pool import Connection
@@ -71,7 +71,7 @@ class InstallationWatch:
             MISMATCH,
             now=ctx.clock(),
             detail={"configured": configured, "stored": stored},
-            impact="major",
+            impact=Impact.MAJOR,
         )
 
     async def _compare(self, conn: Connection) -> int:
@@ -99,5 +99,5 @@ class InstallationWatch:
             WENT_BACK,
             now=now,
             detail={"sign": sign, "connections": len(names)},
-            impact="major",
+            impact=Impact.MAJOR,
         )

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from app.core.errors import TransientError
-from app.core.incidents import IncidentKind
+from app.core.incidents import Impact, IncidentKind
 from app.store import schema
 from app.store.migrations.head import latest
 from app.store.schema import REMEDIES, Fit
@@ -80,7 +80,7 @@ class SchemaWatch:
                     MISMATCH,
                     now=self._ctx.clock(),
                     detail={"found": found, "expected": latest(), "remedy": REMEDIES[fit]},
-                    impact="major",
+                    impact=Impact.MAJOR,
                 )
         except TransientError:
             raise

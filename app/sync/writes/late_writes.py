@@ -15,7 +15,7 @@ import structlog
 
 from app.core.errors import PermanentError, TransientError
 from app.core.evidence import Reading
-from app.core.incidents import Detail, IncidentKind
+from app.core.incidents import Detail, Impact, IncidentKind
 from app.core.ledger import Authorship, LinkKey
 from app.core.links import Link, LinkType, PhysicalKey, Side
 from app.core.operations import Operation, Status
@@ -114,7 +114,7 @@ async def _clear(ctx: Context, connection_id: int, site: int, judged: _Judged) -
                 site_id=site,
                 now=now,
                 detail=detail,
-                impact="major",
+                impact=Impact.MAJOR,
             )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
-from app.core.incidents import IncidentKind
+from app.core.incidents import Impact, IncidentKind
 from app.core.ledger import Authorship, LinkKey, Row, State
 from app.core.links import LinkId
 from app.core.operations import Ended, Operation, Status
@@ -97,7 +97,7 @@ async def _tell_corrected(
     detail = {"made": made, "removed": len(ours) - made}
     await timeline.open_or_note(
         conn, IncidentKind.OUTCOME_CORRECTED, connection_id=connection_id, now=now, detail=detail,
-        impact="major",
+        impact=Impact.MAJOR,
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from app.api.auth.roles import V1
-from app.core.incidents import IncidentKind
+from app.core.incidents import Impact, IncidentKind
 from app.sync.incidents import timeline
 from tests.api.conftest import Api, Jira, connection_body
 
@@ -130,7 +130,7 @@ async def opened(api: Api, kind: str = "guard_tripped", **place: Any) -> str:
             IncidentKind(kind),
             now=datetime.now(UTC),
             detail={"rejected": 5},
-            impact="minor",
+            impact=Impact.MINOR,
             **place,
         )
     return str(made)

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.core.incidents import IncidentKind
+from app.core.incidents import Impact, IncidentKind
 from app.store.config import connections
 from app.sync.incidents import timeline
 from tests.api.conftest import V1, Api, Jira
@@ -21,7 +21,12 @@ async def opened(api: Api, kind: str = "guard_tripped", impact: str = "minor", *
     async with api.services.database.transaction() as conn:
         detail = more.pop("detail", FACTS)
         made = await timeline.open_or_note(
-            conn, IncidentKind(kind), now=more.pop("now", NOW), detail=detail, impact=impact, **more
+            conn,
+            IncidentKind(kind),
+            now=more.pop("now", NOW),
+            detail=detail,
+            impact=Impact(impact),
+            **more,
         )
     return str(made)
 

@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from app.core.incidents import KINDS, IncidentKind
+from app.core.incidents import KINDS, Impact, IncidentKind
 from app.store.alerts import incidents as stored
 from app.store.queue import stray_deliveries, webhook_sources
 from app.store.views import verifications
@@ -248,7 +248,7 @@ async def test_many_open_one(fields: FieldWorld, kind: IncidentKind) -> None:
                 connection_id=fields.connection,
                 now=fields.world.now(),
                 detail={"number": number},
-                impact="minor",
+                impact=Impact.MINOR,
             )
 
     made = await asyncio.gather(*(note(number) for number in range(6)))
@@ -269,7 +269,7 @@ async def test_places_are_kept_apart(fields: FieldWorld) -> None:
                 IncidentKind.CIRCUIT_OPEN,
                 now=fields.world.now(),
                 detail={},
-                impact="minor",
+                impact=Impact.MINOR,
                 **place,
             )
             for place in (
@@ -286,7 +286,11 @@ async def test_what_is_rolled_back_was_not_opened(fields: FieldWorld) -> None:
     async def fail() -> None:
         async with fields.world.database.transaction() as conn:
             await open_or_note(
-                conn, IncidentKind.CIRCUIT_OPEN, now=fields.world.now(), detail={}, impact="minor"
+                conn,
+                IncidentKind.CIRCUIT_OPEN,
+                now=fields.world.now(),
+                detail={},
+                impact=Impact.MINOR,
             )
             raise RuntimeError
 
