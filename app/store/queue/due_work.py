@@ -1,4 +1,5 @@
-"""Which pairs are due, and the statement that claims them: it costs what it takes, not what waits.
+"""Which pairs are due, and the statement that claims them. Its cost depends on the pairs that it
+takes, not on those that wait.
 
 The first dirty pair of each connection, found with one probe of `work_ready`, says which
 connections have work that is due. A connection that is paused is left out there, so that none of
@@ -26,8 +27,8 @@ def _heads(name: str, lane: str) -> str:
 
 
 def _ready(name: str, of: str) -> str:
-    """Those of the connections that are not paused and of which a pair is due. There is none in a
-    database of another version of the schema: `migrate` may run meanwhile."""
+    """The connections among *of* that are not paused and have a pair that is due. A database with
+    another version of the schema has none, because `migrate` may run meanwhile."""
     return f"""{name} AS MATERIALIZED (
         SELECT h.connection_id, h.due_at FROM {of} h
         JOIN connections c ON c.id = h.connection_id
@@ -37,9 +38,9 @@ def _ready(name: str, of: str) -> str:
 
 
 def _pairs(ready: str, lane: str, limit: str, *, also: str = "", lock: str = "") -> str:
-    """Pairs that are due and that no worker has, of the connection that waits longest first. The
-    outer limit ends the loop, so that no row is locked that is not taken. `lost` counts the claims
-    of a pair that ended with their process, one whose lease ran out included."""
+    """Pairs that are due and that no worker has, those of the connection that waits longest first.
+    The outer limit ends the loop, so that only rows that are taken get locked. `lost` counts the
+    lost claims of a pair, the one whose lease ran out just now included."""
     return f"""
         SELECT w.* FROM (SELECT connection_id FROM {ready} ORDER BY due_at, connection_id) r
         CROSS JOIN LATERAL (
@@ -53,10 +54,10 @@ def _pairs(ready: str, lane: str, limit: str, *, also: str = "", lock: str = "")
 
 _LOCK = "FOR UPDATE SKIP LOCKED"
 
-# One statement, so that a wake-up of which nothing is left costs one. Bulk is claimed by one worker
-# at a time: several at once would each skip what another is just locking, and tear a resync's pages
-# of a hundred into parts that Jira is asked for one by one. What waits at this gate holds nothing,
-# and what is past it locks rows without waiting (SKIP LOCKED): it cannot deadlock.
+# One statement, so that a wake-up that finds nothing costs one round trip. One worker at a time
+# claims bulk: several at once would each skip the rows that another locks, and split a resync's
+# pages of a hundred into parts that Jira is asked for one by one. A worker that waits at this gate
+# holds no lock, and one past it locks rows without waiting (SKIP LOCKED), so they cannot deadlock.
 CLAIM = f"""
     WITH RECURSIVE {_heads("bulk_heads", "bulk")},
     {_heads("live_heads", "NOT bulk")},
@@ -98,7 +99,7 @@ CLAIM = f"""
 
 
 async def oldest(conn: Connection) -> datetime | None:
-    """Since when a pair or a resync is due, of paused connections too; None: nothing is."""
+    """Since when the oldest pair or resync is due, in paused connections too; None without any."""
     found: datetime | None = await conn.fetchval(
         f"""WITH RECURSIVE {_heads("bulk_heads", "bulk")}, {_heads("live_heads", "NOT bulk")}
             SELECT least(

@@ -22,7 +22,8 @@ async def retry(conn: Connection, connection_id: int, twin_id: int, now: datetim
 async def dismiss(
     conn: Connection, connection_id: int, twin_id: int, *, reason: str, by: str, now: datetime
 ) -> bool:
-    """Show the failure no longer, until it is another one. False if there is no such failure."""
+    """Show the failure no longer, until the pair fails for another cause. False if there is no such
+    failure."""
     status: str = await conn.execute(
         """UPDATE work SET dismissed_failure = failure, dismissed_reason = $3, dismissed_by = $4,
                dismissed_at = $5

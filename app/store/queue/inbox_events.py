@@ -21,8 +21,8 @@ class LinkEvent:
 
 
 async def link_events(conn: Connection, ids: Iterable[int]) -> list[LinkEvent]:
-    """The link events among these inbox rows. A purged row is missing, and so is one without the
-    link's id: it says no more than that its issues changed."""
+    """The link events among these inbox rows. A purged row is missing. So is one without the link's
+    id, which says only that its issues changed."""
     rows = await conn.fetch(
         """SELECT id, site_id, kind, link_id, type_id, source_id, destination_id FROM inbox
            WHERE id = ANY($1::bigint[]) AND kind IN ('link_created', 'link_deleted')

@@ -1,12 +1,12 @@
-"""Work: twin pairs that need another look, with the manners of the Kubernetes work queue.
+"""Work: twin pairs that need another look, by the rules of the Kubernetes work queue.
 
-An event raises a pair's generation; a claim takes pairs under a lease and a fencing number; a
-pair whose generation moved meanwhile stays dirty when it is settled. What a claim takes from
-`causes` and `look` is gone from the row, so a claim whose lease ran out is looked at whole.
+An event raises a pair's generation. A claim takes pairs under a lease and a fencing number. A pair
+whose generation was raised meanwhile stays dirty when its claim is settled. A claim empties
+`causes` and `look` in the row, so a pair whose lease ran out is looked at whole the next time.
 
-A lease that ran out is a claim that was lost: its process ended, and perhaps one of its pairs ended
-it. `lost` counts them until a look of the pair ends. Who was lost once is claimed in small company,
-who was lost twice alone, and after the third time the pair is not looked at any more.
+A claim whose lease ran out is lost: its process ended, and perhaps one of its pairs was the cause.
+`lost` counts such claims until a look at the pair ends. A pair that was lost once is claimed with
+few others, one that was lost twice alone, and after the third time it is not looked at any more.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,9 +18,9 @@ from app.store.queue.due_work import CLAIM
 
 # A fifth of each claim is bulk when bulk waits: neither starves the other (ARCHITECTURE.md).
 BULK_SHARE = 5
-# So many claims of a pair may be lost; then it is parked.
+# This many claims of a pair may be lost; then the pair is parked.
 MOST_LOST = 3
-# Of a claim: what was lost once is tried in this part of its size.
+# The part of a claim's size in which pairs that were lost once are tried.
 COMPANY = 10
 
 
@@ -34,9 +34,9 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """One pair under our lease. Without `look` all that happened are the inbox rows in `causes`.
-    The row must still have this `fence` when we commit anything for it. `lost` counts the claims
-    of it that ended with their process, since a look of it ended last."""
+    """One pair under our lease. Without `look`, the inbox rows in `causes` are all that happened.
+    The row must still have this `fence` when we commit anything for it. `lost` counts the claims of
+    the pair whose process ended, since a look at it ended last."""
 
     connection_id: int
     twin_id: int
@@ -137,8 +137,8 @@ _BULK_GATE = 0x7477696E6C696E6B
 async def claim(
     conn: Connection, *, now: datetime, size: int, lease: float, lost: bool = True
 ) -> list[Claimed]:
-    """Take up to *size* due pairs for *lease* seconds, live ones before bulk. Pairs of which claims
-    were lost come before the others and apart from them, or with *lost* false not at all."""
+    """Take up to *size* due pairs for *lease* seconds, live ones before bulk. Pairs with lost
+    claims come first and are claimed apart from the others; with *lost* false they are left out."""
     rows = await conn.fetch(
         CLAIM,
         now,
@@ -215,8 +215,8 @@ _COUNT = """
 
 async def settle(conn: Connection, settlements: Sequence[Settlement], *, now: datetime) -> int:
     """End our claims. A row that another worker has claimed since, or that is settled already, is
-    left alone; what arrived since the claim (a higher generation) keeps the pair dirty. Answers how
-    many of ours are dirty still. Run in a transaction."""
+    left alone. Events since the claim (a higher generation) keep the pair dirty. Answers how many
+    of our pairs are still dirty. Run in a transaction."""
     if not settlements:
         return 0
     # In key order, as ingest does: rows locked in any other order deadlock with it.
@@ -242,7 +242,7 @@ async def settle(conn: Connection, settlements: Sequence[Settlement], *, now: da
         [s.again or 0.0 for s in settlements],
         [s.waiting for s in settlements],
         [s.failure for s in settlements],
-        # What was parked is tried alone when something changes, and parked again at once.
+        # A parked pair is tried alone when something changes, and parked again if it is lost.
         [MOST_LOST - 1 if s.claimed.lost >= MOST_LOST else 0 for s in settlements],
     )
     ours = {row["twin_id"] for row in rows}
