@@ -11,6 +11,8 @@
 `ModeForbids`   the connection's mode does not let this write be proposed
 `Kept`          not removed: another account made it
 `Moved`         not removed: another connection manages it now
+`HeirNotReady`  not removed: another connection's origin keeps it, and that one is paused or
+                its mode allows less
 `StillOpen`     sent, with an unknown outcome: a confirmation finds out
 `Failed`        refused, for a reason of the link's own
 `Retry`         not done, and worth another try
@@ -63,6 +65,10 @@ class Moved: ...
 
 
 @dataclass(frozen=True, slots=True)
+class HeirNotReady: ...
+
+
+@dataclass(frozen=True, slots=True)
 class StillOpen: ...
 
 
@@ -100,6 +106,7 @@ Result: TypeAlias = (
     | ModeForbids
     | Kept
     | Moved
+    | HeirNotReady
     | StillOpen
     | Failed
     | Retry

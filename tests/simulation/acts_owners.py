@@ -92,7 +92,8 @@ class Owners:
             told = self._ask(f"pause {name}", lambda: self._switches.pause(name, by="ann", now=now))
         else:
             told = self._ask(
-                f"mode {name} {mode.value}", lambda: self._switches.mode(name, mode, by="ann")
+                f"mode {name} {mode.value}",
+                lambda: self._switches.mode(name, mode, by="ann", now=now),
             )
         return f"{told}; {self.unpairs_many()}"
 
@@ -100,8 +101,9 @@ class Owners:
 
     def sets_the_mode(self) -> str:
         name, mode = self._connection(), self.random.choice((*[Mode.LIVE] * 3, *Mode))
+        now = self._ctx.clock()
         return self._ask(
-            f"mode {name} {mode.value}", lambda: self._switches.mode(name, mode, by="ann")
+            f"mode {name} {mode.value}", lambda: self._switches.mode(name, mode, by="ann", now=now)
         )
 
     def pauses(self) -> str:
@@ -280,7 +282,7 @@ async def acknowledge(ctx: Context, switches: Switches) -> str:
         )  # fmt: skip
     for it in stopped:
         await switches.resume(it["name"], by="ann", now=ctx.clock())
-        await switches.mode(it["name"], Mode.LIVE, by="ann")
+        await switches.mode(it["name"], Mode.LIVE, by="ann", now=ctx.clock())
     return f"{len(open_)} sites went back"
 
 

@@ -137,7 +137,7 @@ class Closing:
             ]
         for name in names:
             await self._do(switches.resume(name, by="ann", now=ctx.clock()))
-            await self._do(switches.mode(name, Mode.LIVE, by="ann"))
+            await self._do(switches.mode(name, Mode.LIVE, by="ann", now=ctx.clock()))
 
     async def _must_settle(self, when: str) -> None:
         """Whenever a site turns out to have gone back, a person says so, and it goes on."""

@@ -32,7 +32,9 @@ async def put_mode(
     connection: TheConnection, body: ModePut, services: Svc, caller: Who, response: Response
 ) -> ConnectionAnswer:
     """Every mode but `shadow` writes, and needs a dedicated, checked account on both sites."""
-    row = await services.switches.mode(connection.name, Mode(body.mode), by=caller.owner)
+    row = await services.switches.mode(
+        connection.name, Mode(body.mode), by=caller.owner, now=services.clock()
+    )
     return await _answer(services, row, response)
 
 

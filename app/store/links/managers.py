@@ -29,9 +29,8 @@ async def managed_elsewhere(
 
 
 async def heirs(conn: Connection, connection_id: int, mirror: PhysicalKey) -> list[tuple[int, Row]]:
-    """Rows of other live connections for which our mirror is the preexisting one, each with the
-    connection's id, oldest first: if ours withdraws, management moves to the first whose origin is
-    there."""
+    """Rows of other existing connections for which our mirror is the preexisting one, each with the
+    connection's id, oldest first: if ours withdraws, management may move to one of them."""
     records = await conn.fetch(
         """
         SELECT l.* FROM ledger l JOIN connections c ON c.id = l.connection_id
@@ -67,6 +66,25 @@ async def heirs_of_connection(
         list(twins) if twins is not None else None,
     )
     return {record["connection_id"] for record in records}
+
+
+async def managing_preexisting(conn: Connection, connection_id: int) -> list[tuple[int, int]]:
+    """The connections that manage a mirror which this one records as preexisting, each with a twin
+    at the end of that link, in key order."""
+    records = await conn.fetch(
+        """
+        SELECT DISTINCT l.connection_id, twin FROM ledger h
+        JOIN ledger l ON l.mirror_site_id = h.mirror_site_id
+         AND l.mirror_type_id = h.mirror_type_id AND l.mirror_source_id = h.mirror_source_id
+         AND l.mirror_destination_id = h.mirror_destination_id
+         AND l.connection_id <> h.connection_id AND l.state = 'managed'
+        CROSS JOIN LATERAL unnest(ARRAY[l.source_twin_id, l.destination_twin_id]) twin
+        WHERE h.connection_id = $1 AND h.state = 'preexisting'
+        ORDER BY l.connection_id, twin
+        """,
+        connection_id,
+    )
+    return [(record["connection_id"], record["twin"]) for record in records]
 
 
 async def managed_keys(

@@ -14,9 +14,11 @@ from app.store.alerts import incidents
 from app.store.config import connections, pauses, sites
 from app.store.config.connections import ConnectionRow
 from app.store.pool import Connection, Database
+from app.store.queue.work import Cause
 from app.store.upkeep import installation
 from app.sync.connections.admin import Compare
 from app.sync.guard import reset
+from app.sync.look.ownership_transfer import raise_managers
 from app.sync.resync import after_long_pause
 from app.sync.runtime.refusals import Refused
 
@@ -31,9 +33,10 @@ class Switches:
     compare: Compare
     wake: Callable[[], None]
 
-    async def mode(self, name: str, mode: Mode, *, by: str) -> ConnectionRow:
+    async def mode(self, name: str, mode: Mode, *, by: str, now: datetime) -> ConnectionRow:
         """Raises `Refused` where a site does not allow writing. Raising the mode looks at all
-        twins again: what was only planned until now may be written."""
+        twins again: what was only planned until now may be written. So do those who manage a
+        mirror that this connection may take over from now on."""
         async with self.database.transaction() as conn:
             row = await _locked(conn, name)
             if mode is not Mode.SHADOW:
@@ -48,6 +51,8 @@ class Switches:
             ):
                 raise Refused("site_went_back")
             await connections.set_mode(conn, row.id, mode)
+            if mode.rank > row.mode.rank:
+                await raise_managers(conn, row.id, Cause("twin", "mode"), now=now)
         if mode is not row.mode:
             _LOG.info("mode_set", connection=name, former=row.mode.value, mode=mode.value, by=by)
         if mode.rank > row.mode.rank:
@@ -68,6 +73,7 @@ class Switches:
             await connections.set_paused(conn, row.id, at=None, by=None)
             long = await pauses.end(conn, now, connection_id=row.id)
             await after_long_pause.begin(conn, long, by=by, now=now)
+            await raise_managers(conn, row.id, Cause("twin", "resumed"), now=now)
         self.wake()
         _LOG.info("resumed", connection=name, by=by)
         return await self._now(name)

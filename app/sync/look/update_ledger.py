@@ -61,12 +61,23 @@ async def record(
             if key not in left and not await _write(conn, ctx, look, key, decision):
                 left[key] = Stale()
         heirs = [
-            (key, it.origin.other)
+            mirror
             for key, it in writing.items()
-            if isinstance(it, RecordPreexisting) and key not in left
+            if key not in left and (mirror := _heir_of(look, key, it)) is not None
         ]
         await tell_managers(conn, look, heirs, ctx.clock())
     return left
+
+
+def _heir_of(look: Look, key: LinkKey, decision: Decision) -> tuple[LinkKey, Side] | None:
+    """The mirror whose manager, if it has one, gets an heir by this or loses it."""
+    row = look.rows.get(key)
+    if isinstance(decision, RecordPreexisting):
+        return key, decision.origin.other
+    lost = isinstance(decision, Detach | Forget)
+    if lost and row is not None and row.state is State.PREEXISTING:
+        return key, row.mirror
+    return None
 
 
 def _gone(look: Look, key: LinkKey) -> Gone:

@@ -12,6 +12,7 @@ from app.core.results import (
     Created,
     Elsewhere,
     Failed,
+    HeirNotReady,
     Held,
     Kept,
     ModeForbids,
@@ -81,6 +82,8 @@ def _kept(result: Result) -> str | None:
             return "kept"
         case Moved():
             return "moved"
+        case HeirNotReady():
+            return "heir_not_ready"
         case ModeForbids():
             return "mode"
         case (

@@ -14,6 +14,7 @@ from app.core.results import (
     Created,
     Elsewhere,
     Failed,
+    HeirNotReady,
     Held,
     Kept,
     ModeForbids,
@@ -121,7 +122,7 @@ def _tally(tally: Tally, result: Result) -> None:
             tally.failed += 1
         case (
             Preexisting() | Stale() | Busy() | Elsewhere() | ModeForbids() | Kept() | Moved()
-            | StillOpen() | Retry() | SiteRefused()
+            | HeirNotReady() | StillOpen() | Retry() | SiteRefused()
         ):  # fmt: skip
             tally.skipped += 1
         case other:
@@ -145,6 +146,8 @@ def _apply(it: Settlement, result: Result, now: datetime) -> None:
             _apply_unknown(it, "managed_elsewhere")
         case ModeForbids():
             it.waiting = "mode"
+        case HeirNotReady():
+            it.waiting = "heir"
         case Created() | Preexisting() | Removed() | Held() | Kept() | Moved() | StillOpen():
             pass
         case other:

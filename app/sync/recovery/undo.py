@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
+from app.core.connection.modes import may_write
 from app.core.evidence import Reading
 from app.core.ledger import Row, State
 from app.core.links import Ends, LinkType, physical_key
 from app.core.operations import Operation, Status
-from app.core.results import Moved, Stale
+from app.core.results import HeirNotReady, Moved, Stale
 from app.store.config import active_connection
 from app.store.config.active_connection import Running
 from app.store.links import ledger
@@ -32,7 +33,6 @@ from app.sync.recovery.restore_survey import read_ends
 from app.sync.runtime.context import Context
 from app.sync.sites.link_types import site_types
 from app.sync.writes.delete import carry_out
-from app.sync.writes.limits import may_write
 from app.sync.writes.proposal import Proposal
 from app.sync.writes.remove import move_to_heir
 
@@ -138,7 +138,8 @@ def _removing(
 
 
 async def _moved(ctx: Context, connection_id: int, it: Removing) -> bool:
-    """Another connection whose origin keeps this link takes it over, without a DELETE."""
+    """Another connection whose origin keeps this link takes it over, without a DELETE. Where
+    that one is not able to yet, the link stays as it is."""
     moved = await move_to_heir(ctx, connection_id, it.proposal)
     if moved is None:
         return False
@@ -146,6 +147,8 @@ async def _moved(ctx: Context, connection_id: int, it: Removing) -> bool:
         match moved:
             case Moved():
                 await restore_changes.close(conn, {it.link.place: "skipped:moved"})
+            case HeirNotReady():
+                await restore_changes.close(conn, {it.link.place: "skipped:heir_not_ready"})
             case Stale():
                 await restore_changes.put_off(conn, {it.link.place: ctx.clock() + SOON})
             case other:

@@ -2,7 +2,8 @@
 removed. Both take the connection's lock, so once they return no older intent can commit.
 
 Where another connection records a released mirror as preexisting, its origin keeps the link:
-management moves to it, audited on both sides.
+management moves to it, audited on both sides, if that one can do all that this one could. Else
+the mirror stays released: no connection manages it, and nothing removes it.
 """
 
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from app.store.pool import Connection, Database
 from app.store.queue.work import Cause, raise_pairs
 from app.store.writes import audit, release
 from app.store.writes.release import Released
+from app.sync.runtime import heirs
 
 
 async def unpair(
@@ -52,8 +54,8 @@ async def delete_connection(
 
 async def _lock(conn: Connection, connection_id: int, twin_ids: Sequence[int] | None) -> Running:
     """Lock the connection and all that may inherit from it, in id order as every hand-over."""
-    heirs = await managers.heirs_of_connection(conn, connection_id, twin_ids)
-    for each in sorted({connection_id, *heirs}):
+    taking = await managers.heirs_of_connection(conn, connection_id, twin_ids)
+    for each in sorted({connection_id, *taking}):
         await active_connection.lock(conn, each)
     state = await active_connection.load(conn, connection_id)
     if state is None:
@@ -93,15 +95,12 @@ async def _bequeath(
     engine: str,
     now: datetime,
 ) -> None:
-    """Hand one released mirror to the first connection that records it as preexisting. If that
-    one's origin is gone as well, its own look finds out, under its own guard."""
-    heirs = await managers.heirs(conn, giving.id, it.place.mirror)
-    if not heirs or it.row.authorship is None:
+    """Hand one released mirror to the first connection that records it as preexisting and is able
+    to manage it. If that one's origin is gone as well, its own look finds out, under its guard."""
+    heir = await heirs.first(conn, giving, it.place.mirror)
+    if heir is None or not heir.able or it.row.authorship is None:
         return
-    heir, theirs = heirs[0]
-    taking = await active_connection.load(conn, heir)
-    if taking is None:
-        return
+    taking, theirs = heir.taking, heir.row
     mirror_id = None if released.link_id is None else LinkId(released.link_id)
     left, right = theirs.origin.order(theirs.link_on(theirs.origin), mirror_id)
     change = ledger.Change(

@@ -4,10 +4,9 @@ grounds that have changed, another write or manager of its link, a link that fla
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from app.core.config import Mode
+from app.core.connection.modes import may_write
 from app.core.ledger import LinkKey
 from app.core.links import Ends, LinkId, PhysicalKey
-from app.core.operations import Operation, Write
 from app.core.results import Busy, Elsewhere, Failed, ModeForbids, Refused, Stale
 from app.store.config.active_connection import Running
 from app.store.links import ledger, made_links, managers, twins
@@ -17,15 +16,6 @@ from app.sync.look.snapshot import Look
 from app.sync.look.update_ledger import standing_claims
 from app.sync.runtime.context import Context
 from app.sync.writes.proposal import Proposal
-
-
-def may_write(mode: Mode, operation: Write) -> bool:
-    """Whether a mode lets this kind of write be proposed. `review` holds every removal."""
-    match operation:
-        case Operation.CREATE:
-            return mode is not Mode.SHADOW
-        case Operation.REMOVE:
-            return mode in (Mode.REVIEW, Mode.LIVE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from app.core.ledger import Authorship, LinkKey, Row, State
 from app.core.links import Link, LinkType
 from app.core.operations import Operation, Status
 from app.core.results import (
+    HeirNotReady,
     Held,
     Kept,
     Moved,
@@ -23,12 +24,15 @@ from app.store.config.active_connection import Running
 from app.store.guard import held_changes
 from app.store.links import ledger, managers
 from app.store.links.ledger import Change
+from app.store.pool import Connection
 from app.store.queue.work import Cause, raise_pairs
 from app.store.writes import audit
 from app.store.writes.audit_entry import entry
 from app.store.writes.intents import Mirror, Wanted
 from app.sync.look.snapshot import Look
+from app.sync.runtime import heirs
 from app.sync.runtime.context import Context
+from app.sync.runtime.heirs import Heir
 from app.sync.writes.author_proof import Asked, authors
 from app.sync.writes.delete import carry_out
 from app.sync.writes.proposal import Proposal
@@ -157,43 +161,53 @@ async def _note_author(ctx: Context, row: Row, verdict: Authorship) -> Row | Non
         return await ledger.by_id(conn, row.id)
 
 
-async def move_to_heir(ctx: Context, connection_id: int, it: Proposal) -> Moved | Stale | None:
+async def move_to_heir(
+    ctx: Context, connection_id: int, it: Proposal
+) -> Moved | HeirNotReady | Stale | None:
     """Where another connection records this mirror as preexisting, its origin may be there:
-    management moves to it, audited, without a DELETE. If that origin is gone as well, its own
-    look finds out, under its own guard. None where there is no heir."""
+    management moves to it, audited, without a DELETE, if it can do all that ours can. If that
+    origin is gone as well, its own look finds out, under its own guard. None where there is no
+    heir."""
     assert it.row is not None
     async with ctx.database.transaction() as conn:
-        heirs = await managers.heirs(conn, connection_id, it.wanted.physical)
-        if not heirs:
+        found = await _heir(conn, connection_id, it)
+        if found is None:
             return None
-        heir_id, heir = heirs[0]
+        if not found.able:
+            return HeirNotReady()
         now = ctx.clock()
-        for each in sorted((connection_id, heir_id)):
+        for each in sorted((connection_id, found.taking.id)):
             await active_connection.lock(conn, each)
+        # Decided once more: modes, pauses and rows are certain only under both locks.
         giving = await active_connection.load(conn, connection_id)
-        taking = await active_connection.load(conn, heir_id)
         row = await ledger.by_id(conn, it.row.id)
-        theirs = await ledger.by_id(conn, heir.id)
-        if giving is None or giving.paused or taking is None or row is None:
+        heir = await _heir(conn, connection_id, it)
+        if giving is None or giving.paused or row is None or row.version != it.row.version:
             return Stale()
-        if row.version != it.row.version:
-            return Stale()
-        if theirs is None or theirs.version != heir.version:
+        if heir is None or not heir.able or heir.row != found.row:
             return Stale()
         await ledger.forget(conn, row)
-        await ledger.change(conn, _inherited(theirs, it), now=now)
+        await ledger.change(conn, _inherited(heir.row, it), now=now)
         for state, operation, managed in (
             (giving, Operation.RELEASE, False),
-            (taking, Operation.ADOPT, True),
+            (heir.taking, Operation.ADOPT, True),
         ):
             row_entry = _handover(state, it, operation, managed=managed)
             await audit.append(conn, state.id, state.name, [row_entry], engine=ctx.engine, now=now)
-        twin_ids = list(theirs.key.twins)
         cause = it.wanted.cause
         if it.wanted.purpose != "sync":
             cause = Cause("plan", str(it.wanted.plan_id))
-        await raise_pairs(conn, taking.id, twin_ids, cause=cause, now=now)
+        twin_ids = list(heir.row.key.twins)
+        await raise_pairs(conn, heir.taking.id, twin_ids, cause=cause, now=now)
     return Moved()
+
+
+async def _heir(conn: Connection, connection_id: int, it: Proposal) -> Heir | None:
+    """The connection that keeps this mirror. Most mirrors have none, and that costs one query."""
+    if not await managers.heirs(conn, connection_id, it.wanted.physical):
+        return None
+    giving = await active_connection.load(conn, connection_id)
+    return None if giving is None else await heirs.first(conn, giving, it.wanted.physical)
 
 
 def _inherited(theirs: Row, it: Proposal) -> Change:

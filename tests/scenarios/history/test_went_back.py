@@ -150,10 +150,12 @@ async def test_no_connection_of_it_goes_live_before_that(duo: Duo) -> None:
     switches = Switches(duo.world.database, compare, lambda: None)
     (row,) = await duo.world.rows("SELECT name FROM connections WHERE id = ANY($1::bigint[])")
     with pytest.raises(Refused) as refused:
-        await switches.mode(row["name"], Mode.LIVE, by="tests")
+        await switches.mode(row["name"], Mode.LIVE, by="tests", now=duo.world.now())
     assert refused.value.code == "site_went_back"
     await duo.world.execute("UPDATE incidents SET state = 'resolved', resolved_at = now()")
-    assert (await switches.mode(row["name"], Mode.LIVE, by="tests")).mode is Mode.LIVE
+    assert (
+        await switches.mode(row["name"], Mode.LIVE, by="tests", now=duo.world.now())
+    ).mode is Mode.LIVE
 
 
 async def test_ordinary_life_shows_no_sign(duo: Duo) -> None:

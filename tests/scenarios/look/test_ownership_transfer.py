@@ -1,96 +1,11 @@
 """Several connections on the same sites: one manager a link, and mirrors are never origins."""
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-
 import pytest
 
 from app.core.config import Direction, Mode
-from app.sandbox import ManualClock
-from app.store.guard import held_plans as plans_held
-from app.sync.guard import held_plans
 from app.sync.twins import release
-from tests.support import mixed
+from tests.scenarios.look.trio import Trio
 from tests.support.crash import killed
-from tests.support.engine import ACCOUNT, Lab, Station, World
-
-ISSUES = ("P-1", "P-2", "P-3")
-
-
-@dataclass(slots=True)
-class Trio:
-    """Sites l, m, r, each with P-1 to P-3. Twins: number n of l is n+1 of m and n of r."""
-
-    world: World
-    stations: dict[str, Station]
-
-    async def join(
-        self,
-        left: str,
-        right: str,
-        direction: Direction = Direction.LEFT_TO_RIGHT,
-        mode: Mode = Mode.LIVE,
-    ) -> int:
-        one, other = self.stations[left], self.stations[right]
-        config = mixed.config(one, other, direction=direction)
-        made = await self.world.connect(left, right, config, mode)
-        for number in range(3):
-            await self.world.pair(
-                made, (left, self.key(left, number)), (right, self.key(right, number))
-            )
-        await self.world.settle()
-        return made
-
-    def key(self, station: str, number: int) -> str:
-        return ISSUES[(number + (station == "m")) % 3]
-
-    def link(self, station: str, person: str = "ann") -> int:
-        """The one link of these stories: twin 0 blocks twin 1."""
-        at = self.stations[station]
-        return at.person(person).link(self.key(station, 0), "Blocks", self.key(station, 1)).id
-
-    def unlink(self, station: str, link: int) -> None:
-        self.stations[station].person().unlink(link)
-
-    def ours(self, station: str) -> int:
-        return len(self.stations[station].ours)
-
-    async def reject(self, connection: int) -> None:
-        """All removals that it holds."""
-        self.world.clock.tick(60)
-        await held_plans.run_once(self.world.ctx)
-        (plan,) = await self.world.rows(
-            f"SELECT id FROM plans WHERE connection_id = {connection}"  # noqa: S608
-            " AND status = 'held' AND $1::bigint[] IS NOT NULL"
-        )
-        database, now = self.world.database, self.world.now()
-        async with database.connection() as conn:
-            digest = (await plans_held.value(conn, plan["id"])).digest
-        await held_plans.reject(database, plan["id"], digest, by="ann", note="", now=now)
-
-    async def handed(self) -> list[tuple[str, str]]:
-        """What the audit says of links that changed hands: the operation and its cause."""
-        return sorted(
-            (row["operation"], row["cause_kind"])
-            for row in await self.world.audit()
-            if row["intent_id"] is None
-        )
-
-    def removed(self) -> int:
-        return sum(
-            len(it.jira.mutations.select("removed", ACCOUNT)) for it in self.stations.values()
-        )
-
-
-@pytest.fixture
-async def trio(lab: Lab) -> AsyncIterator[Trio]:
-    clock = ManualClock()
-    world = lab.world(clock)
-    stations = {
-        name: await world.add_site(name, mixed.site(name, clock, issues=3)) for name in "lmr"
-    }
-    yield Trio(world, stations)
-    await world.aclose()
 
 
 async def test_management_moves_to_the_heir(trio: Trio) -> None:

@@ -141,7 +141,7 @@ async def test_a_restored_older_dump_writes_nothing_until_somebody_decides(
         assert duo.right.jira.triples_of() == {("P-2", "Blocks", "P-3"), ("P-3", "Relates", "P-1")}
         assert [it["operation"] for it in await restored.held()] == ["remove"]
         with pytest.raises(Refused, match="database_went_back"):
-            await switch.mode(name, Mode.LIVE, by="ann")
+            await switch.mode(name, Mode.LIVE, by="ann", now=restored.now())
 
         # Whoever resolves it has decided.
         await timeline.update(
@@ -153,7 +153,7 @@ async def test_a_restored_older_dump_writes_nothing_until_somebody_decides(
             by="ann",
             now=restored.now(),
         )
-        assert (await switch.mode(name, Mode.LIVE, by="ann")).mode is Mode.LIVE
+        assert (await switch.mode(name, Mode.LIVE, by="ann", now=restored.now())).mode is Mode.LIVE
         await watch.run_once()
         assert await open_incidents(restored) == [], "said once"
 

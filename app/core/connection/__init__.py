@@ -1,0 +1,1 @@
+"""A connection at work: what its mode allows, and which projects it covers."""
