@@ -63,9 +63,9 @@ class Owners:
 
         return self._ask(f"unpair {left} {key}", act)
 
-    def unpairs_many(self) -> str:
+    def unpairs_many(self, at: int | None = None) -> str:
         """A bulk edit, and its undoing: all twins of a connection go, and mostly come back."""
-        at = self.random.randrange(len(self.ground.joins))
+        at = self.random.randrange(len(self.ground.joins)) if at is None else at
         connection, (left, right, *_) = self.ground.world.connections[at], self.ground.joins[at]
         back, ctx = self.random.random() < 0.8, self._ctx
 
@@ -86,16 +86,7 @@ class Owners:
         """Whatever mode the heir is in, or paused: another connection lets all its twins go."""
         if len(self.ground.joins) < 2:
             return ""
-        mode, name = self.random.choice((None, *Mode)), self._connection()
-        now = self._ctx.clock()
-        if mode is None:
-            told = self._ask(f"pause {name}", lambda: self._switches.pause(name, by="ann", now=now))
-        else:
-            told = self._ask(
-                f"mode {name} {mode.value}",
-                lambda: self._switches.mode(name, mode, by="ann", now=now),
-            )
-        return f"{told}; {self.unpairs_many()}"
+        return f"{self.sets_any_mode()}; {self.unpairs_many()}"
 
     # -- operating
 
@@ -104,6 +95,17 @@ class Owners:
         now = self._ctx.clock()
         return self._ask(
             f"mode {name} {mode.value}", lambda: self._switches.mode(name, mode, by="ann", now=now)
+        )
+
+    def sets_any_mode(self, at: int | None = None) -> str:
+        """Each as likely, and a pause as well."""
+        mode, name = self.random.choice((None, *Mode)), self._connection(at)
+        now = self._ctx.clock()
+        if mode is None:
+            return self._ask(f"pause {name}", lambda: self._switches.pause(name, by="ann", now=now))
+        return self._ask(
+            f"mode {name} {mode.value}",
+            lambda: self._switches.mode(name, mode, by="ann", now=now),
         )
 
     def pauses(self) -> str:
@@ -250,8 +252,8 @@ class Owners:
 
         return compare
 
-    def _connection(self) -> str:
-        at = self.random.randrange(len(self.ground.joins))
+    def _connection(self, at: int | None = None) -> str:
+        at = self.random.randrange(len(self.ground.joins)) if at is None else at
         left, right, *_ = self.ground.joins[at]
         return f"{left}-{right}-{self.ground.world.serial}-{at}"
 

@@ -33,6 +33,17 @@ class People:
     def links(self) -> str:
         return self.ground.someone_links(self.random)
 
+    def links_under_two(self, one: int, other: int) -> str:
+        """The same link on the left sites of two connections with one right site: one connection
+        makes the mirror, and to the other one it is preexisting."""
+        numbers = self.random.sample(range(self.ground.twinned), 2)
+        joins = self.ground.joins[one], self.ground.joins[other]
+        kind = (
+            "Relates" if any(it[3] for it in joins) else self.random.choice(("Blocks", "Relates"))
+        )
+        ends = (numbers[0], numbers[1])
+        return "; ".join(self.ground.link(it[0], "ann", kind, ends) for it in joins)
+
     def makes_the_mirror(self) -> str:
         """The very link that we are about to make, now or right before our POST."""
         left, right, _, turned = self.random.choice(self.ground.joins)
@@ -72,9 +83,9 @@ class People:
         links = theirs if theirs and (not ours or self.random.random() < 0.75) else ours
         return self._unlink(name, self.random.choice(links)) if links else ""
 
-    def unlinks_many(self) -> str:
+    def unlinks_many(self, name: str | None = None) -> str:
         """Origins mostly: what a guard is for."""
-        name = self.random.choice(self.ground.names)
+        name = name or self.random.choice(self.ground.names)
         links = self.ground.standing(name, ours=False)
         count = min(len(links), self.random.randint(2, 6))
         return "; ".join(self._unlink(name, it) for it in self.random.sample(links, count))

@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any
 
+from app.core.connection.modes import Inherits
 from app.core.diff import Decision, Forget
 from app.core.errors import OutcomeUnknown
 from app.core.evidence import Absent, Observed, Presence, Reading, SideFacts, Unknown
@@ -25,6 +26,7 @@ from app.sync.guard import held_plans, vanished
 from app.sync.ingest.group_commit import GroupCommit
 from app.sync.look import read_sides, update_ledger
 from app.sync.reconcile import loop
+from app.sync.runtime import heirs
 from app.sync.writes import confirm, create, delete, outcome, plan_outcome, read_back
 
 
@@ -257,6 +259,11 @@ def windows_reset_by_rejection() -> None:
     _put(held_plans, reject=forgiving)
 
 
+def heir_in_any_mode() -> None:
+    """Another connection records the mirror, so it takes it over."""
+    _put(heirs, inherits=lambda *_: Inherits.ABLE)
+
+
 def vanished_without_slot() -> None:
     """What is gone is let go, however much it is."""
 
@@ -297,6 +304,7 @@ BUGS = {
         removal_without_the_changelog,
         origin_made_by_us,
         windows_reset_by_rejection,
+        heir_in_any_mode,
         vanished_without_slot,
     )
 }

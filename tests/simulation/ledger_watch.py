@@ -39,6 +39,8 @@ class LedgerWatch:
     async def look(self) -> None:
         async with self._world.database.connection() as conn:
             rows = {row["id"]: row for row in await conn.fetch(_ROWS)}
+            for row in await conn.fetch("SELECT connection FROM oracle_heirs ORDER BY id"):
+                self._alarm(f"promise 1: {row['connection']} takes over a link in shadow")
             gone = [row for row_id, row in self._rows.items() if row_id not in rows]
             kept = (
                 {

@@ -5,9 +5,11 @@ import traceback
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import ClassVar
 
+from tests.simulation import scenes
 from tests.simulation.acts_history import History
 from tests.simulation.acts_owners import Owners
 from tests.simulation.acts_people import People
@@ -212,6 +214,7 @@ def _acts(
         (owners.unpairs_many, 1),
         (owners.gives_to_an_heir, 1),
         (waves, 2),
+        (partial(scenes.estate, people, owners, service), 2),
         (history.makes_lost_mirrors_by_hand, 3),
         (history.reverses_beside_ours, 3),
         (history.changes_the_account, 1),

@@ -28,6 +28,22 @@ _AGAINST_TRUNCATE = """
 """
 
 
+_WATCH_HEIRS = """
+    CREATE TABLE oracle_heirs (id bigint GENERATED ALWAYS AS IDENTITY, connection text, mode text);
+    CREATE FUNCTION oracle_heir() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+    BEGIN
+        INSERT INTO oracle_heirs (connection, mode) SELECT name, mode FROM connections
+        WHERE id = NEW.connection_id AND mode = 'shadow';
+        RETURN NEW;
+    END $$;
+    GRANT SELECT ON oracle_heirs TO PUBLIC;
+    CREATE TRIGGER oracle_heir AFTER UPDATE ON ledger FOR EACH ROW
+    WHEN (NEW.state = 'managed' AND NEW.reason = 'inherited') EXECUTE FUNCTION oracle_heir();
+"""
+"""Writes down each link that a connection takes over in shadow, in the very transaction: what the
+mode was then is not known later."""
+
+
 class Stage:
     """The database of one teller, equal at the beginning of every story."""
 
@@ -37,6 +53,7 @@ class Stage:
         self._clear = ""
 
     async def prepare(self) -> None:
+        await self.owner.execute(_WATCH_HEIRS)
         rows = await self.owner.fetch(
             "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
         )
