@@ -16,7 +16,7 @@ WHO = ("GET", "^/(myself|serverInfo)$")
 REQUESTS = (POST, POST, POST, DELETE, DELETE, READ, READ, LOOKUP, WHO)
 LOUD = ("error_before", "error_after", "drop_before", "drop_after", "rate_limited", "html",
         "truncated", "late_commit", "slow")  # fmt: skip
-"""Answers that nobody could take for something else; what follows is tried again."""
+"""Answers that cannot be taken for something else; the call is tried again."""
 MISLEADING = ("anonymous", "unauthorized", "issue_error")
 """After some tries nothing more is known until something changes."""
 
@@ -130,7 +130,7 @@ class People:
 
     def sign_in_ends(self) -> str:
         """The next reads of a site answer as to an anonymous caller, and there is news to read:
-        links that we mirrored are then shown to nobody, and are still there."""
+        links that we mirrored are then hidden from all, and still exist."""
         name = self.random.choice(self.ground.names)
         origins = self.ground.standing(name, ours=False)
         if not origins:
@@ -210,7 +210,7 @@ class People:
             times=self.random.randint(1, 3),
             skip=self.random.choice((0, 0, 1)),
             account=ACCOUNT,
-            # A late commit has happened before anybody confirms it.
+            # A late commit has happened before it is confirmed.
             seconds=self.random.choice((1.0, 5.0, 15.0) if kind == "late_commit" else (3.0, 30.0)),
             headers=self.random.choice(("full", "retry_after", "none")),
         )

@@ -1,7 +1,7 @@
 """PostgreSQL behind gates: every statement and the end of every transaction waits its turn.
 
 What a process has in hand when it dies is rolled back, as the server does for a client that is
-gone; a COMMIT may have happened although nobody heard of it.
+gone; a COMMIT may have happened although no client got its answer.
 """
 
 import sys
@@ -22,7 +22,7 @@ from tests.simulation.scheduler import Died, Scheduler
 Raw = Any  # asyncpg.Connection cannot be subscripted when it runs
 SETTINGS = {
     # A plan must not depend on how often its statement ran. Emptying the tables before each
-    # story makes all plans invalid, so they are made anew.
+    # story makes all plans invalid, so they are made again.
     "plan_cache_mode": "force_generic_plan",
     "jit": "off",
 }
@@ -178,8 +178,8 @@ class GatedConnection:
             await self._commit()
 
     async def _commit(self) -> None:
-        """Before it: the process may die, and nothing has happened. After it: all of it has, and
-        nobody may hear of it."""
+        """The process may die before it, and nothing has happened, or after it, and all of it has
+        happened without an answer to the process."""
         await self._scheduler.gate(self._process, "commit")
         fails = self._process.database_fails(commit=True)
         if fails == "before":

@@ -87,6 +87,6 @@ class House:
 
 
 def own_hands(scheduler: Scheduler, wires: Wires) -> tuple[Process, Database]:
-    """What the story itself reads and builds with: it waits for nobody."""
+    """The connection with which the story itself reads and builds: it is never held up."""
     process = Process("story", scheduler, gated=False, told=False)
     return process, GatedDatabase(process, wires, scheduler)

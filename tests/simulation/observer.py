@@ -20,7 +20,7 @@ class PostgresObserver:
         self._conn: Any = self._ask(asyncpg.connect(url))
 
     def blocked(self, pid: int) -> bool:
-        """Whether this backend waits for a lock that somebody holds."""
+        """Whether this backend waits for a lock that another one holds."""
         return bool(
             self._ask(self._conn.fetchval("SELECT cardinality(pg_blocking_pids($1)) > 0", pid))
         )

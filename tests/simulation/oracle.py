@@ -14,7 +14,8 @@ from tests.support.engine import ACCOUNT, OUR_ACCOUNTS, World
 
 
 def untouched(world: World) -> None:
-    """The incident's sentence: what we did not make is there unless somebody else took it."""
+    """The incident's sentence: a link that we did not make is there, unless another account removed
+    it."""
     for name, station in world.stations.items():
         theirs: set[int] = set()
         ours: set[int] = set()

@@ -58,7 +58,7 @@ def take_every_new_link_for_ours(patch: pytest.MonkeyPatch) -> None:
 
 
 def match_by_pair_and_type(patch: pytest.MonkeyPatch) -> None:
-    """Whatever stands in the mirror's place is the mirror."""
+    """Any link in the mirror's place counts as the mirror."""
 
     async def any_equal(client: Any, intent: Any) -> Any:
         ends = intent.wanted.source.id, intent.wanted.destination.id

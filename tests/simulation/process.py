@@ -30,8 +30,8 @@ def follow(loop: VirtualLoop) -> None:
 
 
 class Process:
-    """`on_commit` is called after each of its commits. What is not `gated` waits for nobody;
-    what is not `told` is no part of the trace."""
+    """`on_commit` is called after each of its commits. A process that is not `gated` is never
+    held up; one that is not `told` is no part of the trace."""
 
     def __init__(
         self, name: str, scheduler: Scheduler, *, gated: bool = True, told: bool = True

@@ -1,4 +1,4 @@
-"""A client that has just been assured, for tests that count or break other calls than that."""
+"""A client whose site was just checked, for tests that count or break other calls."""
 
 from time import monotonic
 

@@ -1,4 +1,4 @@
-"""Exceptions planted in a worker's store and in its calls to Jira, at a chosen one of them."""
+"""Exceptions that are raised in place of one chosen statement or request of a worker."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,11 +12,11 @@ _STATEMENTS = {"execute", "executemany", "fetch", "fetchmany", "fetchrow", "fetc
 
 
 class Planted(Exception):
-    """Of no kind that the program expects."""
+    """An exception that the program does not expect."""
 
 
 class Plant:
-    """Counts what a worker waits for, and raises *error* in the place of number *at*."""
+    """Counts the steps of a worker, and raises *error* in place of step number *at*."""
 
     def __init__(self, at: int, error: type[Exception] = Planted) -> None:
         self.at = at
@@ -51,7 +51,7 @@ class _Statements:
 
 
 class BreakingDatabase(Database):
-    """Another's pool: connecting, beginning, committing and each statement are steps."""
+    """The pool of *inner*. Connecting, beginning, committing and each statement are steps."""
 
     def __init__(self, inner: Database, plant: Plant) -> None:
         self._inner = inner

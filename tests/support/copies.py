@@ -1,4 +1,4 @@
-"""A database's rows in another database, as a dump carries them there."""
+"""Copies a database's rows into another database, as a dump and its restore do."""
 
 import io
 from collections.abc import AsyncIterator
@@ -7,12 +7,12 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-# What the migrations of the other database put there already.
+# The migrations of the other database have inserted these rows already.
 _MADE = ("account_salt", "monitor_mark")
 
 
 async def put_back(superuser: str, source: str, target: str) -> None:
-    """Every row of *source* into the migrated, unused *target*; both are URLs of databases.
+    """Copy every row of *source* into the migrated, unused *target*; both are URLs of databases.
 
     As pg_restore does it: with constraints held back, and sequences where they were.
     """

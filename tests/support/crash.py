@@ -1,4 +1,4 @@
-"""Dying at a chosen request, as a killed process does: no handler runs, nothing is settled."""
+"""Ends a block at a chosen request, like a killed process: no handler runs, nothing is settled."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,7 +20,7 @@ def die() -> None:
 async def killed(
     jira: JiraSite, method: str, path: str, *, acted: bool, skip: int = 0
 ) -> AsyncIterator[None]:
-    """The block dies at the first such request, before or after Jira acted on it."""
+    """The block ends at the first such request, before or after Jira acted on it."""
     kind = "after" if acted else "before"
     fault = jira.faults.add(
         Fault(kind, method, path, times=1, skip=skip, action=die)  # type: ignore[arg-type]

@@ -19,7 +19,7 @@ class Crowd:
         self._left = [removed, removed]
 
     async def act(self) -> None:
-        """Yields after every few acts, so that everything else goes on meanwhile."""
+        """Yields after every few acts, so that other tasks run meanwhile."""
         for number, (side, triple) in enumerate(self._wishes()):
             self._made[side].append(self._sites.link(side, triple))
             if self._left[side] and self._dice.random() < 0.3:

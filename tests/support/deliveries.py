@@ -1,4 +1,4 @@
-"""Two sites, a connection and twins in the database, and what Jira would deliver about them."""
+"""Two sites, a connection and twins in the database, and deliveries as Jira would send them."""
 
 import hashlib
 import hmac

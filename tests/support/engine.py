@@ -1,7 +1,7 @@
 """The real engine on a real database and sandbox sites in process, under one clock.
 
 `Lab` holds what a whole test run shares; a `World` is one set of sites and connections in it.
-Webhooks go through the real inbox. Time stands still but for a millisecond at every question.
+Webhooks go through the real inbox. Time passes only by a millisecond whenever it is read.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -44,7 +44,7 @@ _SERIAL = count(1)
 
 
 class Plain:
-    """A vault that seals nothing: what is tested here are links, not credentials."""
+    """A vault that seals nothing, because links are tested here, not credentials."""
 
     def open(self, sealed: bytes, /) -> str:
         return sealed.decode()
@@ -62,7 +62,7 @@ class Nowhere:
 
 @dataclass(slots=True)
 class Station:
-    """One site: Jira's side of it, and what the store knows it by."""
+    """One site: the Jira, and its id in the store."""
 
     jira: JiraSite
     app: SiteApp
@@ -85,15 +85,15 @@ class Station:
 
     @property
     def ours(self) -> set[int]:
-        """Links that stand and that an account of ours made, by the site's own log: where a site
-        went back in time and gave an id out again, the last one to make it counts."""
+        """Existing links that an account of ours made, by the site's own log. Where a site went
+        back in time and gave an id out again, the account that made it last counts."""
         makers = {entry.link_id: entry.actor for entry in self.jira.mutations.select("created")}
         return {it for it in self.jira.links if makers[it] in OUR_ACCOUNTS}
 
 
 @dataclass(slots=True)
 class World:
-    """Sites, connections and the worker. Its parts are only ever added to."""
+    """Sites, connections and the worker. Parts are added, never taken away."""
 
     database: Database
     clock: ManualClock
@@ -128,7 +128,7 @@ class World:
         return datetime.fromtimestamp(self.clock.now(), UTC)
 
     def worker(self) -> Context:
-        """Another process: nothing shared but the database and the sites."""
+        """As another process: it shares only the database and the sites."""
         return replace(self.ctx, sites=Sites(self._access, self._client))
 
     async def aclose(self) -> None:
@@ -136,7 +136,7 @@ class World:
         await self.wake.aclose()
         await self.sites.aclose()
         async with self.database.transaction() as conn:
-            # The next world of this database must not find work of this one.
+            # The next world in this database must not find work of this one.
             await conn.execute(
                 "DELETE FROM twins WHERE connection_id = ANY($1::bigint[])", self.connections
             )
@@ -165,7 +165,7 @@ class World:
     # -- building
 
     async def add_site(self, name: str, jira: JiraSite) -> Station:
-        """Pinned, with its link types, its webhooks on their way to our inbox."""
+        """Add a site: pinned, with its link types, and with webhooks that lead to our inbox."""
         stored = f"{name}-{self.serial}"
         token = token_of(jira, ACCOUNT)
         cloud = jira.flavour == "cloud"
@@ -265,7 +265,7 @@ class World:
         raise AssertionError("it never comes to rest", await self.unsettled())
 
     async def next_due(self) -> float | None:
-        """When something wants doing next: work, a confirmation, a delivery."""
+        """When work, a confirmation or a delivery is due next."""
         async with self.database.connection() as conn:
             at = await conn.fetchval(
                 """

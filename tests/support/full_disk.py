@@ -2,8 +2,8 @@
 
 A real full disk needs a file system of its own, which not every machine lets us mount. So each
 table gets a deferred constraint trigger: while the switch is on, it fails with SQLSTATE 53100
-(`disk_full`) at the very COMMIT of whatever wrote a row, the moment at which a full disk is
-felt at the latest. Reads go on, as they do there.
+(`disk_full`) at the COMMIT of a transaction that wrote a row, which is when a full disk shows at
+the latest. Reads go on, as they do on a full disk.
 """
 
 from collections.abc import AsyncIterator
@@ -46,7 +46,7 @@ async def install(url: str) -> None:
 
 @asynccontextmanager
 async def full_disk(url: str) -> AsyncIterator[None]:
-    """No commit of anybody's succeeds inside the block."""
+    """Inside the block no commit of any client succeeds."""
     await _set(url, is_full=True)
     try:
         yield

@@ -1,7 +1,7 @@
 """Small sites that are easy to mix up: the same issue ids, link ids and keys everywhere.
 
-A left issue's twin has another number, so whoever takes an id or key to the wrong site, or a
-side for the other, does something visible.
+A left issue's twin has another number, so code that takes an id or key to the wrong site, or one
+side for the other, does something that shows.
 """
 
 from app.core.config import (

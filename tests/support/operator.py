@@ -21,7 +21,7 @@ WIDE = {
 
 
 def site_body(served: Served) -> dict[str, Any]:
-    """What registers a site, with its `twinlink` account."""
+    """The body that registers a site with its `twinlink` account."""
     site = served.site
     auth: dict[str, Any] = {"kind": "bearer", "token": token_of(site, ACCOUNT)}
     if site.flavour == "cloud":
@@ -86,7 +86,7 @@ class Operator:
         await self.call("PUT", f"/connections/{CONNECTION}/mode", json={"mode": mode})
 
     async def live(self, sites: TwinSites, *, seconds: float = 60.0, **changes: Any) -> None:
-        """Connected, paired, live, and everything that follows from it done."""
+        """Connect and pair the sites, go live, and wait until everything that follows is done."""
         await self.connect(sites, **changes)
         await self.pair(sites.keys)
         await self.mode("live")
@@ -102,7 +102,7 @@ class Operator:
         return all(now[name] == 0 for name in busy)
 
     async def settled(self, sites: TwinSites, *, seconds: float = 60.0) -> None:
-        """Every event has arrived, nothing is to do, and the sites have not changed meanwhile."""
+        """Wait until every event has arrived, no work is left, and the sites have not changed."""
 
         async def at_rest() -> bool:
             before = sites.written
@@ -116,11 +116,11 @@ class Operator:
             raise AssertionError(f"{error}: {await self.status()}, idle {sites.idle}") from None
 
     async def settled_deliveries(self, sites: TwinSites, *, seconds: float = 120.0) -> None:
-        """Every event has arrived; what it asks for may not have been done."""
+        """Wait until every event has arrived; the work that it asks for may not be done yet."""
         await until(lambda: sites.idle, "deliveries", seconds=seconds)
 
     async def resync(self, sites: TwinSites, *, seconds: float = 60.0) -> dict[str, Any]:
-        """A whole one, to its end; its figures."""
+        """Resync the whole connection and wait for its end; returns its figures."""
         path = f"/connections/{CONNECTION}/resyncs"
         begun = await self.call("POST", path, json={"dry_run": False})
         await self.settled(sites, seconds=seconds)
@@ -134,7 +134,7 @@ class Operator:
         return [line for line in lines if "head" not in line]
 
     async def approves_what_is_held(self) -> None:
-        """Every plan of removals, once it is sealed."""
+        """Approve every plan of removals, once it is sealed."""
 
         async def undecided() -> list[dict[str, Any]]:
             plans = (await self.call("GET", f"/plans?connection={CONNECTION}"))["items"]

@@ -25,7 +25,7 @@ START_SECONDS = 60.0
 
 
 def environment(settings: Settings, **more: object) -> dict[str, str]:
-    """Ours without its own settings, and what *settings* and *more* say."""
+    """Our environment without settings of its own, and with those of *settings* and *more*."""
     inherited = {name: text for name, text in os.environ.items() if not name.startswith(PREFIX)}
     said = {**settings.model_dump(exclude_unset=True), **more}
     told = {PREFIX + name.upper(): _text(value) for name, value in said.items()}
@@ -73,7 +73,7 @@ class Process:
 
     @property
     def peak_memory(self) -> int:
-        """Bytes that were resident at most."""
+        """The most bytes that were resident at once."""
         return self._memory("VmHWM")
 
     @property
@@ -96,8 +96,8 @@ class Process:
 
 @dataclass(slots=True)
 class Processes:
-    """Starts them on one set of settings; whatever still runs at the end is stopped. Each ends by
-    itself when we are gone, since it holds the other end of its standard input."""
+    """Starts processes on one set of settings, and stops those that still run at the end. Each ends
+    by itself when the test's process ends, because its standard input is closed then."""
 
     settings: Settings
     directory: Path
@@ -126,7 +126,7 @@ class Processes:
             assert not left, "a process did not stop on SIGTERM"
 
     async def api(self, *, at: int = 0, **more: object) -> Process:
-        """Ready when this returns; on port *at*, or any."""
+        """Start an API on port *at*, or any; it is ready when this returns."""
         with socket.create_server(("127.0.0.1", at), backlog=1024) as bound:
             url = f"http://127.0.0.1:{bound.getsockname()[1]}"
             number = bound.fileno()
@@ -137,7 +137,7 @@ class Processes:
         return made
 
     async def worker(self, **more: object) -> Process:
-        """Started when this returns; its probes answer at `url`."""
+        """Start a worker; its probes answer at `url` when this returns."""
         made = await self.begin_worker(**more)
         await until(
             lambda: self._answers(made, "/healthz"), "the worker", seconds=START_SECONDS, every=0.1
@@ -145,7 +145,7 @@ class Processes:
         return made
 
     async def begin_worker(self, **more: object) -> Process:
-        """As `worker`, for one that may end before it answers."""
+        """Start a worker that may end before its probes answer."""
         port = free_port()
         return await self._start(
             "worker", f"http://127.0.0.1:{port}", (), (), {"worker_port": port, **more}

@@ -1,4 +1,4 @@
-"""Links that an engine removed, as only its audit tells: what restores begin with."""
+"""Links that an engine removed, of which only its audit is left: the ground of restores."""
 
 from collections.abc import Sequence
 

@@ -26,7 +26,7 @@ _TEMPLATE_LOCK = 0x7717_7E57
 """The first process that needs the template makes it; the others wait for it."""
 
 _REAL_REDIS_DATABASES = 15
-"""Database 0 may be somebody's own."""
+"""Database 0 may be in use by a person."""
 
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - throwaway_directory makes a name of its own in it
@@ -66,7 +66,7 @@ class Servers:
 
 
 class ServersOwner:
-    """Starts what is asked for on first use. Lives in the process that outlives the others."""
+    """Starts the servers on first use. Lives in the process that outlives the others."""
 
     def __init__(self) -> None:
         self._stack = ExitStack()

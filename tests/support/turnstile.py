@@ -9,7 +9,7 @@ from tests.support.waiting import until
 
 @dataclass(slots=True)
 class Turnstile:
-    """`passes` calls go through before it holds any. Whoever is held may give up meanwhile;
+    """`passes` calls go through before it holds any. A client may give up while its call is held;
     the call then acts all the same, as a request does whose client has died."""
 
     passes: int = 0
@@ -31,6 +31,6 @@ class Turnstile:
         await until(lambda: self.held >= at_least, f"{at_least} calls held", seconds=seconds)
 
     async def open(self) -> None:
-        """For good; returns when all that were held have acted."""
+        """Let all calls through from now on; returns when those that were held have acted."""
         self._open.set()
         await until(lambda: self.held == 0, "the turnstile empty")

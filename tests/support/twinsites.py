@@ -44,7 +44,7 @@ def _site(name: str, flavour: Flavour, project: str, issues: int, first_id: int)
 
 @dataclass(frozen=True, slots=True)
 class TwinSites:
-    """Both on the air."""
+    """Both sites, served."""
 
     left: Served
     right: Served
@@ -67,8 +67,8 @@ class TwinSites:
         return self.people(side).link(f"{project}-{source}", kind, f"{project}-{destination}")
 
     def listen(self, api: str) -> None:
-        """Both send their events to this service, and again in seconds where it did not answer:
-        Jira's 5 to 15 minutes are a hundred times shorter here."""
+        """Make both send their events to this service. They repeat one that was not answered after
+        seconds: Jira's 5 to 15 minutes are a hundred times shorter here."""
         for served in self.both:
             served.site.outbox.scale = 0.01
             listen(served.site, f"{api}/webhooks/jira/{served.site.name}", SECRET)
@@ -96,7 +96,7 @@ class TwinSites:
 
     @property
     def calls(self) -> int:
-        """How often our account asked anything."""
+        """How many calls our account made."""
         return sum(served.site.requests.count(account=ACCOUNT) for served in self.both)
 
 
@@ -115,7 +115,7 @@ def triple(site: JiraSite, it: Link | Mutation) -> Triple:
 
 
 def standing(site: JiraSite, *makers: str) -> Counter[Triple]:
-    """The links that stand, of those that one of *makers* made."""
+    """The links that one of *makers* made and that still exist."""
     made = {it.link_id for it in site.mutations if it.kind == "created" and it.actor in makers}
     return counted(site, (link for link in site.links.values() if link.id in made))
 
