@@ -133,6 +133,7 @@ class JiraClient:
     # Reading
 
     async def link_types(self) -> list[LinkType]:
+        """Every link type of the site, with its wordings."""
         call = Call("link_types", "GET", f"{self._flavour.api}/issueLinkType")
         answer = await self._transport.call(call)
         if answer.status != 200:
@@ -209,6 +210,7 @@ class JiraClient:
         )  # fmt: skip
 
     async def project_access(self, key: ProjectKey) -> ProjectAccess:
+        """What Jira shows our account of one project, and lets it do there."""
         return await project_access(self._transport, self._flavour.api, key)
 
     async def projects(self) -> list[Project]:
@@ -280,10 +282,12 @@ class JiraClient:
     # Webhooks of the site
 
     async def register_webhook(self, wanted: WebhookRequest) -> Webhook:
+        """Make a webhook at the site, which takes an administrator's account."""
         self._refuse_if_read_only()
         return await self._webhooks.register(wanted)
 
     async def list_webhooks(self) -> list[Webhook]:
+        """Those that the site's administrators made, ours and others."""
         return await self._webhooks.every()
 
     async def remove_webhook(self, webhook_id: str) -> bool:

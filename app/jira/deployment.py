@@ -32,6 +32,7 @@ class Batch:
         return frozenset(key for key in keys if isinstance(key, str))
 
     def joined(self, other: "Batch") -> "Batch":
+        """Both, with the earlier date."""
         # One answer without a date makes the whole undated: min() must return NO_DATE then.
         undated = NO_DATE in (self.at, other.at)
         return Batch(
@@ -78,6 +79,7 @@ class Flavour(Protocol):
 
 
 def issues_of(page: JsonObject) -> list[object]:
+    """The issues of a page, unparsed. Without a list it raises `TransientError` `bad_answer`."""
     issues = page.get("issues")
     if not isinstance(issues, list):
         raise TransientError("bad_answer", "no list of issues")
@@ -85,4 +87,5 @@ def issues_of(page: JsonObject) -> list[object]:
 
 
 def date_of(answer: Answer) -> datetime:
+    """Jira's clock, or `NO_DATE`: nothing counts as read after that."""
     return answer.at or NO_DATE

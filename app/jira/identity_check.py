@@ -31,6 +31,7 @@ class Assurance:
         return self._held[1]
 
     def drop(self) -> None:
+        """Forget the last check, and any that runs now: what it finds is not kept."""
         self._held = None
         self._drops += 1
 

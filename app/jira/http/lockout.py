@@ -36,6 +36,7 @@ class Lockout:
             await self._say()
 
     async def heed(self, answer: Answer) -> None:
+        """Lock the site for every process where an answer says that it wants a person to log in."""
         if answer.locked and not self._locked:
             self._locked = True
             await self._say()

@@ -96,6 +96,7 @@ class Answer:
         return value
 
     def json_object(self) -> JsonObject:
+        """As `json`, for an object; anything else raises `TransientError` `bad_answer`."""
         value = self.json()
         if not isinstance(value, dict):
             raise TransientError("bad_answer", "not an object", {"status": self.status})

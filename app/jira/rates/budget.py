@@ -101,6 +101,7 @@ class Pace:
 
     @classmethod
     def of(cls, line: str, per_second: float) -> "Pace":
+        """The intervals for a limit of *per_second* calls. A low limit has only the steady one."""
         steady = 1 / (SHARE * per_second)
         quick, even = steady / CATCH_UP, steady / EVEN
         if per_second < CATCH_UP_FROM:
@@ -142,6 +143,7 @@ class Limits:
         return [self.pace(ask.endpoint, ask.method), *own]
 
     def scaled(self, share: float) -> "Limits":
+        """With this share of every limit, at least one write."""
         per_issue = tuple((seconds, max(1, int(most * share))) for seconds, most in self.per_issue)
         return Limits(self.per_second, per_issue, share)
 
@@ -164,6 +166,7 @@ class Ask:
 
     @property
     def horizon(self) -> float:
+        """For how many seconds ahead such a call may hold a turn."""
         return BULK_HORIZON if self.bulk else LIVE_HORIZON
 
 

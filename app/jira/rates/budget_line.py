@@ -79,6 +79,7 @@ class Pauses:
         self._until: dict[tuple[int, Scope], float] = {}
 
     def add(self, site: int, scope: Scope, seconds: float) -> None:
+        """A longer pause of the same scope stays."""
         now = self._clock()
         self._until = {key: until for key, until in self._until.items() if until > now}
         self._until[site, scope] = max(self._until.get((site, scope), 0.0), now + seconds)
@@ -112,6 +113,7 @@ class IssueLog:
         return max(waits)
 
     def add(self, ask: Ask, at: float) -> None:
+        """Count one write at *at* for each issue of *ask*."""
         for issue in ask.issues:
             times = self._times.setdefault((ask.site, issue), [])
             times.append(at)

@@ -49,6 +49,7 @@ class WebhookAdmin:
         self._transport = transport
 
     async def register(self, wanted: WebhookRequest) -> Webhook:
+        """Make a webhook without filters: link events are never filtered by JQL."""
         body: JsonObject = {
             "name": wanted.name,
             "url": wanted.url,
@@ -64,6 +65,7 @@ class WebhookAdmin:
         return _webhook(answer.json())
 
     async def every(self) -> list[Webhook]:
+        """All webhooks that administrators made. Raises `TransientError` `bad_answer`."""
         call = Call("webhooks", "GET", _PATH)
         answer = await self._transport.call(call)
         if answer.status != 200:
