@@ -142,14 +142,16 @@ def guard_counted_in_the_inserting_statement() -> None:
         newest.set(await conn.fetchval("SELECT coalesce(max(id), 0) FROM intents"))
         await lock_sites(conn, site_ids)
 
-    async def count(conn: Any, state: active_connection.Running, now: Any) -> Any:
+    async def count(conn: Any, guarded: Sequence[active_connection.Running], now: Any) -> Any:
+        [state] = guarded
         late = await conn.fetchval(
             """SELECT count(*) FROM intents WHERE connection_id = $1 AND operation = 'remove'
                AND guarded AND id > $2""",
             state.id,
             newest.get(),
         )
-        return [replace(it, used=max(0, it.used - late)) for it in await counts(conn, state, now)]
+        found = (await counts(conn, guarded, now))[state.id]
+        return {state.id: [replace(it, used=max(0, it.used - late)) for it in found]}
 
     _put(active_connection, lock_sites=look_first)
     _put(guard_counts, of_windows=count)

@@ -52,6 +52,21 @@ _WENT_BACK = """
 """
 
 
+_MISCOUNTED = """
+    SELECT * FROM (
+        SELECT connection_id, 'links ' || state AS what, sum(n) AS off FROM (
+            SELECT connection_id, state, links AS n FROM link_counts
+            UNION ALL SELECT connection_id, state, -1 FROM ledger) l
+        GROUP BY 1, 2
+        UNION ALL SELECT connection_id, 'writes', sum(n) FROM (
+            SELECT connection_id, created + 1000000 * removed AS n FROM write_minutes
+            UNION ALL
+            SELECT connection_id, CASE operation WHEN 'create' THEN -1 ELSE -1000000 END
+            FROM intents WHERE state = 'applied') w
+        GROUP BY 1) counts
+    WHERE off <> 0"""
+
+
 class Closing:
     """`hands`: a worker that nothing happens to."""
 
@@ -98,6 +113,7 @@ class Closing:
         oracle.untouched(self.world)
         await oracle.audited(self.world)
         await self._nothing_lost()
+        await self._counted()
         await oracle.mirrors_equal_origins(self.world)
         before = await oracle.picture(self.world)
         await self._compare()
@@ -190,6 +206,12 @@ class Closing:
         missing = (self.watch.receipts.keys() | known) - stored
         assert not missing, f"promise 4: accepted and lost: {sorted(missing)}"
         assert not open_, f"promise 3: never confirmed: {[dict(it) for it in open_]}"
+
+    async def _counted(self) -> None:
+        """What the guard judges by is kept counted: it is what a count finds."""
+        async with self.world.database.connection() as conn:
+            wrong = await conn.fetch(_MISCOUNTED)
+        assert not wrong, f"promise 7: miscounted: {[dict(it) for it in wrong]}"
 
     async def _due(self) -> dict[str, float]:
         """When the first thing of each kind wants doing; empty at rest."""

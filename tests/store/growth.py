@@ -45,7 +45,7 @@ ANALYZE;
 
 _READ = """
     SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint FROM pg_stat_xact_user_tables
-    WHERE relname IN ('audit', 'twins', 'inbox', 'work', 'ledger', 'discoveries')"""
+    WHERE relname IN ('audit', 'twins', 'inbox', 'work', 'ledger', 'discoveries', 'intents')"""
 
 
 @dataclass

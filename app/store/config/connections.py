@@ -4,10 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import structlog
+
 from app.core.config import ConnectionConfig, Mode
 from app.core.links import Side
 from app.store.config import revisions
 from app.store.pool import Connection, Row
+
+_LOG = structlog.get_logger(__name__)
 
 # Two PUTs that would connect the same projects wait for each other here; see `lock_admin`.
 _ADMIN_LOCK = 0x7477_4341
@@ -131,10 +135,16 @@ async def of_site(conn: Connection, site: int) -> list[int]:
     return [row["id"] for row in rows]
 
 
-async def live(conn: Connection) -> list[int]:
-    """Ids of all connections that are not deleted, in no order."""
-    rows = await conn.fetch("SELECT id FROM connections WHERE deleted_at IS NULL")
-    return [row["id"] for row in rows]
+async def live(conn: Connection) -> list[ConnectionRow]:
+    """All connections that are not deleted, without those whose stored configuration this version
+    cannot read: one of them must not hide the others."""
+    found = []
+    for row in await conn.fetch(f"{_SELECT} ORDER BY c.id"):
+        try:
+            found.append(_row(row))
+        except (KeyError, TypeError, ValueError) as error:
+            _LOG.warning("config_unreadable", connection=row["name"], error=type(error).__name__)
+    return found
 
 
 async def insert(

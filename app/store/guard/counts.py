@@ -6,8 +6,9 @@ that certainly did not act: their tries must not use up the window. A mirror tha
 someone else's hand has a slot as well, see `store.vanished`.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from app.core.guard import DAY, HOUR, Standing, WindowCount
 from app.store.config.active_connection import Running
@@ -19,8 +20,9 @@ _SLOT = """i.operation = 'remove' AND i.guarded
 _STANDS = "(l.state = 'managed' OR (l.state = 'orphaned' AND l.former = 'managed'))"
 _SAME_LINK = """l.mirror_site_id = i.site_id AND l.mirror_type_id = i.type_id
     AND l.mirror_source_id = i.key_source_id AND l.mirror_destination_id = i.key_destination_id"""
+# With OFFSET 0 it is asked of one link after another: of all at once, it reads every link there is.
 _LEAVING = f"""EXISTS (SELECT 1 FROM intents i WHERE i.state = 'open' AND i.operation = 'remove'
-    AND {_SAME_LINK})"""  # noqa: S608 - texts of ours
+    AND {_SAME_LINK} OFFSET 0)"""  # noqa: S608 - texts of ours
 # Removed within the window by $1 since $2, and not made again since: each link once.
 _GONE = f"""i.connection_id = $1 AND i.created_at > $2 AND {_SLOT}
     AND (i.state = 'open' OR NOT EXISTS (
@@ -32,45 +34,80 @@ _VANISHED = f"""v.connection_id = $1 AND v.counted_at > $2 AND NOT EXISTS (
         AND l.destination_twin_id = v.destination_twin_id AND {_STANDS})"""  # noqa: S608
 
 
-async def of_windows(conn: Connection, running: Running, now: datetime) -> list[WindowCount]:
-    """The windows of the connection itself."""
-    managed: int = await conn.fetchval(
-        "SELECT count(*) FROM ledger WHERE connection_id = $1 AND state = 'managed'", running.id
+# `$1` connections, `$2` since when their windows count, `$3` now. What acted within a window comes
+# from the buckets of whole minutes, and from the intents of the minute in which the window begins.
+_WINDOWS = f"""
+    SELECT c.id, w.scope, w.seconds,
+        (SELECT count(*) FROM intents i WHERE i.connection_id = c.id AND {_SLOT}
+           AND i.created_at > greatest(t.since, c.reset_at))
+        + (SELECT count(*) FROM vanished_mirrors v WHERE v.connection_id = c.id
+             AND v.counted_at > greatest(t.since, c.reset_at)) AS used,
+        coalesce((SELECT links FROM link_counts k
+                  WHERE k.connection_id = c.id AND k.state = 'managed'), 0) AS managed,
+        part.created + whole.created AS created,
+        part.removed + whole.removed
+        + (SELECT count(*) FROM vanished_mirrors v
+           WHERE v.connection_id = c.id AND v.counted_at > t.since) AS removed
+    FROM unnest($1::bigint[], $2::timestamptz[]) c (id, reset_at)
+    CROSS JOIN (VALUES ('hour', {HOUR}), ('day', {DAY})) w (scope, seconds)
+    CROSS JOIN LATERAL (SELECT $3::timestamptz - make_interval(secs => w.seconds) AS since) t
+    CROSS JOIN LATERAL (
+        SELECT date_trunc('minute', t.since, 'UTC') + interval '1 minute' AS first_whole) m
+    CROSS JOIN LATERAL (
+        SELECT count(*) FILTER (WHERE i.operation = 'create') AS created,
+            count(*) FILTER (WHERE i.operation = 'remove') AS removed
+        FROM intents i WHERE i.connection_id = c.id AND i.state = 'applied'
+          AND i.created_at > t.since AND i.created_at < m.first_whole) part
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(b.created), 0) AS created, coalesce(sum(b.removed), 0) AS removed
+        FROM write_minutes b WHERE b.connection_id = c.id AND b.minute >= m.first_whole) whole
+    ORDER BY c.id, w.seconds
+"""  # noqa: S608 - texts and numbers of ours
+
+
+class Guarded(Protocol):
+    """A connection, and when its guard was reset last."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def guard_reset_at(self) -> datetime: ...
+
+
+async def of_windows(
+    conn: Connection, guarded: Sequence[Guarded], now: datetime
+) -> dict[int, list[WindowCount]]:
+    """The windows of each of these connections, in one statement."""
+    rows = await conn.fetch(
+        _WINDOWS, [it.id for it in guarded], [it.guard_reset_at for it in guarded], now
     )
-    counts = []
-    for scope, seconds in (("hour", HOUR), ("day", DAY)):
-        row = await conn.fetchrow(
-            f"""
-            SELECT count(*) FILTER (WHERE {_SLOT} AND i.created_at > $2) AS used,
-                count(*) FILTER (WHERE i.operation = 'create' AND i.state = 'applied') AS created,
-                count(*) FILTER (WHERE i.operation = 'remove' AND i.state = 'applied') AS removed,
-                (SELECT count(*) FROM vanished_mirrors v
-                 WHERE v.connection_id = $1 AND v.counted_at > $2) AS vanished,
-                (SELECT count(*) FROM vanished_mirrors v
-                 WHERE v.connection_id = $1 AND v.counted_at > $3) AS lost
-            FROM intents i WHERE i.connection_id = $1 AND i.created_at > $3
-            """,  # noqa: S608
-            running.id,
-            _since(running, now, seconds),
-            now - timedelta(seconds=seconds),
+    found: dict[int, list[WindowCount]] = {it.id: [] for it in guarded}
+    for row in rows:
+        found[row["id"]].append(
+            WindowCount(
+                row["scope"],
+                row["seconds"],
+                row["used"],
+                row["managed"],
+                int(row["created"]),
+                int(row["removed"]),
+            )
         )
-        assert row is not None
-        used, removed = row["used"] + row["vanished"], row["removed"] + row["lost"]
-        counts.append(WindowCount(scope, seconds, used, managed, row["created"], removed))
-    return counts
+    return found
 
 
-async def of_site(conn: Connection, site: int, now: datetime) -> int:
-    """Slots used on a site within the last hour, by all connections together."""
-    used: int = await conn.fetchval(
-        f"""SELECT (SELECT count(*) FROM intents i
-                    WHERE i.site_id = $1 AND {_SLOT} AND i.created_at > $2)
+async def of_sites(conn: Connection, sites: Collection[int], now: datetime) -> dict[int, int]:
+    """Slots used on each of these sites within the last hour, by all connections together."""
+    rows = await conn.fetch(
+        f"""SELECT s.id, (SELECT count(*) FROM intents i
+                    WHERE i.site_id = s.id AND {_SLOT} AND i.created_at > $2)
                  + (SELECT count(*) FROM vanished_mirrors v
-                    WHERE v.site_id = $1 AND v.counted_at > $2)""",  # noqa: S608
-        site,
+                    WHERE v.site_id = s.id AND v.counted_at > $2) AS used
+            FROM unnest($1::bigint[]) s (id)""",  # noqa: S608
+        list(sites),
         now - timedelta(seconds=HOUR),
     )
-    return used
+    return {row["id"]: row["used"] for row in rows}
 
 
 async def of_connection(

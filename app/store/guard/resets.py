@@ -15,25 +15,23 @@ class Reset:
     by: str
 
 
-async def since(conn: Connection, connection_id: int, since: datetime) -> Sequence[Reset]:
-    """The resets of a connection after *since*, oldest first."""
+async def of_connections(
+    conn: Connection, connection_ids: Sequence[int], since: datetime
+) -> dict[int, list[Reset]]:
+    """The resets of each connection, oldest first: the last one, and all after *since*."""
     rows = await conn.fetch(
-        """SELECT at, reset_by FROM guard_resets WHERE connection_id = $1 AND at > $2
-           ORDER BY at, id""",
-        connection_id,
+        """SELECT r.connection_id, r.at, r.reset_by FROM guard_resets r
+           WHERE r.connection_id = ANY($1::bigint[]) AND (r.at > $2 OR r.id = (
+               SELECT id FROM guard_resets l WHERE l.connection_id = r.connection_id
+               ORDER BY at DESC, id DESC LIMIT 1))
+           ORDER BY r.at, r.id""",
+        connection_ids,
         since,
     )
-    return [Reset(row["at"], row["reset_by"]) for row in rows]
-
-
-async def last(conn: Connection, connection_id: int) -> Reset | None:
-    """The latest reset of a connection, None without any."""
-    row = await conn.fetchrow(
-        """SELECT at, reset_by FROM guard_resets WHERE connection_id = $1
-           ORDER BY at DESC, id DESC LIMIT 1""",
-        connection_id,
-    )
-    return Reset(row["at"], row["reset_by"]) if row else None
+    found: dict[int, list[Reset]] = {it: [] for it in connection_ids}
+    for row in rows:
+        found[row["connection_id"]].append(Reset(row["at"], row["reset_by"]))
+    return found
 
 
 async def note(conn: Connection, connection_id: int, *, by: str, now: datetime) -> None:

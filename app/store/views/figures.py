@@ -29,11 +29,11 @@ async def last_deliveries(conn: Connection, after: int) -> LastDeliveries:
 async def links(conn: Connection) -> dict[tuple[str, str], int]:
     """Links by connection and state."""
     rows = await conn.fetch(
-        """SELECT c.name, l.state, count(*) AS n
-           FROM ledger l JOIN connections c ON c.id = l.connection_id AND c.deleted_at IS NULL
-           GROUP BY c.name, l.state"""
+        """SELECT c.name, k.state, k.links FROM link_counts k
+           JOIN connections c ON c.id = k.connection_id AND c.deleted_at IS NULL
+           WHERE k.links > 0"""
     )
-    return {(row["name"], row["state"]): row["n"] for row in rows}
+    return {(row["name"], row["state"]): row["links"] for row in rows}
 
 
 async def unseen_projects(conn: Connection) -> dict[str, int]:

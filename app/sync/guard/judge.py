@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
+from app.core.config import ConnectionConfig
 from app.core.guard import (
     HOUR,
     SITE_HOUR_LIMIT,
@@ -113,19 +114,36 @@ async def trip(conn: Connection, state: Running, reason: str, now: datetime) -> 
 async def room(conn: Connection, state: Running, sites: Sequence[int], now: datetime) -> Allowance:
     """How many slots there are for so many links, each given by its site."""
     latched = state.guard_tripped_at is not None
-    seen = windows(state.config.guard, await guard_counts.of_windows(conn, state, now))
-    seen += [await _of_site(conn, "site_hour", site, now) for site in set(sites)]
+    counted = await guard_counts.of_windows(conn, [state], now)
+    used = await guard_counts.of_sites(conn, set(sites), now)
+    seen = windows(state.config.guard, counted[state.id])
+    seen += [_of_site("site_hour", used[site]) for site in set(sites)]
     return allow(len(sites), seen, latched=latched)
 
 
-async def shown(conn: Connection, state: Running, now: datetime) -> list[Window]:
-    """Every window that a connection's links count in, for people. Reserves nothing."""
-    seen = windows(state.config.guard, await guard_counts.of_windows(conn, state, now))
-    return seen + [
-        await _of_site(conn, f"{side.value}_site_hour", state.site(side), now) for side in Side
-    ]
+class Shown(guard_counts.Guarded, Protocol):
+    """A connection as its windows are shown."""
+
+    @property
+    def config(self) -> ConnectionConfig: ...
+    def site_id(self, side: Side) -> int: ...
 
 
-async def _of_site(conn: Connection, scope: str, site: int, now: datetime) -> Window:
-    used = await guard_counts.of_site(conn, site, now)
+async def shown(
+    conn: Connection, connections: Sequence[Shown], now: datetime
+) -> dict[int, tuple[Window, ...]]:
+    """Every window that each connection's links count in, for people. Reserves nothing."""
+    counted = await guard_counts.of_windows(conn, connections, now)
+    sites = {it.site_id(side) for it in connections for side in Side}
+    used = await guard_counts.of_sites(conn, sites, now)
+    return {
+        it.id: (
+            *windows(it.config.guard, counted[it.id]),
+            *(_of_site(f"{side.value}_site_hour", used[it.site_id(side)]) for side in Side),
+        )
+        for it in connections
+    }
+
+
+def _of_site(scope: str, used: int) -> Window:
     return Window(scope, HOUR, SITE_HOUR_LIMIT, used)

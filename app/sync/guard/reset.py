@@ -4,6 +4,7 @@ What the guard held is judged again under the new windows, so its plans end, sea
 What only a person may let go (`long_pause`, `issue_share`) goes on waiting in a new plan.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -31,17 +32,23 @@ class Resets:
     last: Reset | None
 
 
-async def shown(conn: Connection, connection_id: int, now: datetime) -> Resets:
-    """The resets of a connection, for people."""
-    recent = await resets.since(conn, connection_id, now - _DAY)
-    last = await resets.last(conn, connection_id)
-    due = next_reset([it.at for it in recent], now)
-    return Resets(RESETS_A_DAY, len(recent), due, last)
+async def shown(
+    conn: Connection, connection_ids: Sequence[int], now: datetime
+) -> dict[int, Resets]:
+    """The resets of each connection, for people."""
+    found = await resets.of_connections(conn, connection_ids, now - _DAY)
+    return {it: _shown(those, now) for it, those in found.items()}
+
+
+def _shown(those: Sequence[Reset], now: datetime) -> Resets:
+    recent = [it.at for it in those if it.at > now - _DAY]
+    last = those[-1] if those else None
+    return Resets(RESETS_A_DAY, len(recent), next_reset(recent, now), last)
 
 
 async def reset(conn: Connection, connection_id: int, *, by: str, now: datetime) -> None:
     """Under the connection's lock. Raises `Refused`: `guard_resets_spent`."""
-    found = await shown(conn, connection_id, now)
+    found = (await shown(conn, [connection_id], now))[connection_id]
     if found.next_at is not None:
         raise Refused(
             "guard_resets_spent",

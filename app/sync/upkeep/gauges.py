@@ -5,7 +5,7 @@ import asyncio
 from datetime import datetime, timedelta
 
 from app.core.incidents import Impact
-from app.store.config import active_connection, connections
+from app.store.config import connections
 from app.store.monitor import progress
 from app.store.pool import Connection
 from app.store.upkeep import circuits, workers
@@ -91,16 +91,14 @@ async def _connections(conn: Connection, metrics: Metrics, now: datetime) -> int
     ):
         gauge.clear()
     live = await connections.live(conn)
-    for connection_id in live:
-        state = await active_connection.load(conn, connection_id)
-        if state is None:
-            continue
-        busy = await status.of_connection(conn, state.id, now)
+    loads = await status.of_connections(conn, [it.id for it in live], now)
+    windows = await judge.shown(conn, live, now)
+    for it in live:
         for word in ("backlog", "in_flight", "delayed", "waiting", "held", "failed"):
-            metrics.backlog.labels(state.name, word).set(getattr(busy, word))
-        metrics.oldest_seconds.labels(state.name).set(busy.oldest_seconds or 0)
-        metrics.guard_tripped.labels(state.name).set(state.guard_tripped_at is not None)
-        for window in await judge.shown(conn, state, now):
-            metrics.guard_limit.labels(state.name, window.scope).set(window.limit)
-            metrics.guard_used.labels(state.name, window.scope).set(window.used)
+            metrics.backlog.labels(it.name, word).set(getattr(loads[it.id], word))
+        metrics.oldest_seconds.labels(it.name).set(loads[it.id].oldest_seconds or 0)
+        metrics.guard_tripped.labels(it.name).set(it.tripped)
+        for window in windows[it.id]:
+            metrics.guard_limit.labels(it.name, window.scope).set(window.limit)
+            metrics.guard_used.labels(it.name, window.scope).set(window.used)
     return len(live)

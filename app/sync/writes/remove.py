@@ -76,7 +76,7 @@ async def _authored(
     unknown = []
     for it, verdict in await _ask(ctx, unsure):
         assert it.row is not None
-        row = await _note_author(ctx, it.row, verdict)
+        row = await _note_author(ctx, look.running.id, it.row, verdict)
         if row is None:
             results[it.key] = Stale()
         elif verdict.proven:
@@ -140,7 +140,9 @@ def _asked(wanted: Wanted, row: Row | None) -> Asked:
     return Asked(link, row.authored_after if row is not None else None)
 
 
-async def _note_author(ctx: Context, row: Row, verdict: Authorship) -> Row | None:
+async def _note_author(
+    ctx: Context, connection_id: int, row: Row, verdict: Authorship
+) -> Row | None:
     """The row with the verdict written to it; None if it has moved meanwhile."""
     if verdict is Authorship.UNKNOWN:
         return row
@@ -156,6 +158,7 @@ async def _note_author(ctx: Context, row: Row, verdict: Authorship) -> Row | Non
         reason=f"authorship_{verdict}",
     )
     async with ctx.database.transaction() as conn:
+        await active_connection.lock_any(conn, connection_id)
         if not await ledger.change(conn, change, now=ctx.clock()):
             return None
         return await ledger.by_id(conn, row.id)

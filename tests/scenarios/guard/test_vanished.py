@@ -46,8 +46,10 @@ async def incident(duo: Duo) -> dict[str, Any]:
 
 async def used(duo: Duo) -> dict[str, int]:
     async with duo.world.database.connection() as conn:
-        seen = await judge.shown(conn, await state_of(duo), duo.world.now())
-    return {it.scope: it.used for it in seen}
+        row = await connections.by_id(conn, duo.connection)
+        assert row is not None
+        seen = await judge.shown(conn, [row], duo.world.now())
+    return {it.scope: it.used for it in seen[row.id]}
 
 
 async def test_they_count_in_the_windows_of_removals(build: Build) -> None:

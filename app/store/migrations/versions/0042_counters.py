@@ -1,0 +1,12 @@
+"""Counters of links and of writes, kept where they change."""
+
+from app.store.migrations.run import execute_beside
+
+revision = "0042"
+down_revision = "0041"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    execute_beside(__file__)
