@@ -78,6 +78,23 @@ def test_settings_that_are_passed_on_exist(services: dict[str, dict[str, Any]]) 
     assert set(re.findall(r"TWINLINK_[A-Z_]+", dockerfile)) <= set(variables())
 
 
+NOT_PASSED = {
+    "TWINLINK_DATA_DIR": "the embedded servers are not in the image",
+    "TWINLINK_HOST": "the image's",
+    "TWINLINK_PORT": "PUBLISH says where it is reached",
+    "TWINLINK_API_URL": "a client's: inside the api container its default is right",
+}
+
+
+def test_every_setting_is_passed_on(services: dict[str, dict[str, Any]]) -> None:
+    """One that .env.example names and compose drops would be set without effect."""
+    example = (ROOT / ".env.example").read_text()
+    named = set(re.findall(r"^# (TWINLINK_[A-Z_]+)=", example, re.MULTILINE))
+    assert named == set(variables())
+    passed = {name for s in OURS for name in services[s]["environment"]}
+    assert named - passed == set(NOT_PASSED)
+
+
 def test_secrets_have_no_defaults() -> None:
     text = (DEPLOY / "compose.yaml").read_text()
     for name in ("POSTGRES_PASSWORD", "MIGRATE_PASSWORD", "RUN_PASSWORD", "TWINLINK_SECRET_KEY"):

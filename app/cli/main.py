@@ -1,9 +1,11 @@
 """The entry point: all nouns, put together."""
 
 from collections.abc import Callable
+from typing import Annotated
 
 import typer
 
+from app import __version__
 from app.cli.commands import (
     audit,
     connection,
@@ -37,15 +39,16 @@ from app.cli.commands.run.openapi import openapi
 from app.cli.commands.run.up import up
 from app.cli.commands.run.worker import worker
 from app.cli.commands.status import status
+from app.cli.output import output
 from app.cli.output.error_mapping import RootGroup
 
 app = typer.Typer(
     name="twinlink",
     cls=RootGroup,
-    help="Keeps issue links in step between Jira sites. Exit codes: 0 done, 1 failed, 2 usage, "
-    "3 held.",
     no_args_is_help=True,
-    add_completion=False,
+    # Click's plain help: it wraps to the terminal and never cuts the name of an option.
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     # The values of variables in a traceback could include secrets.
     pretty_exceptions_enable=False,
 )
@@ -93,6 +96,26 @@ for _name, _settings in _SETTINGS.items():
     site.app.command(_name)(_settings)
 for _noun in _NOUNS:
     app.add_typer(_noun.app, name=_noun.__name__.rpartition(".")[2])
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        output.line(f"twinlink {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Keeps issue links in step between Jira sites.
+
+    Exit codes: 0 done, 1 failed, 2 usage, 3 held for a person's decision.
+    """
 
 
 def main() -> None:

@@ -103,6 +103,7 @@ class ConnectionAnswer(ConfigAnswer):
     guard: GuardAnswer
     created_at: datetime
     next_step: str = Field(description="What to do next and what it would do, in a sentence")
+    next_command: str = Field(description="The same with commands in place of routes")
 
     @classmethod
     def of_view(cls, view: View) -> "ConnectionAnswer":
@@ -183,6 +184,7 @@ def _connection(view: View) -> dict[str, object]:
         "guard": guard,
         "created_at": row.created_at,
         "next_step": view.next_step,
+        "next_command": view.next_command,
     }
 
 

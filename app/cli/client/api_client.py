@@ -9,6 +9,7 @@ import httpx
 import typer
 
 from app.cli.client.data_dir import client_settings
+from app.cli.client.problem_words import details, words
 from app.cli.output.errors import CommandError, UsageError
 from app.settings import Settings
 
@@ -26,7 +27,7 @@ class Refused(CommandError):
         self.status = answer.status_code
         problem = _problem(answer)
         self.reason = str(problem.get("code", ""))
-        super().__init__(_words(answer, problem), details=_details(problem))
+        super().__init__(words(answer, problem), details=details(problem))
 
 
 class Unreachable(CommandError):
@@ -161,19 +162,3 @@ def _problem(answer: httpx.Response) -> Mapping[str, Any]:
     except ValueError:
         return {}
     return problem if isinstance(problem, dict) else {}
-
-
-def _words(answer: httpx.Response, problem: Mapping[str, Any]) -> str:
-    title = str(problem.get("title") or f"{answer.status_code} {answer.reason_phrase}")
-    detail = str(problem.get("detail") or "")
-    said = title if detail in ("", title) else f"{title}: {detail}"
-    code = problem.get("code")
-    return f"{said} ({code})" if code else said
-
-
-def _details(problem: Mapping[str, Any]) -> list[str]:
-    errors = problem.get("errors")
-    found = [e for e in errors if isinstance(e, dict)] if isinstance(errors, list) else []
-    details = [f"{e.get('pointer') or '/'}: {e.get('detail', '')}" for e in found]
-    request = problem.get("request_id")
-    return [*details, f"request {request}"] if request else details

@@ -89,6 +89,12 @@ def client_settings() -> Settings:
         return settings
 
 
+def running_at(directory: Path) -> str | None:
+    """The address of the service that runs on this directory, if it has said so."""
+    at = _running(directory / RUNNING).get("api_url")
+    return at if isinstance(at, str) else None
+
+
 def _running(path: Path) -> dict[str, Any]:
     try:
         told = json.loads(path.read_text())

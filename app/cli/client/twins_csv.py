@@ -4,11 +4,12 @@ import csv
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from app.cli.client.api_client import Service
 from app.cli.output.errors import CommandError
+from app.cli.output.options import issue_key
 
 _CHUNK = 1000
 """Pairs that the API accepts in one request."""
@@ -89,11 +90,14 @@ def import_rows(
 
 def _rows(text: Iterable[str], report: Report) -> Iterator[Row]:
     """Rows that can be sent; the others are reported. A heading and empty lines are skipped."""
-    reader = csv.reader(text, strict=True)
+    lines = iter(text)
+    first = next(lines, "")
+    reader = csv.reader(chain([first], lines), strict=True, delimiter=_delimiter(first))
     try:
         for columns in reader:
-            cells = [cell.strip() for cell in columns]
-            if not any(cells) or (reader.line_num == 1 and cells == ["left", "right"]):
+            cells = [issue_key(cell) for cell in columns]
+            heading = reader.line_num == 1 and [it.lower() for it in cells] == ["left", "right"]
+            if not any(cells) or heading:
                 continue
             if len(cells) == 2 and all(map(_fits, cells)):
                 yield Row(reader.line_num, *cells)
@@ -103,6 +107,11 @@ def _rows(text: Iterable[str], report: Report) -> Iterator[Row]:
                 report.refuse(row, "malformed", "a row must have two issue keys")
     except (csv.Error, UnicodeDecodeError) as error:
         report.stop(f"this is not CSV: {error}", reader.line_num + 1)
+
+
+def _delimiter(line: str) -> str:
+    """Excel writes semicolons or tabs where the comma separates decimals."""
+    return next((it for it in (",", ";", "\t") if it in line), ",")
 
 
 def _fits(cell: str) -> bool:

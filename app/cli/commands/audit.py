@@ -8,7 +8,8 @@ from app.cli.client.api_client import service
 from app.cli.commands import audit_verify
 from app.cli.output import output
 from app.cli.output.files import STDIN, writing
-from app.cli.output.options import Json, Limit
+from app.cli.output.options import Issue, Json, Limit
+from app.cli.output.times import Since, Until
 
 app = typer.Typer(help="The append-only record of every write to Jira.", no_args_is_help=True)
 app.command("verify")(audit_verify.verify)
@@ -32,11 +33,7 @@ _Connection = Annotated[str | None, typer.Option(help="Name of a connection.")]
 _Site = Annotated[str | None, typer.Option(help="Name of a site.")]
 _Operation = Annotated[str | None, typer.Option(help="create, remove, adopt or release.")]
 _Status = Annotated[str | None, typer.Option(help="intended, applied, noop or failed.")]
-_Issue = Annotated[str | None, typer.Option(help="Key of an issue at one of the ends.")]
 _Cause = Annotated[str | None, typer.Option(help="For example webhook, poll, resync or plan.")]
-_Time = Annotated[
-    str | None, typer.Option(metavar="TIME", help="For example 2030-01-31T12:00:00Z.")
-]
 
 
 @app.command("list")
@@ -47,12 +44,12 @@ def list_(
     site: _Site = None,
     operation: _Operation = None,
     status: _Status = None,
-    issue: _Issue = None,
+    issue: Issue = None,
     link_id: Annotated[str | None, typer.Option(help="Id of a link.")] = None,
     cause: _Cause = None,
     plan: Annotated[str | None, typer.Option(help="Id of a plan.")] = None,
-    since: _Time = None,
-    until: _Time = None,
+    since: Since = None,
+    until: Until = None,
     limit: Limit = 100,
     json: Json = False,
 ) -> None:
@@ -79,8 +76,8 @@ def export(
     file: Annotated[str, typer.Argument(help="File to write; `-` is standard output.")] = STDIN,
     *,
     connection: _Connection = None,
-    since: _Time = None,
-    until: _Time = None,
+    since: Since = None,
+    until: Until = None,
 ) -> None:
     """Export the audit as NDJSON, one row a line, with the heads of its chains at the end.
 

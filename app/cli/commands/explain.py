@@ -8,12 +8,12 @@ import typer
 from app.cli.client.api_client import Refused, Service, service
 from app.cli.output import output
 from app.cli.output.errors import CommandError
-from app.cli.output.options import Json
+from app.cli.output.options import IssueKey, Json
 
 
 def explain(
     ctx: typer.Context,
-    issue: Annotated[str, typer.Argument(help="Key of an issue of either side.")],
+    issue: IssueKey,
     connection: Annotated[
         str | None,
         typer.Option(help="Name of a connection; default: all in which the issue has a twin."),

@@ -4,7 +4,7 @@ import typer
 
 from app.cli.client.api_client import service
 from app.cli.output import output
-from app.cli.output.options import ConnectionName, Json
+from app.cli.output.options import ConnectionName, Json, Yes, can_ask, confirm, counted
 
 app = typer.Typer(
     help="The guard, which holds removals that look like an accident.", no_args_is_help=True
@@ -21,24 +21,31 @@ _WINDOWS: output.Columns = (
 @app.command()
 def show(ctx: typer.Context, name: ConnectionName, json: Json = False) -> None:
     """Show whether it is armed or tripped, how full its windows are, and who last reset it."""
-    _show(service(ctx).get(f"connections/{name}")["guard"], json=json)
+    _show(name, service(ctx).get(f"connections/{name}")["guard"], json=json)
 
 
 @app.command()
-def reset(ctx: typer.Context, name: ConnectionName, json: Json = False) -> None:
+def reset(ctx: typer.Context, name: ConnectionName, yes: Yes = False, json: Json = False) -> None:
     """Arm it again with empty windows, at most three times a day.
 
     It judges the removals that it held again. Their plans end, sealed ones too.
     """
-    _show(service(ctx).post(f"connections/{name}/guard/reset")["guard"], json=json)
+    api = service(ctx)
+    held = api.get(f"connections/{name}/status")["held"]
+    confirm(
+        f"This judges {counted(held, 'held removal')} of {name} again, under fresh windows.",
+        f"Reset the guard of {name}?",
+        yes=yes or not can_ask(),
+    )
+    _show(name, api.post(f"connections/{name}/guard/reset")["guard"], json=json)
 
 
-def _show(guard: dict[str, object], *, json: bool) -> None:
+def _show(name: str, guard: dict[str, object], *, json: bool) -> None:
     if json:
         output.document(guard)
         return
     reason = guard.get("reason")
-    output.line(f"{guard['state']}{f': {reason}' if reason else ''}")
+    output.line(f"the guard of {name} is {guard['state']}{f': {reason}' if reason else ''}")
     resets = guard.get("resets")
     if isinstance(resets, dict):
         output.line(_resets(resets))

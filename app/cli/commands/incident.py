@@ -93,4 +93,5 @@ def _show(found: dict[str, Any], *, json: bool) -> None:
     output.fields(found, _FIELDS)
     output.table(_TIMELINE, found["timeline"], empty="no updates yet")
     for call in found["calls"]:
-        output.line(f"to {call['purpose']}: {call['command']}")
+        output.line(f"to {call['purpose']}:")
+        output.command(call["command"])

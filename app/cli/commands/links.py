@@ -7,7 +7,7 @@ import typer
 
 from app.cli.client.api_client import service
 from app.cli.output import output
-from app.cli.output.options import ConnectionName, Json, Limit
+from app.cli.output.options import ConnectionName, Issue, Json, Limit
 
 _COLUMNS: output.Columns = (
     ("ID", "id"),
@@ -15,10 +15,10 @@ _COLUMNS: output.Columns = (
     ("ORIGIN", "origin"),
     ("AUTHOR", "authorship"),
     ("TYPE", "left.type"),
-    ("LEFT", "left.source.key"),
-    ("", "left.destination.key"),
-    ("RIGHT", "right.source.key"),
-    ("", "right.destination.key"),
+    ("LEFT FROM", "left.source.key"),
+    ("LEFT TO", "left.destination.key"),
+    ("RIGHT FROM", "right.source.key"),
+    ("RIGHT TO", "right.destination.key"),
 )
 
 
@@ -37,7 +37,7 @@ def links(
     name: ConnectionName,
     *,
     state: Annotated[State | None, typer.Option()] = None,
-    issue: Annotated[str | None, typer.Option(help="Key of an issue at one of the ends.")] = None,
+    issue: Issue = None,
     type: Annotated[str | None, typer.Option(help="Name or id of a link type.")] = None,
     limit: Limit = 100,
     json: Json = False,

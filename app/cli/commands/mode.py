@@ -31,3 +31,5 @@ def mode(
         output.document(answer)
     else:
         output.line(f"{name} is in mode {answer['mode']}")
+        if answer.get("next_command"):
+            output.note(f"next: {answer['next_command']}")

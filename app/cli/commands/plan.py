@@ -1,5 +1,6 @@
 """`twinlink plan`: writes that wait for a decision, or that a mode does not allow."""
 
+from collections import Counter
 from enum import StrEnum
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -7,9 +8,10 @@ from urllib.parse import urlencode
 import typer
 
 from app.cli.client.api_client import Service, service
+from app.cli.client.follow import looks
 from app.cli.output import output
 from app.cli.output.errors import CommandError, UsageError
-from app.cli.output.options import Json, Limit, RowId, can_ask
+from app.cli.output.options import Json, Limit, RowId, can_ask, counted
 from app.process.exit_code import ExitCode
 
 app = typer.Typer(help="Plans: the writes that would be made.", no_args_is_help=True)
@@ -43,10 +45,19 @@ CHANGES: output.Columns = (
     ("DESTINATION", "destination.key"),
     ("LINK", "link_id"),
     ("AUTHOR", "evidence.authorship"),
-    ("REASON", "reason"),
+    ("REASON", "why"),
     ("RESULT", "result"),
 )
 _PAGE = 1000
+_OPEN = frozenset({"held", "approved"})
+"""Plans that a person may decide; `approved` waits for a second owner."""
+_UNDER_WAY = frozenset({"applying"})
+_WHY = {
+    "row_2": "linked on the other side",
+    "row_5": "our mirror is gone",
+    "row_7": "its origin is gone",
+}
+"""Rows of the table of decisions (docs/how-it-decides.md), in words."""
 
 Digest = Annotated[
     str | None,
@@ -101,18 +112,29 @@ def show(
 
 @app.command()
 def approve(
-    ctx: typer.Context, id: RowId, *, digest: Digest = None, note: Note = "", json: Json = False
+    ctx: typer.Context,
+    id: RowId,
+    *,
+    digest: Digest = None,
+    note: Note = "",
+    wait: Annotated[bool, typer.Option(help="Wait until it is applied.")] = True,
+    json: Json = False,
 ) -> None:
-    """Approve a plan, so that exactly the changes shown are applied.
+    """Approve a plan, so that exactly the changes shown are applied, and wait for the outcome.
 
     Exit code 3 if a second owner must approve it before anything is written.
     """
-    decided = _decide(service(ctx), id, "approval", digest, note, json=json)
+    api = service(ctx)
+    decided = _decide(api, id, "approval", digest, note, json=json)
     if decided["status"] == "approved":
+        _said(decided, json=json)
         first = decided["approved_by"]
         raise CommandError(
             f"approved by {first}; a second owner must approve it too", code=ExitCode.HELD
         )
+    if wait and decided["status"] in _UNDER_WAY:
+        decided = _applied(api, id)
+    _said(decided, json=json)
 
 
 @app.command()
@@ -120,7 +142,10 @@ def reject(
     ctx: typer.Context, id: RowId, *, digest: Digest = None, note: Note = "", json: Json = False
 ) -> None:
     """Reject a plan, and keep the links that it would change for good."""
-    _decide(service(ctx), id, "rejection", digest, note, json=json)
+    decided = _decide(service(ctx), id, "rejection", digest, note, json=json)
+    _said(decided, json=json)
+    if not json:
+        output.note("its links stay in Jira, detached: nothing removes them again")
 
 
 @app.command()
@@ -141,10 +166,6 @@ def _decide(
     if digest is None:
         digest = _shown(api, id, what, json=json)
     decided: dict[str, Any] = api.post(f"plans/{id}/{what}", {"digest": digest, "note": note})
-    if json:
-        output.document(decided)
-    else:
-        output.line(f"plan {id} is {decided['status']}")
     return decided
 
 
@@ -153,17 +174,61 @@ def _shown(api: Service, id: int, what: str, *, json: bool) -> str:
         show = f"give the digest that `twinlink plan show {id}` shows"
         raise UsageError("--digest is missing, and there is no terminal to ask", details=[show])
     plan = _whole(api, id)
-    _print(plan)
     digest: str | None = plan["digest"]
-    if digest is None:
-        raise CommandError(f"plan {id} is {plan['status']}: there is nothing to decide yet")
-    typer.confirm(f"Confirm the {what}?", abort=True, err=True)
+    if digest is None or plan["status"] not in _OPEN:
+        raise CommandError(_decided(plan))
+    _print(plan)
+    verb = "Reject plan" if what == "rejection" else "Approve plan"
+    typer.confirm(f"{verb} {id} of {plan['connection']} ({effect(plan)})?", abort=True, err=True)
     return digest
+
+
+def _decided(plan: dict[str, Any]) -> str:
+    """Why there is nothing to decide."""
+    said = f"plan {plan['id']} is {plan['status']}: there is nothing to decide"
+    by, at = plan.get("decided_by"), plan.get("decided_at")
+    return said + (f"; decided by {by}" if by else "") + (f" at {at}" if at else "")
+
+
+def effect(plan: dict[str, Any]) -> str:
+    """What its changes do, such as `remove 50 links on right`."""
+    sums = Counter((it["operation"], it["site"]) for it in plan["changes"])
+    return ", ".join(
+        f"{operation} {counted(count, 'link')} on {site}"
+        for (operation, site), count in sorted(sums.items())
+    )
+
+
+def _applied(api: Service, id: int) -> dict[str, Any]:
+    """The plan once nothing of it is open, with progress until then."""
+    state: dict[str, Any] = {}
+    try:
+        with output.progress() as progress:
+            task = progress.add_task("applying", total=None)
+            for state in looks(lambda: _whole(api, id)):
+                done = sum(it["result"] is not None for it in state["changes"])
+                progress.update(task, total=len(state["changes"]) or None, completed=done)
+                if state["status"] not in _UNDER_WAY:
+                    break
+    except KeyboardInterrupt:
+        output.note(f"plan {id} goes on in the service: twinlink plan show {id}")
+        raise
+    return state
+
+
+def _said(plan: dict[str, Any], *, json: bool) -> None:
+    if json:
+        output.document(plan)
+        return
+    results = Counter(str(it["result"]) for it in plan.get("changes", ()) if it["result"])
+    told = ", ".join(f"{count} {result}" for result, count in sorted(results.items()))
+    output.line(f"plan {plan['id']} is {plan['status']}{f': {told}' if told else ''}")
 
 
 def _print(plan: dict[str, Any]) -> None:
     output.fields(plan, _FIELDS)
-    output.table(CHANGES, plan["changes"], empty="no changes")
+    rows = [it | {"why": _WHY.get(it["reason"], it["reason"])} for it in plan["changes"]]
+    output.table(CHANGES, rows, empty="no changes")
 
 
 def _whole(api: Service, id: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from app.cli.client.api_client import Service, service
 from app.cli.client.follow import events
 from app.cli.output import output
 from app.cli.output.errors import CommandError
-from app.cli.output.options import ConnectionName, Json
+from app.cli.output.options import ConnectionName, Issues, Json
 from app.process.exit_code import ExitCode
 
 FIELDS: output.Columns = (
@@ -24,6 +24,11 @@ FIELDS: output.Columns = (
     ("failed", "failed"),
     ("plan", "plan_id"),
 )
+DRY: output.Columns = tuple(
+    ({"created": "would create", "removed": "would remove"}.get(heading, heading), path)
+    for heading, path in FIELDS
+)
+"""Of a dry run, which writes nothing."""
 _ENDS = {
     "succeeded": ExitCode.DONE,
     "held": ExitCode.HELD,
@@ -36,9 +41,7 @@ def resync(
     ctx: typer.Context,
     name: ConnectionName,
     *,
-    issue: Annotated[
-        list[str] | None, typer.Option(help="Only this issue, of either side; repeatable.")
-    ] = None,
+    issue: Issues = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Write nothing; make a plan of what would be written.")
     ] = False,
@@ -85,7 +88,7 @@ def show(state: dict[str, Any], *, json: bool) -> None:
     if json:
         output.document(state)
         return
-    output.fields(state, FIELDS)
+    output.fields(state, DRY if state.get("dry_run") else FIELDS)
     if state.get("plan_id"):
         output.note(f"next: twinlink plan show {state['plan_id']}")
 

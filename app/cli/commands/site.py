@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from app.cli.client.api_client import Refused, Service, service
-from app.cli.output import output
+from app.cli.output import output, times
 from app.cli.output.errors import UsageError
 from app.cli.output.files import STDIN, object_of, secret_of
 from app.cli.output.options import Json, Limit, SiteName, Yes, confirm
@@ -90,10 +90,7 @@ Rate = Annotated[
     ),
 ]
 
-Expires = Annotated[
-    str | None,
-    typer.Option(metavar="TIME", help="When the token expires, such as 2030-01-31T00:00Z."),
-]
+Expires = Annotated[str | None, times.ends("When the token expires")]
 
 
 @app.command()
@@ -138,9 +135,18 @@ def put(
         stored = api.put(f"sites/{name}", object_of(file))
     else:
         stored = changed(api, name, chosen)
+    _end(name, stored, json=json)
+
+
+def _end(name: str, stored: dict[str, Any], *, json: bool) -> None:
+    """What was stored and what comes next; a failure where the site cannot be used as it is."""
     shown(stored, json=json)
+    failed = any(it["severity"] == "error" for it in stored.get("findings", ()))
     if not json:
-        output.note("next: twinlink site check " + name)
+        again = f"correct it, then twinlink site check {name}"
+        output.note(f"next: {again if failed else f'twinlink webhooks register {name}'}")
+    if failed:
+        raise typer.Exit(ExitCode.FAILED)
 
 
 def changed(api: Service, name: str, chosen: dict[str, Any]) -> Any:
@@ -172,14 +178,14 @@ def check(ctx: typer.Context, name: SiteName, json: Json = False) -> None:
 
 @app.command()
 def projects(ctx: typer.Context, name: SiteName, json: Json = False) -> None:
-    """The projects that the site shows our account now."""
+    """List the projects that the site shows our account now."""
     found = service(ctx).get(f"sites/{name}/projects")
     output.listed(found, _PROJECTS, "it shows the account no project", json=json)
 
 
 @app.command()
 def types(ctx: typer.Context, name: SiteName, json: Json = False) -> None:
-    """The site's link types, as `connection put --link-type` names them."""
+    """List the site's link types. `connection put --link-type` takes their names."""
     found = service(ctx).get(f"sites/{name}/link_types")
     output.listed(found, _TYPES, "none is known: twinlink site check " + name, json=json)
 

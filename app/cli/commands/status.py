@@ -24,7 +24,7 @@ _COLUMNS: output.Columns = (
     ("FAILED", "failed"),
     ("DISMISSED", "dismissed"),
     ("UNCONFIRMED", "unconfirmed"),
-    ("OLDEST", "oldest_seconds"),
+    ("OLDEST", "oldest"),
 )
 
 
@@ -68,4 +68,6 @@ def _row(api: Service, connection: dict[str, Any]) -> dict[str, Any]:
     now = api.get(f"connections/{connection['name']}/status")
     state = {field: connection[field] for field in ("name", "mode", "paused")}
     quiet = not any(now[field] for field in _QUIET)
-    return {**state, "guard": connection["guard"]["state"], "quiet": quiet, **now}
+    oldest = output.seconds(now["oldest_seconds"])
+    guard = connection["guard"]["state"]
+    return {**state, "guard": guard, "quiet": quiet, "oldest": oldest, **now}

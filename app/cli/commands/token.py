@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from app.cli.client.api_client import service
-from app.cli.output import output
+from app.cli.output import output, times
 from app.cli.output.options import Json, Limit, RowId, Yes, confirm
 
 app = typer.Typer(help="Tokens for the API.", no_args_is_help=True)
@@ -41,9 +41,7 @@ def create(
     connection: Annotated[
         list[str] | None, typer.Option(help="Limit it to this connection; repeatable.")
     ] = None,
-    expires: Annotated[
-        str | None, typer.Option(metavar="TIME", help="For example 2030-01-31T12:00:00Z.")
-    ] = None,
+    expires: Annotated[str | None, times.ends("When it ends")] = None,
     json: Json = False,
 ) -> None:
     """Make a token. Its text is printed once and not stored."""

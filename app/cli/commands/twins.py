@@ -11,7 +11,7 @@ from app.cli.client.twins_csv import Report, import_rows
 from app.cli.output import output
 from app.cli.output.errors import CommandError
 from app.cli.output.files import STDIN, reading, writing
-from app.cli.output.options import ConnectionName, Json, Limit, Yes, confirm
+from app.cli.output.options import ConnectionName, Issue, Json, Limit, Yes, confirm, issue_key
 from app.core.rendering.foreign_text import in_csv
 from app.process.exit_code import ExitCode
 
@@ -25,7 +25,6 @@ _COLUMNS: output.Columns = (
     ("SOURCE", "source"),
     ("SUSPENDED", "suspended"),
 )
-_Issue = Annotated[str | None, typer.Option(help="Key of an issue of either side.")]
 _Status = Annotated[
     str | None, typer.Option(help="paired, or the reason why a claim is not paired.")
 ]
@@ -36,7 +35,7 @@ def list_(
     ctx: typer.Context,
     name: ConnectionName,
     *,
-    issue: _Issue = None,
+    issue: Issue = None,
     status: _Status = None,
     limit: Limit = 100,
     json: Json = False,
@@ -52,24 +51,40 @@ def list_(
 def import_(
     ctx: typer.Context,
     name: ConnectionName,
-    file: Annotated[str, typer.Argument(help="CSV with the columns left,right; `-`: stdin.")],
+    file: Annotated[
+        str,
+        typer.Argument(help="CSV of two columns, left and right key; `-`: stdin."),
+    ],
     json: Json = False,
 ) -> None:
     """Pair issues by their keys, and report the rows that cannot be paired.
 
-    Importing the same file again changes nothing. Exit code 1 if a row was not paired.
+    Columns are apart by commas, semicolons or tabs. Importing the same file
+    again changes nothing. Exit code 1 if a row was not paired.
     """
     api = service(ctx)
     report = Report(say=output.note if not json else lambda _text: None)
-    with reading(file) as rows, output.progress() as progress:
-        task = progress.add_task("pairing", total=None)
-        import_rows(api, name, rows, report, lambda done: progress.update(task, completed=done))
+    try:
+        with reading(file) as rows, output.progress() as progress:
+            task = progress.add_task("pairing", total=_lines_of(file))
+            import_rows(api, name, rows, report, lambda done: progress.update(task, completed=done))
+    except KeyboardInterrupt:
+        output.note(f"so far: {report.summary()}; importing the file again does no harm")
+        raise
     if json:
         output.document(report.plain())
     else:
         output.line(report.summary())
     if not report.whole:
         raise typer.Exit(ExitCode.FAILED)
+
+
+def _lines_of(file: str) -> int | None:
+    """How many lines a file has; None for standard input, which is read once."""
+    if file == STDIN:
+        return None
+    with reading(file) as lines:
+        return sum(1 for line in lines if line.strip())
 
 
 @app.command()
@@ -103,6 +118,7 @@ def remove(
     """Unpair two issues and release their links. No link is removed from Jira."""
     api, path = service(ctx), f"connections/{name}/twins"
     if not twin.isdecimal():
+        twin = issue_key(twin)
         found = api.get(path, {"issue": twin})["items"]
         if len(found) != 1:
             raise CommandError(f"{twin} has {len(found)} twins in {name}; give its id")

@@ -62,7 +62,6 @@ async def prepare(
     `CommandError`, and `Stopped` if a stop was requested meanwhile.
 
     *bound* listens already: a taken port is found at once, and early clients wait."""
-    claim(settings.data_dir, stack)
     servers = await stop.unless(start_servers(settings, stack, durable=durable))
     await stop.unless(migrated(servers.migrate_url))
     settings = data_dir.with_kept_secrets(servers.settings)
@@ -93,12 +92,22 @@ async def start(
 
 
 def claim(directory: Path, stack: AsyncExitStack) -> None:
-    """Allow one `up` per data directory, even if all of its servers are elsewhere."""
+    """Allow one `up` per data directory, even if all of its servers are elsewhere. Comes first: a
+    second `up` would otherwise meet the first one's port, and be told to choose another."""
     try:
         data_dir.make_directory(directory)
         stack.callback(DirectoryLock(directory / "up.lock").release)
-    except (EmbeddedError, OSError) as error:
-        raise CommandError(str(error)) from None
+    except EmbeddedError:
+        at = data_dir.running_at(directory)
+        raise CommandError(
+            f"Twinlink runs here already{f', at {at}' if at else ''}: it holds {directory}",
+            details=["use it as it is, or name another directory with TWINLINK_DATA_DIR"],
+        ) from None
+    except OSError as error:
+        raise CommandError(
+            f"{directory} cannot hold the data: {error.strerror}",
+            details=["name a directory that can be written with --data-dir"],
+        ) from None
 
 
 def announce(home: Household | Ground, directory: Path, stack: AsyncExitStack) -> None:

@@ -34,6 +34,7 @@ async def service(settings: Settings, port: int, *, json: bool) -> int:
     stop.listen()
     async with AsyncExitStack() as stack:
         with suppress(Stopped):
+            local_stack.claim(settings.data_dir, stack)
             bound = stack.enter_context(listener(settings.host, port))
             home = await local_stack.start(settings, bound, stop=stop, stack=stack)
             link = await sign_in_link(home.settings, home.api_url)
@@ -72,6 +73,7 @@ async def _played(
         async with AsyncExitStack() as stack:
             with suppress(Stopped):
                 own = _of_its_own(settings, directory)
+                local_stack.claim(own.data_dir, stack)
                 bound = stack.enter_context(_listener_somewhere(settings, port))
                 ground = await local_stack.prepare(
                     own, bound, stop=stop, stack=stack, durable=False

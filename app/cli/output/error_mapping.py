@@ -1,5 +1,7 @@
 """The root of the commands, which turns each expected error into a message and an exit code."""
 
+import difflib
+import re
 from typing import Any
 
 import typer
@@ -12,11 +14,17 @@ from app.core.errors import TwinlinkError
 from app.process.exit_code import ExitCode
 from app.settings import SettingsError
 
+_CHOICE = re.compile(r"'([^']*)' is not one of (.*)\.")
+
 
 class RootGroup(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
+        except typer.BadParameter as error:
+            raise typer.BadParameter(
+                _plainly(error.message), error.ctx, error.param, error.param_hint
+            ) from None
         except CommandError as error:
             failure = error
         except SettingsError as error:
@@ -34,3 +42,13 @@ def _expected(error: TwinlinkError) -> CommandError:
     if error.code.startswith("database_") and "host" in error.facts:
         return said(error.detail, error.facts).error()
     return CommandError(str(error))
+
+
+def _plainly(message: str) -> str:
+    """In the words of this program; with what was meant, where a value is a letter or two off."""
+    said = message.removeprefix("Value error, ")
+    found = _CHOICE.fullmatch(said)
+    if found is None:
+        return said
+    close = difflib.get_close_matches(found[1], re.findall(r"'([^']*)'", found[2]), n=1)
+    return f"{said} Did you mean {close[0]!r}?" if close else said

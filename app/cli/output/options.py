@@ -21,6 +21,41 @@ def _name(text: str | None) -> str | None:
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Limit = Annotated[int, typer.Option(min=1, help="Maximum number of rows.")]
+_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]*-[0-9]+")
+
+
+def issue_key(text: str) -> str:
+    """An issue's key, also where a person wrote it in lower case."""
+    return text.strip().upper() if _KEY.fullmatch(text.strip()) else text.strip()
+
+
+def _key(text: str | None) -> str | None:
+    if text is None:
+        return None
+    if not _KEY.fullmatch(text.strip()):
+        raise typer.BadParameter(f"{text!r} is no key of an issue, such as OPS-7")
+    return issue_key(text)
+
+
+def _keys(texts: list[str] | None) -> list[str] | None:
+    return None if texts is None else [key for text in texts if (key := _key(text))]
+
+
+Issue = Annotated[
+    str | None, typer.Option(metavar="KEY", help="Key of an issue of either side.", callback=_key)
+]
+Issues = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--issue",
+        metavar="KEY",
+        help="Only this issue, of either side; repeatable.",
+        callback=_keys,
+    ),
+]
+IssueKey = Annotated[
+    str, typer.Argument(metavar="KEY", help="Key of an issue of either side.", callback=_key)
+]
 ConnectionName = Annotated[
     str, typer.Argument(metavar="CONNECTION", help="Name of a connection.", callback=_name)
 ]

@@ -3,14 +3,16 @@
 import json as json_
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 from rich.text import Text
 
+from app.cli.output import layout
 from app.cli.output.errors import CommandError
+from app.cli.output.layout import Grid
 
 _PIPE_WIDTH = 10_000
 """Width without a terminal: wide enough that nothing is cut off or folded."""
@@ -26,31 +28,49 @@ def _console(*, stderr: bool) -> Console:
 
 
 def line(text: str) -> None:
-    """One line of an answer."""
-    print(_clean(text))  # noqa: T201 - this is the command line
+    """One line of an answer; a narrow terminal breaks it between words."""
+    for part in _fitted(text, sys.stdout):
+        print(part)  # noqa: T201 - this is the command line
+
+
+def command(text: str) -> None:
+    """A command to copy: whole, however narrow the terminal is."""
+    print(f"  {_clean(text)}")  # noqa: T201
 
 
 def note(text: str) -> None:
     """A message for people that is not part of the answer."""
-    print(_clean(text), file=sys.stderr, flush=True)  # noqa: T201
+    for part in _fitted(text, sys.stderr):
+        print(part, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _fitted(text: str, stream: TextIO) -> list[str]:
+    clean = _clean(text).split("\n")
+    if not stream.isatty():
+        return clean
+    width = _console(stderr=stream is sys.stderr).width
+    return [part for one in clean for part in layout.indented(one, width)]
 
 
 def document(value: Any) -> None:
     """Print the single JSON document of `--json`."""
-    line(json_.dumps(value, indent=2, ensure_ascii=False))
+    print(_clean(json_.dumps(value, indent=2, ensure_ascii=False)))  # noqa: T201
 
 
 def table(columns: Columns, rows: Iterable[Mapping[str, Any]], *, empty: str) -> None:
-    """Print a table. Without rows, `empty` goes to standard error."""
-    grid = Table(box=None, pad_edge=False, header_style="bold")
-    for heading, _ in columns:
-        grid.add_column(heading, overflow="fold")
-    for row in rows:
-        grid.add_row(*(Text(cell(pick(row, path))) for _, path in columns))
-    if grid.row_count:
-        _console(stderr=False).print(grid)
-    else:
+    """Print a table, or on a terminal that is too narrow a block for each row. Without rows,
+    `empty` goes to standard error."""
+    console = _console(stderr=False)
+    headings = tuple(heading for heading, _ in columns)
+    cells = tuple(tuple(_shown(pick(row, path)) for _, path in columns) for row in rows)
+    if not cells:
         note(empty)
+        return
+    grid = Grid(headings, cells)
+    if console.is_terminal:
+        grid = grid.without_empty()
+    for text, is_heading in layout.lines(grid, _width(console)):
+        console.print(Text(text, style="bold" if is_heading else ""), soft_wrap=True)
 
 
 def listed(found: Mapping[str, Any], columns: Columns, empty: str, *, json: bool) -> None:
@@ -64,13 +84,24 @@ def listed(found: Mapping[str, Any], columns: Columns, empty: str, *, json: bool
 
 
 def fields(row: Mapping[str, Any], columns: Columns) -> None:
-    """Print one object, a line per value."""
-    grid = Table(box=None, show_header=False, pad_edge=False)
-    grid.add_column(style="bold")
-    grid.add_column(overflow="fold")
-    for heading, path in columns:
-        grid.add_row(heading, Text(cell(pick(row, path))))
-    _console(stderr=False).print(grid)
+    """Print one object, a line per value; on a terminal without those that are not set."""
+    console = _console(stderr=False)
+    values = [(heading, _shown(pick(row, path))) for heading, path in columns]
+    if console.is_terminal:
+        values = [(heading, value) for heading, value in values if value != "-"]
+    grid = Grid(tuple(heading for heading, _ in values), (tuple(value for _, value in values),))
+    for heading, value in layout.pairs(grid, _width(console)):
+        console.print(Text.assemble((heading, "bold"), value), soft_wrap=True)
+
+
+def _width(console: Console) -> int | None:
+    return console.width if console.is_terminal else None
+
+
+def _shown(value: Any) -> str:
+    """`cell`, with times as people read them where a person reads."""
+    text = cell(value)
+    return layout.short_time(text, datetime.now().astimezone()) if sys.stdout.isatty() else text
 
 
 def progress() -> Progress:
@@ -90,6 +121,16 @@ def complain(error: CommandError) -> None:
     note(f"twinlink: {error.message}")
     for detail in error.details:
         note(f"  {detail}")
+
+
+def seconds(length: float | None) -> str:
+    """A length of time as people say it."""
+    if length is None:
+        return "-"
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if length >= size:
+            return f"{length / size:.0f} {unit}"
+    return f"{length:.0f} s"
 
 
 def pick(row: Mapping[str, Any], path: str) -> Any:

@@ -249,13 +249,23 @@ async def replace_token(
     return status == "UPDATE 1"
 
 
-async def users(conn: Connection, site_id: int) -> list[str]:
-    """Names of the connections of this site, deleted ones too: their audit names it."""
+@dataclass(frozen=True, slots=True)
+class Users:
+    """Names of the connections that join a site, and of those that did before they were deleted:
+    their audit names it."""
+
+    living: tuple[str, ...]
+    deleted: tuple[str, ...]
+
+
+async def users(conn: Connection, site_id: int) -> Users:
     rows = await conn.fetch(
-        "SELECT name FROM connections WHERE $1 IN (left_site_id, right_site_id) ORDER BY name",
+        """SELECT name, deleted_at IS NULL AS living FROM connections
+           WHERE $1 IN (left_site_id, right_site_id) ORDER BY name""",
         site_id,
     )
-    return [row["name"] for row in rows]
+    living = tuple(row["name"] for row in rows if row["living"])
+    return Users(living, tuple(row["name"] for row in rows if not row["living"]))
 
 
 async def is_joined_by(conn: Connection, site_id: int, connections: Sequence[int]) -> bool:

@@ -79,14 +79,19 @@ async def _engines(conn: Connection, connection_id: int, since: datetime) -> tup
 
 
 async def _revisions(conn: Connection, connection_id: int) -> list[Change]:
-    """The newest revisions that were active, not only the active one: it may have changed."""
+    """The newest revisions that were active, not only the active one: it may have changed. The
+    first one took no other's place, so that it is no cause of what begins after it."""
     rows = await conn.fetch(
         """SELECT revision, created_at, lag(revision) OVER (ORDER BY revision) AS before
            FROM revisions WHERE connection_id = $1 AND rollout = 'full'
            ORDER BY revision DESC LIMIT 10""",
         connection_id,
     )
-    return [Change(f"revision {it['revision']}", it["created_at"], it["before"]) for it in rows]
+    return [
+        Change(f"revision {it['revision']}", it["created_at"], it["before"])
+        for it in rows
+        if it["before"] is not None
+    ]
 
 
 async def _engine_changes(conn: Connection) -> tuple[Change, ...]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from app.core.config import (
     ConnectionConfig,
@@ -16,6 +17,9 @@ from app.core.config import (
 )
 from app.core.links import LinkType, Side
 from app.sync.sites.check import Finding
+
+_SHOWN = 20
+"""Link types that a refusal names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,7 @@ def resolve(
     for at, wish in enumerate(wishes):
         found = {side: find(wish.on(side), types[side]) for side in Side}
         problems += [
-            Problem(f"/link_types/{at}/{side.value}", "the site has no such link type")
+            Problem(f"/link_types/{at}/{side.value}", _unknown(wish.on(side), side, types[side]))
             for side in Side
             if found[side] is None
         ]
@@ -96,6 +100,15 @@ def renamed(wishes: Sequence[TypeWish], pairs: Sequence[TypePair], side: Side) -
         if wanted != kind.id and wanted.casefold() != kind.name.casefold():
             detail = f"{wanted} is called {kind.name} now: name it so"
             yield Finding("link_type_renamed", "info", detail)
+
+
+def _unknown(wanted: str, side: Side, types: Sequence[LinkType]) -> str:
+    """The value, and what there is instead; what is spelt alike comes first."""
+    names = sorted(it.name for it in types)
+    like = get_close_matches(wanted, names, n=1)
+    meant = f" (did you mean {like[0]!r}?)" if like else ""
+    shown = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+    return f"link type {wanted!r} is not on {side.value}{meant}; it has: {shown or 'none'}"
 
 
 def overlaps(config: ConnectionConfig, other: ConnectionConfig) -> bool:

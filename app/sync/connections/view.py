@@ -17,6 +17,17 @@ from app.sync.guard.reset import Resets
 
 
 @dataclass(frozen=True, slots=True)
+class Ways:
+    """How a face of the service is asked for the same things."""
+
+    pair: str
+    shadow: str
+    held: str
+    follow: str
+    compare: str
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """`paused` holds for its own pause and the global one."""
 
@@ -29,11 +40,37 @@ class View:
     @property
     def next_step(self) -> str:
         """What its administrator should do next, and what going up a mode would do."""
+        at, plans = f"/api/v1/connections/{self.row.name}", f"?connection={self.row.name}&status="
+        return self._step(
+            Ways(
+                pair=f"POST {at}/twins, or import a CSV",
+                shadow=f"GET /api/v1/plans{plans}shadow",
+                held=f"GET /api/v1/plans{plans}held",
+                follow=f"GET {at}/status",
+                compare="a resync with dry_run",
+            )
+        )
+
+    @property
+    def next_command(self) -> str:
+        """The same in the command line's language."""
+        name = self.row.name
+        plans = f"twinlink plan list --connection {name} --status"
+        return self._step(
+            Ways(
+                pair=f"twinlink twins import {name} FILE",
+                shadow=f"{plans} shadow",
+                held=f"{plans} held",
+                follow=f"twinlink status {name}",
+                compare=f"twinlink resync {name} --dry-run",
+            )
+        )
+
+    def _step(self, ways: Ways) -> str:
         if self.outlook.twins == 0 and self.row.config.twins.source == "api":
-            at = f"/api/v1/connections/{self.row.name}"
-            return f"Pair issues: POST {at}/twins, or import a CSV. There are none yet."
+            return f"Pair issues: {ways.pair}. There are none yet."
         pause = "Paused: nothing is written. " if self.paused else ""
-        return pause + _by_mode(self)
+        return pause + _by_mode(self, ways)
 
 
 async def view(conn: Connection, row: ConnectionRow, now: datetime) -> View:
@@ -54,42 +91,43 @@ async def views(conn: Connection, rows: Sequence[ConnectionRow], now: datetime) 
     ]
 
 
-def _by_mode(it: View) -> str:
-    name, seen = it.row.name, it.outlook
+def _by_mode(it: View, ways: Ways) -> str:
+    seen = it.outlook
     twins = _counted(seen.twins, "twin")
     match it.row.mode:
         case Mode.SHADOW:
             creates, removes = _counted(seen.creates, "link"), _counted(seen.removes, "link")
             return (
                 f"In shadow with {twins}: create_only would make {creates}; review would also hold"
-                f" {removes} for removal, and live remove them within the guard's limits. See GET"
-                f" /api/v1/plans?connection={name}&status=shadow."
+                f" {removes} for removal, and live remove them within the guard's limits. See"
+                f" {ways.shadow}."
             )
         case Mode.CREATE_ONLY:
             return (
                 f"Links of {twins} are made, none is removed. Review would hold every removal"
-                " for a decision; a resync with dry_run counts them."
+                f" for a decision; {ways.compare} counts them."
             )
         case Mode.REVIEW:
             limit = next((window.limit for window in it.windows if window.scope == "hour"), 0)
-            return f"{_waiting(it)} Live would remove by itself, at most {limit} links an hour."
+            return (
+                f"{_waiting(it, ways)} Live would remove by itself, at most {limit} links an hour."
+            )
         case Mode.LIVE if it.row.tripped:
-            return f"The guard is tripped. {_waiting(it)}"
+            return f"The guard is tripped. {_waiting(it, ways)}"
         case Mode.LIVE:
-            follow = f"Follow GET /api/v1/connections/{name}/status."
-            return f"{_waiting(it)} {follow}" if seen.held else f"Live with {twins}. {follow}"
+            follow = f"Follow {ways.follow}."
+            return f"{_waiting(it, ways)} {follow}" if seen.held else f"Live with {twins}. {follow}"
         case _:
             assert_never(it.row.mode)
 
 
-def _waiting(it: View) -> str:
+def _waiting(it: View, ways: Ways) -> str:
     """Removals that are held, and where to decide about them."""
     seen = it.outlook
     held = f"{_counted(seen.held, 'removal')} held"
     if seen.plans == 0:
         return f"{held}, no plan waits for a decision yet."
-    where = f"GET /api/v1/plans?connection={it.row.name}&status=held"
-    return f"{held}, {_counted(seen.plans, 'plan')} to decide about: {where}."
+    return f"{held}, {_counted(seen.plans, 'plan')} to decide about: {ways.held}."
 
 
 def _counted(count: int, noun: str) -> str:

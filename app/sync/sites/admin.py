@@ -135,8 +135,11 @@ class SiteAdmin:
         async with self.database.transaction() as conn:
             await sites.lock_admin(conn)
             users = await sites.users(conn, site.id)
-            if users:
-                raise Refused("site_in_use", f"joined by {', '.join(users[:10])}")
+            if users.living:
+                raise Refused("site_in_use", f"joined by {', '.join(users.living[:10])}")
+            if users.deleted:
+                names = ", ".join(users.deleted[:10])
+                raise Refused("site_in_use", f"the audit of {names}, since deleted, names it")
             await sites.delete(conn, site.id)
             await stray_deliveries.deleted(conn, site.name, now=now)
 

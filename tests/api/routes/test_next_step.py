@@ -9,6 +9,10 @@ async def said(flow: Flow) -> str:
     shown = (await flow.call("GET", AB))["next_step"]
     [listed] = (await flow.call("GET", f"{V1}/connections"))["items"]
     assert listed["next_step"] == shown
+    told = listed["next_command"]
+    assert "/api/v1" not in told
+    assert "GET " not in told
+    assert "POST " not in told
     return str(shown)
 
 

@@ -18,9 +18,7 @@ def test_a_refusal_keeps_its_pointers(line: Line, service: FakeService) -> None:
     assert result.exit_code == 1
     assert result.stdout == ""
     assert result.stderr == (
-        "twinlink: It cannot be: Two of them (validation)\n"
-        "  /left/site: is not known\n"
-        "  request r-1\n"
+        "twinlink: It cannot be: Two of them (validation)\n  --left: is not known\n  request r-1\n"
     )
 
 

@@ -71,8 +71,10 @@ def test_show_ends_with_what_to_do(line: Line, service: FakeService) -> None:
     shown = line("incident", "show", "7")
     assert "A-1, A-2" in shown.stdout
     assert "10 removals went through." in shown.stdout
-    last = shown.stdout.splitlines()[-1]
-    assert last == "to roll back to revision 2: twinlink rollback main --to 2 --undo"
+    assert shown.stdout.splitlines()[-2:] == [
+        "to roll back to revision 2:",
+        "  twinlink rollback main --to 2 --undo",
+    ]
     assert line.json("incident", "show", "7") == WHOLE
 
 

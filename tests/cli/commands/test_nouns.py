@@ -6,8 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
+from app import __version__
 from tests.cli.conftest import FakeService, Line, listed, problem
-from tests.cli.samples import CONNECTION, SITE
+from tests.cli.samples import CONNECTION, RESYNC, SITE, STATUS
 
 
 def test_a_new_site_from_options(line: Line, service: FakeService, tmp_path: Path) -> None:
@@ -134,11 +135,11 @@ def test_the_guard_shows_its_windows(line: Line, service: FakeService) -> None:
     spent = {"limit": 3, "used": 3, "next_at": "2030-01-02", "last_at": "noon", "last_by": "ann"}
     tripped = CONNECTION["guard"] | {"state": "tripped", "reason": "hour", "resets": spent}
     service.answers["POST /connections/main/guard/reset"] = (200, CONNECTION)
+    service.answers["GET /connections/main/status"] = (200, STATUS)
     service.answers["GET /connections/main"] = (200, CONNECTION | {"guard": tripped})
     said = line("guard", "show", "main").stdout
-    assert said.startswith(
-        "tripped: hour\n3 of 3 resets used within a day; the last by ann at noon"
-    )
+    assert said.startswith("the guard of main is tripped: hour\n3 of 3 resets used within a day;")
+    assert "; the last by ann at noon" in said
     assert "the next is possible at 2030-01-02" in said
     assert line.json("guard", "reset", "main") == CONNECTION["guard"]
 
@@ -247,3 +248,38 @@ def test_another_token_does_not_inherit_the_formers_end(line: Line, service: Fak
     line("site", "put", "cloud", "--token-file", "-", input="new")
     line("site", "put", "cloud", "--token-file", "-", "--token-expires", ends, input="new")
     assert [body.get("token_expires_at") for body in service.bodies] == [ends, None, ends]
+
+
+def test_a_value_one_letter_off_is_understood(line: Line) -> None:
+    assert "Did you mean 'live'?" in line("mode", "main", "lve").output
+    assert "Did you mean" not in line("mode", "main", "xyzzy").output
+
+
+def test_a_person_asks_for_version_and_help_as_everywhere(line: Line) -> None:
+    assert line("--version").stdout == f"twinlink {__version__}\n"
+    for arguments in (("-h",), ("site", "-h"), ("site", "put", "-h")):
+        assert line(*arguments).exit_code == 0
+    assert "--install-completion" in line("-h").stdout
+
+
+def test_keys_may_be_written_in_lower_case(line: Line, service: FakeService) -> None:
+    service.answers["GET /connections/main/links"] = listed()
+    line("links", "main", "--issue", "ops-7")
+    assert service.asked[-1].url.params["issue"] == "OPS-7"
+    refused = line("links", "main", "--issue", "seven")
+    assert refused.exit_code == 2
+    assert "such as OPS-7" in refused.output
+
+
+def test_a_dry_run_says_would(line: Line, service: FakeService) -> None:
+    dry = RESYNC | {"status": "succeeded", "dry_run": True, "created": 30}
+    service.answers["GET /resyncs/7"] = (200, dry)
+    assert "would create  30" in line("resyncs", "show", "7").stdout
+
+
+def test_a_refusal_says_what_to_do(line: Line, service: FakeService) -> None:
+    service.answers["GET /sites"] = problem(401, "unauthenticated")
+    assert "TWINLINK_API_TOKEN" in line("site", "list").stderr
+    errors = [{"pointer": "/link_types/1/right", "detail": "link type 'Related' is not on right"}]
+    service.answers["GET /connections"] = problem(422, "validation", errors=errors)
+    assert "--link-type 2, right: link type 'Related'" in line("connection", "list").stderr

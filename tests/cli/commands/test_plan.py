@@ -65,11 +65,43 @@ def test_with_the_digest(
     line: Line, service: FakeService, command: str, what: str, status: str
 ) -> None:
     service.answers[f"POST /plans/4/{what}"] = (200, PLAN | {"status": status})
-    result = line("plan", command, "4", "--digest", DIGEST, "--note", "seen")
+    service.answers["GET /plans/4"] = (200, PLAN | {"status": "applied"})
+    more = ("--no-wait",) if command == "approve" else ()
+    result = line("plan", command, "4", "--digest", DIGEST, "--note", "seen", *more)
     assert result.exit_code == 0
     assert result.stdout == f"plan 4 is {status}\n"
     assert service.bodies == [{"digest": DIGEST, "note": "seen"}]
-    assert line.json("plan", command, "4", "--digest", DIGEST)["status"] == status
+    assert line.json("plan", command, "4", "--digest", DIGEST, *more)["status"] == status
+
+
+def test_an_approval_ends_at_the_outcome(line: Line, service: FakeService) -> None:
+    states = iter(["applying", "applied", "applied"])
+    done = [CHANGE | {"result": "applied"}, CHANGE | {"result": "skipped:changed"}]
+
+    def plan(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json=PLAN | {"status": next(states), "changes": done})
+
+    service.answers["POST /plans/4/approval"] = (200, PLAN | {"status": "applying"})
+    service.answers["GET /plans/4"] = plan
+    result = line("plan", "approve", "4", "--digest", DIGEST)
+    assert result.stdout == "plan 4 is applied: 1 applied, 1 skipped:changed\n"
+
+
+@pytest.mark.usefixtures("somebody")
+def test_a_decided_plan_is_not_asked_about(line: Line, service: FakeService) -> None:
+    service.answers["GET /plans/4"] = (200, PLAN | {"status": "rejected", "decided_by": "ann"})
+    refused = line("plan", "approve", "4", input="y\n")
+    assert refused.exit_code == 1
+    assert "plan 4 is rejected" in refused.stderr
+    assert "ann" in refused.stderr
+    assert service.bodies == []
+
+
+@pytest.mark.usefixtures("somebody")
+def test_the_question_names_the_plan_and_its_effect(line: Line, service: FakeService) -> None:
+    service.answers["GET /plans/4"] = paged
+    asked = line("plan", "approve", "4", input="n\n").stderr
+    assert "Approve plan 4 of main (remove 2 links on " in asked
 
 
 @pytest.mark.parametrize("command", ["approve", "reject"])
@@ -79,7 +111,7 @@ def test_without_it_the_whole_plan_is_shown_first(
 ) -> None:
     what = {"approve": "approval", "reject": "rejection"}[command]
     service.answers["GET /plans/4"] = paged
-    service.answers[f"POST /plans/4/{what}"] = (200, PLAN | {"status": "applying"})
+    service.answers[f"POST /plans/4/{what}"] = (200, PLAN | {"status": "rejected"})
     refused = line("plan", command, "4", input="n\n")
     assert refused.exit_code == 1
     assert {"77", "78"} <= set(refused.stdout.split())

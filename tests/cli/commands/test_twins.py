@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.cli.conftest import FakeService, Line, listed, problem
 
@@ -80,6 +81,13 @@ def test_text_that_is_no_csv_stops_there(line: Line, service: FakeService) -> No
     assert result.exit_code == 1
     assert "1 paired; lines from" in result.stdout
     assert "this is not CSV" in result.stdout
+
+
+@pytest.mark.parametrize("text", ["Left;Right\na-1;B-1\n", "A-1\tB-1\n", "LEFT,RIGHT\na-1,b-1"])
+def test_it_reads_what_spreadsheets_write(line: Line, service: FakeService, text: str) -> None:
+    service.answers[f"POST {PATH}"] = pairing({})
+    assert line("twins", "import", "main", "-", input=text).stdout == "1 paired\n"
+    assert service.bodies == [{"twins": [{"left": "A-1", "right": "B-1"}]}]
 
 
 def test_an_empty_file_is_fine(line: Line, service: FakeService) -> None:

@@ -65,7 +65,8 @@ def test_on_servers_that_are_named_and_alone_in_its_directory(
             [*names, "sealed secrets", "decisions", "workers", "api"], "ok"
         )
         _, said = start(directory, env=elsewhere).communicate(timeout=SECONDS)
-        assert "another process runs its servers in" in said
+        assert "Twinlink runs here already, at http://127.0.0.1" in said
+        assert "TWINLINK_PORT" not in said, "another port would only meet the same directory"
         assert running.end(signal.SIGINT)[0] == 0
 
 

@@ -6,7 +6,7 @@ import typer
 
 from app.cli.client.api_client import Service, service
 from app.cli.client.follow import looks
-from app.cli.output import output
+from app.cli.output import output, times
 from app.cli.output.errors import CommandError
 from app.cli.output.options import ConnectionName, Json
 from app.process.exit_code import ExitCode
@@ -32,8 +32,8 @@ def adopt(
     account: Annotated[
         str, typer.Option(help="Author of the links: account id on Cloud, user key on Data Center.")
     ],
-    since: Annotated[str, typer.Option(help="Links written at or after this RFC 3339 time.")],
-    until: Annotated[str, typer.Option(help="Links written before this RFC 3339 time.")],
+    since: Annotated[str, times.since("From this time")],
+    until: Annotated[str, times.since("Before this time")],
     wait: Annotated[bool, typer.Option(help="Wait until the plan is ready.")] = True,
     json: Json = False,
 ) -> None:

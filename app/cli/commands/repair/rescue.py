@@ -6,6 +6,7 @@ import typer
 
 from app.cli.client.api_client import service
 from app.cli.commands.repair.restore import Apply, Wait, carry_out
+from app.cli.output import times
 from app.cli.output.options import Json, SiteName
 
 
@@ -17,8 +18,8 @@ def rescue(
         str,
         typer.Option(help="Who removed the links: account id on Cloud, user key on Data Center."),
     ],
-    since: Annotated[str, typer.Option(help="Removed at or after this RFC 3339 time.")],
-    until: Annotated[str, typer.Option(help="Removed before this RFC 3339 time.")],
+    since: Annotated[str, times.since("From this time")],
+    until: Annotated[str, times.since("Before this time")],
     apply: Apply = False,
     wait: Wait = True,
     json: Json = False,

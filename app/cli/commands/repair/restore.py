@@ -9,7 +9,8 @@ from app.cli.client.api_client import Service, service
 from app.cli.client.follow import events
 from app.cli.output import output
 from app.cli.output.errors import CommandError, UsageError
-from app.cli.output.options import Json
+from app.cli.output.options import Issues, Json
+from app.cli.output.times import Since, Until
 from app.process.exit_code import ExitCode
 
 FIELDS: output.Columns = (
@@ -41,17 +42,15 @@ def restore(
     *,
     connection: Annotated[str | None, typer.Option(help="Writes of this connection.")] = None,
     site: Annotated[str | None, typer.Option(help="Writes on this site.")] = None,
-    since: Annotated[str | None, typer.Option(help="Writes from this RFC 3339 time.")] = None,
-    until: Annotated[str | None, typer.Option(help="Writes before this RFC 3339 time.")] = None,
+    since: Since = None,
+    until: Until = None,
     revision: Annotated[
         int | None, typer.Option(min=1, help="Writes under this revision of the connection.")
     ] = None,
     plan: Annotated[int | None, typer.Option(min=1, help="Writes of this plan.")] = None,
     engine: Annotated[str | None, typer.Option(help="Writes of this version of Twinlink.")] = None,
     cause: Annotated[str | None, typer.Option(help="Kind of cause, or kind:id.")] = None,
-    issue: Annotated[
-        list[str] | None, typer.Option(help="Links of this issue, of either side; repeatable.")
-    ] = None,
+    issue: Issues = None,
     link_id: Annotated[list[int] | None, typer.Option(help="Id of a link; repeatable.")] = None,
     undo_creates: Annotated[
         bool, typer.Option("--undo-creates", help="Remove the links made, under the guard.")

@@ -35,8 +35,9 @@ def show(connection: dict[str, Any], *, json: bool) -> None:
     output.fields(shown, _FIELDS)
     if connection.get("findings"):
         output.table(_FINDINGS, connection["findings"], empty="")
-    if connection.get("next_step"):
-        output.note(f"next: {connection['next_step']}")
+    step = connection.get("next_command") or connection.get("next_step")
+    if step:
+        output.note(f"next: {step}")
 
 
 def _sentence(pair: dict[str, Any]) -> str:

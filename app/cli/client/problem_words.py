@@ -1,0 +1,75 @@
+"""Problems of the API in the command line's language: options and commands, not pointers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+_HINTS: Mapping[str, str] = {
+    "unauthenticated": "the token is not valid: set TWINLINK_API_TOKEN; on the machine where"
+    " `twinlink up` runs, unset it and TWINLINK_API_URL",
+    "account_not_dedicated": "twinlink site put SITE --dedicated declares that the account is"
+    " Twinlink's alone",
+    "site_unchecked": "twinlink site check SITE",
+    "site_unknown": "twinlink site list",
+    "connection_unknown": "twinlink connection list",
+    "site_unavailable": "twinlink site check SITE says more",
+    "site_refuses": "twinlink site check SITE says more",
+    "plan_unknown": "twinlink plan list",
+    "plan_digest": "it has changed since: look again with twinlink plan show",
+    "guard_resets_spent": "twinlink guard show NAME says when the next is possible",
+    "stale": "another change came first: look again, and repeat yours",
+    "twin_unknown": "twinlink twins list NAME",
+    "incident_unknown": "twinlink incident list",
+    "revision_unknown": "twinlink connection revisions NAME",
+}
+_OPTIONS: Mapping[str, str] = {
+    "base_url": "--base-url",
+    "web_url": "--web-url",
+    "webhook_secret": "--webhook-secret-file",
+    "auth/token": "--token-file",
+    "auth": "--token-file (and --email for Cloud)",
+    "direction": "--direction",
+    "approvals": "--approvals",
+    "twins": "--twin-field",
+    "since": "--since",
+    "until": "--until",
+    "requests_per_second": "--rate",
+    "token_expires_at": "--token-expires",
+}
+
+
+def words(answer: httpx.Response, problem: Mapping[str, Any]) -> str:
+    title = str(problem.get("title") or f"{answer.status_code} {answer.reason_phrase}")
+    detail = str(problem.get("detail") or "")
+    said = title if detail in ("", title) else f"{title}: {detail}"
+    code = problem.get("code")
+    return f"{said} ({code})" if code else said
+
+
+def details(problem: Mapping[str, Any]) -> list[str]:
+    """What is wrong where, what to do, and by which number the service's log knows the request."""
+    errors = problem.get("errors")
+    found = [e for e in errors if isinstance(e, dict)] if isinstance(errors, list) else []
+    said = [_at(str(e.get("pointer") or ""), str(e.get("detail", ""))) for e in found]
+    hint = _HINTS.get(str(problem.get("code")))
+    request = problem.get("request_id")
+    return [*said, *([hint] if hint else []), *([f"request {request}"] if request else [])]
+
+
+def _at(pointer: str, detail: str) -> str:
+    """`/left/projects/0` is the first project on the left."""
+    path = pointer.strip("/")
+    if path in _OPTIONS:
+        return f"{_OPTIONS[path]}: {detail}"
+    match path.split("/"):
+        case ["link_types", at, *rest] if at.isdecimal():
+            side = f", {rest[0]}" if rest else ""
+            return f"--link-type {int(at) + 1}{side}: {detail}"
+        case ["left" | "right" as side, *_]:
+            return f"--{side}: {detail}"
+        case [""]:
+            return detail
+        case parts:
+            shown = " ".join(str(int(it) + 1) if it.isdecimal() else it for it in parts)
+            return f"{shown.replace('_', ' ')}: {detail}"
