@@ -23,7 +23,6 @@ from app.sync.recovery import adopt, restore
 from app.sync.resync import poll
 from app.sync.resync import walk as resync_walk
 from app.sync.runtime.context import Context
-from app.sync.twins import discover
 from app.sync.upkeep import audit_chain, circuits, purge
 from app.sync.writes import confirm, late_writes
 from workers.passes import Passes

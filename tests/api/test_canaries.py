@@ -15,12 +15,12 @@ from app.sandbox import DeliveryFault, Fault, listen, serve
 from app.sandbox.outbox import signature
 from app.sandbox.people import person_on
 from app.store.pool import Database
+from app.sync.discovery import discover
 from app.sync.incidents import watch
 from app.sync.monitor import verify as monitor_verify
 from app.sync.reconcile import loop
 from app.sync.recovery import adopt
 from app.sync.resync import poll
-from app.sync.twins import discover
 from app.sync.upkeep import audit_chain
 from tests.api import canaries
 from tests.api.canaries import WORD, Evidence, canary, dumped, found_in, listening, owner_of

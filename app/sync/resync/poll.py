@@ -23,9 +23,9 @@ from app.store.pool import Connection
 from app.store.queue import polls, unseen_projects
 from app.store.queue.polls import Due
 from app.store.queue.work import Cause, raise_pairs
+from app.sync.discovery.scan_fields import contradicted
 from app.sync.resync import walk
 from app.sync.runtime.context import Context
-from app.sync.twins.scan_fields import contradicted
 
 _LOG = structlog.get_logger(__name__)
 

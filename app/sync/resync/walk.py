@@ -21,12 +21,12 @@ from app.store.queue import resyncs
 from app.store.queue.resyncs import Resync, ResyncStatus
 from app.store.queue.work import Cause, Claimed, raise_pairs
 from app.store.writes import plans, shadow_revisions
+from app.sync.discovery import discover
+from app.sync.discovery.scan_fields import enlist
 from app.sync.reconcile.decided_writes import proposals_for
 from app.sync.reconcile.loop import decisions_for
 from app.sync.resync import shadow
 from app.sync.runtime.context import Context
-from app.sync.twins import discover
-from app.sync.twins.scan_fields import enlist
 from app.sync.writes.proposal import planned
 
 _LOG = structlog.get_logger(__name__)

@@ -1,1 +1,1 @@
-"""Which issues are twins: pairing, discovery by field, and letting pairs go."""
+"""Which issues are twins: pairing, and how a pair ends or comes back."""

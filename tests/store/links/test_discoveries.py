@@ -8,7 +8,7 @@ import pytest
 from app.core.links import IssueId, Side
 from app.store.links import discoveries
 from app.store.links.discoveries import Discovery
-from tests.sync.twins.fields import FieldWorld, open_fields
+from tests.sync.discovery.fields import FieldWorld, open_fields
 
 ONE, TWO = IssueId("1"), IssueId("2")
 

@@ -8,7 +8,7 @@ from app.core.evidence import IssueView
 from app.core.links import IssueId, IssueKey, IssueRef, Link, LinkId, ProjectKey, TypeId
 from app.store.queue import polls
 from app.sync.resync.poll import mark
-from tests.sync.twins.fields import FieldWorld, open_fields
+from tests.sync.discovery.fields import FieldWorld, open_fields
 
 ONE, TWO = IssueId("1"), IssueId("2")
 REF, OTHER = IssueRef(ONE, IssueKey("P-1")), IssueRef(TWO, IssueKey("P-2"))

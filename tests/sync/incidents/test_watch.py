@@ -16,7 +16,7 @@ from app.sync.incidents import watch as incidents_watch
 from app.sync.incidents.timeline import open_or_note
 from app.sync.upkeep import audit_chain
 from app.sync.upkeep.gauges import Gauges
-from tests.sync.twins.fields import FieldWorld, open_fields
+from tests.sync.discovery.fields import FieldWorld, open_fields
 
 Bring = Callable[[FieldWorld], Awaitable[None]]
 

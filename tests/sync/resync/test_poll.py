@@ -14,7 +14,7 @@ from app.sync.incidents import watch
 from app.sync.resync import poll, walk
 from app.sync.upkeep.gauges import Gauges
 from tests.support import mixed
-from tests.sync.twins.fields import FieldWorld, open_fields
+from tests.sync.discovery.fields import FieldWorld, open_fields
 
 
 @pytest.fixture(params=["cloud", "datacenter"])

@@ -17,7 +17,7 @@ from app.store.writes import audit
 from app.store.writes.audit import Entry
 from app.sync.upkeep import audit_chain
 from tests.support import mixed
-from tests.sync.twins.fields import FieldWorld, open_fields
+from tests.sync.discovery.fields import FieldWorld, open_fields
 
 
 @pytest.fixture

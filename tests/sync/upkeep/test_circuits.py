@@ -13,7 +13,7 @@ from app.sync.incidents import watch
 from app.sync.runtime.context import Context
 from app.sync.upkeep import circuits
 from app.sync.upkeep.gauges import Gauges
-from tests.sync.twins.fields import FieldWorld, open_fields
+from tests.sync.discovery.fields import FieldWorld, open_fields
 
 
 @pytest.fixture

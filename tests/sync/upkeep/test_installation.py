@@ -18,7 +18,7 @@ from app.sync.incidents import watch as incidents_watch
 from app.sync.upkeep.installation import InstallationWatch
 from tests.support import full_disk, mixed
 from tests.support.servers import Database, Servers, database_url
-from tests.sync.twins.fields import FieldWorld, open_fields
+from tests.sync.discovery.fields import FieldWorld, open_fields
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from app.sync.upkeep import purge
-from tests.sync.twins.fields import FieldWorld, open_fields
+from tests.sync.discovery.fields import FieldWorld, open_fields
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from app.core.config import Mode, TwinSource
 from app.core.links import Side
 from app.sandbox import Flavour, ManualClock
 from app.sandbox.people import person_on
+from app.sync.discovery import discover
 from app.sync.resync import poll
-from app.sync.twins import discover
 from tests.support import mixed
 from tests.support.engine import Station, World, open_lab
 

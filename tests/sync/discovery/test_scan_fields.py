@@ -7,7 +7,7 @@ import pytest
 
 from app.sandbox import Fault
 from app.sync.resync import walk
-from tests.sync.twins.fields import FieldWorld, open_fields
+from tests.sync.discovery.fields import FieldWorld, open_fields
 
 
 @pytest.fixture(params=["cloud", "datacenter"])

@@ -13,8 +13,8 @@ from app.store.links.discoveries import Discovery
 from app.store.links.twins import Twin
 from app.store.pool import Connection
 from app.store.queue.work import Cause, raise_pairs
+from app.sync.discovery.field_read import Findings
 from app.sync.runtime.context import Context
-from app.sync.twins.field_read import Findings
 
 
 @dataclass(slots=True)

@@ -17,9 +17,10 @@ from app.store.config.active_connection import Running
 from app.store.links import discoveries
 from app.store.links.discoveries import Discovery
 from app.store.queue import inbox_events
+from app.sync.discovery import field_pair, field_read
+from app.sync.discovery.field_read import Findings
 from app.sync.runtime.context import Context
-from app.sync.twins import field_pair, field_read, release
-from app.sync.twins.field_read import Findings
+from app.sync.twins import release
 
 _LOG = structlog.get_logger(__name__)
 

@@ -9,9 +9,9 @@ from app.core.links import ProjectKey
 from app.sandbox import Fault
 from app.store.config import active_connection, connections
 from app.store.links import twins
-from app.sync.twins import discover
+from app.sync.discovery import discover
 from tests.support.crash import killed
-from tests.sync.twins.fields import FieldWorld, open_fields
+from tests.sync.discovery.fields import FieldWorld, open_fields
 
 
 @pytest.fixture(params=["cloud", "datacenter"])
