@@ -15,6 +15,7 @@ import structlog
 from app.core.errors import TwinlinkError
 from app.store.upkeep import duties as stored
 from app.store.upkeep.duties import Pace
+from app.sync.discovery import discover
 from app.sync.guard import held_plans
 from app.sync.incidents import notify, watch
 from app.sync.incidents.notify import Targets

@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
 from app import __version__
+from app.core.plan import KINDS
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
@@ -36,7 +37,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=plain,
     )
-    made.filters |= {"when": when, "ago": ago, "words": words, "many": many}
+    made.filters |= {"when": when, "ago": ago, "words": words, "many": many, "plan_kind": plan_kind}
     made.globals["version"] = __version__
     return made
 
@@ -70,6 +71,10 @@ def ago(value: str | None) -> str:
 def words(value: str | None) -> str:
     """A word of the API as prose: `create_only` is *create only*."""
     return NOTHING if value is None else value.replace("_", " ").replace(":", ": ")
+
+
+def plan_kind(kind: str) -> str:
+    return KINDS.get(kind, words(kind))
 
 
 def many(count: int, noun: str) -> str:

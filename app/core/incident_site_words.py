@@ -102,6 +102,23 @@ def _parked(detail: Detail) -> Iterator[str]:
     )
 
 
+_SIGNS: Final[Mapping[str, str]] = {
+    "mirror_of_another": "a mirror that was proven to be ours is another account's by now",
+    "removed_link_is_back": "a link that we removed answers again under its id",
+}
+
+
+def _site_went_back(detail: Detail) -> Iterator[str]:
+    sign = str(detail.get("sign", "-"))
+    yield (
+        f"This Jira hands out ids again, as after a restored backup: {_SIGNS.get(sign, sign)}."
+        f" Its {detail.get('connections', 0)} connections are paused until a person resumes them"
+        f" (twinlink resume), and hold every removal until a person acknowledges this by resolving"
+        f" it. Who made {detail.get('links', 0)} mirrors is asked of Jira again before any is"
+        " removed."
+    )
+
+
 SITE_SENTENCES: Final[Mapping[str, Callable[[Detail], Iterator[str]]]] = {
     IncidentKind.DELIVERIES_REJECTED: _rejected,
     IncidentKind.DELIVERIES_ASTRAY: _astray,
@@ -113,6 +130,7 @@ SITE_SENTENCES: Final[Mapping[str, Callable[[Detail], Iterator[str]]]] = {
     IncidentKind.PROJECT_UNSEEN: _project,
     IncidentKind.CIRCUIT_OPEN: _silent,
     IncidentKind.PAIRS_PARKED: _parked,
+    IncidentKind.SITE_WENT_BACK: _site_went_back,
     IncidentKind.INSTALLATION_MISMATCH: _mismatch,
     IncidentKind.SCHEMA_MISMATCH: _schema,
 }

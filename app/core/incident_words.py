@@ -65,6 +65,15 @@ def _vanished(detail: Detail) -> Iterator[str]:
         yield f"Plan {detail['restore_plan']} would put them back."
 
 
+def _unpairings(detail: Detail) -> Iterator[str]:
+    yield (
+        f"{detail.get('pairs', 0)} pairs with {detail.get('links', 0)} managed links are to be let"
+        " go, more than the guard's windows have room for. They are suspended: nothing is written"
+        f" for them, nothing is removed, and plan {detail.get('plan', '-')} asks whether they end."
+        " A pair that its twin field names again goes on by itself."
+    )
+
+
 def _between(detail: Detail) -> Iterator[str]:
     if "first_removal" in detail:
         last = detail.get("last_removal", "-")
@@ -96,23 +105,6 @@ def _went_back(detail: Detail) -> Iterator[str]:
         " until a person resumes it (twinlink resume --all)."
         f" {detail.get('connections', 0)} live connections hold every removal; none goes live until"
         " a person acknowledges this by resolving it."
-    )
-
-
-_SIGNS: Final[Mapping[str, str]] = {
-    "mirror_of_another": "a mirror that was proven to be ours is another account's by now",
-    "removed_link_is_back": "a link that we removed answers again under its id",
-}
-
-
-def _site_went_back(detail: Detail) -> Iterator[str]:
-    sign = str(detail.get("sign", "-"))
-    yield (
-        f"This Jira hands out ids again, as after a restored backup: {_SIGNS.get(sign, sign)}."
-        f" Its {detail.get('connections', 0)} connections are paused until a person resumes them"
-        f" (twinlink resume), and hold every removal until a person acknowledges this by resolving"
-        f" it. Who made {detail.get('links', 0)} mirrors is asked of Jira again before any is"
-        " removed."
     )
 
 
@@ -166,13 +158,13 @@ def _plainly(detail: Detail) -> Iterator[str]:
 _SAY: Final[Mapping[str, Callable[[Detail], Iterator[str]]]] = {
     IncidentKind.GUARD_TRIPPED: _guard,
     IncidentKind.MIRRORS_VANISHED: _vanished,
+    IncidentKind.UNPAIRINGS_HELD: _unpairings,
     IncidentKind.WRITE_UNCONFIRMED: _unconfirmed,
     IncidentKind.OUTCOME_CORRECTED: _corrected,
     IncidentKind.AUDIT_BROKEN: _audit,
     IncidentKind.UNMANAGED_REMOVED: _unmanaged,
     IncidentKind.REMOVAL_UNCLEAR: _unclear,
     **SITE_SENTENCES,
-    IncidentKind.SITE_WENT_BACK: _site_went_back,
     IncidentKind.DATABASE_WENT_BACK: _went_back,
     IncidentKind.WORKERS_ABSENT: _absent,
 }
@@ -328,6 +320,7 @@ _HELD = Call(
 _OTHER: Final[Mapping[str, tuple[Call, ...]]] = {
     IncidentKind.GUARD_TRIPPED: (_HELD,),
     IncidentKind.MIRRORS_VANISHED: (_HELD,),
+    IncidentKind.UNPAIRINGS_HELD: (_HELD,),
     IncidentKind.AUDIT_BROKEN: (
         Call(
             "check every chain again", "POST", "/audit/verifications", None, "twinlink audit verify"

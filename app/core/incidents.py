@@ -4,6 +4,7 @@
 |---|---|---|---|
 | guard_tripped | minor | | latched until decided |
 | mirrors_vanished | minor | | |
+| unpairings_held | minor | | a plan of them waits for a decision |
 | write_unconfirmed | major | yes | a write open past fifteen minutes |
 | outcome_corrected | major | | |
 | audit_broken | critical | yes | |
@@ -71,6 +72,7 @@ class Impact(StrEnum):
 class IncidentKind(StrEnum):
     GUARD_TRIPPED = "guard_tripped"
     MIRRORS_VANISHED = "mirrors_vanished"
+    UNPAIRINGS_HELD = "unpairings_held"
     WRITE_UNCONFIRMED = "write_unconfirmed"
     OUTCOME_CORRECTED = "outcome_corrected"
     AUDIT_BROKEN = "audit_broken"
@@ -106,6 +108,7 @@ class Traits:
 KINDS: Final[Mapping[str, Traits]] = {
     IncidentKind.GUARD_TRIPPED: Traits("The guard holds removals", lasting=True),
     IncidentKind.MIRRORS_VANISHED: Traits("Other accounts remove our mirrors"),
+    IncidentKind.UNPAIRINGS_HELD: Traits("Many pairs are to be let go at once", lasting=True),
     IncidentKind.WRITE_UNCONFIRMED: Traits(
         "The outcome of a write is not known", wakes=True, lasting=True
     ),

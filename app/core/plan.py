@@ -4,13 +4,24 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from app.core.chain import digest
 from app.core.operations import Operation
 from app.core.rendering.foreign_text import in_markdown, plain
 
 # A plan gathers this long, or until it holds this many changes; then it is sealed.
+KINDS: Final[Mapping[str, str]] = {
+    "removals": "removals that are held",
+    "unpairings": "pairs to be let go; no link is removed",
+    "shadow": "what shadow mode leaves undone",
+    "dry_run": "what a comparison would do",
+    "restore": "links to be put back",
+    "undo": "links to be taken back",
+    "rescue": "links of others to be put back",
+    "adoption": "links to be taken over",
+}
+"""What a plan is about, by its kind."""
 GATHER_SECONDS = 30
 LARGEST = 1000
 
@@ -25,6 +36,7 @@ class PlanKind(StrEnum):
     UNDO = "undo"
     RESCUE = "rescue"
     ADOPTION = "adoption"
+    UNPAIRINGS = "unpairings"
 
     @property
     def decidable(self) -> bool:
@@ -54,7 +66,7 @@ class PlanStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class PlanChange:
-    """One create, remove or adopt as it is approved. The order of the fields is the plan's order.
+    """One change as it is approved. The order of the fields is the plan's order.
 
     Keys, reason and `adopted` are for people; the digest covers what would be done. `adopted`: two
     owners took the link over from another account, which made it.
@@ -101,7 +113,7 @@ class Plan:
     @property
     def counts(self) -> dict[str, int]:
         found = Counter(change.operation for change in self.changes)
-        return {name: found[name] for name in (Operation.CREATE, Operation.REMOVE, Operation.ADOPT)}
+        return {name: found[name] for name in Operation}
 
     @property
     def digest(self) -> str:
@@ -122,9 +134,15 @@ def ordered(changes: Iterable[PlanChange]) -> list[PlanChange]:
     return sorted(changes, key=_place)
 
 
-def _counted(counts: Mapping[str, int]) -> str:
-    to_adopt = f", {counts['adopt']} to adopt" if counts["adopt"] else ""
-    return f"{counts['create']} to create, {counts['remove']} to remove{to_adopt}"
+def _counted(plan: Plan) -> str:
+    counts = plan.counts
+    more = "".join(
+        f", {counts[name]} to {name}"
+        for name in (Operation.ADOPT, Operation.RELEASE)
+        if counts[name]
+    )
+    kind = KINDS.get(plan.kind, plan.kind)
+    return f"{counts['create']} to create, {counts['remove']} to remove{more} ({kind})"
 
 
 def _place(change: PlanChange) -> tuple[str, ...]:
@@ -140,12 +158,16 @@ def _place(change: PlanChange) -> tuple[str, ...]:
 
 def as_text(plan: Plan) -> str:
     """For a terminal: a heading, then one line a change."""
-    counts = plan.counts
     lines = [
-        f"Plan {plan.id} of {plan.connection}, revision {plan.revision}: {_counted(counts)}",
+        f"Plan {plan.id} of {plan.connection}, revision {plan.revision}: {_counted(plan)}",
         f"digest {plan.digest}",
     ]
-    signs = {Operation.CREATE: "+", Operation.REMOVE: "-", Operation.ADOPT: "="}
+    signs = {
+        Operation.CREATE: "+",
+        Operation.REMOVE: "-",
+        Operation.ADOPT: "=",
+        Operation.RELEASE: "~",
+    }
     lines += [
         plain(
             f"{signs[it.operation]} {it.site}: {it.source_key} {it.type} {it.destination_key}"
@@ -158,11 +180,10 @@ def as_text(plan: Plan) -> str:
 
 def as_markdown(plan: Plan) -> str:
     """For a ticket or a review: the same, as a table."""
-    counts = plan.counts
     lines = [
         f"## Plan {plan.id}: {plan.connection}, revision {plan.revision}",
         "",
-        f"{_counted(counts)}. Digest `{plan.digest}`.",
+        f"{_counted(plan)}. Digest `{plan.digest}`.",
         "",
         "| operation | site | source | type | destination | link | reason |",
         "|---|---|---|---|---|---|---|",

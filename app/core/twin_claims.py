@@ -14,7 +14,8 @@ one                     none                           `paired`: make the pair
 ======================  =============================  =====================================
 
 Two issues that claim the same one (a clone copies its original's fields) are a question for a
-person. The pair is suspended meanwhile: its links stay ours, and nothing is planned for them.
+person. The pair is suspended meanwhile: its links stay ours, and nothing is planned for them. A
+pair whose letting go waits in a plan is suspended already, and resumes the same way.
 """
 
 from collections.abc import Collection, Mapping
@@ -40,6 +41,8 @@ class ClaimStatus(StrEnum):
 
 AMBIGUOUS = "ambiguous_claim"
 """Why such a pair is suspended."""
+LETTING_GO = "letting_go"
+"""Why a pair is suspended that its field no longer names: a person decides whether it ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ def judge(
         return Verdict(ClaimStatus.PAIRED, make=claimant)
     if at_target.claimant != claimant:
         return Verdict(ClaimStatus.ALREADY_PAIRED, look=at_target.claimant)
-    resume = at_target.twin if at_target.suspended == AMBIGUOUS else None
+    resume = at_target.twin if at_target.suspended in (AMBIGUOUS, LETTING_GO) else None
     return Verdict(ClaimStatus.PAIRED, resume=resume)
 
 
@@ -88,5 +91,6 @@ def _contend(claimants: Collection[IssueId], at_target: Pair | None) -> Verdict:
         return Verdict(ClaimStatus.AMBIGUOUS)
     if at_target.claimant not in claimants:
         return Verdict(ClaimStatus.AMBIGUOUS, look=at_target.claimant)
-    rest = at_target.twin if at_target.suspended != AMBIGUOUS else None
+    rests = at_target.suspended in (AMBIGUOUS, LETTING_GO)
+    rest = None if rests else at_target.twin
     return Verdict(ClaimStatus.AMBIGUOUS, rest=rest)

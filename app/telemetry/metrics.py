@@ -86,6 +86,12 @@ class Metrics:
             "mutations", "Writes to Jira by outcome", "connection", "operation", "status"
         )
         self.guard_held = self._counter("guard_held", "Removals held by the guard", "connection")
+        self.links_unpaired = self._counter(
+            "links_unpaired",
+            "Links of pairs that end, by what became of them: let_go, held or released",
+            "connection",
+            "outcome",
+        )
         self.mirrors_vanished = self._counter(
             "mirrors_vanished",
             "Our mirrors that other accounts removed, by what became of them",

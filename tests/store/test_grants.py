@@ -28,8 +28,8 @@ RIGHTS = {
     # Where the work is
     **dict.fromkeys(
         (
-            "audit_verifications", "discoveries", "duties", "former_wordings", "idempotency",
-            "inbox", "installation", "intents",
+            "audit_verifications", "discoveries", "duties", "former_twins", "former_wordings",
+            "idempotency", "inbox", "installation", "intents",
             "ledger", "link_counts", "link_types", "made_links", "monitor_deliveries",
             "monitor_issues",
             "monitor_sites",

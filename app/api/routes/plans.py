@@ -138,7 +138,7 @@ async def revoke_approval(
 @router.post("/plans/{id}/rejection", responses=problems(*_REFUSED))
 async def reject_plan(id: Id, body: Decision, services: Svc, caller: Who) -> PlanAnswer:
     """Keep what it would change: links that it would remove are detached, and nothing removes
-    them again."""
+    them again; pairs that it would let go, go on as pairs that a person made."""
     plan = await _decidable(services, caller, id)
     await held_plans.reject(
         services.database,

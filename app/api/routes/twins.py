@@ -5,12 +5,11 @@ from app.api.routing.dependencies import Id, IssueFilter, Paged, Svc, TheConnect
 from app.api.routing.responses import problems
 from app.api.routing.route import api_router
 from app.api.schemas.base import Listed
-from app.api.schemas.connection import Released
-from app.api.schemas.twin import Listable, Outcome, Outcomes, TwinAnswer, TwinsPost
+from app.api.schemas.twin import Listable, Outcome, Outcomes, TwinAnswer, TwinsPost, Unpairing
 from app.core.twin_claims import ClaimStatus
 from app.store.links import twins
 from app.store.views import twins as views_twins
-from app.sync.twins import release
+from app.sync.guard import unpairings
 from app.sync.twins.pairing import pair
 
 router = api_router("twins")
@@ -69,18 +68,14 @@ async def list_twins(
     "/connections/{name}/twins/{id}",
     responses=problems("connection_unknown", "twin_unknown", "write_in_progress"),
 )
-async def delete_twin(connection: TheConnection, id: Id, services: Svc, caller: Who) -> Released:
-    """Unpair. The links of the pair become unmanaged; none is removed."""
+async def delete_twin(connection: TheConnection, id: Id, services: Svc, caller: Who) -> Unpairing:
+    """Unpair. The links of the pair become unmanaged; none is removed. What goes beyond the guard's
+    windows of an hour or a day waits for an approver, in a plan of the kind `unpairings`; until
+    then the pair is suspended."""
     twin_id = number(id, "twin_unknown")
     async with services.database.connection() as conn:
         if not await twins.by_ids(conn, connection.id, [twin_id]):
             raise Problem("twin_unknown")
-    released = await release.unpair(
-        services.database,
-        connection.id,
-        twin_id,
-        actor=caller.owner,
-        now=services.clock(),
-        engine=services.engine,
-    )
-    return Released(released=released)
+    it = await unpairings.unpair(services.context, connection.id, twin_id, actor=caller.owner)
+    plan_id = None if it.plan_id is None else str(it.plan_id)
+    return Unpairing(released=it.released, held=it.held, plan_id=plan_id)

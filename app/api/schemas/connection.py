@@ -45,11 +45,14 @@ class GuardLimitsAnswer(Answer):
 class WindowAnswer(Answer):
     scope: str = Field(
         description="`hour` and `day` are the connection's own; `left_site_hour` and"
-        " `right_site_hour` are shared by all connections of that site"
+        " `right_site_hour` are shared by all connections of that site; `unpaired_hour` and"
+        " `unpaired_day` count links that are let go"
     )
     seconds: int
     limit: int
-    used: int = Field(description="Removals, and mirrors that vanished by someone else's hand")
+    used: int = Field(
+        description="Removals, and mirrors that vanished by someone else's hand; or links let go"
+    )
 
 
 class ResetsAnswer(Answer):
@@ -143,6 +146,11 @@ class StatusAnswer(Answer):
     waiting: int = Field(description="Pairs whose last look ended without knowing enough")
     unknown: int = Field(description="Of these, pairs of which a site did not show enough")
     held: int = Field(description="Changes that wait for a person's decision")
+    unpairing: int = Field(description="Pairs suspended until a person decides whether they end")
+    let_go: int = Field(
+        description="Pairs that their twin field no longer names: the same pair coming back within"
+        " 30 days goes on as before"
+    )
     failed: int = Field(description="Pairs given up after their tries")
     dismissed: int = Field(description="Such pairs that a person has dismissed")
     unconfirmed: int = Field(description="Writes whose outcome is not known yet")

@@ -18,6 +18,7 @@ Kind = Literal[
     PlanKind.UNDO,
     PlanKind.RESCUE,
     PlanKind.ADOPTION,
+    PlanKind.UNPAIRINGS,
 ]
 Status = Literal[
     PlanStatus.GATHERING,
@@ -43,10 +44,11 @@ class Counts(Answer):
 
 class PlanCounts(Counts):
     adopt: int
+    release: int = Field(description="Links that become unmanaged; none of them is removed")
 
 
 class Change(Answer):
-    operation: Literal["create", "remove", "adopt"]
+    operation: Literal["create", "remove", "adopt", "release"]
     site: str
     type: str
     source: Issue
@@ -94,4 +96,4 @@ class PlanAnswer(PlanSummary):
 
 
 def _counts(it: PlanShown) -> PlanCounts:
-    return PlanCounts(create=it.creates, remove=it.removes, adopt=it.adopts)
+    return PlanCounts(create=it.creates, remove=it.removes, adopt=it.adopts, release=it.releases)

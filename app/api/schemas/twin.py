@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from app.api.schemas.base import Answer, Body, Storable
+from app.api.schemas.connection import Released
 from app.core.links import IssueKey
 from app.core.twin_claims import ClaimStatus
 from app.store.views.twins import TwinShown
@@ -64,6 +65,14 @@ class Outcome(Answer):
 
 class Outcomes(Answer):
     items: list[Outcome]
+
+
+class Unpairing(Released):
+    held: int = Field(
+        description="Links that stay managed until an approver decides: more are let go than the"
+        " guard's windows have room for"
+    )
+    plan_id: str | None = Field(description="The plan that they wait in; null: the pair has ended")
 
 
 class TwinAnswer(Answer):

@@ -12,6 +12,7 @@ from app.cli.client.follow import looks
 from app.cli.output import output
 from app.cli.output.errors import CommandError, UsageError
 from app.cli.output.options import Json, Limit, RowId, can_ask, counted
+from app.core.plan import KINDS, PlanKind
 from app.process.exit_code import ExitCode
 
 app = typer.Typer(help="Plans: the writes that would be made.", no_args_is_help=True)
@@ -56,6 +57,8 @@ _WHY = {
     "row_2": "linked on the other side",
     "row_5": "our mirror is gone",
     "row_7": "its origin is gone",
+    "twin_field": "its twin field names another issue or none",
+    "unpaired": "a person unpairs its issues",
 }
 """Rows of the table of decisions (docs/how-it-decides.md), in words."""
 
@@ -85,9 +88,10 @@ def list_(
 ) -> None:
     """List plans, newest first."""
     asked = {"connection": connection, "status": status}
-    output.listed(
-        service(ctx).listing("plans", asked, limit=limit), _COLUMNS, "no plans", json=json
-    )
+    found = service(ctx).listing("plans", asked, limit=limit)
+    if not json:
+        found = {**found, "items": [_in_words(it) for it in found["items"]]}
+    output.listed(found, _COLUMNS, "no plans", json=json)
 
 
 @app.command()
@@ -141,11 +145,13 @@ def approve(
 def reject(
     ctx: typer.Context, id: RowId, *, digest: Digest = None, note: Note = "", json: Json = False
 ) -> None:
-    """Reject a plan, and keep the links that it would change for good."""
+    """Reject a plan, and keep the links and pairs that it would change for good."""
     decided = _decide(service(ctx), id, "rejection", digest, note, json=json)
     _said(decided, json=json)
     if not json:
-        output.note("its links stay in Jira, detached: nothing removes them again")
+        pairs = decided["kind"] == PlanKind.UNPAIRINGS
+        detached = "its links stay in Jira, detached: nothing removes them again"
+        output.note("its pairs go on with their links" if pairs else detached)
 
 
 @app.command()
@@ -225,8 +231,12 @@ def _said(plan: dict[str, Any], *, json: bool) -> None:
     output.line(f"plan {plan['id']} is {plan['status']}{f': {told}' if told else ''}")
 
 
+def _in_words(plan: dict[str, Any]) -> dict[str, Any]:
+    return {**plan, "kind": KINDS.get(plan["kind"], plan["kind"])}
+
+
 def _print(plan: dict[str, Any]) -> None:
-    output.fields(plan, _FIELDS)
+    output.fields(_in_words(plan), _FIELDS)
     rows = [it | {"why": _WHY.get(it["reason"], it["reason"])} for it in plan["changes"]]
     output.table(CHANGES, rows, empty="no changes")
 

@@ -115,7 +115,10 @@ def remove(
     yes: Yes = False,
     json: Json = False,
 ) -> None:
-    """Unpair two issues and release their links. No link is removed from Jira."""
+    """Unpair two issues and release their links. No link is removed from Jira.
+
+    Exit code 3 if an approver must decide: more links are let go than the guard allows.
+    """
     api, path = service(ctx), f"connections/{name}/twins"
     if not twin.isdecimal():
         twin = issue_key(twin)
@@ -127,10 +130,14 @@ def remove(
         f"This ends twin {twin}. Its links stay in Jira and are no longer managed.",
         yes=yes,
     )
-    released = api.delete(f"{path}/{twin}")
+    ended = api.delete(f"{path}/{twin}")
     if json:
-        output.document(released)
-    else:
-        output.line(
-            f"twin {twin} has ended; {released['released']} links were released, none removed"
+        output.document(ended)
+    if ended.get("plan_id") is not None:
+        raise CommandError(
+            f"{ended['held']} links of twin {twin} are more than may be let go within an hour or a"
+            f" day: an approver decides (twinlink plan show {ended['plan_id']})",
+            code=ExitCode.HELD,
         )
+    if not json:
+        output.line(f"twin {twin} has ended; {ended['released']} links were released, none removed")

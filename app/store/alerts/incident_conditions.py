@@ -8,6 +8,7 @@ from app.core.incidents import Detail, Impact, IncidentKind
 from app.store.alerts import pair_conditions
 from app.store.alerts.condition import Condition
 from app.store.alerts.incidents import Place
+from app.store.guard import unpairings
 from app.store.pool import Connection
 from app.store.queue import stray_deliveries
 from app.store.queue.webhook_sources import REJECTIONS
@@ -45,6 +46,25 @@ async def tripped(conn: Connection, _: datetime) -> list[Condition]:
             row["guard_tripped_at"],
             Impact.MINOR,
             {"window": row["guard_trip_reason"] or "unknown"},
+        )
+        for row in rows
+    ]
+
+
+async def unpairing(conn: Connection, _: datetime) -> list[Condition]:
+    """Connections with pairs whose letting go waits for a person."""
+    rows = await conn.fetch(
+        """SELECT connection_id, min(created_at) AS since FROM plans
+           WHERE kind = 'unpairings' AND status IN ('gathering', 'held', 'approved')
+           GROUP BY connection_id ORDER BY connection_id"""
+    )
+    return [
+        Condition(
+            IncidentKind.UNPAIRINGS_HELD,
+            Place(connection_id=row["connection_id"]),
+            row["since"],
+            Impact.MINOR,
+            await unpairings.figures(conn, row["connection_id"]),
         )
         for row in rows
     ]
@@ -310,6 +330,7 @@ def _when(at: datetime | None) -> str:
 
 ALL: tuple[Callable[[Connection, datetime], Awaitable[list[Condition]]], ...] = (
     tripped,
+    unpairing,
     unconfirmed,
     rejected,
     astray,

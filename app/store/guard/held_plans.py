@@ -63,7 +63,7 @@ async def ripe(conn: Connection, now: datetime) -> list[tuple[int, int]]:
     """(connection, plan) of every gathering plan that is to be sealed."""
     rows = await conn.fetch(
         """SELECT p.connection_id, p.id FROM plans p WHERE p.status = 'gathering'
-           AND p.kind = 'removals' AND (p.created_at <= $1
+           AND p.kind IN ('removals', 'unpairings') AND (p.created_at <= $1
                 OR (SELECT count(*) FROM plan_changes c WHERE c.plan_id = p.id) >= $2)
            ORDER BY p.id""",
         now - GATHER,
@@ -86,9 +86,11 @@ async def overdue(conn: Connection, now: datetime) -> list[tuple[int, int]]:
 
 
 async def applying(conn: Connection) -> list[tuple[int, int]]:
-    """Plans of removals: looks carry them out. What is put back ends by itself."""
+    """Plans of removals, which looks carry out, and of unpairings. What is put back ends by
+    itself."""
     rows = await conn.fetch(
-        "SELECT connection_id, id FROM plans WHERE status = 'applying' AND kind = 'removals'"
+        """SELECT connection_id, id FROM plans
+           WHERE status = 'applying' AND kind IN ('removals', 'unpairings')"""
     )
     return [(row["connection_id"], row["id"]) for row in rows]
 
@@ -181,6 +183,7 @@ async def finish(conn: Connection, plan_id: int) -> bool:
     done = await conn.fetchval(
         """UPDATE plans SET status = 'applied' WHERE id = $1 AND status = 'applying'
            AND NOT EXISTS (SELECT 1 FROM plan_changes WHERE plan_id = $1 AND result IS NULL)
+           AND NOT EXISTS (SELECT 1 FROM twins WHERE unpair_plan = $1)
            RETURNING true""",
         plan_id,
     )
@@ -211,9 +214,10 @@ async def undecided_removals(conn: Connection, connection_id: int) -> list[int]:
 
 
 # Held for what no later look can undo: the end of a long pause, or other links that an issue has
-# got meanwhile. A plan that began before its changes said so says it for them.
-_HOLDS_ON = """c.result IS NULL AND p.kind = 'removals' AND (p.reason = 'long_pause'
-    OR c.evidence ->> 'held_for' IN ('long_pause', 'issue_share'))"""
+# got meanwhile. A plan that began before its changes said so says it for them. No look lets a pair
+# go.
+_HOLDS_ON = """c.result IS NULL AND (p.kind = 'unpairings' OR (p.kind = 'removals' AND (
+    p.reason = 'long_pause' OR c.evidence ->> 'held_for' IN ('long_pause', 'issue_share'))))"""
 
 
 async def holds_on(conn: Connection, plan_id: int) -> bool:

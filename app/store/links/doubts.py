@@ -6,12 +6,17 @@ from app.core.ledger import Row
 from app.store.links import made_links
 from app.store.pool import Connection
 
+# When a suspended row was suspended counts in the guard's windows.
+_SINCE = "CASE state WHEN 'suspended' THEN changed_at ELSE {} END"
+
 
 async def doubt(conn: Connection, row: Row, *, now: datetime) -> None:
     """Set the author of one row's mirror to unknown; nothing else changes."""
     await conn.execute(
-        """UPDATE ledger SET authorship = 'unknown', version = version + 1, changed_at = $3
-           WHERE id = $1 AND version = $2 AND authorship IN ('ours', 'adopted')""",
+        f"""UPDATE ledger SET authorship = 'unknown', version = version + 1,
+               changed_at = {_SINCE.format("$3")}
+           WHERE id = $1 AND version = $2
+             AND authorship IN ('ours', 'adopted')""",  # noqa: S608 - texts of ours
         row.id,
         row.version,
         now,
@@ -23,8 +28,9 @@ async def doubt_site(conn: Connection, site: int, *, now: datetime) -> int:
     how many mirrors. Call under the locks of the site's connections."""
     await made_links.doubt(conn, site)
     status = await conn.execute(
-        """UPDATE ledger SET authorship = 'unknown', version = version + 1, changed_at = $2
-           WHERE mirror_site_id = $1 AND authorship IN ('ours', 'adopted')""",
+        f"""UPDATE ledger SET authorship = 'unknown', version = version + 1,
+               changed_at = {_SINCE.format("$2")}
+           WHERE mirror_site_id = $1 AND authorship IN ('ours', 'adopted')""",  # noqa: S608
         site,
         now,
     )

@@ -58,7 +58,9 @@ async def heirs_of_connection(
          AND h.mirror_destination_id = l.mirror_destination_id
          AND h.connection_id <> l.connection_id AND h.state = 'preexisting'
         JOIN connections c ON c.id = h.connection_id AND c.deleted_at IS NULL
-        WHERE l.connection_id = $1 AND l.state = 'managed'
+        WHERE l.connection_id = $1
+          AND (l.state = 'managed'
+               OR (l.state IN ('suspended', 'orphaned') AND l.former = 'managed'))
           AND ($2::bigint[] IS NULL OR l.source_twin_id = ANY($2)
                OR l.destination_twin_id = ANY($2))
         """,

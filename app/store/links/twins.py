@@ -87,12 +87,20 @@ async def insert(
     source: str,
     now: datetime,
 ) -> int | None:
-    """Pair two issues; None if either is paired in this connection already. The caller holds
-    the connection's lock."""
+    """Pair two issues; None if either is paired in this connection already. A pair that was let go
+    comes back under its id, and the next look resumes its links. The caller holds the
+    connection's lock."""
+    former = await conn.fetchrow(
+        """SELECT twin_id, version FROM former_twins
+           WHERE connection_id = $1 AND left_issue_id = $2 AND right_issue_id = $3""",
+        connection_id,
+        int(left.id),
+        int(right.id),
+    )
     twin_id: int | None = await conn.fetchval(
-        """INSERT INTO twins (connection_id, left_site_id, left_issue_id, left_key,
-               right_site_id, right_issue_id, right_key, source, created_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING RETURNING id""",
+        f"""INSERT INTO twins (connection_id, left_site_id, left_issue_id, left_key,
+               right_site_id, right_issue_id, right_key, source, created_at
+               {_SAME_ID[former is None]} ON CONFLICT DO NOTHING RETURNING id""",
         connection_id,
         sites[0],
         int(left.id),
@@ -102,8 +110,18 @@ async def insert(
         right.key,
         source,
         now,
+        *(() if former is None else (former["twin_id"], former["version"] + 1)),
     )
+    if former is not None and twin_id is not None:
+        await conn.execute("DELETE FROM former_twins WHERE twin_id = $1", twin_id)
     return twin_id
+
+
+_SAME_ID = {
+    True: ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+    False: """, id, version) OVERRIDING SYSTEM VALUE
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)""",
+}
 
 
 async def rekey(conn: Connection, twin: Twin, side: Side, key: IssueKey) -> bool:

@@ -25,6 +25,7 @@ class PlanShown:
     creates: int
     removes: int
     adopts: int
+    releases: int
     revision: int
     created_at: datetime
     sealed_at: datetime | None
@@ -37,7 +38,7 @@ class PlanShown:
 
     @property
     def changes(self) -> int:
-        return self.creates + self.removes + self.adopts
+        return self.creates + self.removes + self.adopts + self.releases
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,9 @@ _SELECT = """
         (SELECT count(*) FROM plan_changes x
           WHERE x.plan_id = p.id AND x.operation = 'remove') AS removes,
         (SELECT count(*) FROM plan_changes x
-          WHERE x.plan_id = p.id AND x.operation = 'adopt') AS adopts
+          WHERE x.plan_id = p.id AND x.operation = 'adopt') AS adopts,
+        (SELECT count(*) FROM plan_changes x
+          WHERE x.plan_id = p.id AND x.operation = 'release') AS releases
     FROM plans p JOIN connections c ON c.id = p.connection_id
 """
 

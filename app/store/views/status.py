@@ -15,7 +15,8 @@ class Load:
 
     `backlog` is due, `delayed` is due later, `in_flight` is with a worker. The last look at
     `waiting` pairs ended without knowing enough; of these, a site did not show enough of `unknown`
-    ones. `oldest_seconds` is the age of the oldest work, None without any.
+    ones. `unpairing` ones are suspended until a person decides, `let_go` ones may come back.
+    `oldest_seconds` is the age of the oldest work, None without any.
     """
 
     backlog: int
@@ -25,6 +26,8 @@ class Load:
     waiting: int
     unknown: int
     held: int
+    unpairing: int
+    let_go: int
     failed: int
     dismissed: int
     unconfirmed: int
@@ -56,9 +59,12 @@ _STATUS = f"""
         (SELECT count(*) FROM resyncs r
           WHERE r.connection_id = c.id AND r.status IN ('queued', 'running')) AS resyncs,
         (SELECT count(*) FROM plan_changes pc JOIN plans p ON p.id = pc.plan_id
-          WHERE p.connection_id = c.id AND p.kind = 'removals'
+          WHERE p.connection_id = c.id AND p.kind IN ('removals', 'unpairings')
             AND p.status IN ('gathering', 'held', 'approved')
             AND pc.result IS NULL) AS held,
+        (SELECT count(*) FROM twins t
+          WHERE t.connection_id = c.id AND t.unpair_plan IS NOT NULL) AS unpairing,
+        (SELECT count(*) FROM former_twins f WHERE f.connection_id = c.id) AS let_go,
         (SELECT count(*) FROM intents i
           WHERE i.connection_id = c.id AND i.state = 'open'
             AND i.unconfirmed_since IS NOT NULL) AS unconfirmed

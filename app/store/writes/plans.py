@@ -33,7 +33,8 @@ async def gathering(
     conn: Connection, running: Running, kind: PlanKind, *, reason: str, now: datetime
 ) -> int:
     """The open plan of this kind; starts one if there is none."""
-    status = PlanStatus.GATHERING if kind is PlanKind.REMOVALS else PlanStatus.SHADOW
+    gathers = kind in (PlanKind.REMOVALS, PlanKind.UNPAIRINGS)
+    status = PlanStatus.GATHERING if gathers else PlanStatus.SHADOW
     if kind is not PlanKind.DRY_RUN:
         plan_id: int | None = await conn.fetchval(
             "SELECT id FROM plans WHERE connection_id = $1 AND kind = $2 AND status = $3",

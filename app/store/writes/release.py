@@ -63,6 +63,7 @@ async def open_writes(conn: Connection, connection_id: int, twin_ids: Sequence[i
 async def end_connection(conn: Connection, connection_id: int, *, by: str, now: datetime) -> None:
     """Delete twins, claims and guard counts, and expire open plans; audit and ledger stay."""
     await conn.execute("DELETE FROM twins WHERE connection_id = $1", connection_id)
+    await conn.execute("DELETE FROM former_twins WHERE connection_id = $1", connection_id)
     await conn.execute("DELETE FROM twin_claims WHERE connection_id = $1", connection_id)
     await conn.execute("DELETE FROM vanished_mirrors WHERE connection_id = $1", connection_id)
     await conn.execute(
@@ -82,8 +83,11 @@ async def type_names(conn: Connection, site_id: int) -> dict[int, str]:
     return {row["type_id"]: row["name"] for row in rows}
 
 
-def entry(state: Running, it: Released, names: dict[int, str], actor: str) -> Entry:
-    """The audit row of one released link. *names* are those of the link types of its site."""
+def entry(
+    state: Running, it: Released, names: dict[int, str], actor: str, plan_id: int | None
+) -> Entry:
+    """The audit row of one released link. *names* are those of the link types of its site;
+    *plan_id* is that of an approved plan that let it go."""
     place, mirror = it.place, it.row.mirror
     return audit_entry.entry(
         state,
@@ -98,5 +102,6 @@ def entry(state: Running, it: Released, names: dict[int, str], actor: str) -> En
         managed=False,
         cause=Cause("twin", str(it.row.key.source_twin)),
         evidence={},
+        plan_id=plan_id,
         actor=actor,
     )

@@ -12,7 +12,7 @@ from app.store.pool import Connection
 from app.store.upkeep import installation
 from app.store.views import pending_work
 from app.store.views.pending_work import Outlook
-from app.sync.guard import judge, reset
+from app.sync.guard import judge, reset, unpairings
 from app.sync.guard.reset import Resets
 
 
@@ -84,9 +84,16 @@ async def views(conn: Connection, rows: Sequence[ConnectionRow], now: datetime) 
     seen = await pending_work.of_connections(conn, ids)
     resets = await reset.shown(conn, ids, now)
     windows = await judge.shown(conn, rows, now)
+    unpaired = await unpairings.shown(conn, rows, now)
     everything = (await installation.state(conn)).paused_at is not None
     return [
-        View(row, row.paused or everything, windows[row.id], resets[row.id], seen[row.id])
+        View(
+            row,
+            row.paused or everything,
+            (*windows[row.id], *unpaired[row.id]),
+            resets[row.id],
+            seen[row.id],
+        )
         for row in rows
     ]
 

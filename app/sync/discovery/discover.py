@@ -2,25 +2,23 @@
 
 An event says *look at this issue's field*. What is done follows from what the field says now
 and from every other claim on the same issue; two claims on one issue pair neither. A pair whose
-field was cleared or names another issue is unpaired: its links are released, none is removed.
+field was cleared or names another issue is let go, as far as the guard has room: its links are
+suspended, none is removed.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import groupby
 
 import structlog
 
 from app.core.errors import PermanentError, TransientError
-from app.core.links import IssueId
 from app.store.config import active_connection
 from app.store.config.active_connection import Running
 from app.store.links import discoveries
 from app.store.links.discoveries import Discovery
 from app.store.queue import inbox_events
 from app.sync.discovery import field_pair, field_read
-from app.sync.discovery.field_read import Findings
 from app.sync.runtime.context import Context
-from app.sync.twins import release
 
 _LOG = structlog.get_logger(__name__)
 
@@ -76,9 +74,6 @@ async def _look(ctx: Context, state: Running, claimed: list[Discovery]) -> None:
     side = claimed[0].side
     bulk = all(it.cause in BULK_CAUSES for it in claimed)
     found = await field_read.read(ctx, state, side, [it.issue for it in claimed], bulk=bulk)
-    busy = await _unpair(ctx, state, claimed, found)
-    for issue in busy:
-        del found.claims[issue]
     unseen = [it for it in claimed if found.unread.get(it.issue) == "not_returned"]
     async with ctx.database.connection() as conn:
         gone = await inbox_events.deleted_issues(
@@ -92,33 +87,6 @@ async def _look(ctx: Context, state: Running, claimed: list[Discovery]) -> None:
         await discoveries.end(conn, over)
     ended = {it.issue for it in over} | found.claims.keys()
     await _put_off(ctx, [it for it in claimed if it.issue not in ended])
-
-
-async def _unpair(
-    ctx: Context, state: Running, claimed: Sequence[Discovery], found: Findings
-) -> set[IssueId]:
-    """Unpair what is stale; answers the issues whose links are being written just now."""
-    async with ctx.database.connection() as conn:
-        standing = await discoveries.standing(conn, claimed) if found.stale else set()
-    busy = set()
-    for issue, twin in found.stale.items():
-        if issue not in standing:
-            continue
-        try:
-            await release.unpair(
-                ctx.database,
-                state.id,
-                twin.id,
-                actor="twinlink",
-                now=ctx.clock(),
-                engine=ctx.engine,
-            )
-        except PermanentError as error:
-            if error.code == "write_in_progress":
-                busy.add(issue)
-            elif error.code != "twin_unknown":
-                raise
-    return busy
 
 
 async def _put_off(ctx: Context, claimed: Iterable[Discovery], *, least: float = 0.0) -> None:

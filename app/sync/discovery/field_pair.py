@@ -1,20 +1,23 @@
 """Making, resting and resuming pairs as twin fields claim them, under the connection's lock."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from app.core.links import IssueId, IssueRef, Side
 from app.core.twin_claims import AMBIGUOUS, ClaimStatus, Pair, Verdict, judge
 from app.store.config import active_connection
 from app.store.config.active_connection import Running
-from app.store.links import claims, discoveries, twins
+from app.store.links import claims, discoveries, former_twins, twins
 from app.store.links.claims import Claim
 from app.store.links.discoveries import Discovery
 from app.store.links.twins import Twin
 from app.store.pool import Connection
 from app.store.queue.work import Cause, raise_pairs
 from app.sync.discovery.field_read import Findings
+from app.sync.guard import unpairings
 from app.sync.runtime.context import Context
+from app.sync.twins.resume import resume
 
 
 @dataclass(slots=True)
@@ -33,14 +36,16 @@ async def commit(
     found: Findings,
     gone: Iterable[IssueId],
 ) -> bool:
-    """Record what *claimed* issues claim, and pair what is clear. *gone* are issues that were
-    deleted. False if the configuration changed since the reading: then nothing was done."""
+    """Record what *claimed* issues claim, let go what they claim no more, and pair what is clear.
+    *gone* are issues that were deleted. False if the configuration changed since the reading: then
+    nothing was done. An issue whose link is being written leaves *found*: it is asked again."""
     side, now = claimed[0].side, ctx.clock()
     async with ctx.database.transaction() as conn:
         locked = await active_connection.lock(conn, state.id)
         if locked is None or locked.config != state.config:
             return False
         standing = await discoveries.standing(conn, claimed)
+        await _let_go(conn, ctx, locked, found, standing)
         effects = _Effects()
         fresh = {issue: it for issue, it in found.claims.items() if issue in standing}
         blank = {issue for issue, it in fresh.items() if it is None}
@@ -59,6 +64,33 @@ async def commit(
         others = effects.look - {it.issue for it in claimed}
         await discoveries.raise_issues(conn, locked.id, side, others, cause="claim", now=now)
     return True
+
+
+async def _let_go(
+    conn: Connection, ctx: Context, state: Running, found: Findings, standing: Collection[IssueId]
+) -> None:
+    stale = {issue: twin.id for issue, twin in found.stale.items() if issue in standing}
+    if not stale:
+        return
+    giving_way = await _giving_way(conn, state, found, stale)
+    busy = await unpairings.let_go(conn, ctx, state, list(stale.values()), giving_way)
+    for issue, twin_id in stale.items():
+        if twin_id in busy:
+            del found.claims[issue]
+
+
+async def _giving_way(
+    conn: Connection, state: Running, found: Findings, stale: Mapping[IssueId, int]
+) -> set[int]:
+    """The pairs whose issue names the twin again that it had before."""
+    side = state.config.twins.side
+    named = {issue: found.claims[issue] for issue in stale}
+    pairs = {
+        side.order(issue, claim.target): stale[issue]
+        for issue, claim in named.items()
+        if side is not None and claim is not None and claim.target is not None
+    }
+    return {pairs[it] for it in await former_twins.among(conn, state.id, list(pairs))}
 
 
 async def _unpaired(
@@ -115,7 +147,7 @@ async def _settle(
         ]
         if verdict.look is not None:
             effects.look.add(verdict.look)
-        await _rest_or_resume(conn, verdict, there, effects)
+        await _rest_or_resume(conn, verdict, there, effects, ctx.clock())
         if verdict.make is not None and target in refs:
             await _make(ctx, conn, state, side, those[0].issue, refs[target], own, effects)
 
@@ -139,10 +171,11 @@ async def _make(
 
 
 async def _rest_or_resume(
-    conn: Connection, verdict: Verdict, there: Twin | None, effects: _Effects
+    conn: Connection, verdict: Verdict, there: Twin | None, effects: _Effects, now: datetime
 ) -> None:
     if there is None or (verdict.rest is None and verdict.resume is None):
         return
+    await resume(conn, there.connection_id, there.id, now)
     await twins.suspend(conn, there, AMBIGUOUS if verdict.rest is not None else None)
     effects.raised.add(there.id)
 

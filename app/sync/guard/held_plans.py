@@ -18,12 +18,13 @@ from app.core.plan import PlanKind, PlanStatus
 from app.store.config import active_connection, connections
 from app.store.config.active_connection import Running
 from app.store.guard import approvals, held_changes, held_plans
+from app.store.guard import unpairings as unpairing_plans
 from app.store.guard.held_plans import HeldPlan
-from app.store.links import ledger
+from app.store.links import former_twins, ledger
 from app.store.pool import Connection, Database
 from app.store.queue.work import Cause, raise_pairs
 from app.store.writes import plans
-from app.sync.guard import vanished
+from app.sync.guard import unpairings, vanished
 from app.sync.incidents import timeline
 from app.sync.runtime.context import Context
 
@@ -32,8 +33,9 @@ _RAN_OUT = "its approval ended with its time"
 
 
 async def run_once(ctx: Context) -> int:
-    """Seal what has gathered, expire what was not decided, finish what is applied, and plan to
-    put back what vanished."""
+    """Seal what has gathered, expire what was not decided, let go the pairs of approved plans,
+    finish what is applied, and plan to put back what vanished."""
+    let_go = await unpairings.run_once(ctx)
     async with ctx.database.connection() as conn:
         ripe = await held_plans.ripe(conn, ctx.clock())
         overdue = await held_plans.overdue(conn, ctx.clock())
@@ -44,7 +46,7 @@ async def run_once(ctx: Context) -> int:
         await _expire(ctx, connection_id, plan_id)
     for connection_id, plan_id in applying:
         await _finish(ctx, connection_id, plan_id)
-    return len(ripe) + len(overdue) + await vanished.run_once(ctx)
+    return let_go + len(ripe) + len(overdue) + await vanished.run_once(ctx)
 
 
 async def _seal(ctx: Context, connection_id: int, plan_id: int) -> None:
@@ -55,7 +57,7 @@ async def _seal(ctx: Context, connection_id: int, plan_id: int) -> None:
             return
         plan = await held_plans.value(conn, plan_id)
         now = ctx.clock()
-        if plan.changes:
+        if plan.changes or await former_twins.held_by(conn, plan_id):
             await held_plans.seal(conn, plan_id, plan.digest, now)
             _LOG.warning("plan_held", connection=plan.connection, plan=plan.id, **plan.counts)
         else:
@@ -88,11 +90,10 @@ async def plan_again(
     no later look may let go moves to a new plan. Under the connection's lock."""
     twins = await _twins_of(conn, plan)
     await held_plans.decide(conn, plan.id, PlanStatus.EXPIRED, by=by, note=note, now=now)
-    if await held_plans.holds_on(conn, plan.id):
-        following = await plans.gathering(
-            conn, state, PlanKind.REMOVALS, reason=plan.reason, now=now
-        )
+    if await held_plans.holds_on(conn, plan.id) or await former_twins.held_by(conn, plan.id):
+        following = await plans.gathering(conn, state, plan.kind, reason=plan.reason, now=now)
         await held_plans.carry_over(conn, plan.id, following)
+        await former_twins.move(conn, plan.id, following)
     await held_changes.reject_changes(conn, plan.id, "expired")
     cause = Cause("plan", str(plan.id))
     await raise_pairs(conn, plan.connection_id, twins, cause=cause, now=now, bulk=True)
@@ -101,6 +102,11 @@ async def plan_again(
 async def _finish(ctx: Context, connection_id: int, plan_id: int) -> None:
     async with ctx.database.transaction() as conn:
         await active_connection.lock_any(conn, connection_id)
+        found = await held_plans.lock(conn, plan_id)
+        if found is not None and found.kind is PlanKind.UNPAIRINGS:
+            await unpairing_plans.skip_lost(conn, plan_id)
+            await held_plans.finish(conn, plan_id)
+            return
         await held_changes.skip_lost(conn, plan_id)
         if await held_plans.finish(conn, plan_id):
             await arm_when_approved(conn, connection_id, plan_id, ctx.clock())
@@ -165,7 +171,8 @@ async def reject(
     database: Database, plan_id: int, digest: str, *, by: str, note: str, now: datetime
 ) -> HeldPlan:
     """Keep these links: their rows are detached, also those at rest, which would come back as
-    managed; so nothing removes them again. Raises as `approve` does."""
+    managed; so nothing removes them again. Pairs that were to be let go, go on. Raises as
+    `approve` does."""
     async with database.transaction() as conn:
         plan = await _undecided(conn, plan_id, digest, now)
         removes = plan.kind is PlanKind.REMOVALS
@@ -179,6 +186,7 @@ async def reject(
                     conn, ledger.Change.keeping(row, State.DETACHED, "rejected"), now=now
                 )
         await vanished.keep_gone(conn, plan.connection_id, plan_id, now)
+        await unpairings.keep(conn, plan, now)
         await held_changes.reject_changes(conn, plan_id, "rejected")
         await held_plans.decide(conn, plan_id, PlanStatus.REJECTED, by=by, note=note, now=now)
         if plan.of_guard:

@@ -26,6 +26,7 @@ from app.core.ledger import LinkKey
 from app.core.links import IssueRef, Link, LinkId, LinkType, Side, TypeId
 from app.store.config import active_connection, site_types
 from app.store.config.active_connection import Running
+from app.store.links import former_twins
 from app.store.pool import Connection
 from app.store.queue.work import Cause, Claimed
 from app.store.views import audit, twins
@@ -97,8 +98,11 @@ async def explain(ctx: Context, connection_id: int, issue: str) -> list[Explaine
             raise
         raise site_failed(error) from error
     async with ctx.database.connection() as conn:
-        known = [await _known(conn, look, key, decision) for key, decision in decisions.items()]
+        missing = {twin for key in look.rows for twin in key.twins} - look.twins.keys()
         types = _Types({side: await site_types.of_site(conn, state.site(side)) for side in Side})
+        outside = list(_outside(look, types))
+        look.know(await former_twins.by_ids(conn, connection_id, missing))
+        known = [await _known(conn, look, key, decision) for key, decision in decisions.items()]
         resting = [
             _unmapped(look, key, types)
             if look.pair_types(key) is None
@@ -106,7 +110,7 @@ async def explain(ctx: Context, connection_id: int, issue: str) -> list[Explaine
             for key in look.rows
             if key not in decisions
         ]
-    return [*known, *resting, *_outside(look, types)]
+    return [*known, *resting, *outside]
 
 
 async def _under_todays_names(ctx: Context, connection_id: int) -> Running:
@@ -207,8 +211,9 @@ def _outside(look: Look, types: _Types) -> Iterable[Explained]:
     """Listed links without a key: the type is not mapped, or an end has no twin."""
     for side in Side:
         shown = {link.id: link for link in look.listed(side)}
+        known = {row.link_on(side) for row in look.rows.values()}
         for link in shown.values():
-            if look.key_of(side, link.type_id, link.ends) is None:
+            if link.id not in known and look.key_of(side, link.type_id, link.ends) is None:
                 yield _left_alone(look, side, link, types)
 
 

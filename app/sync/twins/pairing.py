@@ -15,7 +15,7 @@ from app.core.config import ConnectionConfig
 from app.core.errors import PermanentError, TransientError
 from app.core.evidence import IssueView
 from app.core.links import IssueId, IssueKey, Side
-from app.core.twin_claims import ClaimStatus
+from app.core.twin_claims import LETTING_GO, ClaimStatus
 from app.store.config import connections
 from app.store.config.connections import ConnectionRow
 from app.store.links import twins
@@ -24,6 +24,7 @@ from app.store.queue import work
 from app.store.queue.work import Cause
 from app.sync.runtime.jira_clients import Sites
 from app.sync.runtime.refusals import Refused, site_failed
+from app.sync.twins.resume import resume
 
 # Above this, the first look at them waits behind what people do now.
 _BULK_FROM = 100
@@ -143,7 +144,8 @@ async def _store(
     seen: Seen,
     now: datetime,
 ) -> list[Paired]:
-    """Insert what may be paired and is free. The connection's lock is held: no one else pairs."""
+    """Insert what may be paired and is free; a pair whose letting go waits in a plan goes on. The
+    connection's lock is held: no one else pairs."""
     ids = {side: [view.ref.id for view in seen[side].values()] for side in Side}
     taken = {side: await twins.by_issues(conn, connection.id, side, ids[side]) for side in Side}
     pair = (connection.left_site_id, connection.right_site_id)
@@ -155,7 +157,10 @@ async def _store(
         left, right = (seen[side][verdict.claim.on(side)].ref for side in Side)
         there = [taken[Side.LEFT].get(left.id), taken[Side.RIGHT].get(right.id)]
         if there[0] is not None and there[0] == there[1]:
-            outcomes.append(replace(verdict, status=ClaimStatus.UNCHANGED, id=there[0].id))
+            held = there[0].suspended == LETTING_GO
+            await resume(conn, connection.id, there[0].id, now)
+            status = ClaimStatus.PAIRED if held else ClaimStatus.UNCHANGED
+            outcomes.append(replace(verdict, status=status, id=there[0].id))
         elif there != [None, None]:
             words = " and ".join(f"{t.left.key} = {t.right.key}" for t in there if t is not None)
             outcomes.append(replace(verdict, status=ClaimStatus.ALREADY_PAIRED, detail=words))

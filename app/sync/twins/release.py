@@ -1,4 +1,4 @@
-"""Unpairing twins and deleting connections release links: they become unmanaged, nothing is
+"""Ending pairs and deleting connections releases links: they become unmanaged, nothing is
 removed. Both take the connection's lock, so once they return no older intent can commit.
 
 Where another connection records a released mirror as preexisting, its origin keeps the link:
@@ -24,19 +24,26 @@ from app.store.writes.release import Released
 from app.sync.runtime import heirs
 
 
-async def unpair(
-    database: Database, connection_id: int, twin_id: int, *, actor: str, now: datetime, engine: str
+async def end_pair(
+    conn: Connection,
+    state: Running,
+    twin_id: int,
+    *,
+    actor: str,
+    now: datetime,
+    engine: str,
+    plan_id: int | None = None,
 ) -> int:
-    """Unpair two issues; answers how many managed links were released.
+    """Release the links of a pair and end it; answers how many managed links were released. Under
+    `lock`.
 
-    Raises `PermanentError`: `twin_unknown`, or `write_in_progress` while a link of theirs
-    is being written or its outcome is not known yet.
+    Raises `PermanentError` `write_in_progress` while a link of the pair is being written or the
+    outcome is not known yet.
     """
-    async with database.transaction() as conn:
-        state = await _lock(conn, connection_id, [twin_id])
-        released = await _release(conn, state, [twin_id], actor=actor, now=now, engine=engine)
-        if not await twins.delete(conn, connection_id, twin_id):
-            raise PermanentError("twin_unknown")
+    released = await _release(
+        conn, state, [twin_id], actor=actor, now=now, engine=engine, plan_id=plan_id
+    )
+    await twins.delete(conn, state.id, twin_id)
     return released
 
 
@@ -45,15 +52,16 @@ async def delete_connection(
 ) -> int:
     """Delete a connection; answers how many managed links were released. Its audit stays."""
     async with database.transaction() as conn:
-        state = await _lock(conn, connection_id, None)
+        state = await lock(conn, connection_id, None)
         released = await _release(conn, state, None, actor=actor, now=now, engine=engine)
         await release.end_connection(conn, connection_id, by=actor, now=now)
         await tokens.forget_connection(conn, connection_id)
     return released
 
 
-async def _lock(conn: Connection, connection_id: int, twin_ids: Sequence[int] | None) -> Running:
-    """Lock the connection and all that may inherit from it, in id order as every hand-over."""
+async def lock(conn: Connection, connection_id: int, twin_ids: Sequence[int] | None) -> Running:
+    """Lock the connection and all that may inherit from it, in id order as every hand-over.
+    Raises `PermanentError` `connection_unknown`."""
     taking = await managers.heirs_of_connection(conn, connection_id, twin_ids)
     for each in sorted({connection_id, *taking}):
         await active_connection.lock(conn, each)
@@ -71,6 +79,7 @@ async def _release(
     actor: str,
     now: datetime,
     engine: str,
+    plan_id: int | None = None,
 ) -> int:
     if await release.open_writes(conn, state.id, twin_ids):
         raise PermanentError("write_in_progress")
@@ -78,7 +87,7 @@ async def _release(
         it for it in await release.release_rows(conn, state, twin_ids, now=now) if it.was_managed
     ]
     names = {side: await release.type_names(conn, state.site(side)) for side in Side}
-    entries = [release.entry(state, it, names[it.row.mirror], actor) for it in managed]
+    entries = [release.entry(state, it, names[it.row.mirror], actor, plan_id) for it in managed]
     if entries:
         await audit.append(conn, state.id, state.name, entries, engine=engine, now=now)
     for it, released in zip(managed, entries, strict=True):

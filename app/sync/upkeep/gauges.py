@@ -10,7 +10,7 @@ from app.store.monitor import progress
 from app.store.pool import Connection
 from app.store.upkeep import circuits, workers
 from app.store.views import figures, status
-from app.sync.guard import judge
+from app.sync.guard import judge, unpairings
 from app.sync.runtime.context import Context
 from app.telemetry import Metrics
 
@@ -93,12 +93,13 @@ async def _connections(conn: Connection, metrics: Metrics, now: datetime) -> int
     live = await connections.live(conn)
     loads = await status.of_connections(conn, [it.id for it in live], now)
     windows = await judge.shown(conn, live, now)
+    unpaired = await unpairings.shown(conn, live, now)
     for it in live:
         for word in ("backlog", "in_flight", "delayed", "waiting", "held", "failed"):
             metrics.backlog.labels(it.name, word).set(getattr(loads[it.id], word))
         metrics.oldest_seconds.labels(it.name).set(loads[it.id].oldest_seconds or 0)
         metrics.guard_tripped.labels(it.name).set(it.tripped)
-        for window in windows[it.id]:
+        for window in (*windows[it.id], *unpaired[it.id]):
             metrics.guard_limit.labels(it.name, window.scope).set(window.limit)
             metrics.guard_used.labels(it.name, window.scope).set(window.used)
     return len(live)

@@ -49,7 +49,7 @@ async def test_from_the_request_to_managed_links(former: Flow) -> None:
     assert figures(shown) == ("held", 2, 1, 0, 1)
     plan = await former.call("GET", f"{V1}/plans/{shown['plan_id']}")
     assert (plan["kind"], plan["status"]) == ("adoption", "held")
-    assert plan["counts"] == {"create": 0, "remove": 0, "adopt": 2}
+    assert plan["counts"] == {"create": 0, "remove": 0, "adopt": 2, "release": 0}
     results = {it["source"]["key"]: (it["operation"], it["result"]) for it in plan["changes"]}
     assert results == {"B-1": ("adopt", None), "B-3": ("adopt", "skipped:not_written")}
 

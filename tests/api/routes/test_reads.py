@@ -84,6 +84,8 @@ async def test_status_counts_each_pair_where_it_stands(
         "waiting": 1,
         "unknown": 1,
         "held": 0,
+        "unpairing": 0,
+        "let_go": 0,
         "failed": 0,
         "dismissed": 0,
         "unconfirmed": 0,
@@ -269,8 +271,8 @@ async def test_plans(client: httpx.AsyncClient, twins: list[int], db: asyncpg.Po
     listed = (await client.get(path)).json()["items"]
     assert [it["id"] for it in listed] == [held, shadow]
     assert [it["counts"] for it in listed] == [
-        {"create": 2, "remove": 5, "adopt": 0},
-        {"create": 1, "remove": 2, "adopt": 0},
+        {"create": 2, "remove": 5, "adopt": 0, "release": 0},
+        {"create": 1, "remove": 2, "adopt": 0, "release": 0},
     ]
     [it] = (await client.get(path, params={"status": "held", "connection": "ab"})).json()["items"]
     assert it["id"] == held

@@ -106,7 +106,7 @@ async def test_a_dry_run_that_a_worker_carries_out(
     assert (shown["status"], shown["issues_done"], shown["created"]) == ("succeeded", 3, 1)
     plan = (await client.get(f"{V1}/plans/{shown['plan_id']}")).json()
     assert plan["kind"] == "dry_run"
-    assert plan["counts"] == {"create": 1, "remove": 0, "adopt": 0}
+    assert plan["counts"] == {"create": 1, "remove": 0, "adopt": 0, "release": 0}
     [change] = plan["changes"]
     assert (change["operation"], change["site"], change["type"]) == ("create", "right", "Blocks")
     assert (change["source"]["key"], change["destination"]["key"]) == ("B-1", "B-2")

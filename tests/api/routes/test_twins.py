@@ -145,7 +145,8 @@ async def test_a_thousand_pairs_take_few_calls(
 
 async def test_unpairing(client: httpx.AsyncClient, connected: Jira, db: asyncpg.Pool) -> None:
     [made] = await post(client, ("A-1", "B-1"))
-    assert (await client.delete(f"{TWINS}/{made['id']}")).json() == {"released": 0}
+    ended = {"released": 0, "held": 0, "plan_id": None}
+    assert (await client.delete(f"{TWINS}/{made['id']}")).json() == ended
     assert (await client.delete(f"{TWINS}/{made['id']}")).status_code == 404
     assert (await client.get(TWINS)).json()["items"] == []
     assert await db.fetchval("SELECT count(*) FROM work") == 0

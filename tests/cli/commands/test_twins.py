@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from app.process.exit_code import ExitCode
 from tests.cli.conftest import FakeService, Line, listed, problem
 
 PATH = "/connections/main/twins"
@@ -113,5 +114,9 @@ def test_unpairing_by_the_key_of_an_issue(line: Line, service: FakeService) -> N
     service.answers[f"DELETE {PATH}/9"] = (200, {"released": 3})
     result = line("twins", "remove", "main", "A-1", "--yes")
     assert "3 links were released, none removed" in result.stdout
+    service.answers[f"DELETE {PATH}/4"] = (200, {"released": 0, "held": 12, "plan_id": "9"})
+    held = line("twins", "remove", "main", "4", "--yes")
+    assert held.exit_code == ExitCode.HELD
+    assert "twinlink plan show 9" in held.stderr
     service.answers[f"GET {PATH}"] = listed()
     assert line("twins", "remove", "main", "A-1", "--yes").exit_code == 1

@@ -6,6 +6,7 @@ import pytest
 
 from app.core.config import Direction, Mode
 from app.store.config import connections
+from app.sync.guard import unpairings
 from app.sync.twins import release
 from tests.scenarios.look.trio import Trio
 
@@ -45,17 +46,14 @@ class Estate:
 
     async def withdraw(self, *, whole: bool) -> None:
         ctx = self.trio.world.ctx
-        now, engine = ctx.clock(), ctx.engine
         if whole:
             await release.delete_connection(
-                ctx.database, self.giving, actor="ann", now=now, engine=engine
+                ctx.database, self.giving, actor="ann", now=ctx.clock(), engine=ctx.engine
             )
         else:
             rows = await self.trio.world.ledger(self.giving)
             twin = rows[0]["source_twin_id"]
-            await release.unpair(
-                ctx.database, self.giving, twin, actor="ann", now=now, engine=engine
-            )
+            await unpairings.unpair(ctx, self.giving, twin, actor="ann")
         await self.trio.world.settle()
 
 

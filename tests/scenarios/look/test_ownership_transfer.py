@@ -3,6 +3,7 @@
 import pytest
 
 from app.core.config import Direction, Mode
+from app.sync.guard import unpairings
 from app.sync.twins import release
 from tests.scenarios.look.trio import Trio
 from tests.support.crash import killed
@@ -99,7 +100,7 @@ async def test_a_withdrawing_connection_leaves_its_mirror_to_the_heir(
             f"SELECT min(id) AS id FROM twins WHERE connection_id = {giving}"  # noqa: S608
             " AND $1::bigint[] IS NOT NULL"
         )
-        await release.unpair(ctx.database, giving, pair["id"], actor="ann", now=now, engine=engine)
+        await unpairings.unpair(ctx, giving, pair["id"], actor="ann")
     await trio.world.settle()
     assert trio.ours("m") == 1
     assert trio.removed() == 0

@@ -8,6 +8,7 @@ import pytest
 from app.core.config import ConnectionConfig, Direction
 from app.core.links import Side
 from app.store.config import active_connection, connections
+from app.sync.guard import unpairings
 from app.sync.twins import release
 from tests.scenarios.conftest import Duo
 from tests.scenarios.recovery.restoring import apply, ask, removed
@@ -21,9 +22,7 @@ MIRROR = ("P-2", "Blocks", "P-3")
 async def unpaired(duo: Duo) -> None:
     """By a person, through the API."""
     ctx = duo.world.ctx
-    await release.unpair(
-        ctx.database, duo.connection, duo.twins["P-1"], actor="ann", now=ctx.clock(), engine="x"
-    )
+    await unpairings.unpair(ctx, duo.connection, duo.twins["P-1"], actor="ann")
 
 
 async def paired(duo: Duo) -> None:

@@ -14,6 +14,7 @@ from app.store.config import connections
 from app.store.guard import held_plans as stored_plans
 from app.store.links import ledger as stored_ledger
 from app.sync.guard import held_plans as plans
+from app.sync.guard import unpairings
 from app.sync.monitor import verify
 from app.sync.recovery import adopt
 from app.sync.twins import release
@@ -169,10 +170,7 @@ async def test_an_adopted_link_that_was_released_is_nobodys(former: Former) -> N
     _, mirror = await one_pair(former)
     await former.approve(await former.adopt())
     await duo.world.settle()
-    await release.unpair(
-        duo.world.database, duo.connection, duo.twins["P-1"],
-        actor="tests", now=duo.world.now(), engine="twinlink/test",
-    )  # fmt: skip
+    await unpairings.unpair(duo.world.ctx, duo.connection, duo.twins["P-1"], actor="tests")
     duo.right.person(ACCOUNT).unlink(mirror)
     await duo.world.execute(
         """INSERT INTO audit (connection_id, seq, at, connection, site, operation, status, link_id,
@@ -301,10 +299,7 @@ async def test_our_own_links_come_back_after_unpairing(duo: Duo) -> None:
     former = Former.at(duo)
     await duo.mirrored()
     mirror = duo.mirror
-    await release.unpair(
-        duo.world.database, duo.connection, duo.twins["P-1"],
-        actor="tests", now=duo.world.now(), engine="twinlink/test",
-    )  # fmt: skip
+    await unpairings.unpair(duo.world.ctx, duo.connection, duo.twins["P-1"], actor="tests")
     await duo.world.pair(duo.connection, ("left", "P-1"), ("right", "P-2"))
     await duo.world.settle()
     assert await duo.world.states() == ["preexisting"]

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from app.core.config import Mode, TwinSource
+from app.core.config import GuardLimits, Mode, TwinSource
 from app.core.links import Side
 from app.sandbox import Flavour, ManualClock
 from app.sandbox.people import person_on
@@ -17,7 +17,8 @@ from tests.support.engine import Station, World, open_lab
 
 @dataclass(slots=True)
 class FieldWorld:
-    """`left` carries the field and has P-1 to P-6; on the right are P-2 to P-7."""
+    """`left` carries the field and has P-1 to P-6, on the right are P-2 to P-7; or as many as are
+    asked for."""
 
     world: World
     left: Station
@@ -65,19 +66,26 @@ class FieldWorld:
 
 
 @asynccontextmanager
-async def open_fields(db_url: str, flavour: Flavour = "cloud") -> AsyncIterator[FieldWorld]:
+async def open_fields(
+    db_url: str,
+    flavour: Flavour = "cloud",
+    *,
+    issues: int = 6,
+    guard: GuardLimits = mixed.GENEROUS,
+) -> AsyncIterator[FieldWorld]:
     clock = ManualClock()
-    left = mixed.site("left", clock, flavour=flavour, issues=6)
+    left = mixed.site("left", clock, flavour=flavour, issues=issues)
     right = mixed.site("right", clock, flavour=flavour, issues=1)
     person_on(right, "ann").delete("P-1")  # so that no issue has its twin's id
-    for number in range(6):
+    for number in range(issues):
         person_on(right, "ann").create(mixed.PROJECT, f"Twin {number}")
     field = left.add_custom_field("Twin").id
     async with open_lab(db_url) as lab:
         world = lab.world(clock)
         try:
             here, there = await world.add_site("left", left), await world.add_site("right", right)
-            config = replace(mixed.config(here, there), twins=TwinSource("field", Side.LEFT, field))
+            plain = mixed.config(here, there, guard=guard)
+            config = replace(plain, twins=TwinSource("field", Side.LEFT, field))
             connection = await world.connect("left", "right", config, Mode.LIVE)
             yield FieldWorld(world, here, there, connection, field)
         finally:
