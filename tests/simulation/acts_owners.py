@@ -1,13 +1,13 @@
 """What administrators, operators and approvers of the service ask of its API."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
 from typing import Any
 
 from app.core.config import ConnectionConfig, Direction, Mode, OnMirrorRemoved
 from app.core.incidents import State
-from app.store.config import connections
+from app.store.config import active_connection, connections
 from app.store.links import twins
 from app.store.recovery.restore_select import Filters
 from app.store.views import plans
@@ -15,12 +15,11 @@ from app.sync.connections.admin import ConnectionAdmin
 from app.sync.connections.revisions import Revisions
 from app.sync.connections.spec import ConnectionSpec, TypeWish
 from app.sync.connections.switches import Switches
-from app.sync.guard import held_plans
+from app.sync.guard import held_plans, unpairings
 from app.sync.incidents import timeline
 from app.sync.recovery import restore
 from app.sync.resync import walk
 from app.sync.runtime.context import Context
-from app.sync.twins import release
 from tests.simulation.ground import Ground
 from tests.simulation.service import Service
 
@@ -32,6 +31,8 @@ class Owners:
         self.service = service
         self.ground = ground
         self.random = random
+        self.edited: int | None = None
+        """The connection whose field was edited last, by its place."""
 
     # -- twins
 
@@ -49,14 +50,7 @@ class Owners:
                 found = await twins.by_ids(conn, connection, ids)
             twin = next((it for it in found.values() if it.left.key == key), None)
             if twin is not None:
-                await release.unpair(
-                    ctx.database,
-                    connection,
-                    twin.id,
-                    actor="ann",
-                    now=ctx.clock(),
-                    engine=ctx.engine,
-                )
+                await unpairings.unpair(ctx, connection, twin.id, actor="ann")
             if twin is None or back:
                 await self.ground.pair_on(ctx.database, connection, left, right, number)
             return "paired" if twin is None else "renewed" if back else "unpaired"
@@ -73,14 +67,59 @@ class Owners:
             async with ctx.database.connection() as conn:
                 ids = await twins.page(conn, connection, after=0, limit=100)
             for twin in ids:
-                await release.unpair(
-                    ctx.database, connection, twin, actor="ann", now=ctx.clock(), engine=ctx.engine
-                )
+                await unpairings.unpair(ctx, connection, twin, actor="ann")
             for number in range(self.ground.twinned if back else 0):
                 await self.ground.pair_on(ctx.database, connection, left, right, number)
             return f"{len(ids)} unpaired{', and paired again' if back else ''}"
 
         return self._ask(f"unpair all of {left}-{right}", act)
+
+    def edits_the_field(self) -> str:
+        """A bulk edit of the twin field, as discovery sees it: most pairs are named no more."""
+        at = self.random.randrange(len(self.ground.joins))
+        connection, (left, right, *_) = self.ground.world.connections[at], self.ground.joins[at]
+        kept, ctx = self.random.choice((0, 1, 1, 2)), self._ctx
+        self.edited = at
+
+        async def act() -> str:
+            async with ctx.database.connection() as conn:
+                ids = (await twins.page(conn, connection, after=0, limit=100))[kept:]
+            # In two bulk reads, as of two workers.
+            busy = await self._let_go(connection, ids[::2]) | await self._let_go(
+                connection, ids[1::2]
+            )
+            return f"{len(ids)} are to be let go, {len(busy)} are being written"
+
+        return self._ask(f"edit the field of {left}-{right}", act)
+
+    async def _let_go(self, connection: int, ids: Sequence[int]) -> set[int]:
+        async with self._ctx.database.transaction() as conn:
+            state = await active_connection.lock(conn, connection)
+            assert state is not None
+            return await unpairings.let_go(conn, self._ctx, state, ids, ())
+
+    def undoes_the_edit(self) -> str:
+        """All issues name their twins again."""
+        if self.edited is None:
+            return ""
+        connection = self.ground.world.connections[self.edited]
+        (left, right, *_), ctx = self.ground.joins[self.edited], self._ctx
+
+        async def act() -> None:
+            for number in range(self.ground.twinned):
+                await self.ground.pair_on(ctx.database, connection, left, right, number)
+
+        return self._ask(f"undo the edit of {left}-{right}", act)
+
+    async def edits_and_undoes(self) -> str:
+        """A bulk edit of the twin field, and mostly its undoing after some looks."""
+        told = [self.edits_the_field()]
+        await self.service.finish()
+        told.append(await self.service.all_look())
+        await self.service.finish()
+        if self.random.random() < 0.7:
+            told.append(self.undoes_the_edit())
+        return "; ".join(told)
 
     def gives_to_an_heir(self) -> str:
         """Whatever mode the heir is in, or paused: another connection lets all its twins go."""

@@ -13,6 +13,7 @@ from app.core.connection.modes import Inherits
 from app.core.diff import Decision, Forget
 from app.core.errors import OutcomeUnknown
 from app.core.evidence import Absent, Observed, Presence, Reading, SideFacts, Unknown
+from app.core.guard import Window
 from app.core.ledger import Authorship, State
 from app.core.operations import Operation
 from app.jira.client import JiraClient
@@ -22,7 +23,7 @@ from app.store.guard import counts as guard_counts
 from app.store.links import made_links
 from app.store.queue import work
 from app.store.writes import written_links
-from app.sync.guard import held_plans, vanished
+from app.sync.guard import held_plans, unpairings, vanished
 from app.sync.ingest.group_commit import GroupCommit
 from app.sync.look import read_sides, update_ledger
 from app.sync.reconcile import loop
@@ -276,6 +277,15 @@ def vanished_without_slot() -> None:
     _put(update_ledger, admit=all_of_it)
 
 
+def release_without_slot() -> None:
+    """What a field no longer names is let go, however much it is."""
+
+    async def endless(*_: Any) -> list[Window]:
+        return [Window("hour", 3600, 10**6, 0)]
+
+    _put(unpairings, _windows=endless)
+
+
 def accepted_before_the_commit() -> None:
     """202 as soon as a delivery is taken in."""
 
@@ -308,6 +318,7 @@ BUGS = {
         windows_reset_by_rejection,
         heir_in_any_mode,
         vanished_without_slot,
+        release_without_slot,
     )
 }
 BUGS["lock_per_connection"] = Bug(

@@ -31,7 +31,8 @@ _DUE = """
     UNION ALL SELECT 'correct', suspected_at FROM intents
     WHERE state IN ('noop', 'failed') AND suspected_at IS NOT NULL AND cleared_at IS NULL
     UNION ALL SELECT 'restore', coalesce(x.due_at, p.decided_at) FROM plan_changes x
-    JOIN plans p ON p.id = x.plan_id AND p.status = 'applying' AND p.kind <> 'removals'
+    JOIN plans p ON p.id = x.plan_id AND p.status = 'applying'
+        AND p.kind NOT IN ('removals', 'unpairings')
     JOIN connections c ON c.id = x.connection_id AND c.paused_at IS NULL
     WHERE x.result IS NULL
     UNION ALL SELECT 'restore', coalesce(lease_until, created_at) FROM restores
@@ -41,7 +42,9 @@ _DUE = """
       AND NOT EXISTS (SELECT 1 FROM resync_pairs p JOIN work w USING (twin_id)
                       WHERE p.resync_id = r.id AND w.generation > w.done)
     UNION ALL SELECT 'held', created_at + interval '30 seconds' FROM plans
-    WHERE status = 'gathering' AND kind = 'removals'
+    WHERE status = 'gathering' AND kind IN ('removals', 'unpairings')
+    UNION ALL SELECT 'held', p.decided_at FROM twins t
+    JOIN plans p ON p.id = t.unpair_plan AND p.status = 'applying'
     UNION ALL SELECT 'held', v.plan_after FROM vanished_mirrors v
     LEFT JOIN plans p ON p.id = v.plan_id
     WHERE v.counted_at IS NULL AND (p.id IS NULL OR p.status = 'expired')) due GROUP BY duty

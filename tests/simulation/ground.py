@@ -16,7 +16,8 @@ from app.core.config import (
     OnMirrorRemoved,
     WindowLimits,
 )
-from app.core.links import AccountId
+from app.core.links import AccountId, IssueRef, Side
+from app.core.twin_claims import LETTING_GO
 from app.jira.client import JiraClient
 from app.jira.http.access import BasicAuth, BearerAuth
 from app.jira.http.options import Options
@@ -25,9 +26,10 @@ from app.sandbox.model import Project
 from app.sandbox.people import person_on
 from app.store.config import active_connection
 from app.store.links import twins
-from app.store.pool import Database
+from app.store.pool import Connection, Database
 from app.store.queue import work
 from app.store.queue.work import Cause
+from app.sync.twins.resume import resume
 from tests.simulation.truth import BASE
 from tests.simulation.virtual import BEGIN, VirtualLoop
 from tests.support import mixed
@@ -175,9 +177,21 @@ class Ground:
             made = await twins.insert(
                 conn, connection, (one.id, other.id), *ends, source="api", now=self.world.now()
             )
+            if made is None:
+                made = await self._held_pair(conn, connection, ends)
             if made is not None:
                 cause = Cause("twin")
                 await work.raise_pairs(conn, connection, [made], cause=cause, now=self.world.now())
+
+    async def _held_pair(
+        self, conn: Connection, connection: int, ends: tuple[IssueRef, IssueRef]
+    ) -> int | None:
+        """Where the very pair waits for a decision, it goes on."""
+        there = (await twins.by_issues(conn, connection, Side.LEFT, [ends[0].id])).get(ends[0].id)
+        if there is None or there.right.id != ends[1].id or there.suspended != LETTING_GO:
+            return None
+        await resume(conn, connection, there.id, self.world.now())
+        return there.id
 
     # -- naming
 

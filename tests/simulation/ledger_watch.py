@@ -2,6 +2,7 @@
 sites' logs and the audit do not bear out, and forgets nothing that is there."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from tests.simulation.truth import Place, Truth
@@ -23,6 +24,21 @@ _ROWS = """
                      AND v.destination_twin_id = l.destination_twin_id) AS slot
     FROM ledger l JOIN connections c ON c.id = l.connection_id
     WHERE l.state <> 'released' ORDER BY l.id
+"""
+
+
+_LET_GO = """
+    SELECT c.name, (v.config -> 'guard' -> 'hour' ->> 'max')::int AS most,
+        (SELECT count(*) FROM ledger l WHERE l.connection_id = c.id AND l.state = 'suspended'
+            AND l.former = 'managed' AND l.changed_at > $1::timestamptz - interval '1 hour'
+            AND (SELECT count(*) FROM twins t
+                 WHERE t.id IN (l.source_twin_id, l.destination_twin_id)) < 2)
+      + (SELECT count(*) FROM audit a WHERE a.connection_id = c.id AND a.operation = 'release'
+            AND a.at > $1::timestamptz - interval '1 hour' AND a.plan_id IS NULL
+            AND a.actor <> 'twinlink') AS used
+    FROM connections c
+    JOIN revisions v ON v.connection_id = c.id AND v.revision = c.revision
+    WHERE c.deleted_at IS NULL ORDER BY c.id
 """
 
 
@@ -62,7 +78,18 @@ class LedgerWatch:
         for row in gone:
             if row["id"] not in kept and (row["mirror_site_id"], _mirror(row)) not in managed:
                 self._forgotten(row)
+        await self._let_go()
         self._rows, self._seen_at = rows, self._world.clock.now()
+
+    async def _let_go(self) -> None:
+        """Within no hour are more links let go than the guard allows, but by a plan's approval."""
+        async with self._world.database.connection() as conn:
+            for row in await conn.fetch(
+                _LET_GO, datetime.fromtimestamp(self._world.clock.now(), UTC)
+            ):
+                if row["used"] > row["most"]:
+                    told = f"{row['name']} let {row['used']} links of {row['most']} an hour go"
+                    self._alarm(f"promise 7: {told}")
 
     def _managed(self, row: Any) -> None:
         told = f"the ledger manages {self._told(row)}"

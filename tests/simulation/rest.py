@@ -7,6 +7,7 @@ from typing import Any
 
 from app.core.config import ConnectionConfig, TypePair
 from app.core.links import Side
+from app.core.twin_claims import LETTING_GO
 from app.store.config import active_connection
 from app.store.config.active_connection import Running
 from app.store.links import twins
@@ -86,7 +87,7 @@ class Rest:
 
     def check(self) -> None:
         for twin in self.twins:
-            if self._alive(twin):
+            if self._alive(twin) and twin.suspended != LETTING_GO:
                 inside = all(
                     self.stations[side].jira.issue(twin.on(side).id).key.startswith(f"{PROJECT}-")
                     for side in Side

@@ -212,6 +212,8 @@ def _acts(
         (owners.revises, 1),
         (owners.rolls_back, 0.5),
         (owners.unpairs_many, 1),
+        (owners.edits_and_undoes, 2),
+        (owners.undoes_the_edit, 1),
         (owners.gives_to_an_heir, 1),
         (waves, 2),
         (partial(scenes.estate, people, owners, service), 2),

@@ -20,9 +20,8 @@ from app.core.errors import PermanentError
 from app.sandbox import ManualClock, Refusal
 from app.store.config import active_connection, connections
 from app.store.links import twins
-from app.sync.guard import held_plans
+from app.sync.guard import held_plans, unpairings
 from app.sync.recovery import restore
-from app.sync.twins import release
 from app.sync.writes import confirm, late_writes
 from tests.simulation import oracle
 from tests.support import mixed
@@ -185,10 +184,7 @@ class Town(RuleBasedStateMachine):
             await self._pair(connection, left, right, number)
             return
         try:
-            await release.unpair(
-                self.world.database, connection, twin.id,
-                actor="test", now=self.world.now(), engine="test",
-            )  # fmt: skip
+            await unpairings.unpair(self.world.ctx, connection, twin.id, actor="test")
         except PermanentError as error:
             assert error.code == "write_in_progress"  # noqa: PT017
             return
