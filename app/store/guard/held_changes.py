@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from app.core.ledger import LinkKey
 from app.core.links import LinkId, TypeId
+from app.store.columns import link_id
 from app.store.pool import Connection, Row
 from app.store.writes.intents import Mirror
 
@@ -15,7 +16,7 @@ async def keys(conn: Connection, plan_id: int) -> list[tuple[LinkKey, LinkId | N
            WHERE plan_id = $1 AND result IS NULL""",
         plan_id,
     )
-    return [(_key(row), _link(row["link_id"])) for row in rows]
+    return [(_key(row), link_id(row["link_id"])) for row in rows]
 
 
 async def approved(
@@ -151,7 +152,3 @@ def _columns(mirrors: Sequence[Mirror]) -> tuple[list[int], list[int]]:
 
 def _mirror(row: Row) -> Mirror:
     return row["site_id"], LinkId(str(row["link_id"]))
-
-
-def _link(value: int | None) -> LinkId | None:
-    return None if value is None else LinkId(str(value))

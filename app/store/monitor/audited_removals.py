@@ -5,6 +5,7 @@ from datetime import datetime
 
 from app.core.links import IssueId, IssueKey, IssueRef, TypeId
 from app.core.monitor import Record, Written
+from app.core.operations import Status
 from app.store.pool import Connection, Row
 
 
@@ -85,6 +86,7 @@ def _record(last: str, *, approved: bool) -> Record:
 
 
 def _written(row: Row, record: Record, made: tuple[datetime, datetime] | None) -> Written:
+    undone = Status(row["status"]) in (Status.NOOP, Status.FAILED)
     return Written(
         id=row["id"],
         type_id=TypeId(str(row["type_id"])),
@@ -92,10 +94,10 @@ def _written(row: Row, record: Record, made: tuple[datetime, datetime] | None) -
         destination=IssueRef(IssueId(str(row["destination_id"])), IssueKey(row["destination_key"])),
         since=row["since"],
         until=row["until"],
-        acted=row["status"] not in {"noop", "failed"},
+        acted=not undone,
         record=record,
         # Only writes that were sent, or may have been, are ever confirmed.
-        late=row["status"] in {"noop", "failed"} and (row["outcome"] or "").startswith("confirmed"),
+        late=undone and (row["outcome"] or "").startswith("confirmed"),
         intent=row["intent_id"],
         created=made,
     )

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from app.core.links import Ends, IssueId, IssueKey, IssueRef, LinkId, TypeId
+from app.core.links import Ends, IssueId, IssueRef, LinkId, TypeId
 from app.core.operations import Operation
 from app.core.plan import PlanKind
+from app.store.columns import issue_ref, link_id
 from app.store.pool import Connection, Row
 from app.store.recovery.restores import KINDS
 
@@ -244,9 +245,9 @@ def _link(row: Row) -> PlanLink:
     return PlanLink(
         place=_place(row),
         connection_id=row["under"],
-        source=_ref(row, "source"),
-        destination=_ref(row, "destination"),
-        link_id=None if row["link_id"] is None else LinkId(str(row["link_id"])),
+        source=issue_ref(row, "source"),
+        destination=issue_ref(row, "destination"),
+        link_id=link_id(row["link_id"]),
         was_managed=evidence.get("former") == "managed",
         cause=(row["cause_kind"], str(row["restore_id"])),
         kind=PlanKind(row["kind"]),
@@ -266,10 +267,6 @@ def _place(row: Row) -> Place:
         IssueId(str(row["destination_id"])),
         Operation(row["operation"]),
     )
-
-
-def _ref(row: Row, end: str) -> IssueRef:
-    return IssueRef(IssueId(str(row[f"{end}_id"])), IssueKey(row[f"{end}_key"]))
 
 
 def _values(it: Place) -> tuple[Any, ...]:

@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from app.core.ledger import LinkKey
-from app.core.links import IssueId, IssueKey, IssueRef, LinkId, PhysicalKey, Side, TypeId
+from app.core.links import IssueId, IssueRef, LinkId, PhysicalKey, Side, TypeId
 from app.core.operations import Ended, Write, as_write
+from app.store.columns import issue_ref, link_id
 from app.store.config.active_connection import Running
 from app.store.links.ledger import Place
 from app.store.pool import Connection, Row
@@ -226,18 +227,18 @@ def read(row: Row) -> Intent:
         operation=as_write(row["operation"]),
         site=row["site_id"],
         type_id=TypeId(str(row["type_id"])),
-        source=_ref(row, "source"),
-        destination=_ref(row, "destination"),
-        origin_source=_ref(row, "origin_source"),
-        origin_destination=_ref(row, "origin_destination"),
+        source=issue_ref(row, "source"),
+        destination=issue_ref(row, "destination"),
+        origin_source=issue_ref(row, "origin_source"),
+        origin_destination=issue_ref(row, "origin_destination"),
         physical=physical_of(row),
         key=LinkKey(
             TypeId(str(row["left_type_id"])), row["source_twin_id"], row["destination_twin_id"]
         ),
         right_type=TypeId(str(row["right_type_id"])),
         origin=Side(row["origin"]),
-        origin_link=_link(row["origin_link_id"]),
-        link_id=_link(row["link_id"]),
+        origin_link=link_id(row["origin_link_id"]),
+        link_id=link_id(row["link_id"]),
         ledger_id=row["ledger_id"],
         read_at=row["read_at"],
         guarded=row["guarded"],
@@ -264,14 +265,6 @@ def physical_of(row: Row) -> PhysicalKey:
         IssueId(str(row["key_source_id"])),
         IssueId(str(row["key_destination_id"])),
     )
-
-
-def _ref(row: Row, end: str) -> IssueRef:
-    return IssueRef(IssueId(str(row[f"{end}_id"])), IssueKey(row[f"{end}_key"]))
-
-
-def _link(value: int | None) -> LinkId | None:
-    return None if value is None else LinkId(str(value))
 
 
 def _int(link: LinkId | None) -> int | None:
