@@ -15,10 +15,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from app.console import session
+from app.console.api import Api, Refused
 from app.console.page import to
 from app.wiring import Services
 
 SECONDS = 3.0
+"""Between two looks at a page; whether its session has ended is asked more often."""
+_ASK_SECONDS = 1.0
 _MARK = b"<!-- live -->"
 
 
@@ -37,11 +40,32 @@ async def _events(request: Request, path: str) -> AsyncIterator[ServerSentEvent]
     async with httpx.AsyncClient(transport=transport, base_url=base, headers=kept) as client:
         shown = await _look(client, path)
         while shown is not None:
-            await asyncio.sleep(SECONDS)
-            now = await _look(client, path)
+            now = await _look(client, path) if await _goes_on(request) else None
             if now != shown:
                 yield ServerSentEvent("now", event="changed" if now is not None else "over")
             shown = now
+
+
+async def _goes_on(request: Request) -> bool:
+    """False as soon as the session has ended: signed out, too old, or its token revoked."""
+    until = asyncio.get_running_loop().time() + SECONDS
+    while (left := until - asyncio.get_running_loop().time()) > 0:
+        await asyncio.sleep(min(left, _ASK_SECONDS))
+        if not await _signed_in(request):
+            return False
+    return True
+
+
+async def _signed_in(request: Request) -> bool:
+    """Whether the API answers this session."""
+    who = await session.current(request, request.app.state.services)
+    if who is None:
+        return False
+    try:
+        await Api(request.app, who).get("me")
+    except Refused as refused:
+        return refused.status != 401
+    return True
 
 
 async def _look(client: httpx.AsyncClient, path: str) -> bytes | None:
