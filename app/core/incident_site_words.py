@@ -93,6 +93,14 @@ def _schema(detail: Detail) -> Iterator[str]:
     )
 
 
+def _issues_held(detail: Detail) -> Iterator[str]:
+    yield (
+        f"{detail.get('removals', 0)} removals are held since {detail.get('since', '-')}, because"
+        f" they would leave {detail.get('issue_count', 0)} issues with less than a fifth of their"
+        " links each. No limit of the connection is used up by them: each waits for a person."
+    )
+
+
 def _parked(detail: Detail) -> Iterator[str]:
     yield (
         f"{detail.get('pairs', 1)} pairs are parked since {detail.get('since', '-')}: process after"
@@ -129,6 +137,7 @@ SITE_SENTENCES: Final[Mapping[str, Callable[[Detail], Iterator[str]]]] = {
     IncidentKind.TOKEN_REPLACED: _replaced,
     IncidentKind.PROJECT_UNSEEN: _project,
     IncidentKind.CIRCUIT_OPEN: _silent,
+    IncidentKind.ISSUES_HELD: _issues_held,
     IncidentKind.PAIRS_PARKED: _parked,
     IncidentKind.SITE_WENT_BACK: _site_went_back,
     IncidentKind.INSTALLATION_MISMATCH: _mismatch,

@@ -326,6 +326,7 @@ _OTHER: Final[Mapping[str, tuple[Call, ...]]] = {
             "check every chain again", "POST", "/audit/verifications", None, "twinlink audit verify"
         ),
     ),
+    IncidentKind.ISSUES_HELD: (_HELD,),
     IncidentKind.PAIRS_PARKED: (
         Call("see the pairs", "GET", "/failures", None, "twinlink failures"),
     ),

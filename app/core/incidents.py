@@ -21,6 +21,7 @@
 | circuit_open | major | | calls stopped for fifteen minutes, or nothing read for thirty |
 | site_went_back | major | | until a person acknowledges it |
 | database_went_back | major | | until a person acknowledges it |
+| issues_held | minor | | removals are held for what they leave at three issues or more |
 | pairs_parked | major | | three processes ended while they looked at a pair |
 | workers_absent | major | | work is due for two minutes and no worker gives a sign |
 | installation_mismatch | major | | a worker says so every minute |
@@ -89,6 +90,7 @@ class IncidentKind(StrEnum):
     CIRCUIT_OPEN = "circuit_open"
     SITE_WENT_BACK = "site_went_back"
     DATABASE_WENT_BACK = "database_went_back"
+    ISSUES_HELD = "issues_held"
     PAIRS_PARKED = "pairs_parked"
     WORKERS_ABSENT = "workers_absent"
     INSTALLATION_MISMATCH = "installation_mismatch"
@@ -131,6 +133,7 @@ KINDS: Final[Mapping[str, Traits]] = {
     IncidentKind.CIRCUIT_OPEN: Traits("A site cannot be read", lasting=True),
     IncidentKind.SITE_WENT_BACK: Traits("A Jira went back in time"),
     IncidentKind.DATABASE_WENT_BACK: Traits("The database went back in time"),
+    IncidentKind.ISSUES_HELD: Traits("Many issues would lose their links", lasting=True),
     IncidentKind.PAIRS_PARKED: Traits("A pair ends its worker", lasting=True),
     IncidentKind.WORKERS_ABSENT: Traits("No worker runs", lasting=True),
     IncidentKind.INSTALLATION_MISMATCH: Traits(

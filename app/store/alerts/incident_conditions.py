@@ -342,4 +342,5 @@ ALL: tuple[Callable[[Connection, datetime], Awaitable[list[Condition]]], ...] = 
     stopped,
     silent,
     pair_conditions.parked,
+    pair_conditions.issues_held,
 )
