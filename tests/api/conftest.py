@@ -173,7 +173,7 @@ class Jira:
             "base_url": served.base_url,
             "deployment": site.flavour,
             "auth": auth,
-            "webhook_secret": f"secret of {site.name}",
+            "webhook_secret": f"webhook secret of {site.name}",
             "account_dedicated": True,
             **changes,
         }

@@ -28,7 +28,7 @@ from tests.api.conftest import Api, Jira, connection_body
 from tests.api.flow import AB, Flow
 
 EVER = {"since": "2000-01-01T00:00:00Z", "until": "2100-01-01T00:00:00+00:00"}
-SECRETS = {"left": "secret of left", "right": "secret of right"}
+SECRETS = {"left": "webhook secret of left", "right": "webhook secret of right"}
 
 
 @pytest.fixture(autouse=True)

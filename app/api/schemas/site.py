@@ -84,7 +84,8 @@ class SitePut(Body):
         None, description="Required at creation; left out, it is kept"
     )
     webhook_secret: Secret | None = Field(
-        None, description="Required at creation; left out, it is kept"
+        None,
+        description="At least 16 characters. Required at creation; left out, it is kept",
     )
     account_dedicated: bool = Field(
         default=False, description="The account belongs to this installation and to nothing else"

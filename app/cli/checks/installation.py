@@ -23,7 +23,8 @@ from app.store.upkeep import workers
 from app.store.upkeep.installation import named as id_of
 from app.store.upkeep.installation import state
 from app.store.writes import audit
-from app.sync.sites.rotation import survey
+from app.sync.sites.rotation import Survey, survey
+from app.sync.sites.spec import SHORTEST_SECRET
 
 Status = Literal["ok", "warn", "fail"]
 
@@ -95,7 +96,8 @@ async def _database(settings: Settings) -> AsyncIterator[Check]:
             yield await _decisions(conn)
             yield await _workers(conn)
             if settings.secret_key:
-                yield await _sealed(conn, settings)
+                for check in await _sealed(conn, settings):
+                    yield check
     finally:
         await conn.close()
 
@@ -180,10 +182,14 @@ async def _workers(conn: Connection) -> Check:
     return Check("workers", "fail", detail, "start one: twinlink worker")
 
 
-async def _sealed(conn: Connection, settings: Settings) -> Check:
-    """A key may be dropped only when no secret is sealed with it."""
+async def _sealed(conn: Connection, settings: Settings) -> list[Check]:
     vault = Vault([key.get_secret_value() for key in settings.secret_key])
     found = await survey(conn, vault)
+    return [_keys(found), *_short(found)]
+
+
+def _keys(found: Survey) -> Check:
+    """A key may be dropped only when no secret is sealed with it."""
     if found.unreadable:
         names = ", ".join(f"{it.secret} of {it.site}" for it in found.unreadable)
         hint = "add the missing key to TWINLINK_SECRET_KEY, or set these secrets again"
@@ -192,6 +198,16 @@ async def _sealed(conn: Connection, settings: Settings) -> Check:
         detail = f"{found.former} of {found.former + found.current} sealed with an old key"
         return Check("sealed secrets", "warn", detail, "run `twinlink secrets rotate`")
     return Check("sealed secrets", "ok", f"{found.current} sealed with the newest key")
+
+
+def _short(found: Survey) -> Iterator[Check]:
+    if found.short:
+        hint = (
+            f"store one of at least {SHORTEST_SECRET} characters here and in Jira's webhook:"
+            " twinlink site put NAME --webhook-secret-file FILE; the former one stays valid for a"
+            " day"
+        )
+        yield Check("webhook secrets", "warn", f"too short: {', '.join(found.short)}", hint)
 
 
 async def _installation(conn: Connection, named: str | None) -> Check:

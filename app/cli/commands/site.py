@@ -107,7 +107,8 @@ def put(
     email: Annotated[str | None, typer.Option(help="Without it the token is a bearer.")] = None,
     token_file: Annotated[str | None, typer.Option(help="API token file; `-`: stdin.")] = None,
     webhook_secret_file: Annotated[
-        str | None, typer.Option(help="Webhook secret file; `-`: stdin.")
+        str | None,
+        typer.Option(help="File with a webhook secret of 16 characters or more; `-`: stdin."),
     ] = None,
     dedicated: Dedicated = None,
     rate: Rate = None,

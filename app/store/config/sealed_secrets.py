@@ -10,7 +10,8 @@ from typing import Final
 
 from app.store.pool import Connection
 
-COLUMNS: Final = ("auth_sealed", "webhook_secret_sealed", "previous_secret_sealed", "proxy_sealed")
+WEBHOOK: Final = "webhook_secret_sealed"
+COLUMNS: Final = ("auth_sealed", WEBHOOK, "previous_secret_sealed", "proxy_sealed")
 """Columns of `sites`, the only table with secrets that can be read back."""
 
 

@@ -30,7 +30,15 @@ from app.sync.sites.check import (
     standing_findings,
 )
 from app.sync.sites.projects import Need
-from app.sync.sites.spec import SiteSpec, Wish, elsewhere, merged, merged_proxy
+from app.sync.sites.spec import (
+    SHORTEST_SECRET,
+    SiteSpec,
+    Wish,
+    elsewhere,
+    is_short,
+    merged,
+    merged_proxy,
+)
 
 OpenClient = Callable[[SiteAccess], JiraClient]
 
@@ -259,6 +267,12 @@ def _opened_proxy(site: SiteRow, vault: Vault) -> OwnProxy | None:
 def _secret_problems(spec: SiteSpec, secret: str | None) -> Iterable[Problem]:
     if not secret:
         yield Problem("/webhook_secret", "is required")
+    elif spec.webhook_secret and is_short(spec.webhook_secret):
+        yield Problem(
+            "/webhook_secret",
+            f"must have at least {SHORTEST_SECRET} characters, of any kind: make one with"
+            " `openssl rand -hex 32`, and store the same one in Jira's webhook",
+        )
     if not spec.webhook_basic:
         return
     if spec.deployment != "datacenter":

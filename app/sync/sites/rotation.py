@@ -1,6 +1,7 @@
 """Re-encrypting every secret with the newest key, so that the former one can be dropped."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,6 +10,7 @@ from app.store.config import sealed_secrets
 from app.store.config.sealed_secrets import SealedSite
 from app.store.config.vault import Vault
 from app.store.pool import Connection, Database
+from app.sync.sites.spec import is_short
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +39,12 @@ class Rotation:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
+    """`short` are the sites whose webhook secret is from before a least length was asked for."""
+
     current: int
     former: int
     unreadable: tuple[Unreadable, ...]
+    short: tuple[str, ...] = ()
 
 
 async def rotate(database: Database, vault: Vault, clock: Callable[[], datetime]) -> Rotation:
@@ -65,13 +70,21 @@ async def rotate(database: Database, vault: Vault, clock: Callable[[], datetime]
 
 async def survey(conn: Connection, vault: Vault) -> Survey:
     """The same count, and nothing is changed."""
-    current, former, unreadable = 0, 0, list[Unreadable]()
+    current, former, unreadable, short = 0, 0, list[Unreadable](), list[str]()
     for site in await sealed_secrets.every(conn):
         resealed, lost = _resealed(site, vault)
+        short += [site.name] if _has_short_secret(site, vault) else []
         former += len(resealed)
         current += len(site.sealed) - len(resealed) - len(lost)
         unreadable += lost
-    return Survey(current, former, tuple(unreadable))
+    return Survey(current, former, tuple(unreadable), tuple(short))
+
+
+def _has_short_secret(site: SealedSite, vault: Vault) -> bool:
+    """False also where no key opens it: that is said apart."""
+    with suppress(PermanentError):
+        return is_short(vault.open(site.sealed[sealed_secrets.WEBHOOK]))
+    return False
 
 
 def _resealed(site: SealedSite, vault: Vault) -> tuple[dict[str, bytes], list[Unreadable]]:

@@ -20,6 +20,12 @@ from app.sync.sites.check import Probe
 
 # Design section 8: Jira may still sign with it while its administrator changes the webhook.
 FORMER_SECRET_VALID = timedelta(hours=24)
+# It is all that keeps forged deliveries out, and one delivery is enough to guess at it off line.
+SHORTEST_SECRET = 16
+
+
+def is_short(secret: str) -> bool:
+    return len(secret) < SHORTEST_SECRET
 
 
 @dataclass(frozen=True, slots=True)

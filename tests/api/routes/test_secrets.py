@@ -16,7 +16,7 @@ from app.settings import Settings
 from app.store.config import sealed_secrets
 from app.store.config.vault import Vault
 from app.sync.sites.rotation import rotate
-from tests.api.conftest import Jira, running
+from tests.api.conftest import Api, Jira, running
 
 FORMER, NEWEST = "test-secret-key-0123456789abcdef", "the newest key 0123456789abcdef01"
 
@@ -52,9 +52,27 @@ async def doctor(settings: Settings) -> tuple[str, str]:
 @pytest.fixture
 async def stored(client: httpx.AsyncClient, sites: Jira) -> Jira:
     """Two sites; the left one's webhook secret was replaced a moment ago."""
-    body = sites.body(sites.left, webhook_secret="another")
+    body = sites.body(sites.left, webhook_secret="another webhook secret")
     assert (await client.put(f"{V1}/sites/left", json=body)).status_code == 200
     return sites
+
+
+async def test_the_doctor_names_sites_with_a_short_webhook_secret(
+    api: Api, stored: Jira, settings: Settings, db: asyncpg.Pool
+) -> None:
+    """Such as were stored before a least length was asked for."""
+
+    async def named() -> list[str]:
+        result = await run(settings, "doctor", "--json")
+        checks = json.loads(result.stdout)["checks"]
+        return [it["detail"] for it in checks if it["name"] == "webhook secrets"]
+
+    assert await named() == []
+    await db.execute(
+        "UPDATE sites SET webhook_secret_sealed = $1 WHERE name = 'right'",
+        api.services.vault.seal("fifteen letters"),
+    )
+    assert await named() == ["too short: right"]
 
 
 async def test_after_a_rotation_the_former_key_may_go(
@@ -79,7 +97,10 @@ async def test_after_a_rotation_the_former_key_may_go(
             checked = await api.client().post(f"{V1}/sites/{name}/check")
             assert checked.json()["ok"], checked.text
         sender = await api.app.state.inbox.sender("left")
-        assert sender.secrets(api.services.clock()) == (b"another", b"secret of left")
+        assert sender.secrets(api.services.clock()) == (
+            b"another webhook secret",
+            b"webhook secret of left",
+        )
 
 
 async def test_with_a_key_missing_nothing_is_lost(

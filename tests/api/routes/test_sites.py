@@ -129,6 +129,19 @@ async def test_fields_that_cannot_be_used(client: httpx.AsyncClient, jira: Jira)
         assert all(e["pointer"].startswith(f"/{name}") for e in answer.json()["errors"])
 
 
+async def test_a_short_webhook_secret_is_refused_with_what_would_do(
+    client: httpx.AsyncClient, jira: Jira
+) -> None:
+    put = await client.put(SITE, json=jira.body(jira.left, webhook_secret="fifteen letters"))
+    assert put.status_code == 422
+    [error] = put.json()["errors"]
+    assert error["pointer"] == "/webhook_secret"
+    assert "at least 16 characters" in error["detail"]
+    assert "openssl rand -hex 32" in error["detail"]
+    put = await client.put(SITE, json=jira.body(jira.left, webhook_secret="sixteen letters!"))
+    assert put.status_code == 201
+
+
 async def test_private_addresses_need_the_setting(settings: Settings, jira: Jira) -> None:
     changed = settings.model_copy(update={"allow_private_sites": False})
     async with running(changed) as api:
@@ -346,7 +359,7 @@ async def test_a_replaced_webhook_secret_stays_valid_for_a_day(
     api: Api, client: httpx.AsyncClient, jira: Jira, db: asyncpg.Pool
 ) -> None:
     await client.put(SITE, json=jira.body(jira.left))
-    put = await client.put(SITE, json=jira.body(jira.left, webhook_secret="the new one"))
+    put = await client.put(SITE, json=jira.body(jira.left, webhook_secret="the new webhook secret"))
     assert put.status_code == 200
     assert put.json()["previous_secret_until"] is not None
     row = await db.fetchrow(
@@ -354,8 +367,8 @@ async def test_a_replaced_webhook_secret_stays_valid_for_a_day(
     )
     assert row is not None
     vault = api.services.vault
-    assert vault.open(row["webhook_secret_sealed"]) == "the new one"
-    assert vault.open(row["previous_secret_sealed"]) == "secret of left"
+    assert vault.open(row["webhook_secret_sealed"]) == "the new webhook secret"
+    assert vault.open(row["previous_secret_sealed"]) == "webhook secret of left"
     assert row["rest"].total_seconds() == 24 * 3600
 
 
