@@ -23,7 +23,7 @@ from app.store.guard import counts as guard_counts
 from app.store.links import made_links
 from app.store.queue import work
 from app.store.writes import written_links
-from app.sync.guard import held_plans, unpairings, vanished
+from app.sync.guard import held_plans, unpairings, vanished_mirrors
 from app.sync.ingest.group_commit import GroupCommit
 from app.sync.look import read_sides, update_ledger
 from app.sync.reconcile import loop
@@ -273,7 +273,7 @@ def vanished_without_slot() -> None:
     async def all_of_it(*_: Any) -> set[Any]:
         return set()
 
-    _put(vanished, admit=all_of_it)
+    _put(vanished_mirrors, admit=all_of_it)
     _put(update_ledger, admit=all_of_it)
 
 

@@ -1,6 +1,6 @@
 """What an approval of a held plan needs, and when it ends before its plan does."""
 
-from app.store.guard import vanished
+from app.store.guard import vanished_mirrors
 from app.store.pool import Connection
 
 # Plans that the guard waits for: see `held_plans.HeldPlan.of_guard`.
@@ -15,7 +15,7 @@ async def rejected_since_approval(conn: Connection, connection_id: int, plan_id:
               AND p.decided_at >= a.decided_at)""",  # noqa: S608 - texts of ours
         connection_id,
         plan_id,
-        vanished.REASON,
+        vanished_mirrors.REASON,
     )
     return found
 

@@ -7,7 +7,7 @@ from app.core.ledger import Authorship
 from app.core.links import LinkId
 from app.core.operations import Operation
 from app.core.plan import GATHER_SECONDS, LARGEST, Plan, PlanChange, PlanKind, PlanStatus
-from app.store.guard import vanished
+from app.store.guard import vanished_mirrors
 from app.store.pool import Connection, Row
 
 EXPIRES = timedelta(days=7)
@@ -42,7 +42,7 @@ class HeldPlan:
         return (
             self.kind is PlanKind.REMOVALS
             or self.left_over_of is not None
-            or self.reason == vanished.REASON
+            or self.reason == vanished_mirrors.REASON
         )
 
 
@@ -198,9 +198,9 @@ async def undecided(conn: Connection, connection_id: int) -> int:
            AND (kind = 'removals' OR left_over_of IS NOT NULL OR reason = $2)
            AND status IN ('gathering', 'held', 'approved', 'applying')""",
         connection_id,
-        vanished.REASON,
+        vanished_mirrors.REASON,
     )
-    return total + await vanished.undecided(conn, connection_id)
+    return total + await vanished_mirrors.undecided(conn, connection_id)
 
 
 async def undecided_removals(conn: Connection, connection_id: int) -> list[int]:

@@ -24,7 +24,7 @@ from app.store.links import former_twins, ledger
 from app.store.pool import Connection, Database
 from app.store.queue.work import Cause, raise_pairs
 from app.store.writes import plans
-from app.sync.guard import unpairings, vanished
+from app.sync.guard import unpairings, vanished_mirrors
 from app.sync.incidents import timeline
 from app.sync.runtime.context import Context
 
@@ -46,7 +46,7 @@ async def run_once(ctx: Context) -> int:
         await _expire(ctx, connection_id, plan_id)
     for connection_id, plan_id in applying:
         await _finish(ctx, connection_id, plan_id)
-    return let_go + len(ripe) + len(overdue) + await vanished.run_once(ctx)
+    return let_go + len(ripe) + len(overdue) + await vanished_mirrors.run_once(ctx)
 
 
 async def _seal(ctx: Context, connection_id: int, plan_id: int) -> None:
@@ -185,7 +185,7 @@ async def reject(
                 await ledger.change(
                     conn, ledger.Change.keeping(row, State.DETACHED, "rejected"), now=now
                 )
-        await vanished.keep_gone(conn, plan.connection_id, plan_id, now)
+        await vanished_mirrors.keep_gone(conn, plan.connection_id, plan_id, now)
         await unpairings.keep(conn, plan, now)
         await held_changes.reject_changes(conn, plan_id, "rejected")
         await held_plans.decide(conn, plan_id, PlanStatus.REJECTED, by=by, note=note, now=now)
@@ -251,4 +251,4 @@ async def arm_when_approved(
 async def arm(conn: Connection, connection_id: int, now: datetime) -> None:
     """Fresh windows, and another look at what was withheld while it was tripped."""
     await connections.reset_guard(conn, connection_id, now)
-    await vanished.look_again(conn, connection_id, now)
+    await vanished_mirrors.look_again(conn, connection_id, now)

@@ -20,13 +20,13 @@ from app.core.ledger import LinkKey, Row, State
 from app.core.links import Side
 from app.core.results import Held, Stale
 from app.store.config import active_connection
-from app.store.guard.vanished import Gone
+from app.store.guard.vanished_mirrors import Gone
 from app.store.links import ledger, managers
 from app.store.links.ledger import Change, NewRow
 from app.store.pool import Connection
 from app.store.queue import work
 from app.store.writes import written_links
-from app.sync.guard.vanished import admit
+from app.sync.guard.vanished_mirrors import admit
 from app.sync.look.ownership_transfer import tell_managers
 from app.sync.look.snapshot import Look
 from app.sync.runtime.context import Context

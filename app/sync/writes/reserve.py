@@ -19,13 +19,13 @@ from app.core.results import Busy, Held, Refused, Stale
 from app.store.config import active_connection
 from app.store.config.active_connection import Running
 from app.store.guard import held_changes
-from app.store.guard.vanished import Gone
+from app.store.guard.vanished_mirrors import Gone
 from app.store.pool import Connection
 from app.store.writes import audit, intents, plans
 from app.store.writes.audit_entry import of_intent
 from app.store.writes.intents import Intent
 from app.sync.guard.judge import Ruling, judge
-from app.sync.guard.vanished import admit
+from app.sync.guard.vanished_mirrors import admit
 from app.sync.look.snapshot import Look
 from app.sync.runtime.context import Context
 from app.sync.writes.limits import refusals

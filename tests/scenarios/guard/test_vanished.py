@@ -6,7 +6,7 @@ from app.core.config import GuardLimits, OnMirrorRemoved, WindowLimits
 from app.sandbox import Link
 from app.store.config import connections
 from app.sync.connections.switches import Switches
-from app.sync.guard import held_plans, judge, vanished
+from app.sync.guard import held_plans, judge, vanished_mirrors
 from app.sync.resync import walk
 from tests.scenarios.conftest import Build, Duo
 from tests.scenarios.guard.guarding import chain, decide, planned, removals, state_of
@@ -126,7 +126,7 @@ async def test_the_plan_that_the_incident_names_puts_all_of_the_wave_back(build:
         await duo.world.resync()
         await duo.world.settle()
     assert len(duo.right.ours) == 20
-    assert await vanished.run_once(duo.world.ctx) == 0
+    assert await vanished_mirrors.run_once(duo.world.ctx) == 0
     duo.ann.unlink(origins[0])
     await duo.world.settle()
     assert removals(duo) == 1, "and they are kept in step"

@@ -27,8 +27,8 @@ from app.core.ledger import Row, State
 from app.core.plan import PlanKind
 from app.store.config import active_connection, connections
 from app.store.config.active_connection import Running
-from app.store.guard import vanished
-from app.store.guard.vanished import REASON, Gone
+from app.store.guard import vanished_mirrors
+from app.store.guard.vanished_mirrors import REASON, Gone
 from app.store.links import ledger
 from app.store.links.ledger import Change
 from app.store.pool import Connection
@@ -53,14 +53,14 @@ async def admit(
         return set()
     # In the windows that began last, though the time is from before the lock, or goes back.
     now = max(now, state.guard_reset_at + timedelta(microseconds=1))
-    settled = await vanished.settled(conn, gone)
+    settled = await vanished_mirrors.settled(conn, gone)
     asked = sorted((it for it in gone if it.mirror not in settled), key=lambda it: it.mirror)
     if not asked:
         return set()
     allowance = await judge.room(conn, state, [it.mirror[0] for it in asked], now)
     counted, withheld = asked[: allowance.granted], asked[allowance.granted :]
-    await vanished.put(conn, state.id, counted, now, counted=True)
-    fresh = await vanished.put(conn, state.id, withheld, now, counted=False)
+    await vanished_mirrors.put(conn, state.id, counted, now, counted=True)
+    fresh = await vanished_mirrors.put(conn, state.id, withheld, now, counted=False)
     ctx.metrics.mirrors_vanished.labels(state.name, "counted").inc(len(counted))
     ctx.metrics.mirrors_vanished.labels(state.name, "withheld").inc(fresh)
     if allowance.tripped_by is not None:
@@ -71,7 +71,7 @@ async def admit(
 
 
 async def _tell(conn: Connection, state: Running, now: datetime, **more: int) -> None:
-    found = await vanished.figures(conn, state.id, _wave(state, now, DAY))
+    found = await vanished_mirrors.figures(conn, state.id, _wave(state, now, DAY))
     detail: dict[str, str | int] = {"vanished": found.counted, "withheld": found.withheld, **more}
     if found.first is not None and found.last is not None:
         detail |= {"first_seen": _at(found.first), "last_seen": _at(found.last)}
@@ -94,14 +94,14 @@ async def run_once(ctx: Context) -> int:
     """Plan to put back what was withheld half a minute ago, with all that came since; answers
     how many plans were begun."""
     async with ctx.database.connection() as conn:
-        ripe = await vanished.ripe(conn, ctx.clock())
+        ripe = await vanished_mirrors.ripe(conn, ctx.clock())
     return sum([await _plan(ctx, connection_id) for connection_id in ripe])
 
 
 async def _plan(ctx: Context, connection_id: int) -> int:
     async with ctx.database.transaction() as conn:
         state, now = await active_connection.lock(conn, connection_id), ctx.clock()
-        if state is None or connection_id not in await vanished.ripe(conn, now):
+        if state is None or connection_id not in await vanished_mirrors.ripe(conn, now):
             return 0
         row = await connections.by_id(conn, connection_id)
         by_day = row is not None and row.guard_trip_reason == "day"
@@ -109,7 +109,7 @@ async def _plan(ctx: Context, connection_id: int) -> int:
         plan_id = await restores.begin_plan(
             conn, PlanKind.RESTORE, state.id, reason=REASON, now=now
         )
-        links = await vanished.plan(conn, plan_id, state.id, since, now)
+        links = await vanished_mirrors.plan(conn, plan_id, state.id, since, now)
         asked = {"connection": state.name, "vanished": True}
         new = NewRestore(PlanKind.RESTORE, asked, "restore", SERVICE)
         await restores.insert(conn, plan_id, new, now=now)
@@ -121,12 +121,12 @@ async def _plan(ctx: Context, connection_id: int) -> int:
 async def keep_gone(conn: Connection, connection_id: int, plan_id: int, now: datetime) -> None:
     """The plan that would put them back is rejected: their rows are detached, without a slot,
     since a person decided. Any other plan holds none."""
-    gone = dict(await vanished.of_plan(conn, plan_id))
+    gone = dict(await vanished_mirrors.of_plan(conn, plan_id))
     rows = await ledger.by_keys(conn, connection_id, list(gone))
     for row in sorted(rows.values(), key=lambda it: it.id):
         if row.state is State.MANAGED and row.mirror_id == gone[row.key]:
             await ledger.change(conn, _without_mirror(row), now=now)
-    await vanished.decided(conn, plan_id)
+    await vanished_mirrors.decided(conn, plan_id)
 
 
 def _without_mirror(row: Row) -> Change:
@@ -143,6 +143,6 @@ def _without_mirror(row: Row) -> Change:
 
 async def look_again(conn: Connection, connection_id: int, now: datetime) -> None:
     """The guard is armed: what was withheld is judged by what both sites show now."""
-    twins = await vanished.release(conn, connection_id)
+    twins = await vanished_mirrors.release(conn, connection_id)
     cause = Cause("plan", "guard_armed")
     await raise_pairs(conn, connection_id, twins, cause=cause, now=now, bulk=True)
