@@ -17,9 +17,8 @@ GATHER = timedelta(seconds=GATHER_SECONDS)
 
 @dataclass(frozen=True, slots=True)
 class HeldPlan:
-    """A plan's own row. `digest` is None until it is sealed; `left_over_of` names the
-    approved undo that the guard would not let do all of this. `of_guard`: the guard is not
-    armed before it is decided."""
+    """A plan's own row. `digest` is None until it is sealed. `left_over_of` is the approved undo of
+    which the guard refused the changes of this plan."""
 
     id: int
     connection_id: int
@@ -39,6 +38,7 @@ class HeldPlan:
 
     @property
     def of_guard(self) -> bool:
+        """Whether the guard held its changes: it is not armed again before the plan is decided."""
         return (
             self.kind is PlanKind.REMOVALS
             or self.left_over_of is not None
@@ -86,8 +86,8 @@ async def overdue(conn: Connection, now: datetime) -> list[tuple[int, int]]:
 
 
 async def applying(conn: Connection) -> list[tuple[int, int]]:
-    """Plans of removals, which looks carry out, and of unpairings. What is put back ends by
-    itself."""
+    """(connection, plan) of the plans of removals, which looks carry out, and of unpairings that
+    are being applied. Plans of other kinds end by themselves."""
     rows = await conn.fetch(
         """SELECT connection_id, id FROM plans
            WHERE status = 'applying' AND kind IN ('removals', 'unpairings')"""
@@ -96,7 +96,7 @@ async def applying(conn: Connection) -> list[tuple[int, int]]:
 
 
 async def value(conn: Connection, plan_id: int) -> Plan:
-    """The plan as the value that is digested and rendered."""
+    """The plan with its changes, as it is digested and rendered."""
     head = await conn.fetchrow(
         """SELECT p.id, p.kind, p.revision, c.name FROM plans p
            JOIN connections c ON c.id = p.connection_id WHERE p.id = $1""",
@@ -116,7 +116,8 @@ async def value(conn: Connection, plan_id: int) -> Plan:
 
 
 async def seal(conn: Connection, plan_id: int, digest: str, now: datetime) -> None:
-    """With the number of owners that it asks for from now on."""
+    """Seal a plan that gathers. It expires after a week, and never asks for fewer owners than
+    now."""
     await conn.execute(
         """UPDATE plans SET status = 'held', digest = $2, sealed_at = $3, expires_at = $4,
                owners = $5 WHERE id = $1 AND status = 'gathering'""",
@@ -131,6 +132,8 @@ async def seal(conn: Connection, plan_id: int, digest: str, now: datetime) -> No
 async def decide(
     conn: Connection, plan_id: int, status: PlanStatus, *, by: str, note: str, now: datetime
 ) -> None:
+    """Give the plan the status that a decision led to, or the lack of one. Adds *note* to its
+    notes."""
     await conn.execute(
         """UPDATE plans SET status = $2, decided_by = $3, decided_at = $5,
                note = concat_ws(E'\n', nullif(note, ''), nullif($4, '')) WHERE id = $1""",
@@ -143,9 +146,9 @@ async def decide(
 
 
 async def approvals(conn: Connection, plan_id: int) -> int:
-    """How many owners have to approve: the strictest of the connections that it names, never fewer
-    than when it was sealed, and two where it removes a link whose author is not known, or adopts:
-    what it takes over may be removed later, and another account made it."""
+    """How many owners have to approve: as many as the strictest of its connections asks for, never
+    fewer than when it was sealed. Two if it removes a link whose author is not known, or adopts:
+    what it takes over was made by another account and may be removed later."""
     wanted: int = await conn.fetchval(
         """
         SELECT greatest(coalesce(max((v.config ->> 'approvals')::integer), 1),
@@ -167,7 +170,7 @@ async def approvals(conn: Connection, plan_id: int) -> int:
 async def approve_first(
     conn: Connection, plan_id: int, *, by: str, note: str, now: datetime
 ) -> None:
-    """The first of two approvals."""
+    """Record the first of two approvals."""
     await conn.execute(
         """UPDATE plans SET status = 'approved', approved_by = $2, note = $3, approved_at = $4
            WHERE id = $1""",
@@ -179,7 +182,7 @@ async def approve_first(
 
 
 async def finish(conn: Connection, plan_id: int) -> bool:
-    """`applied` once nothing of it is open."""
+    """Set `applied` if no change is open. False if one is, or if it is not being applied."""
     done = await conn.fetchval(
         """UPDATE plans SET status = 'applied' WHERE id = $1 AND status = 'applying'
            AND NOT EXISTS (SELECT 1 FROM plan_changes WHERE plan_id = $1 AND result IS NULL)
@@ -191,8 +194,8 @@ async def finish(conn: Connection, plan_id: int) -> bool:
 
 
 async def undecided(conn: Connection, connection_id: int) -> int:
-    """Plans of the guard that still wait for a person, or for their application; and one that
-    is to come, where mirrors are withheld that no plan holds yet."""
+    """The number of plans of the guard that wait for a person or are not applied to their end. One
+    more where mirrors are withheld that no plan holds yet."""
     total: int = await conn.fetchval(
         """SELECT count(*) FROM plans WHERE connection_id = $1
            AND (kind = 'removals' OR left_over_of IS NOT NULL OR reason = $2)
@@ -213,9 +216,9 @@ async def undecided_removals(conn: Connection, connection_id: int) -> list[int]:
     return [row["id"] for row in rows]
 
 
-# Held for what no later look can undo: the end of a long pause, or other links that an issue has
-# got meanwhile. A plan that began before its changes said so says it for them. No look lets a pair
-# go.
+# Changes that no later look may release: they are held for the end of a long pause, or because an
+# issue has got other links meanwhile, or they end a pair. A plan that began before its changes had
+# `held_for` has it as its reason.
 _HOLDS_ON = """c.result IS NULL AND (p.kind = 'unpairings' OR (p.kind = 'removals' AND (
     p.reason = 'long_pause' OR c.evidence ->> 'held_for' IN ('long_pause', 'issue_share'))))"""
 
