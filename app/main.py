@@ -15,6 +15,7 @@ from app.api.http.one_at_a_time import OneAtATime
 from app.api.routes.routers import API, BARE, WEBHOOKS
 from app.api.routes.webhooks import NearlyRight
 from app.api.routing import openapi
+from app.console.pages.status import StatusCache
 from app.console.routes import routes as console_routes
 from app.process.gc_tuning import settle_heap
 from app.settings import Settings
@@ -40,6 +41,7 @@ def create_app(settings: Settings, *, only_webhooks: bool = False, served: bool 
     app.state.intake = Intake()
     app.state.attempts = Attempts()
     app.state.explaining = OneAtATime()
+    app.state.public_status = StatusCache()
     app.add_middleware(Surroundings)
     exception_handlers.install(app)
     for router in (*WEBHOOKS, *(BARE if only_webhooks else API)):

@@ -17,6 +17,7 @@ from app.console.pages import (
     records,
     recovery,
     signing_in,
+    status,
 )
 from app.console.render import html
 
@@ -52,4 +53,5 @@ def routes() -> list[BaseRoute]:
         *recovery.ROUTES,
         *administration.ROUTES,
         *live.ROUTES,
+        *status.ROUTES,
     ]

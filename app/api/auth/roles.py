@@ -58,6 +58,7 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
     ("POST", "/connections/{name}/difference"): _ADMIN_ALL,
     ("DELETE", "/connections/{name}"): _ADMIN,
     ("GET", "/connections/{name}/status"): _VIEW,
+    ("GET", "/statuses"): _VIEW,
     ("GET", "/connections/{name}/activity"): _VIEW,
     ("GET", "/connections/{name}/revisions"): _VIEW,
     ("POST", "/connections/{name}/revisions"): _ADMIN_ALL,
@@ -70,6 +71,7 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
     ("POST", "/pause"): Rule(Role.OPERATOR, everywhere=True),
     ("POST", "/resume"): Rule(Role.OPERATOR, everywhere=True),
     # Twins and links
+    ("GET", "/twins"): _VIEW,
     ("GET", "/connections/{name}/twins"): _VIEW,
     ("POST", "/connections/{name}/twins"): _OPERATE,
     ("DELETE", "/connections/{name}/twins/{id}"): _OPERATE,
@@ -111,6 +113,9 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
     ("GET", "/incidents"): _VIEW,
     ("GET", "/incidents/{id}"): _VIEW,
     ("POST", "/incidents/{id}/updates"): _OPERATE,
+    # The status page speaks for the whole installation
+    ("PUT", "/incidents/{id}/publication"): Rule(Role.APPROVER, everywhere=True),
+    ("DELETE", "/incidents/{id}/publication"): Rule(Role.APPROVER, everywhere=True),
     # A restricted administrator could otherwise hand himself an unrestricted token
     ("GET", "/tokens"): _ADMIN_ALL,
     ("POST", "/tokens"): _ADMIN_ALL,

@@ -10,11 +10,20 @@ from app.api.routing.dependencies import ConnectionFilter, Id, Paged, Svc, Who, 
 from app.api.routing.responses import problems
 from app.api.routing.route import api_router
 from app.api.schemas.base import Listed
-from app.api.schemas.incident import IncidentAnswer, IncidentSummary, UpdatePost, Wanted
+from app.api.schemas.incident import (
+    IncidentAnswer,
+    IncidentSummary,
+    PublicationPut,
+    UpdatePost,
+    Wanted,
+)
 from app.core.incidents import Impact, State
+from app.core.status_page.status import Component
+from app.store.alerts import publications
 from app.store.alerts.incidents import Incident
 from app.store.pool import Connection
 from app.store.views import incidents
+from app.sync.incidents import publication
 from app.sync.incidents import timeline as incidents_timeline
 from app.wiring import Services
 
@@ -76,18 +85,46 @@ async def post_update(id: Id, body: UpdatePost, services: Svc, caller: Who) -> I
     return await _answer(services, caller, id)
 
 
+@router.put("/incidents/{id}/publication", responses=problems("incident_unknown"))
+async def put_publication(
+    id: Id, body: PublicationPut, services: Svc, caller: Who
+) -> IncidentAnswer:
+    """Show it on the public status page, with these words. Its state and times are shown with
+    them, and nothing else of it. A text that differs from the latest is added below the others."""
+    await publication.publish(
+        services.database,
+        number(id, "incident_unknown"),
+        impact=Impact(body.impact),
+        text=body.text,
+        title=body.title,
+        component=None if body.component is None else Component(body.component),
+        by=caller.owner,
+        now=services.clock(),
+    )
+    return await _answer(services, caller, id)
+
+
+@router.delete("/incidents/{id}/publication", responses=problems("incident_unknown"))
+async def delete_publication(id: Id, services: Svc, caller: Who) -> IncidentAnswer:
+    """Show nothing of it on the public status page any more; its words there are forgotten."""
+    incident_id = number(id, "incident_unknown")
+    await publication.withdraw(services.database, incident_id, by=caller.owner)
+    return await _answer(services, caller, id)
+
+
 async def _answer(services: Services, caller: Caller, id: str) -> IncidentAnswer:
     async with services.database.connection() as conn:
         it = await _visible(conn, caller, id)
+        published = await publications.of_incident(conn, it.id)
         if not _concerns_only(caller, it):
             seen = await incidents.affected(conn, it, caller.connections)
-            return IncidentAnswer.outline(it, seen)
+            return IncidentAnswer.outline(it, seen, published)
         timeline = await incidents.timeline(conn, it.id)
         connections = await incidents.affected(conn, it, caller.connections)
         issues = None
         if caller.role.includes(Role.OPERATOR):
             issues = await incidents.issues(conn, it)
-    return IncidentAnswer.whole(it, timeline, connections, issues)
+    return IncidentAnswer.whole(it, timeline, connections, issues, published)
 
 
 def _summary(caller: Caller, it: Incident) -> IncidentSummary:

@@ -8,11 +8,13 @@ from pydantic import Field
 from app.api.schemas.base import Answer, Body, JsonObject, Storable
 from app.core.incident_words import calls
 from app.core.incidents import public, traits_of, wakes
+from app.core.status_page.status import Published
 from app.store.alerts.incidents import Incident
 from app.store.views.incidents import EntryShown
 
 State = Literal["investigating", "identified", "monitoring", "resolved"]
 Impact = Literal["none", "minor", "major", "critical"]
+Component = Literal["deliveries", "links", "removals"]
 Wanted = Literal["open", "investigating", "identified", "monitoring", "resolved"]
 
 
@@ -22,6 +24,36 @@ class UpdatePost(Body):
         default=None, description="Resolving also acknowledges that a database went back in time"
     )
     impact: Impact | None = None
+
+
+class PublicationPut(Body):
+    """Written for the public: neither this installation's names nor issue keys belong into it."""
+
+    impact: Impact
+    text: Annotated[str, Field(min_length=1, max_length=2000), Storable]
+    title: Annotated[str, Field(min_length=1, max_length=200), Storable] | None = Field(
+        default=None, description="As it was; at first that of its kind"
+    )
+    component: Component | None = Field(
+        default=None, description="As it was; at first that which its kind concerns"
+    )
+
+
+class PublicUpdate(Answer):
+    at: datetime
+    state: State
+    text: str
+
+
+class Publication(Answer):
+    component: Component
+    impact: Impact
+    title: str
+    updates: list[PublicUpdate] = Field(description="Oldest first")
+
+    @classmethod
+    def of(cls, it: Published) -> "Publication":
+        return cls.model_validate(it)
 
 
 class IncidentSummary(Answer):
@@ -76,11 +108,17 @@ class IncidentAnswer(IncidentSummary):
         description="Keys of the issues affected, at most 1000; null below the role operator"
     )
     timeline: list[TimelineEntry] = Field(description="Oldest first")
+    publication: Publication | None = Field(
+        description="What the public status page shows of it; null, as at first: nothing"
+    )
 
     @classmethod
-    def outline(cls, it: Incident, connections: list[str]) -> "IncidentAnswer":
+    def outline(
+        cls, it: Incident, connections: list[str], published: Published | None
+    ) -> "IncidentAnswer":
         """As `outline_of`: that it is so, and nothing that other tenants caused or wrote."""
         empty: JsonObject = {"facts": {}, "calls": [], "issues": None, "timeline": []}
+        empty["publication"] = _publication(published)
         return cls.model_validate({**_outline(it), **empty, "connections": connections})
 
     @classmethod
@@ -90,6 +128,7 @@ class IncidentAnswer(IncidentSummary):
         timeline: list[EntryShown],
         connections: list[str],
         issues: list[str] | None,
+        published: Published | None,
     ) -> "IncidentAnswer":
         """*issues* None: nothing that names an issue is shown."""
         hidden = issues is None
@@ -106,8 +145,13 @@ class IncidentAnswer(IncidentSummary):
                 "calls": following,
                 "issues": issues,
                 "timeline": entries,
+                "publication": _publication(published),
             }
         )
+
+
+def _publication(it: Published | None) -> Publication | None:
+    return None if it is None else Publication.of(it)
 
 
 def _shown(detail: JsonObject, *, hidden: bool) -> JsonObject:

@@ -33,6 +33,7 @@ _FIELDS: output.Columns = (
     ("resolved", "resolved_at"),
     ("resolved by", "resolved_by"),
     ("issues", "issues"),
+    ("public as", "public"),
 )
 _TIMELINE: output.Columns = (
     ("AT", "at"),
@@ -86,11 +87,35 @@ def update(
     _show(service(ctx).post(f"incidents/{id}/updates", body), json=json)
 
 
+@app.command()
+def publish(
+    ctx: typer.Context,
+    id: RowId,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="For strangers: no names, no keys.")],
+    *,
+    impact: Annotated[str, typer.Option(help="none, minor, major or critical.")],
+    title: Annotated[str | None, typer.Option(help="At first that of its kind.")] = None,
+    component: Annotated[str | None, typer.Option(help="deliveries, links or removals.")] = None,
+    json: Json = False,
+) -> None:
+    """Show an incident on the public status page, or add a text to what it shows of it."""
+    said = {"impact": impact, "text": text, "title": title, "component": component}
+    body = {name: value for name, value in said.items() if value is not None}
+    _show(service(ctx).put(f"incidents/{id}/publication", body), json=json)
+
+
+@app.command()
+def withdraw(ctx: typer.Context, id: RowId, json: Json = False) -> None:
+    """Take an incident off the public status page."""
+    _show(service(ctx).delete(f"incidents/{id}/publication"), json=json)
+
+
 def _show(found: dict[str, Any], *, json: bool) -> None:
     if json:
         output.document(found)
         return
-    output.fields(found, _FIELDS)
+    published = found["publication"]
+    output.fields({**found, "public": published["title"] if published else None}, _FIELDS)
     output.table(_TIMELINE, found["timeline"], empty="no updates yet")
     for call in found["calls"]:
         output.line(f"to {call['purpose']}:")

@@ -34,6 +34,8 @@ APPROVER = {
     ("POST", "/rescues"),
     ("POST", "/connections/{name}/rollback"),
     ("POST", "/connections/{name}/adoptions"),
+    ("PUT", "/incidents/{id}/publication"),
+    ("DELETE", "/incidents/{id}/publication"),
 }
 
 

@@ -32,6 +32,7 @@ WHOLE = INCIDENT | {
             "command": "twinlink rollback main --to 2 --undo",
         }
     ],
+    "publication": None,
     "timeline": [
         {
             "at": "2030-01-01T12:00:00Z",
@@ -87,3 +88,14 @@ def test_update_sends_only_what_was_said(line: Line, service: FakeService) -> No
         {"text": "Over.", "state": "resolved", "impact": "none"},
     ]
     assert line("incident", "update", "7").exit_code == 2
+
+
+def test_publish_and_withdraw(line: Line, service: FakeService) -> None:
+    shown = {"component": "links", "impact": "minor", "title": "Delays", "updates": []}
+    service.answers["PUT /incidents/7/publication"] = 200, WHOLE | {"publication": shown}
+    service.answers["DELETE /incidents/7/publication"] = 200, WHOLE
+    done = line("incident", "publish", "7", "Some links are late.", "--impact", "minor")
+    assert done.exit_code == 0, done.stderr
+    assert "Delays" in done.stdout
+    assert service.bodies == [{"impact": "minor", "text": "Some links are late."}]
+    assert line.json("incident", "withdraw", "7")["publication"] is None

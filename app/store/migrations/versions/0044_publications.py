@@ -1,0 +1,12 @@
+"""What the public status page shows of an incident, as a person chose it."""
+
+from app.store.migrations.run import execute_beside
+
+revision = "0044"
+down_revision = "0043"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    execute_beside(__file__)
