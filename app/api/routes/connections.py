@@ -12,6 +12,7 @@ from app.api.schemas.base import Listed
 from app.api.schemas.connection import (
     ConnectionAnswer,
     ConnectionStored,
+    NamedStatus,
     Released,
     StatusAnswer,
 )
@@ -118,3 +119,15 @@ async def get_status(connection: TheConnection, services: Svc) -> StatusAnswer:
     async with services.database.connection() as conn:
         load = await status.of_connection(conn, connection.id, services.clock())
     return StatusAnswer.copied(load)
+
+
+@router.get("/statuses", response_model=Listed[NamedStatus])
+async def list_statuses(services: Svc, caller: Who, page: Paged) -> object:
+    """Of each connection, in the order of `/connections`."""
+    async with services.database.connection() as conn:
+        rows = await connections.page(
+            conn, within=caller.connections, after=page.after_name(), limit=page.fetch
+        )
+        found = await status.of_connections(conn, [row.id for row in rows], services.clock())
+    named = [(row.name, found[row.id]) for row in rows]
+    return page.answer(named, NamedStatus.of, lambda it: it[0])

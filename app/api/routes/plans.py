@@ -12,6 +12,7 @@ from app.api.http.problems import Problem
 from app.api.routing.dependencies import (
     ConnectionFilter,
     Id,
+    IssueFilter,
     Paged,
     PagedWhole,
     Svc,
@@ -77,15 +78,19 @@ async def get_plan(
     caller: Who,
     page: PagedWhole,
     *,
+    issue: IssueFilter = None,
+    undone: Annotated[
+        bool, Query(description="Only changes that were decided about and not made")
+    ] = False,
     format: Annotated[Format | None, Query(description="Goes before `Accept`")] = None,
     accept: Annotated[str | None, Header(include_in_schema=False)] = None,
 ) -> object:
     """With its changes; those beyond `limit` follow with `cursor`. As text or Markdown it is
-    whole, as long as it has no more than 10,000 changes."""
+    whole, as long as it has no more than 10,000 changes. The counts are always of all."""
     plan = await _plan(services, caller, id)
     media = _MEDIA[format] if format else preferred(accept, list(_MEDIA.values()))
     if media == _MEDIA["json"]:
-        return await _answer(services, plan, page)
+        return await _answer(services, plan, page, issue=issue, undone=undone)
     if plan.changes > LONGEST:
         raise Problem("not_acceptable", "it is too long: page through it as application/json")
     async with services.database.connection() as conn:
@@ -172,8 +177,22 @@ async def _decided(services: Services, caller: Caller, id: str) -> PlanAnswer:
     return await _answer(services, plan, first_page(services, caller, f"{V1}/plans/{id}"))
 
 
-async def _answer(services: Services, plan: PlanShown, page: Page) -> PlanAnswer:
+async def _answer(
+    services: Services,
+    plan: PlanShown,
+    page: Page,
+    *,
+    issue: str | None = None,
+    undone: bool = False,
+) -> PlanAnswer:
     async with services.database.connection() as conn:
-        found = await plans.changes(conn, plan.id, after=page.after_name(), limit=page.fetch)
+        found = await plans.changes(
+            conn,
+            plan.id,
+            issue=issue,
+            undone=undone,
+            after=page.after_name(),
+            limit=page.fetch,
+        )
     shown = page.answer(found, Change.of, lambda change: change.position)
     return PlanAnswer.of_plan(plan, shown["items"], shown["next"])

@@ -1,11 +1,32 @@
 """Twins: pair, list, unpair."""
 
+from typing import Annotated
+
+from fastapi import Query
+
 from app.api.http.problems import Problem
-from app.api.routing.dependencies import Id, IssueFilter, Paged, Svc, TheConnection, Who, number
+from app.api.routing.dependencies import (
+    ISSUE_KEY,
+    Id,
+    IssueFilter,
+    Paged,
+    Svc,
+    TheConnection,
+    Who,
+    number,
+)
 from app.api.routing.responses import problems
 from app.api.routing.route import api_router
 from app.api.schemas.base import Listed
-from app.api.schemas.twin import Listable, Outcome, Outcomes, TwinAnswer, TwinsPost, Unpairing
+from app.api.schemas.twin import (
+    Listable,
+    NamedTwin,
+    Outcome,
+    Outcomes,
+    TwinAnswer,
+    TwinsPost,
+    Unpairing,
+)
 from app.core.twin_claims import ClaimStatus
 from app.store.links import twins
 from app.store.views import twins as views_twins
@@ -62,6 +83,22 @@ async def list_twins(
                 limit=page.fetch,
             )  # fmt: skip
     return page.answer(rows, TwinAnswer.of, lambda it: it.position)
+
+
+@router.get("/twins", response_model=Listed[NamedTwin])
+async def list_twins_of_issue(
+    services: Svc,
+    caller: Who,
+    page: Paged,
+    *,
+    issue: Annotated[str, Query(pattern=ISSUE_KEY, max_length=300, description="An issue's key")],
+) -> object:
+    """The pairs of an issue of either side, in every connection that the token sees."""
+    async with services.database.connection() as conn:
+        rows = await views_twins.of_issue(
+            conn, issue, within=caller.connections, after=page.after(0), limit=page.fetch
+        )
+    return page.answer(rows, NamedTwin.of_issue, lambda it: it[1].position)
 
 
 @router.delete(

@@ -12,6 +12,7 @@ from app.core.config import (
     ConnectionConfig,
 )
 from app.core.links import Side
+from app.store.views.status import Load
 from app.sync.connections.view import View
 from app.sync.guard.reset import Resets
 from app.sync.sites.check import Finding as Found
@@ -155,6 +156,15 @@ class StatusAnswer(Answer):
     dismissed: int = Field(description="Such pairs that a person has dismissed")
     unconfirmed: int = Field(description="Writes whose outcome is not known yet")
     oldest_seconds: float | None = Field(description="Age of the oldest work; null without any")
+
+
+class NamedStatus(StatusAnswer):
+    connection: str
+
+    @classmethod
+    def of(cls, it: tuple[str, Load]) -> "NamedStatus":
+        name, load = it
+        return cls.copied(load, connection=name)
 
 
 class PauseAnswer(Answer):

@@ -91,3 +91,12 @@ class TwinAnswer(Answer):
     def of(cls, it: TwinShown) -> "TwinAnswer":
         plain = {name: getattr(it, name) for name in cls.model_fields if name != "id"}
         return cls.model_validate({**plain, "id": None if it.id is None else str(it.id)})
+
+
+class NamedTwin(TwinAnswer):
+    connection: str
+
+    @classmethod
+    def of_issue(cls, it: tuple[str, TwinShown]) -> "NamedTwin":
+        name, twin = it
+        return cls(**TwinAnswer.of(twin).model_dump(), connection=name)

@@ -11,31 +11,32 @@ from app.console.page import Visit, get
 
 _KEY = re.compile(r"[A-Z][A-Z0-9_]{0,254}-[0-9]{1,18}")
 Json = dict[str, Any]
+_SHOWN = 20
+"""Connections of one issue; each is asked of both sites."""
 
 
 async def _explore(visit: Visit) -> Response:
     issue = visit.query("issue").upper()
-    connections = (await visit.api.get("connections", limit=1000))["items"]
-    known, found = bool(_KEY.fullmatch(issue)), []
+    known, found, more = bool(_KEY.fullmatch(issue)), [], False
     if known:
-        wanted = visit.query("connection")
-        names = [it["name"] for it in connections if wanted in ("", it["name"])]
-        found = [it for name in names if (it := await _in(visit, name, issue)) is not None]
+        twins = await visit.api.get("twins", issue=issue, limit=_SHOWN)
+        wanted, more = visit.query("connection"), twins["next"] is not None
+        found = [
+            await _in(visit, it, issue) for it in twins["items"] if wanted in ("", it["connection"])
+        ]
     return visit.page(
         "explorer.html",
         f"Issue {issue}" if known else "Explore",
         issue=issue,
         known=known,
         found=found,
-        connections=connections,
+        more=more,
     )
 
 
-async def _in(visit: Visit, name: str, issue: str) -> Json | None:
-    """The issue in one connection; None where it has no twin there."""
-    twins = (await visit.api.get(f"connections/{name}/twins", issue=issue, limit=10))["items"]
-    if not twins:
-        return None
+async def _in(visit: Visit, twin: Json, issue: str) -> Json:
+    """The issue in one connection."""
+    name = twin["connection"]
     try:
         links = (await visit.api.get(f"connections/{name}/explain", issue=issue))["items"]
         problem = None
@@ -43,10 +44,10 @@ async def _in(visit: Visit, name: str, issue: str) -> Json | None:
         links, problem = [], str(refused.problem.get("detail") or refused.code)
     return {
         "name": name,
-        "twin": twins[0],
+        "twin": twin,
         "links": links,
         "problem": problem,
-        "picture": charts.links(twins[0], links),
+        "picture": charts.links(twin, links),
     }
 
 

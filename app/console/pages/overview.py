@@ -7,26 +7,29 @@ from starlette.responses import Response
 
 from app.console.page import Visit, get
 
-_SHOWN = 50
+_SHOWN = 20
 
 
 async def _overview(visit: Visit) -> Response:
-    api = visit.api
-    connections, incidents, plans, failures = await asyncio.gather(
-        api.get("connections", limit=_SHOWN, cursor=visit.query("cursor")),
+    api, cursor = visit.api, visit.query("cursor")
+    connections, statuses, incidents, plans, failures = await asyncio.gather(
+        api.get("connections", limit=_SHOWN, cursor=cursor),
+        api.get("statuses", limit=_SHOWN, cursor=visit.query("statuses")),
         api.get("incidents", state="open", limit=20),
         api.get("plans", status="held", limit=20),
         api.get("failures", limit=20),
     )
-    names = [it["name"] for it in connections["items"]]
-    statuses = await asyncio.gather(*(api.get(f"connections/{name}/status") for name in names))
-    rows = list(zip(connections["items"], statuses, strict=True))
+    known = {it["connection"]: it for it in statuses["items"]}
+    rows = [(it, known[it["name"]]) for it in connections["items"] if it["name"] in known]
+    watched = [it for it in incidents["items"] if it["state"] == "monitoring"]
     return visit.page(
         "overview.html",
         "Overview",
         rows=rows,
         next=connections["next"],
-        incidents=incidents["items"],
+        next_statuses=statuses["next"],
+        incidents=[it for it in incidents["items"] if it not in watched],
+        watched=watched,
         plans=plans["items"],
         failures=failures,
         waits=[(row["name"], status) for row, status in rows if _waits(status)],

@@ -1,5 +1,6 @@
 """Plans: what would change and why, both sides beside each other, and the decision."""
 
+import re
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
@@ -10,6 +11,7 @@ from starlette.responses import Response
 from app.console.page import Visit, get, post, to
 
 _PAGE = 200
+_KEY = re.compile(r"[A-Z][A-Z0-9_]{0,254}-[0-9]{1,18}")
 Json = dict[str, Any]
 
 
@@ -21,20 +23,36 @@ async def _list(visit: Visit) -> Response:
 
 async def _plan(visit: Visit) -> Response:
     number = visit.request.path_params["id"]
-    plan = await visit.api.get(f"plans/{number}", limit=_PAGE, cursor=visit.query("cursor"))
-    wanted = visit.query("find").upper()
-    changes = [it for it in plan["changes"] if not wanted or wanted in _keys(it)]
+    find = visit.query("find").upper()
+    plan = await visit.api.get(
+        f"plans/{number}",
+        limit=_PAGE,
+        cursor=visit.query("cursor"),
+        issue=find if _KEY.fullmatch(find) else "",
+    )
     connection = await visit.api.get(f"connections/{plan['connection']}")
     return visit.page(
         "plan.html",
         f"Plan {number}",
         plan=plan,
         connection=connection,
-        groups=grouped(changes),
-        find=visit.query("find"),
+        groups=grouped(plan["changes"]),
+        find=find,
+        left_over=await _left_over(visit, plan),
+        following=urlencode({"find": find, "cursor": plan["next"] or ""}),
         decidable=plan["status"] in {"held", "approved"} and plan["kind"] not in _SHOWN_ONLY,
         revocable=plan["status"] in {"approved", "applying"} and plan["kind"] not in _SHOWN_ONLY,
     )
+
+
+async def _left_over(visit: Visit, plan: Json) -> list[str]:
+    """The plans that hold what the guard did not let this one remove."""
+    if plan["status"] != "applied":
+        return []
+    undone = await visit.api.get(f"plans/{plan['id']}", limit=_PAGE, undone="true")
+    results = [str(it["result"]) for it in undone["changes"]]
+    held = {it.removeprefix("held:") for it in results if it.startswith("held:")}
+    return sorted(held, key=lambda it: it.zfill(20))
 
 
 _SHOWN_ONLY = frozenset({"shadow", "dry_run"})
@@ -51,10 +69,6 @@ def grouped(changes: Sequence[Json]) -> list[tuple[str, list[Json]]]:
 def _order(key: str) -> tuple[str, int]:
     project, _, number = key.rpartition("-")
     return project, int(number) if number.isdecimal() else 0
-
-
-def _keys(change: Json) -> str:
-    return f"{change['source']['key']} {change['destination']['key']}".upper()
 
 
 async def _approve(visit: Visit) -> Response:

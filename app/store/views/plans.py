@@ -109,8 +109,17 @@ async def page(
     return [_shown(row) for row in rows]
 
 
-async def changes(conn: Connection, plan_id: int, *, after: str, limit: int) -> list[ChangeShown]:
-    """Changes in the order of their keys; *after* is the `position` of the last one seen."""
+async def changes(
+    conn: Connection,
+    plan_id: int,
+    *,
+    issue: str | None = None,
+    undone: bool = False,
+    after: str,
+    limit: int,
+) -> list[ChangeShown]:
+    """Changes in the order of their keys; *after* is the `position` of the last one seen. *issue*:
+    only those of this key; *undone*: only what was decided and not made."""
     site, type_id, source, destination, operation = (after.split(":") + [""] * 5)[:5]
     rows = await conn.fetch(
         """
@@ -122,12 +131,16 @@ async def changes(conn: Connection, plan_id: int, *, after: str, limit: int) -> 
         WHERE x.plan_id = $1
           AND (x.site_id, x.type_id, x.source_id, x.destination_id, x.operation)
               > ($2, $3, $4, $5, $6)
+          AND ($8::text IS NULL OR x.source_key = $8 OR x.destination_key = $8)
+          AND (NOT $9 OR (x.result IS NOT NULL AND x.result NOT LIKE 'applied:%'))
         ORDER BY x.site_id, x.type_id, x.source_id, x.destination_id, x.operation LIMIT $7
         """,
         plan_id,
         *(int(text) if text.isdecimal() else 0 for text in (site, type_id, source, destination)),
         operation,
         limit,
+        issue,
+        undone,
     )
     return [_change(row) for row in rows]
 

@@ -1,5 +1,6 @@
 """Lists of twins and of claims without a pair, for people."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -41,6 +42,27 @@ async def page(
         *([] if issue is None else [issue]),
     )
     return [_twin(row) for row in rows]
+
+
+async def of_issue(
+    conn: Connection, issue: str, *, within: Sequence[int] | None, after: int, limit: int
+) -> list[tuple[str, TwinShown]]:
+    """The twins of an issue's key in every connection, with the connection's name. *within*: the
+    connections that the reader may see; None for all."""
+    rows = await conn.fetch(
+        """
+        SELECT t.*, c.name AS connection FROM (
+            SELECT * FROM twins WHERE left_key = $1 UNION SELECT * FROM twins WHERE right_key = $1
+        ) t JOIN connections c ON c.id = t.connection_id AND c.deleted_at IS NULL
+        WHERE ($2::bigint[] IS NULL OR c.id = ANY($2)) AND t.id > $3
+        ORDER BY t.id LIMIT $4
+        """,
+        issue,
+        within,
+        after,
+        limit,
+    )
+    return [(row["connection"], _twin(row)) for row in rows]
 
 
 async def claims(
