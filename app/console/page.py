@@ -28,6 +28,8 @@ _DONE = {
     "retried": "It is looked at again.",
     "dismissed": "It is dismissed until it fails for another cause.",
     "updated": "The update is in the timeline.",
+    "published": "The status page shows it within half a minute.",
+    "withdrawn": "The status page shows nothing of it any more, within half a minute.",
     "rolled_back": "Rolled back. Each later revision is still there to go back to.",
     "asked": "Asked for. The plan appears here once both sites were read.",
     "made": "Done.",

@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
 from app import __version__
+from app.console.words import because, why
 from app.core.plan import KINDS
 
 POLICY = (
@@ -38,6 +39,7 @@ def _environment() -> Environment:
         finalize=plain,
     )
     made.filters |= {"when": when, "ago": ago, "words": words, "many": many, "plan_kind": plan_kind}
+    made.filters |= {"because": because, "why": why}
     made.globals["version"] = __version__
     return made
 
@@ -49,6 +51,11 @@ def plain(value: Any) -> Any:
     if type(value) is str:
         return _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", value)
     return value
+
+
+def shown(value: object) -> str:
+    """As `plain`, for what is no page: text in any case."""
+    return str(plain(None if value is None else str(value)))
 
 
 def when(value: str | None) -> str:

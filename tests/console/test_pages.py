@@ -22,6 +22,7 @@ PAGES = (
     "/failures",
     "/resyncs",
     "/restores",
+    "/rescues",
     "/intents",
     "/recover",
     "/sites",
@@ -167,6 +168,13 @@ async def test_what_was_removed_is_put_back_from_the_page(flow: Flow, browser: B
     await flow.run()
     assert len(flow.mirrors) == 1
     assert "succeeded" in text_of(await browser.get(asked.url.path))
+    for kind, media in (("md", "text/markdown"), ("csv", "text/csv")):
+        report = await browser.http.get(f"{asked.url.path}/report.{kind}")
+        assert report.headers["content-type"].startswith(media)
+        assert "attachment" in report.headers["content-disposition"]
+        assert "applied:" in report.text.replace("\\", "")
+        assert "B-1" in report.text
+    assert (await browser.http.get(f"{asked.url.path}/report.exe")).status_code == 404
 
 
 async def test_nothing_chosen_is_said(flow: Flow, browser: Browser) -> None:

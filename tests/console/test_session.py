@@ -21,6 +21,14 @@ async def test_a_page_asks_for_a_token_and_comes_back(browse: Browse) -> None:
     assert (answer.status_code, str(answer.url)) == (200, "http://127.0.0.1/plans?status=held")
 
 
+async def test_after_a_wrong_token_the_right_one_leads_where_the_first_would_have(
+    browse: Browse,
+) -> None:
+    browser = browse()
+    wrong = await browser.sign_in("wrong", next="/plans?status=held")
+    assert 'name="next" value="/plans?status=held"' in wrong.text
+
+
 @pytest.mark.parametrize("text", ["", "wrong", "ünïcode", "twl_" + "x" * 43, "a" * 2000])
 async def test_a_wrong_token_is_no_session(browse: Browse, text: str) -> None:
     browser = browse()

@@ -1,7 +1,6 @@
 """What happened and what goes on: the audit, deliveries, failures, resyncs, open writes."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from starlette.responses import Response
 
@@ -15,7 +14,6 @@ _FILTERS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "deliveries": ("Deliveries", ("site", "kind")),
     "failures": ("Failures", ("connection",)),
     "resyncs": ("Comparisons", ("connection", "status")),
-    "restores": ("Restores", ("status",)),
     "intents": ("Open writes", ("status",)),
 }
 
@@ -35,17 +33,9 @@ def _listing(noun: str) -> Handler:
 
 
 async def _resync(visit: Visit) -> Response:
-    return await _one(visit, "resyncs", "Comparison")
-
-
-async def _restore(visit: Visit) -> Response:
-    return await _one(visit, "restores", "Restore")
-
-
-async def _one(visit: Visit, noun: str, title: str) -> Response:
     number = visit.request.path_params["id"]
-    it: dict[str, Any] = await visit.api.get(f"{noun}/{number}")
-    return visit.page(f"{noun[:-1]}.html", f"{title} {number}", it=it)
+    it = await visit.api.get(f"resyncs/{number}")
+    return visit.page("resync.html", f"Comparison {number}", it=it)
 
 
 async def _cancel(visit: Visit) -> Response:
@@ -68,7 +58,6 @@ async def _dismiss(visit: Visit) -> Response:
 ROUTES = [
     *(get(f"/{noun}", _listing(noun)) for noun in _FILTERS),
     get("/resyncs/{id}", _resync),
-    get("/restores/{id}", _restore),
     post("/resyncs/{id}/cancel", _cancel),
     post("/failures/{id}/retry", _retry),
     post("/failures/{id}/dismiss", _dismiss),

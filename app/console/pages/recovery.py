@@ -7,20 +7,29 @@ from datetime import UTC, datetime
 
 from starlette.responses import Response
 
+from app.console import report
 from app.console.api import Json
-from app.console.page import Visit, get, post, to
+from app.console.page import Handler, Visit, get, post, problem_page, to
+
+_NOUNS = ("restores", "rescues")
+_KINDS = {"restore": "Restore", "undo": "Undo of creations", "rescue": "Rescue"}
+_OVER = frozenset({"succeeded", "partial"})
+_REASONS = 200
+"""Links that a page explains; the report has all."""
 
 
 async def _choose(visit: Visit) -> Response:
-    connections = (await visit.api.get("connections", limit=1000))["items"]
+    # Their list is cheap: one statement for all of them.
+    connections = (await visit.api.get("statuses", limit=1000))["items"]
     sites = (await visit.api.get("sites", limit=1000))["items"]
-    recent = (await visit.api.get("restores", limit=10))["items"]
+    recent = [(noun, it) for noun in _NOUNS for it in (await visit.api.get(noun, limit=5))["items"]]
     return visit.page(
         "recover.html",
         "Recover",
-        connections=[it["name"] for it in connections],
+        connections=[it["connection"] for it in connections],
         sites=[it["name"] for it in sites],
-        recent=recent,
+        recent=sorted(recent, key=lambda it: it[1]["created_at"], reverse=True),
+        times={name: visit.query(name) for name in ("since", "until")},
     )
 
 
@@ -42,7 +51,7 @@ async def _restore(visit: Visit) -> Response:
 async def _rescue(visit: Visit) -> Response:
     body: Json = {name: visit.form.get(name, "").strip() for name in ("site", "account_id")}
     made = await visit.api.post("rescues", body | _times(visit))
-    return to(f"/restores/{made['id']}", done="asked")
+    return to(f"/rescues/{made['id']}", done="asked")
 
 
 async def _adopt(visit: Visit) -> Response:
@@ -50,6 +59,49 @@ async def _adopt(visit: Visit) -> Response:
     body: Json = {"account_id": visit.form.get("account_id", "").strip()}
     made = await visit.api.post(f"connections/{name}/adoptions", body | _times(visit))
     return to(f"/plans/{made['plan_id']}", done="asked")
+
+
+def _listing(noun: str) -> Handler:
+    async def handler(visit: Visit) -> Response:
+        asked = visit.part("connection", "cursor")
+        found = await visit.api.get(noun, limit=100, **asked)
+        title = noun.capitalize()
+        return visit.page("restores.html", title, noun=noun, found=found, asked=asked)
+
+    return handler
+
+
+def _shown(noun: str) -> Handler:
+    """How far it is, what became of each link that was not put back, and its report."""
+
+    async def handler(visit: Visit) -> Response:
+        number = visit.request.path_params["id"]
+        it = await visit.api.get(f"{noun}/{number}")
+        left, more = await _left(visit, it)
+        title = f"{_KINDS[it['kind']]} {number}"
+        return visit.page("restore.html", title, noun=noun, it=it, left=left, more=more)
+
+    return handler
+
+
+async def _left(visit: Visit, it: Json) -> tuple[list[Json], bool]:
+    """What was not done, once it is over, and whether there may be more of it. Nothing is read
+    for it while it is under way, or where all was done."""
+    if it["status"] not in _OVER or not it["skipped"] + it["failed"] + it["held"]:
+        return [], False
+    plan = await visit.api.get(f"plans/{it['plan_id']}", limit=_REASONS, undone="true")
+    return plan["changes"], plan["next"] is not None
+
+
+def _report(noun: str) -> Handler:
+    async def handler(visit: Visit) -> Response:
+        number, kind = visit.request.path_params["id"], visit.request.path_params["kind"]
+        if kind not in report.WRITERS:
+            return problem_page(404, "Not found", "A report is Markdown or CSV.")
+        it = await visit.api.get(f"{noun}/{number}")
+        return report.download(visit.api, it, f"{noun[:-1]}-{number}", kind)
+
+    return handler
 
 
 def _times(visit: Visit) -> Json:
@@ -75,4 +127,7 @@ ROUTES = [
     post("/recover/restore", _restore),
     post("/recover/rescue", _rescue),
     post("/recover/adopt", _adopt),
+    *(get(f"/{noun}", _listing(noun)) for noun in _NOUNS),
+    *(get(f"/{noun}/{{id}}", _shown(noun)) for noun in _NOUNS),
+    *(get(f"/{noun}/{{id}}/report.{{kind}}", _report(noun)) for noun in _NOUNS),
 ]

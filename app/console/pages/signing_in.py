@@ -17,13 +17,16 @@ async def _form(request: Request) -> Response:
     return _shown(request)
 
 
-def _shown(request: Request, *, problem: str = "", status: int = 200) -> Response:
-    following = _local(request.query_params.get("next", "/"))
+def _shown(
+    request: Request, *, problem: str = "", status: int = 200, following: str = ""
+) -> Response:
+    """*following* is where a failed try wanted to go; the next one still leads there."""
+    wanted = _local(following or request.query_params.get("next", "/"))
     return html(
         "sign_in.html",
         title="Sign in",
         visit=None,
-        next=following,
+        next=wanted,
         problem=problem,
         code=status,
     )
@@ -37,13 +40,14 @@ async def _sign_in(request: Request) -> Response:
     text = form.get("token", "").strip()
     client = request.scope.get("client")
     api = Api(request.app, None, tuple(client) if client else None)
+    following = form.get("next", "")
     if not text.isascii() or not text.isprintable() or not text:
-        return _shown(request, problem="That is no token.", status=401)
+        return _shown(request, problem="That is no token.", status=401, following=following)
     try:
         me = await api.bearer("me", text)
     except Refused as refused:
-        return _shown(request, problem=_why(refused), status=refused.status)
-    return await _begin(request, services, tokens.digest(text), me, _local(form.get("next", "/")))
+        return _shown(request, problem=_why(refused), status=refused.status, following=following)
+    return await _begin(request, services, tokens.digest(text), me, _local(following))
 
 
 async def _begin(

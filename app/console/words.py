@@ -1,0 +1,32 @@
+"""What codes of the API mean, in a sentence for a person who has not read the design."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from app.sync.reconcile.explain import REASONS
+
+_HELD: Final[Mapping[str, str]] = {
+    "hour": "the guard's limit of an hour was reached",
+    "day": "the guard's limit of a day was reached",
+    "left_site_hour": "all connections of the left site reached their limit of an hour",
+    "right_site_hour": "all connections of the right site reached their limit of an hour",
+    "site_hour": "all connections of a site reached their limit of an hour",
+    "leaves_none": "it would leave none of the connection's links",
+    "issue_share": "it would take most of the links of one issue",
+    "review": "this connection is in review, where every removal waits for a decision",
+    "long_pause": "the connection was paused for more than a day",
+    "shadow": "this connection is in shadow, where changes are planned and none is made",
+}
+
+
+def because(reason: str | None) -> str:
+    """Why a plan exists."""
+    return _HELD.get(reason or "", (reason or "").replace("_", " ").replace(":", ": "))
+
+
+def why(reason: str | None) -> str:
+    """Why a plan has a change: the row of the decision table in words, where it names one."""
+    name, _, row = (reason or "").partition("_")
+    if name == "row" and row.isdecimal() and int(row) in REASONS:
+        return f"{REASONS[int(row)]} (row {row} of the decision table)"
+    return because(reason)
