@@ -15,7 +15,7 @@ READY := $(VENV)/.ready
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo drill test simulate soak check format bench audit-deps openapi pictures lock clean
+.PHONY: help setup demo drill test browser simulate soak check format bench audit-deps openapi pictures lock clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,7 +29,15 @@ drill: $(READY) ## Replay the incident on two sandbox sites: held, told, rolled 
 	$(PY) -m app.cli.main up --drill $(ARGS)
 
 test: check ## Check, then run all tests (ARGS="-k guard" to choose)
-	$(PY) -m pytest -n 3 --dist worksteal -m "not benchmark and not soak" $(ARGS)
+	$(PY) -m pytest -n 3 --dist worksteal -m "not benchmark and not soak and not browser" $(ARGS)
+
+# Debian's own Chromium: nothing else here comes from outside the locks.
+CHROMIUM := command -v chromium > /dev/null || { apt-get -qq update && apt-get -qq install --yes \
+	--no-install-recommends chromium fonts-dejavu-core; }
+
+browser: $(READY) ## Use the console in a real browser (screenshots in build/screenshots)
+	@$(CHROMIUM)
+	$(PY) -m pytest -n 2 --dist worksteal -m browser tests/browser $(ARGS)
 
 SEEDS ?= 300
 
