@@ -13,6 +13,7 @@ _HELD: Final[Mapping[str, str]] = {
     "site_hour": "all connections of a site reached their limit of an hour",
     "leaves_none": "it would leave none of the connection's links",
     "issue_share": "it would take most of the links of one issue",
+    "tripped": "the guard has tripped, and holds every removal until a person decides",
     "review": "this connection is in review, where every removal waits for a decision",
     "long_pause": "the connection was paused for more than a day",
     "shadow": "this connection is in shadow, where changes are planned and none is made",
@@ -21,7 +22,8 @@ _HELD: Final[Mapping[str, str]] = {
 
 def because(reason: str | None) -> str:
     """Why a plan exists."""
-    return _HELD.get(reason or "", (reason or "").replace("_", " ").replace(":", ": "))
+    code = (reason or "").removeprefix("guard_")
+    return _HELD.get(code, (reason or "").replace("_", " ").replace(":", ": "))
 
 
 def why(reason: str | None) -> str:

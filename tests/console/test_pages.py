@@ -115,6 +115,8 @@ async def test_a_plan_is_approved_with_its_digest(flow: Flow, browser: Browser) 
     [path] = set(re.findall(r'href="(/plans/\d+)"', await browser.get("/plans?status=held")))
     page = await browser.get(path)
     assert "1 removal" in text_of(page)
+    assert "every removal waits for a decision" in text_of(page)
+    assert "the origin is proven gone" in text_of(page)
     digest = re.findall(r'name="digest" value="([0-9a-f]+)"', page)[0]
     stale = await browser.send(f"{path}/approve", digest="0" * 64)
     assert stale.status_code == 409
