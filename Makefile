@@ -29,7 +29,7 @@ drill: $(READY) ## Replay the incident on two sandbox sites: held, told, rolled 
 	$(PY) -m app.cli.main up --drill $(ARGS)
 
 test: check ## Check, then run all tests (ARGS="-k guard" to choose)
-	$(PY) -m pytest -n 3 --dist worksteal -m "not benchmark and not soak and not browser" $(ARGS)
+	$(PY) -m pytest -n 3 --dist worksteal -m "not benchmark and not soak and not browser and not pictures" $(ARGS)
 
 # Debian's own Chromium: nothing else here comes from outside the locks.
 CHROMIUM := command -v chromium > /dev/null || { apt-get -qq update && apt-get -qq install --yes \
@@ -89,8 +89,11 @@ openapi: $(READY) ## Write the API description anew
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"
 
-pictures: $(READY) ## Draw the rooms of ARCHITECTURE.md from the import contracts
+pictures: $(READY) ## Draw the rooms of ARCHITECTURE.md, and photograph the console for the README
 	$(PY) docs/draw.py
+	@$(CHROMIUM)
+	@mkdir -p docs/pictures
+	$(PY) -m pytest -q -m pictures tests/browser
 
 lock: $(READY) ## Resolve the dependencies anew (ARGS=--upgrade for newer versions)
 	$(LOCK) $(ARGS) pyproject.toml -o requirements/runtime.txt
