@@ -33,12 +33,35 @@ INSERT INTO audit (connection_id, seq, at, connection, site, operation, status, 
         type, source_id, source_key, destination_id, destination_key, managed, cause_kind,
         cause_id, intent_id, revision, engine, evidence, actor, prev_hash, hash)
     SELECT 1 + i % 2, i, now() - i * interval '1 minute', (ARRAY['ab', 'cd'])[1 + i % 2],
-        (ARRAY['left', 'right'])[1 + i % 2], (ARRAY['create', 'remove'])[1 + i / 2 % 2],
-        CASE WHEN i % 1000 = 0 THEN 'failed' ELSE 'applied' END, i, 1, 'Blocks',
+        (ARRAY['left', 'right'])[1 + i % 2],
+        CASE WHEN i % 2000 = 1 THEN 'adopt' WHEN i / 2 % 2 = 0 THEN 'create' ELSE 'remove' END,
+        CASE WHEN i % 1000 = 0 THEN 'failed' WHEN i % 1000 = 3 THEN 'noop' ELSE 'applied' END,
+        i, 1, 'Blocks',
         10000 + i % {TWINS}, (ARRAY['A-', 'B-'])[1 + i % 2] || i % {TWINS},
         10001 + i % {TWINS}, (ARRAY['A-', 'B-'])[1 + i % 2] || (i % {TWINS} + 1), true,
         'webhook', (i % 5000)::text, i, 1, 'twinlink/test', '{{}}', 'test', '', ''
     FROM generate_series(1, {AUDIT}) i;
+INSERT INTO ledger (connection_id, left_type_id, right_type_id, source_twin_id, destination_twin_id,
+        left_source_id, left_source_key, left_destination_id, left_destination_key, right_source_id,
+        right_source_key, right_destination_id, right_destination_key, origin, state, authorship,
+        left_link_id, right_link_id, mirror_site_id, mirror_type_id, mirror_source_id,
+        mirror_destination_id)
+    SELECT 1 + i % 2, 1 + i / 2 % 2, 1 + i / 2 % 2, i, i + 2, 10000 + i, 'A-' || i, 10002 + i,
+        'A-' || i + 2, 10000 + i, 'B-' || i, 10002 + i, 'B-' || i + 2, 'left',
+        CASE WHEN i % 1000 = 1 THEN 'orphaned' WHEN i % 50 = 1 THEN 'released'
+             WHEN i % 3 = 0 THEN 'preexisting' ELSE 'managed' END,
+        'ours', i, i, 2, 1, 10000 + i, 10002 + i
+    FROM generate_series(1, {TWINS}) i;
+INSERT INTO link_types (site_id, type_id, name, inward, outward)
+    VALUES (1, 1, 'Blocks', 'i', 'o'), (1, 2, 'Relates', 'i', 'o'), (2, 1, 'Blocks', 'i', 'o'),
+           (2, 2, 'Relates', 'i', 'o');
+INSERT INTO inbox (site_id, delivery, kind, received_at, issue_id)
+    SELECT 1 + i % 2, 'd' || i, CASE WHEN i % 5000 = 0 THEN 'issue_deleted'
+               WHEN i % 4 = 0 THEN 'link_deleted' ELSE 'link_created' END,
+        now() - ({AUDIT} - i) * interval '20 seconds', i
+    FROM generate_series(1, {AUDIT}) i;
+INSERT INTO sites (name, base_url, deployment, auth_kind, auth_sealed, webhook_secret_sealed)
+    VALUES ('quiet', 'https://quiet.example.net', 'cloud', 'bearer', '', '');
 ANALYZE;
 """  # noqa: S608 - numbers of ours
 
@@ -55,12 +78,8 @@ class Reads:
     rows: int = 0
 
 
-async def fill(owner_url: str) -> None:
-    conn = await asyncpg.connect(owner_url)
-    try:
-        await conn.execute(_FILL)
-    finally:
-        await conn.close()
+async def fill(servers: Servers, database: Database) -> None:
+    await fill_unchecked(servers, database, _FILL)
 
 
 async def fill_unchecked(servers: Servers, database: Database, text: str) -> None:

@@ -12,7 +12,7 @@ from app.api.http.problems import Problem
 from app.api.routing.dependencies import Id, Paged, Svc, Who, number
 from app.api.routing.responses import problems
 from app.api.routing.route import api_router
-from app.api.schemas.audit import AuditQuery, AuditRow, Verification
+from app.api.schemas.audit import AuditListQuery, AuditQuery, AuditRow, Verification
 from app.api.schemas.base import Listed, Queued
 from app.store.pool import Database
 from app.store.views import audit, verifications
@@ -20,6 +20,7 @@ from app.store.views.audit import Filters, Head
 
 router = api_router("audit")
 Asked = Annotated[AuditQuery, Query()]
+AskedList = Annotated[AuditListQuery, Query()]
 
 
 class Ndjson(StreamingResponse):
@@ -27,11 +28,13 @@ class Ndjson(StreamingResponse):
 
 
 @router.get("/audit", response_model=Listed[AuditRow])
-async def list_audit(services: Svc, caller: Who, page: Paged, asked: Asked) -> object:
-    """Oldest first. Intent and outcome are two rows with one `intent_id`; the last counts."""
-    filters = asked.filters(caller.connections)
+async def list_audit(services: Svc, caller: Who, page: Paged, asked: AskedList) -> object:
+    """Oldest first, or with `order=desc` newest first. Intent and outcome are two rows with one
+    `intent_id`; the last counts."""
+    filters, newest = asked.filters(caller.connections), asked.order == "desc"
     async with services.database.connection() as conn:
-        rows = await audit.page(conn, filters, after=page.after(0), limit=page.fetch)
+        start = page.after(LARGEST if newest else 0)
+        rows = await audit.page(conn, filters, after=start, limit=page.fetch, newest=newest)
     return page.answer(rows, AuditRow.model_validate, lambda row: int(row["id"]))
 
 

@@ -41,9 +41,7 @@ async def list_links(
         rows = await links.page(
             conn,
             connection.id,
-            state=state,
-            issue=issue,
-            type=type,
+            links.Filters(state, issue, type),
             after=page.after_name(),
             limit=page.fetch,
         )

@@ -57,6 +57,12 @@ class AuditQuery(BaseModel):
         )
 
 
+class AuditListQuery(AuditQuery):
+    order: Annotated[
+        Literal["asc", "desc"], Query(description="`desc`: what happened last comes first")
+    ] = "asc"
+
+
 class Cause(Answer):
     kind: Kind
     id: str

@@ -50,6 +50,7 @@ def list_(
     plan: Annotated[str | None, typer.Option(help="Id of a plan.")] = None,
     since: Since = None,
     until: Until = None,
+    newest: Annotated[bool, typer.Option("--newest", help="What happened last first.")] = False,
     limit: Limit = 100,
     json: Json = False,
 ) -> None:
@@ -65,6 +66,7 @@ def list_(
         "plan": plan,
         "since": since,
         "until": until,
+        "order": "desc" if newest else None,
     }
     found = service(ctx).listing("audit", asked, limit=limit)
     output.listed(found, _COLUMNS, "no writes yet", json=json)

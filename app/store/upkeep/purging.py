@@ -8,6 +8,8 @@ DELIVERIES_KEPT = timedelta(days=14)
 INTENTS_KEPT = timedelta(days=14)
 RESYNCS_KEPT = timedelta(days=30)
 MARKS_KEPT = timedelta(days=1)
+MINUTES_KEPT = timedelta(days=2)
+VERIFICATIONS_KEPT = timedelta(days=400)
 
 
 async def deliveries(conn: Connection, now: datetime, limit: int) -> int:
@@ -17,7 +19,9 @@ async def deliveries(conn: Connection, now: datetime, limit: int) -> int:
         """
         -- Collected once, not looked up per row: causes have no index, and few rows have any.
         WITH named AS MATERIALIZED (
-            SELECT DISTINCT unnest(causes) AS id FROM work WHERE generation > done)
+            SELECT DISTINCT unnest(causes) AS id FROM (
+                SELECT causes FROM work WHERE generation > done AND failed_at IS NULL
+                UNION ALL SELECT causes FROM work WHERE failed_at IS NOT NULL) held)
         DELETE FROM inbox WHERE id IN (
             SELECT i.id FROM inbox i
             WHERE i.received_at < $1 AND NOT EXISTS (SELECT FROM named n WHERE n.id = i.id)
@@ -94,6 +98,47 @@ async def discoveries(conn: Connection, now: datetime, limit: int) -> int:
                JOIN discoveries d ON d.connection_id = c.id
                WHERE c.deleted_at < $1 LIMIT $2)""",
         now,
+        limit,
+    )
+
+
+async def write_minutes(conn: Connection, now: datetime, limit: int) -> int:
+    """Counted writes that no window of the guard reaches any more."""
+    return await _deleted(
+        conn,
+        """DELETE FROM write_minutes WHERE (connection_id, minute) IN (
+               SELECT m.connection_id, m.minute FROM connections c
+               JOIN write_minutes m ON m.connection_id = c.id
+               WHERE m.minute < $1 LIMIT $2)""",
+        now - MINUTES_KEPT,
+        limit,
+    )
+
+
+async def dry_runs(conn: Connection, now: datetime, limit: int) -> int:
+    """Plans of dry runs whose resync is forgotten, with their changes: no one can decide them."""
+    return await _deleted(
+        conn,
+        """DELETE FROM plans WHERE id IN (
+               SELECT p.id FROM plans p
+               WHERE p.kind = 'dry_run' AND p.created_at < $1
+                 AND NOT EXISTS (SELECT FROM resyncs r WHERE r.plan_id = p.id)
+               ORDER BY p.id LIMIT least($2, 1))""",
+        now - RESYNCS_KEPT,
+        limit,
+    )
+
+
+async def verifications(conn: Connection, now: datetime, limit: int) -> int:
+    """Old checks of the audit that found it whole; what one found broken stays."""
+    return await _deleted(
+        conn,
+        """DELETE FROM audit_verifications WHERE id IN (
+               SELECT id FROM audit_verifications
+               WHERE status = 'accepted' AND finished_at < $1
+                 AND id < (SELECT max(id) FROM audit_verifications WHERE status = 'accepted')
+               ORDER BY id LIMIT $2)""",
+        now - VERIFICATIONS_KEPT,
         limit,
     )
 

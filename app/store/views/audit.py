@@ -1,7 +1,7 @@
 """The audit for people and auditors: filtered lists, and whole chains for export."""
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -72,25 +72,46 @@ class Head:
 
 
 async def page(
-    conn: Connection, filters: Filters, *, after: int, limit: int
+    conn: Connection, filters: Filters, *, after: int | None, limit: int, newest: bool = False
 ) -> list[dict[str, Any]]:
-    """Rows in the order of their ids, which within a connection is the order of its chain."""
+    """Rows in the order of their ids, which within a connection is the order of its chain; *newest*
+    in the opposite order. They begin beyond the row *after*."""
     # An issue is the source or the destination: each has its index, and no index serves both.
     ends = ["source_key = $", "destination_key = $"] if filters.issue is not None else ["true"]
-    values = filters.where()[1]
+    rest = replace(filters, connection=None, within=None)
+    values = rest.where()[1]
+    beyond, first, direction = ("<", 2**63 - 1, "DESC") if newest else (">", 0, "ASC")
+    reach, also = _reach(filters, len(values) + 3)
     at = len(values)
-    branches = (
-        f"(SELECT * FROM audit WHERE {filters.where(end)[0]} AND id > ${at + 1}"  # noqa: S608
-        f" ORDER BY id LIMIT ${at + 2})"
+    branches = " UNION ".join(
+        f"(SELECT * FROM audit WHERE {rest.where(end)[0]} {also} AND id {beyond} ${at + 1}"  # noqa: S608
+        f" ORDER BY id {direction} LIMIT ${at + 2})"
         for end in ends
     )
     rows = await conn.fetch(
-        f"SELECT * FROM ({' UNION '.join(branches)}) page ORDER BY id LIMIT ${at + 2}",  # noqa: S608 - conditions of ours, values bound
+        f"SELECT page.* FROM {reach} CROSS JOIN LATERAL ({branches}) page"  # noqa: S608 - conditions of ours, values bound
+        f" ORDER BY id {direction} LIMIT ${at + 2}",
         *values,
-        after,
+        first if after is None else after,
         limit,
+        *(it for it in (filters.connection, filters.within) if it is not None),
     )
     return [exported(row) for row in rows]
+
+
+def _reach(filters: Filters, at: int) -> tuple[str, str]:
+    """The connections whose rows may be on the page, each read by itself in the order of its rows.
+    A name may have been given to several, one after another."""
+    if filters.connection is None and filters.within is None:
+        return "(SELECT 1) everything", ""
+    conditions = []
+    if filters.connection is not None:
+        conditions.append(f"name = ${at}")
+        at += 1
+    if filters.within is not None:
+        conditions.append(f"id = ANY(${at}::bigint[])")
+    named = " AND ".join(conditions)
+    return f"(SELECT id AS reached FROM connections WHERE {named}) c", "AND connection_id = reached"  # noqa: S608
 
 
 async def of_link(

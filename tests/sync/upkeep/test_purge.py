@@ -115,6 +115,60 @@ async def test_finished_resyncs_go_after_thirty_days(fields: FieldWorld) -> None
     assert await ids(fields, "resyncs") == set(made[1:])
 
 
+async def test_a_dry_run_goes_with_its_resync(fields: FieldWorld) -> None:
+    old, kept, young = [
+        await put(
+            fields,
+            """INSERT INTO plans (connection_id, kind, status, revision, created_at)
+               VALUES ($1, 'dry_run', 'shadow', 1, $2) RETURNING id""",
+            fields.connection,
+            ago(fields, days=days),
+        )
+        for days in (60, 60, 29)
+    ]
+    await fields.world.execute(
+        """INSERT INTO resyncs (connection_id, status, dry_run, plan_id, created_at)
+           VALUES ($1, 'running', true, $2, $3)""",
+        fields.connection,
+        kept,
+        ago(fields, days=60),
+    )
+    await purge.run_once(fields.world.ctx)
+    assert await ids(fields, "plans") == {kept, young}
+    assert old not in {kept, young}
+
+
+async def test_what_verified_the_audit_long_ago_goes_but_for_the_last(fields: FieldWorld) -> None:
+    made = [
+        await put(
+            fields,
+            """INSERT INTO audit_verifications (status, created_at, finished_at)
+               VALUES ($1, $2, $2) RETURNING id""",
+            status,
+            ago(fields, days=days),
+        )
+        for status, days in (
+            ("accepted", 900), ("refused", 800), ("accepted", 700), ("accepted", 500),
+        )
+    ]  # fmt: skip
+    await purge.run_once(fields.world.ctx)
+    assert await ids(fields, "audit_verifications") == {made[1], made[3]}
+
+
+async def test_minutes_go_that_no_window_reaches(fields: FieldWorld) -> None:
+    for days in (1.9, 2.1):
+        await fields.world.execute(
+            "INSERT INTO write_minutes VALUES ($1, $2, 1, 0)",
+            fields.connection,
+            ago(fields, days=days),
+        )
+    await purge.run_once(fields.world.ctx)
+    rows = await fields.world.rows(
+        "SELECT minute FROM write_minutes WHERE $1::bigint[] IS NOT NULL"
+    )
+    assert [it["minute"] > ago(fields, days=2) for it in rows] == [True]
+
+
 async def test_answers_and_marks_go_after_a_day(fields: FieldWorld) -> None:
     for number, hours in enumerate((24.1, 23.9)):
         await fields.world.execute(

@@ -1,0 +1,12 @@
+"""Indexes of lists."""
+
+from app.store.migrations.run import execute_beside
+
+revision = "0043"
+down_revision = "0042"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    execute_beside(__file__)
