@@ -1,50 +1,128 @@
-"""The entry point: all nouns, put together."""
+"""The entry point: all nouns, each loaded when it is named."""
 
-from collections.abc import Callable
-from typing import Annotated
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from app import __version__
-from app.cli.commands import (
-    audit,
-    connection,
-    failures,
-    guard,
-    incident,
-    plan,
-    resyncs,
-    secrets,
-    site,
-    site_settings,
-    token,
-    twins,
-    webhooks,
-)
-from app.cli.commands.deliveries import deliveries
-from app.cli.commands.explain import explain
-from app.cli.commands.links import links
-from app.cli.commands.mode import mode
-from app.cli.commands.pause import pause, resume
-from app.cli.commands.repair import restores
-from app.cli.commands.repair.adopt import adopt
-from app.cli.commands.repair.rescue import rescue
-from app.cli.commands.repair.restore import restore
-from app.cli.commands.repair.rollback import rollback
-from app.cli.commands.resync import resync
-from app.cli.commands.run.api import api
-from app.cli.commands.run.doctor import doctor
-from app.cli.commands.run.migrate import migrate
-from app.cli.commands.run.openapi import openapi
-from app.cli.commands.run.up import up
-from app.cli.commands.run.worker import worker
-from app.cli.commands.status import status
 from app.cli.output import output
 from app.cli.output.error_mapping import RootGroup
 
+# By name: the module under `app.cli.commands`, which has a function of that name, or the `app` of a
+# noun; and its help in one line, as the module has it.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "up": (
+        "run.up",
+        "Run everything on this machine: PostgreSQL, Valkey, migrations, the API and a worker.",
+    ),
+    "api": ("run.api", "Run the HTTP process: REST, webhooks and probes."),
+    "worker": ("run.worker", "Run a worker process."),
+    "migrate": ("run.migrate", "Update the database to the schema of this version."),
+    "doctor": (
+        "run.doctor",
+        "Check the settings, the database and its roles, clocks, Redis, the API and every site.",
+    ),
+    "openapi": ("run.openapi", "Print the OpenAPI document of this version."),
+    "status": (
+        "status",
+        "Show the state of the connections: what waits, what is held, what failed.",
+    ),
+    "pause": ("pause", "Stop writing to Jira and only store webhooks."),
+    "resume": ("pause", "End a pause."),
+    "mode": (
+        "mode",
+        "Show or set the mode: shadow (only plans), create_only, review (holds removals) or live.",
+    ),
+    "explain": (
+        "explain",
+        "Show for each link of an issue its state, what a sync would do now, and why.",
+    ),
+    "links": (
+        "links",
+        "List the links that a connection keeps in step, or knows and leaves alone.",
+    ),
+    "resync": ("resync", "Compare the twins of a connection and bring their links in step."),
+    "rollback": ("repair.rollback", "Return to an earlier configuration."),
+    "restore": ("repair.restore", "Plan to put back links that Twinlink removed."),
+    "rescue": (
+        "repair.rescue",
+        "Plan to put back the links that an account removed on a site within a time window.",
+    ),
+    "adopt": (
+        "repair.adopt",
+        "Plan to manage the link pairs of which an account wrote exactly one side.",
+    ),
+    "deliveries": ("deliveries", "List the webhook deliveries of the last 14 days, newest first."),
+    "site": ("site", "The Jira sites."),
+    "connection": ("connection", "Connections between two sites."),
+    "twins": ("twins", "Twins: which issues are the same work on both sites."),
+    "guard": ("guard", "The guard, which holds removals that look like an accident."),
+    "plan": ("plan", "Plans: the writes that would be made."),
+    "resyncs": ("resyncs", "Comparisons of both sides, running and finished."),
+    "restores": ("repair.restores", "Restores and rescues, running and finished."),
+    "failures": ("failures", "Twins that could not be brought in step after all tries."),
+    "incident": ("incident", "What is or was wrong, and what to do next."),
+    "audit": ("audit", "The append-only record of every write to Jira."),
+    "webhooks": ("webhooks", "The webhooks of a Jira site."),
+    "token": ("token", "Tokens for the API."),
+    "secrets": ("secrets", "The key that encrypts the credentials of sites."),
+}
+_SETTINGS_OF_A_SITE = {
+    "sign-in": "sign_in",
+    "network": "network",
+    "basic-webhooks": "basic_webhooks",
+}
+
+
+class Nouns(RootGroup):
+    """Listing the commands loads none of them, and running one loads no other: what a noun
+    imports takes longer than most of what is asked of it."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = {
+            name: TyperCommand(name, help=text, rich_markup_mode=None)
+            for name, (_, text) in COMMANDS.items()
+        }
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command if name is None else load(name), rest
+
+
+def load(name: str) -> Any:
+    """The command or group of this name, whole."""
+    module = import_module(f"app.cli.commands.{COMMANDS[name][0]}")
+    if not hasattr(module, "app"):
+        return _single(name, getattr(module, name))
+    if name == "site":
+        _add_settings(module.app)
+    module.app.rich_markup_mode = None
+    group = typer.main.get_group(module.app)
+    group.name = name
+    return group
+
+
+def _single(name: str, function: Any) -> Any:
+    alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+    alone.command(name)(function)
+    return typer.main.get_command(alone)
+
+
+def _add_settings(site: typer.Typer) -> None:
+    known: Sequence[str | None] = [it.name for it in site.registered_commands]
+    settings = import_module("app.cli.commands.site_settings")
+    for name, function in _SETTINGS_OF_A_SITE.items():
+        if name not in known:
+            site.command(name)(getattr(settings, function))
+
+
 app = typer.Typer(
     name="twinlink",
-    cls=RootGroup,
+    cls=Nouns,
     no_args_is_help=True,
     # Click's plain help: it wraps to the terminal and never cuts the name of an option.
     rich_markup_mode=None,
@@ -52,50 +130,6 @@ app = typer.Typer(
     # The values of variables in a traceback could include secrets.
     pretty_exceptions_enable=False,
 )
-
-_RUN = (up, api, worker, migrate, doctor, openapi)
-_COMMANDS = (
-    status,
-    pause,
-    resume,
-    mode,
-    explain,
-    links,
-    resync,
-    rollback,
-    restore,
-    rescue,
-    adopt,
-    deliveries,
-)
-_SETTINGS: dict[str, Callable[..., None]] = {
-    "sign-in": site_settings.sign_in,
-    "network": site_settings.network,
-    "basic-webhooks": site_settings.basic_webhooks,
-}
-"""Of a site."""
-_NOUNS = (
-    site,
-    connection,
-    twins,
-    guard,
-    plan,
-    resyncs,
-    restores,
-    failures,
-    incident,
-    audit,
-    webhooks,
-    token,
-    secrets,
-)
-
-for _command in (*_RUN, *_COMMANDS):
-    app.command()(_command)
-for _name, _settings in _SETTINGS.items():
-    site.app.command(_name)(_settings)
-for _noun in _NOUNS:
-    app.add_typer(_noun.app, name=_noun.__name__.rpartition(".")[2])
 
 
 def _say_version(wanted: bool) -> None:

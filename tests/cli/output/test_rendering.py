@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import typer
 
-from app.cli.main import app
+from app.cli.main import COMMANDS as NAMES
+from app.cli.main import load
 from tests.cli.output.rendering import MARK
 from tests.cli.output.samples import DIGEST, LONG_NAME, TIME
 from tests.cli.processes import ROOT
@@ -43,11 +43,10 @@ COMMANDS = [
 
 
 def _every_help() -> Iterator[list[str]]:
-    root = typer.main.get_command(app)
     yield ["--help"]
-    for name, command in root.commands.items():  # type: ignore[attr-defined]
+    for name in NAMES:
         yield [name, "-h"]
-        yield from ([name, sub, "--help"] for sub in getattr(command, "commands", ()))
+        yield from ([name, sub, "--help"] for sub in getattr(load(name), "commands", ()))
 
 
 HELPS = list(_every_help())
