@@ -17,14 +17,21 @@ TWINS = 20_000
 AUDIT = 60_000
 """Rows of history: far beyond what any of these calls may read."""
 
-_FILL = f"""
+
+def history(twins: int, audit: int) -> str:
+    """Two connections over two sites with so many twins, as many links, and so many rows of the
+    audit and deliveries."""
+    return _FILL.replace("{TWINS}", str(twins)).replace("{AUDIT}", str(audit))
+
+
+_FILL = """
 INSERT INTO sites (name, base_url, deployment, auth_kind, auth_sealed, webhook_secret_sealed)
     SELECT n, 'https://' || n || '.example.net', 'cloud', 'bearer', '', '' FROM
     unnest(ARRAY['left', 'right']) n;
 INSERT INTO connections (name, left_site_id, right_site_id, revision)
     VALUES ('ab', 1, 2, 1), ('cd', 1, 2, 1);
 INSERT INTO revisions (connection_id, revision, config, author)
-    VALUES (1, 1, '{{}}', 'test'), (2, 1, '{{}}', 'test');
+    VALUES (1, 1, '{}', 'test'), (2, 1, '{}', 'test');
 INSERT INTO twins (connection_id, left_site_id, left_issue_id, left_key,
                    right_site_id, right_issue_id, right_key, source)
     SELECT 1 + i % 2, 1, 10000 + i, 'A-' || i, 2, 10000 + i, 'B-' || i, 'api'
@@ -39,7 +46,7 @@ INSERT INTO audit (connection_id, seq, at, connection, site, operation, status, 
         i, 1, 'Blocks',
         10000 + i % {TWINS}, (ARRAY['A-', 'B-'])[1 + i % 2] || i % {TWINS},
         10001 + i % {TWINS}, (ARRAY['A-', 'B-'])[1 + i % 2] || (i % {TWINS} + 1), true,
-        'webhook', (i % 5000)::text, i, 1, 'twinlink/test', '{{}}', 'test', '', ''
+        'webhook', (i % 5000)::text, i, 1, 'twinlink/test', '{}', 'test', '', ''
     FROM generate_series(1, {AUDIT}) i;
 INSERT INTO ledger (connection_id, left_type_id, right_type_id, source_twin_id, destination_twin_id,
         left_source_id, left_source_key, left_destination_id, left_destination_key, right_source_id,
@@ -60,12 +67,42 @@ INSERT INTO inbox (site_id, delivery, kind, received_at, issue_id)
                WHEN i % 4 = 0 THEN 'link_deleted' ELSE 'link_created' END,
         now() - ({AUDIT} - i) * interval '20 seconds', i
     FROM generate_series(1, {AUDIT}) i;
+INSERT INTO plans (connection_id, kind, status, revision)
+    SELECT 1 + n % 2, 'removals', CASE WHEN n > 198 THEN 'held' ELSE 'applied' END, 1
+    FROM generate_series(1, 200) n;
+INSERT INTO plan_changes (plan_id, operation, site_id, type_id, source_id, source_key,
+        destination_id, destination_key, left_type_id, source_twin_id, destination_twin_id, reason,
+        result)
+    SELECT 1 + i % 200, 'remove', 2, 1, i, 'B-' || i, i + 2, 'B-' || i + 2, 1, i, i + 2,
+        'guard_hour', CASE WHEN i % 200 < 198 THEN 'applied:gone' END
+    FROM generate_series(1, {TWINS}) i;
+INSERT INTO work (connection_id, twin_id, look, bulk, cause_kind, generation, done, due_at,
+        waiting, failure, failed_at)
+    SELECT connection_id, id, true, id % 3 = 0, 'webhook', 2,
+        CASE WHEN id % 1000 = 0 THEN 1 ELSE 2 END,
+        now() - id * interval '1 second', CASE WHEN id % 700 = 0 THEN 'unknown:x' END,
+        CASE WHEN id % 900 = 0 THEN 'f' END, CASE WHEN id % 900 = 0 THEN now() END
+    FROM twins;
+INSERT INTO intents (connection_id, site_id, operation, type_id, source_id, source_key,
+        destination_id, destination_key, key_source_id, key_destination_id, link_id, left_type_id,
+        right_type_id, source_twin_id, destination_twin_id, origin, origin_source_id,
+        origin_source_key, origin_destination_id, origin_destination_key, guarded, cause_kind,
+        cause_id, revision, state, created_at, send_before, confirm_after, closed_at)
+    SELECT 1 + i % 2, 2, CASE WHEN i % 100 = 0 THEN 'remove' ELSE 'create' END, 1, i, 'B-' || i,
+        i + 1, 'B-' || i + 1, i, i + 1, i, 1, 1, i, i + 2, 'left', i, 'A-' || i, i + 1,
+        'A-' || i + 1, i % 100 = 0, 'webhook', '', 1, 'applied', now() - i * interval '1 minute',
+        now(), now(), now()
+    FROM generate_series(1, {TWINS}) i;
+INSERT INTO link_counts (connection_id, state, links)
+    SELECT connection_id, state, count(*) FROM ledger GROUP BY 1, 2;
+INSERT INTO write_minutes (connection_id, minute, created, removed)
+    SELECT connection_id, date_trunc('minute', created_at, 'UTC'),
+        count(*) FILTER (WHERE operation = 'create'), count(*) FILTER (WHERE operation = 'remove')
+    FROM intents GROUP BY 1, 2;
 INSERT INTO sites (name, base_url, deployment, auth_kind, auth_sealed, webhook_secret_sealed)
     VALUES ('quiet', 'https://quiet.example.net', 'cloud', 'bearer', '', '');
 ANALYZE;
-"""  # noqa: S608 - numbers of ours
-
-
+"""
 _READ = """
     SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint FROM pg_stat_xact_user_tables
     WHERE relname IN ('audit', 'twins', 'inbox', 'work', 'ledger', 'discoveries', 'intents')"""
@@ -79,7 +116,7 @@ class Reads:
 
 
 async def fill(servers: Servers, database: Database) -> None:
-    await fill_unchecked(servers, database, _FILL)
+    await fill_unchecked(servers, database, history(TWINS, AUDIT))
 
 
 async def fill_unchecked(servers: Servers, database: Database, text: str) -> None:
