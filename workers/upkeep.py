@@ -37,7 +37,7 @@ Turn = Callable[[], Awaitable[object]]
 _ASKS_A_SECOND = 8.0
 _SHORTEST = 0.5
 # The net below what duties wait for.
-_NET = 60.0
+_NET = 120.0
 
 
 @dataclass(frozen=True, slots=True)

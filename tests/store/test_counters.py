@@ -142,7 +142,7 @@ async def test_windows_read_a_minute_not_a_day(conn: Conn) -> None:
     assert reads.rows <= 2 * used + 3000, reads.rows
 
 
-async def test_status_reads_what_there_is_to_say(conn: Conn) -> None:
+async def test_status_reads_what_there_is_to_say(conn: Conn, migrate_url: str) -> None:
     await conn.execute(
         """INSERT INTO twins (connection_id, left_site_id, left_issue_id, left_key, right_site_id,
                right_issue_id, right_key, source)
@@ -160,6 +160,9 @@ async def test_status_reads_what_there_is_to_say(conn: Conn) -> None:
            FROM generate_series(1, 10000) i""",
         NOW,
     )
+    owner = await asyncpg.connect(migrate_url)
+    await owner.execute("ANALYZE work, twins")
+    await owner.close()
     async with counted(conn) as reads:
         load = await status.of_connection(conn, 1, NOW)
     row = await conn.fetchrow(_LOAD, NOW)

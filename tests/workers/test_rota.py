@@ -230,8 +230,13 @@ _FOUND = {
     "plans": [
         """INSERT INTO plans (connection_id, kind, status, revision, created_at)
            VALUES (1, 'removals', 'gathering', 1, $1)""",
+        """INSERT INTO plans (connection_id, kind, status, revision, created_at)
+           VALUES (1, 'unpairings', 'applying', 1, $1)""",
         """INSERT INTO plans (connection_id, kind, status, revision, expires_at)
            VALUES (1, 'undo', 'held', 1, $1)""",
+        """INSERT INTO former_twins (twin_id, connection_id, left_issue_id, left_key,
+               right_issue_id, right_key, source, version, let_go_at, until)
+           VALUES (1, 1, 1, 'A-1', 1, 'B-1', 'field', 1, $1, $1)""",
         """INSERT INTO vanished_mirrors (site_id, link_id, connection_id, type_id, source_id,
                source_key, destination_id, destination_key, left_type_id, source_twin_id,
                destination_twin_id, seen_at, plan_after)
@@ -265,9 +270,9 @@ async def test_what_comes_is_done_at_once(db: asyncpg.Pool, conn: Connection, na
         assert await _later(conn, 2) == set()
         await conn.execute(change, NOW + timedelta(seconds=2))
         assert await _later(conn, 0.5) == set(), "its gap is not over"
-        assert await _later(conn, 2) == {name}
+        assert name in await _later(conn, 2)
         assert await _later(conn, 2.9) == set()
-        assert await _later(conn, 3.1) == {name}, "whoever took it may have died"
+        assert name in await _later(conn, 3.1), "the worker that took it may have died"
         await transaction.rollback()
 
 

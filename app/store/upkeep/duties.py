@@ -33,10 +33,11 @@ WAITS_FOR = {
         WHERE p.kind = 'adoption' AND p.status IN ('gathering', 'applying')
           AND coalesce(a.lease_until <= $1, true)""",
     "plans": """
-        SELECT FROM plans WHERE status IN ('gathering', 'applying') AND kind = 'removals'
+        SELECT FROM plans WHERE status IN ('gathering', 'applying')
         UNION ALL SELECT FROM plans
         WHERE status IN ('held', 'approved', 'applying') AND expires_at <= $1
-        UNION ALL SELECT FROM vanished_mirrors WHERE counted_at IS NULL AND plan_after <= $1""",
+        UNION ALL SELECT FROM vanished_mirrors WHERE counted_at IS NULL AND plan_after <= $1
+        UNION ALL SELECT FROM former_twins WHERE until <= $1""",
     "discover": "SELECT FROM discoveries",
     "poll": f"""
         SELECT FROM sites s JOIN connections c ON s.id IN (c.left_site_id, c.right_site_id)
