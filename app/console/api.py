@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.store.config.sessions import SIGNED_IN, SignedIn
+from app.store.access.sessions import SIGNED_IN, SignedIn
 
 V1 = "/api/v1"
 

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from app.console import session
 from app.console.api import Api, Refused
 from app.console.render import html
-from app.store.config.sessions import SignedIn
+from app.store.access.sessions import SignedIn
 from app.wiring import Services
 
 LARGEST_FORM = 1024 * 1024

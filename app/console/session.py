@@ -9,8 +9,8 @@ from ipaddress import ip_address
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.store.config import sessions
-from app.store.config.sessions import SignedIn
+from app.store.access import sessions
+from app.store.access.sessions import SignedIn
 from app.store.pool import Database
 from app.wiring import Services
 

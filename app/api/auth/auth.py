@@ -9,8 +9,8 @@ from fastapi import Request
 from app.api.auth.auth_throttle import Attempts, source_of
 from app.api.auth.roles import Role, Rule
 from app.api.http.problems import Problem
-from app.store.config import tokens
-from app.store.config.sessions import SIGNED_IN, SignedIn
+from app.store.access import tokens
+from app.store.access.sessions import SIGNED_IN, SignedIn
 from app.wiring import Services
 
 BOOTSTRAP = "bootstrap"

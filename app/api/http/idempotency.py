@@ -13,8 +13,8 @@ from fastapi import Request, Response
 
 from app.api.http import problems
 from app.api.http.problems import Problem
-from app.store.config import idempotency as stored
-from app.store.config.idempotency import Stored
+from app.store.access import idempotency as stored
+from app.store.access.idempotency import Stored
 from app.wiring import Services
 
 HEADER = "idempotency-key"

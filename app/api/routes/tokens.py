@@ -10,7 +10,8 @@ from app.api.routing.route import api_router
 from app.api.schemas.base import Listed
 from app.api.schemas.token import TokenAnswer, TokenMade, TokenPost
 from app.core.config import Problem as FieldProblem
-from app.store.config import connections, tokens
+from app.store.access import tokens
+from app.store.config import connections
 from app.store.pool import Connection
 
 router = api_router("tokens")

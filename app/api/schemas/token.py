@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, AwareDatetime, Field
 
 from app.api.schemas.base import Answer, Body, Name, Text
-from app.store.config.tokens import TokenRow
+from app.store.access.tokens import TokenRow
 
 _ADDRESS = re.compile(r"[^\s@]@[^\s@]")
 RoleName = Literal["viewer", "operator", "approver", "admin"]

@@ -8,8 +8,8 @@ from app.console import session
 from app.console.api import Api, Refused
 from app.console.page import Visit, form_of, post, to
 from app.console.render import html
-from app.store.config import sessions, tokens
-from app.store.config.sessions import SignedIn
+from app.store.access import sessions, tokens
+from app.store.access.sessions import SignedIn
 from app.wiring import Services
 
 

@@ -1,1 +1,1 @@
-"""Sites, connections, revisions, tokens and secrets: what administrators configure."""
+"""Sites, connections, revisions and secrets: what administrators configure."""

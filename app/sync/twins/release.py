@@ -14,7 +14,8 @@ from app.core.errors import PermanentError
 from app.core.ledger import State
 from app.core.links import LinkId, Side
 from app.core.operations import Operation
-from app.store.config import active_connection, tokens
+from app.store.access import tokens
+from app.store.config import active_connection
 from app.store.config.active_connection import Running
 from app.store.links import ledger, managers, twins
 from app.store.pool import Connection, Database

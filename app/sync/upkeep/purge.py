@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
-from app.store.config import idempotency
+from app.store.access import idempotency
 from app.store.monitor import progress
 from app.store.pool import Connection
 from app.store.upkeep import purging, workers

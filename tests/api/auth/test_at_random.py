@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from app.api.auth.roles import V1, Role
-from app.store.config import tokens
-from app.store.config.tokens import TokenRow
+from app.store.access import tokens
+from app.store.access.tokens import TokenRow
 from tests.api.auth.test_confinement import opened, removed
 from tests.api.conftest import Api, Jira, connection_body
 from tests.api.flow import PAIRS
