@@ -30,6 +30,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "status",
         "Show the state of the connections: what waits, what is held, what failed.",
     ),
+    "open": (
+        "open_page",
+        "Print the console's address for an issue, a connection, a plan, an incident or a page.",
+    ),
     "pause": ("pause", "Stop writing to Jira and only store webhooks."),
     "resume": ("pause", "End a pause."),
     "mode": (

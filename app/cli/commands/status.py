@@ -1,16 +1,19 @@
 """`twinlink status`: the state of the connections."""
 
-from typing import Any
+import threading
+from contextlib import suppress
+from typing import Annotated, Any
 
 import typer
 
 from app.cli.client.api_client import Service, service
 from app.cli.output import output
-from app.cli.output.errors import CommandError
+from app.cli.output.errors import CommandError, UsageError
 from app.cli.output.options import AnyConnection, Json
 
 _QUIET = ("backlog", "in_flight", "delayed", "resyncs")
 _INCIDENTS = 20
+_EVERY_SECONDS = 2.0
 _COLUMNS: output.Columns = (
     ("NAME", "name"),
     ("MODE", "mode"),
@@ -32,12 +35,29 @@ def status(
     ctx: typer.Context,
     name: AnyConnection = None,
     json: Json = False,
+    *,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show it again every two seconds, until Ctrl-C.")
+    ] = False,
 ) -> None:
     """Show the state of the connections: what waits, what is held, what failed.
 
     Quiet means that nothing is due, under way or delayed, and that no resync runs.
     """
+    if watch and json:
+        raise UsageError("--watch shows a table again and again; ask with --json in your own loop")
     api = service(ctx)
+    if not watch:
+        _show(api, name, json=json)
+        return
+    with suppress(KeyboardInterrupt):
+        while True:
+            output.clear()
+            _show(api, name, json=False)
+            threading.Event().wait(_EVERY_SECONDS)
+
+
+def _show(api: Service, name: str | None, *, json: bool) -> None:
     found = api.every("connections") if name is None else [api.get(f"connections/{name}")]
     rows = [_row(api, connection) for connection in found]
     workers = _workers(api)

@@ -38,6 +38,12 @@ def command(text: str) -> None:
     print(f"  {_clean(text)}")  # noqa: T201
 
 
+def clear() -> None:
+    """An empty screen; nothing where the answer goes into a file or a pipe."""
+    if sys.stdout.isatty():
+        _console(stderr=False).clear()
+
+
 def note(text: str) -> None:
     """A message for people that is not part of the answer."""
     for part in _fitted(text, sys.stderr):
