@@ -52,6 +52,19 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
+class Pattern:
+    """What an account wrote on the issues of a connection: `paired` links have an equal one on the
+    other side that we did not make, as a mirror and its origin do; `unpaired` have none. A sync
+    product leaves hardly any of those, a person hardly any others."""
+
+    paired: int
+    unpaired: int
+
+    def __add__(self, other: "Pattern") -> "Pattern":
+        return Pattern(self.paired + other.paired, self.unpaired + other.unpaired)
+
+
+@dataclass(frozen=True, slots=True)
 class Adopt:
     """The pair becomes managed, with the link on *mirror* as the mirror."""
 

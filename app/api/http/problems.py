@@ -83,6 +83,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "site_went_back": Kind(409, "A Jira went back in time; resolve that incident first"),
     "nothing_selected": Kind(409, "No link is chosen by what was asked for"),
     "own_account": Kind(409, "Twinlink's own account did that: restore it from the audit"),
+    "account_unconfirmed": Kind(409, "The account writes links as a person does"),
     "plan_not_sealed": Kind(409, "The plan cannot be decided: it gathers, or is only shown"),
     "plan_digest": Kind(409, "The plan is not the one that was reviewed"),
     "plan_decided": Kind(409, "The plan is decided"),

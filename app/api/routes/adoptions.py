@@ -18,7 +18,9 @@ router = api_router("adoptions")
 
 
 @router.post(
-    "/connections/{name}/adoptions", status_code=202, responses=problems("connection_unknown")
+    "/connections/{name}/adoptions",
+    status_code=202,
+    responses=problems("connection_unknown", "account_unconfirmed"),
 )
 async def post_adoption(
     body: AdoptionPost, connection: TheConnection, services: Svc, caller: Who, response: Response
@@ -27,8 +29,14 @@ async def post_adoption(
     becomes the mirror. Nothing is taken over before two owners approved the plan, and nothing in
     Jira changes then; afterwards the pair is kept in step.
 
-    The plan lists every pair that is not managed, with the reason where it is left alone.
+    The plan lists every pair that is not managed, with the reason where it is left alone. An
+    account that wrote links which are no pairs is refused with their number, unless
+    `confirm_account` repeats it: the adoption ends as `refused`, and the next request without it is
+    409.
     """
+    if body.confirm_account not in {None, body.account_id}:
+        errors = [FieldProblem("/confirm_account", "must repeat account_id")]
+        raise Problem("validation", errors=errors)
     if body.since >= body.until:
         raise Problem("validation", errors=[FieldProblem("/until", "must be after since")])
     made, plan_id = await adopt.request(
@@ -37,6 +45,7 @@ async def post_adoption(
         body.account_id,
         since=body.since,
         until=body.until,
+        confirmed=body.confirm_account is not None,
         requested_by=caller.owner,
         now=services.clock(),
     )

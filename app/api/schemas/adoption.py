@@ -9,7 +9,9 @@ from app.api.schemas.base import Answer, Body, Text
 from app.core.plan import PlanStatus
 from app.store.views.adoptions import AdoptionShown
 
-Status = Literal["planning", "held", "applying", "succeeded", "partial", "rejected", "expired"]
+Status = Literal[
+    "planning", "refused", "held", "applying", "succeeded", "partial", "rejected", "expired"
+]
 Instant = Annotated[AwareDatetime, Field(strict=False)]
 
 
@@ -19,6 +21,11 @@ class AdoptionPost(Body):
     )
     since: Instant = Field(description="Written from this instant on")
     until: Instant = Field(description="Written before this instant")
+    confirm_account: Text | None = Field(
+        None,
+        description="`account_id` once more: adopt it although it also wrote links that are no"
+        " pairs of a mirror and its origin, as a person does",
+    )
 
 
 class AdoptionMade(Answer):
@@ -36,6 +43,11 @@ class AdoptionAnswer(Answer):
     until: datetime
     pairs: int = Field(description="Links that are there without being managed, as far as planned")
     adoptable: int = Field(description="Of these, what the account wrote on exactly one side")
+    paired: int = Field(
+        description="Links that the account wrote on the connection's issues and that have an equal"
+        " one on the other side which Twinlink did not make"
+    )
+    unpaired: int = Field(description="Its links there that have none")
     adopted: int
     skipped: int = Field(description="Each with its reason in the plan")
     failed: int
@@ -55,6 +67,8 @@ class AdoptionAnswer(Answer):
 
 
 def _status(it: AdoptionShown) -> Status:
+    if it.refused_at is not None:
+        return "refused"
     match it.plan_status:
         case PlanStatus.GATHERING:
             return "planning"

@@ -57,6 +57,9 @@ async def _rescue(visit: Visit) -> Response:
 async def _adopt(visit: Visit) -> Response:
     name = visit.form.get("connection", "").strip()
     body: Json = {"account_id": visit.form.get("account_id", "").strip()}
+    again = visit.form.get("confirm_account", "").strip()
+    if again:
+        body["confirm_account"] = again
     made = await visit.api.post(f"connections/{name}/adoptions", body | _times(visit))
     return to(f"/plans/{made['plan_id']}", done="asked")
 

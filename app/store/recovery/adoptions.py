@@ -34,6 +34,10 @@ class Adoption:
     approver: str
     fence: int
     tries: int
+    confirmed: bool
+    """The account was named twice: it is adopted whatever else it wrote."""
+    twin_cursor: int
+    surveyed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,13 @@ class Agreed:
 
 
 async def insert(
-    conn: Connection, connection_id: int, window: Window, *, requested_by: str, now: datetime
+    conn: Connection,
+    connection_id: int,
+    window: Window,
+    *,
+    confirmed: bool,
+    requested_by: str,
+    now: datetime,
 ) -> tuple[int, int]:
     """Insert an adoption and its plan, which cannot be decided yet; returns both ids."""
     plan_id: int = await conn.fetchval(
@@ -58,7 +68,7 @@ async def insert(
     )
     adoption_id: int = await conn.fetchval(
         """INSERT INTO adoptions (connection_id, plan_id, account, since, until, requested_by,
-               created_at) VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id""",
+               created_at, confirmed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id""",
         connection_id,
         plan_id,
         window.account,
@@ -66,6 +76,7 @@ async def insert(
         window.until,
         requested_by,
         now,
+        confirmed,
     )
     return adoption_id, plan_id
 
@@ -177,6 +188,9 @@ def _adoption(it: Record) -> Adoption:
         it["approver"],
         it["fence"],
         it["tries"],
+        it["confirmed"],
+        it["twin_cursor"],
+        it["surveyed"],
     )
 
 

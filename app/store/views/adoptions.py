@@ -11,7 +11,8 @@ from app.store.pool import Connection, Row
 @dataclass(frozen=True, slots=True)
 class AdoptionShown:
     """An adoption with the numbers of its plan's changes: `pairs` are all of them, `adoptable`
-    those without an objection when the plan was sealed. `since` and `until` bound when the account
+    those without an objection when the plan was sealed; `paired` and
+    `unpaired` are as in `core.adoption.Pattern`. `since` and `until` bound when the account
     wrote the links."""
 
     id: int
@@ -22,6 +23,9 @@ class AdoptionShown:
     until: datetime
     pairs: int
     adoptable: int
+    paired: int
+    unpaired: int
+    refused_at: datetime | None
     adopted: int
     skipped: int
     failed: int

@@ -11,21 +11,22 @@ from datetime import datetime, timedelta
 import structlog
 
 from app.core.accounts import keyed
-from app.core.adoption import Skip, Window
+from app.core.adoption import Pattern, Skip, Window
 from app.core.errors import PermanentError, TransientError
 from app.core.plan import PlanStatus
 from app.store.config import account_salt, active_connection
 from app.store.guard import held_plans
 from app.store.pool import Database
-from app.store.recovery import adoptions, restore_changes, restores
+from app.store.recovery import adoption_patterns, adoptions, restore_changes, restores
 from app.store.recovery.adoptions import Adoption
 from app.store.recovery.restore_changes import Place
 from app.store.writes import plans
 from app.store.writes.plans import Planned
 from app.sync.look.snapshot import Look
-from app.sync.recovery import adopt_apply
+from app.sync.recovery import adopt_apply, adopt_pattern
 from app.sync.recovery.adopt_read import Pair, examine, planned
 from app.sync.runtime.context import Context
+from app.sync.runtime.refusals import Refused
 
 _LOG = structlog.get_logger(__name__)
 
@@ -35,6 +36,8 @@ LEASE = timedelta(minutes=5)
 AGAIN = timedelta(seconds=5)
 # An issue that its site fails to deliver this often is taken for one that cannot be seen.
 PATIENCE = 5
+# A request without confirmation is refused at once for so long after its planning was.
+REFUSED_FOR = timedelta(hours=1)
 
 
 async def request(
@@ -44,18 +47,36 @@ async def request(
     *,
     since: datetime,
     until: datetime,
+    confirmed: bool = False,
     requested_by: str,
     now: datetime,
 ) -> tuple[int, int]:
     """Plan to take over what *account* wrote between *since* and *until*; the ids of the adoption
-    and of its plan. Raises `PermanentError("connection_unknown")`."""
+    and of its plan. *confirmed*: also if it writes links as a person does.
+
+    Raises `PermanentError("connection_unknown")`, and `Refused("account_unconfirmed")` where such a
+    plan was refused a moment ago."""
     async with database.transaction() as conn:
         if await active_connection.lock(conn, connection_id) is None:
             raise PermanentError("connection_unknown")
         window = Window(keyed(account, await account_salt.salt(conn)), since, until)
-        return await adoptions.insert(
-            conn, connection_id, window, requested_by=requested_by, now=now
+        known = await adoption_patterns.refused_since(
+            conn, connection_id, window.account, now - REFUSED_FOR
         )
+        if known is not None and not confirmed:
+            raise Refused("account_unconfirmed", unlike_a_product(known))
+        return await adoptions.insert(
+            conn, connection_id, window, confirmed=confirmed, requested_by=requested_by, now=now
+        )
+
+
+def unlike_a_product(found: Pattern) -> str:
+    """Why an account is not adopted before it is confirmed, in numbers."""
+    return (
+        f"it wrote {found.unpaired} links on this connection's issues that are no pairs of a mirror"
+        f" and its origin, beside {found.paired} that are: a person's account does so. If it is a"
+        " sync product's all the same, repeat account_id as confirm_account"
+    )
 
 
 async def run_once(ctx: Context) -> int:
@@ -97,7 +118,12 @@ async def _plan(ctx: Context, it: Adoption, *, patient: bool) -> datetime | None
     if state is None:
         raise PermanentError("connection_unknown")
     if not rows:
-        await _seal(ctx, it)
+        async with ctx.database.connection() as conn:
+            over = it.surveyed or await restores.nothing_open(conn, it.plan_id)
+        if over:
+            await _seal(ctx, it)
+        else:
+            await adopt_pattern.count_page(ctx, state, it, salt, size=PAGE, patient=patient)
         return None
     look, pairs = await examine(ctx, state, rows, it.window, salt, patient=patient)
     async with ctx.database.transaction() as conn:
@@ -140,6 +166,14 @@ async def _seal(ctx: Context, it: Adoption) -> None:
         if plan is None or plan.status is not PlanStatus.GATHERING:
             return
         if not await adoptions.holds(conn, it):
+            return
+        pattern = await adoption_patterns.of(conn, it)
+        if pattern.unpaired and not it.confirmed:
+            await adoption_patterns.refuse(conn, it, now)
+            await held_plans.decide(
+                conn, it.plan_id, PlanStatus.EXPIRED, by="twinlink", note=unlike_a_product(pattern),
+                now=now,
+            )  # fmt: skip
             return
         value = await held_plans.value(conn, it.plan_id)
         await held_plans.seal(conn, it.plan_id, value.digest, now)

@@ -62,8 +62,8 @@ async def examine(
     for side in Side:
         types[side] = await refreshed_types(ctx, state.site(side))
         issues = {end.id for row in known for end in look.ends(row.key, side)}
-        look.readings[side] = await _read(ctx, look, side, issues, salt, patient=patient)
-        listed = {link.id for row in known for link in _equal(look, row.key, side)}
+        look.readings[side] = await read_whole(ctx, look, side, issues, salt, patient=patient)
+        listed = {link.id for row in known for link in equal_listed(look, row.key, side)}
         async with ctx.database.connection() as conn:
             look.foreign[side] = await managers.managed_elsewhere(
                 conn, state.id, state.site(side), listed
@@ -96,9 +96,9 @@ def planned(look: Look, pair: Pair) -> Planned:
 
 
 def _judge(look: Look, row: Row, types: Mapping[Side, Sequence[LinkType]], window: Window) -> Pair:
-    seen = {side: _equal(look, row.key, side) for side in Side}
+    seen = {side: equal_listed(look, row.key, side) for side in Side}
     links = {side: found[0] for side, found in seen.items() if len(found) == 1}
-    if any(_unseen(look, row.key, side) for side in Side):
+    if any(unseen(look, row.key, side) for side in Side):
         return Pair(row, Skip("issue_not_seen"), links)
     if not all(seen.values()):
         return Pair(row, Skip("one_side"), links)
@@ -137,7 +137,7 @@ def _in_map(look: Look, row: Row) -> bool:
     return kinds.left.symmetric or row.right_source in (None, source.id)
 
 
-def _unseen(look: Look, key: LinkKey, side: Side) -> bool:
+def unseen(look: Look, key: LinkKey, side: Side) -> bool:
     """Also where an end has another key by now: its changelog speaks of the former one."""
     views = [(look.readings[side].issues.get(end.id), end.key) for end in look.ends(key, side)]
     return any(
@@ -146,7 +146,7 @@ def _unseen(look: Look, key: LinkKey, side: Side) -> bool:
     )
 
 
-def _equal(look: Look, key: LinkKey, side: Side) -> list[Link]:
+def equal_listed(look: Look, key: LinkKey, side: Side) -> list[Link]:
     """Every link of this key on a side, listed by either end."""
     kinds = look.pair_types(key)
     assert kinds is not None
@@ -161,7 +161,7 @@ def _equal(look: Look, key: LinkKey, side: Side) -> list[Link]:
     return list(found.values())
 
 
-async def _read(
+async def read_whole(
     ctx: Context, look: Look, side: Side, issues: set[IssueId], salt: bytes, *, patient: bool
 ) -> Reading:
     """With whole changelogs, and authors keyed."""

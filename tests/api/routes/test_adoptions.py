@@ -134,3 +134,25 @@ async def test_the_account_is_not_kept(former: Flow) -> None:
     async with former.db.acquire() as conn:
         rows = await conn.fetch("SELECT * FROM adoptions")
     assert "othersync" not in str([dict(row) for row in rows])
+
+
+async def test_a_persons_account_has_to_be_named_twice(former: Flow) -> None:
+    """It wrote one side of a pair, and a link that no one mirrored."""
+    right = former.jira.right.site
+    person_on(right, "othersync").link("B-3", "Blocks", "B-1")
+    await former.compare()
+    shown = await ask(former)
+    assert (shown["status"], shown["paired"], shown["unpaired"]) == ("refused", 1, 1)
+    body = {"account_id": "othersync", **EVER}
+    refused = await former.client.post(f"{AB}/adoptions", json=body)
+    assert (refused.status_code, refused.json()["code"]) == (409, "account_unconfirmed")
+    assert "wrote 1 links" in refused.json()["detail"]
+    wrong = await former.client.post(
+        f"{AB}/adoptions", json=body | {"confirm_account": "othersynk"}
+    )
+    assert [it["pointer"] for it in wrong.json()["errors"]] == ["/confirm_account"]
+    made = await former.client.post(f"{AB}/adoptions", json=body | {"confirm_account": "othersync"})
+    assert made.status_code == 202
+    await adopt.run_once(former.ctx)
+    shown = await former.call("GET", made.headers["Location"])
+    assert (shown["status"], shown["adoptable"], shown["unpaired"]) == ("held", 1, 1)

@@ -11,7 +11,8 @@ from tests.cli.conftest import FakeService, Line, problem
 MADE = (202, {"id": "4", "plan_id": "9", "status": "planning"})
 STATE: dict[str, Any] = {
     "id": "4", "connection": "main", "plan_id": "9", "status": "held", "pairs": 3, "adoptable": 2,
-    "adopted": 0, "skipped": 1, "failed": 0, "since": "2030-01-01T00:00:00Z",
+    "paired": 2, "unpaired": 0, "adopted": 0, "skipped": 1, "failed": 0,
+    "since": "2030-01-01T00:00:00Z",
     "until": "2030-02-01T00:00:00Z", "requested_by": "ann", "planned_at": None,
     "created_at": "2030-01-01T00:00:00Z",
 }  # fmt: skip
@@ -73,3 +74,15 @@ def test_who_and_when_have_to_be_said(line: Line, service: FakeService) -> None:
         at = ASK.index(missing)
         assert line(*ASK[:at], *ASK[at + 2 :]).exit_code == 2
     assert service.asked == []
+
+
+def test_an_account_that_looks_like_a_persons_is_said_with_numbers(
+    line: Line, service: FakeService
+) -> None:
+    planned(service, {"status": "refused", "paired": 3, "unpaired": 17})
+    result = line(*ASK)
+    assert result.exit_code == 1
+    assert "wrote 17 links" in " ".join(result.stderr.split())
+    assert "--confirm-account" in result.stderr
+    line(*ASK, "--confirm-account", "sync")
+    assert service.bodies[-1]["confirm_account"] == "sync"

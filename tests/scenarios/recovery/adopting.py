@@ -45,7 +45,12 @@ class Former:
         return made, other.link(twins[left], name, twins[to])
 
     async def adopt(
-        self, account: str = SYNC, *, hours: float = 1, since: datetime | None = None
+        self,
+        account: str = SYNC,
+        *,
+        hours: float = 1,
+        since: datetime | None = None,
+        confirmed: bool = False,
     ) -> int:
         """Ask, and have it planned; the plan's id."""
         now = self.duo.world.now()
@@ -55,6 +60,7 @@ class Former:
             account,
             since=since or self.began,
             until=now + timedelta(hours=hours),
+            confirmed=confirmed,
             requested_by="tests",
             now=now,
         )

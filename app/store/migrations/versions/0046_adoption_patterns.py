@@ -1,0 +1,12 @@
+"""What an adopted account wrote besides."""
+
+from app.store.migrations.run import execute_beside
+
+revision = "0046"
+down_revision = "0045"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    execute_beside(__file__)
