@@ -26,6 +26,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Check the settings, the database and its roles, clocks, Redis, the API and every site.",
     ),
     "openapi": ("run.openapi", "Print the OpenAPI document of this version."),
+    "init": (
+        "setup.init",
+        "Set up a connection step by step, from two addresses and two tokens.",
+    ),
     "status": (
         "status",
         "Show the state of the connections: what waits, what is held, what failed.",

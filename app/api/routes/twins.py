@@ -31,7 +31,7 @@ from app.core.twin_claims import ClaimStatus
 from app.store.links import twins
 from app.store.views import twins as views_twins
 from app.sync.guard import unpairings
-from app.sync.twins.pairing import pair
+from app.sync.twins.pairing import pair, preview
 
 router = api_router("twins")
 
@@ -45,13 +45,17 @@ async def post_twins(
 ) -> Outcomes:
     """Pair up to 1,000 issues. Each has its own outcome; those that pair are looked at next. For a
     token that is confined to connections, an issue out of scope is an unknown one."""
+    confined = caller.connections is not None
+    if body.dry_run:
+        seen = await preview(services.sites, connection, body.claims(), confined=confined)
+        return Outcomes(items=[Outcome.of(it) for it in seen])
     outcomes = await pair(
         services.database,
         services.sites,
         connection,
         body.claims(),
         now=services.clock(),
-        confined=caller.connections is not None,
+        confined=confined,
     )
     services.wake.soon()
     return Outcomes(items=[Outcome.of(it) for it in outcomes])

@@ -40,6 +40,11 @@ class PairBody(Body):
 
 class TwinsPost(Body):
     twins: Annotated[list[PairBody], Field(min_length=1, max_length=1000)]
+    dry_run: bool = Field(
+        default=False,
+        description="Pair nothing: `paired` means that it could be. Twins that are there already"
+        " are not looked at",
+    )
 
     def claims(self) -> list[Claim]:
         return [Claim(IssueKey(it.left), IssueKey(it.right)) for it in self.twins]

@@ -70,7 +70,7 @@ def from_options(
         "link_types": [_link_type(text) for text in link_types],
         "on_mirror_removed": on_mirror_removed and on_mirror_removed.value,
         "on_issue_deleted": on_issue_deleted and on_issue_deleted.value,
-        "twins": twin_field and _twin_field(twin_field),
+        "twins": twin_field and twin_field_of(twin_field),
         "approvals": approvals,
     }
     return {field: value for field, value in named.items() if value}
@@ -110,7 +110,7 @@ def _link_type(text: str) -> dict[str, Any]:
     return {"left": left, "right": right or left, "reversed": names != text}
 
 
-def _twin_field(text: str) -> dict[str, str]:
+def twin_field_of(text: str) -> dict[str, str]:
     if text == BY_HAND:
         return {"source": "api"}
     side, _, field = text.partition(":")

@@ -70,7 +70,7 @@ def import_rows(
     progressed: Callable[[int], None],
 ) -> None:
     """In chunks, in the file's order. Rows sent before a failure stay paired and counted."""
-    rows = _rows(text, report)
+    rows = rows_of(text, report)
     while chunk := list(islice(rows, _CHUNK)):
         pairs = [{"left": row.left, "right": row.right} for row in chunk]
         try:
@@ -88,7 +88,7 @@ def import_rows(
         progressed(report.counts.total())
 
 
-def _rows(text: Iterable[str], report: Report) -> Iterator[Row]:
+def rows_of(text: Iterable[str], report: Report) -> Iterator[Row]:
     """Rows that can be sent; the others are reported. A heading and empty lines are skipped."""
     lines = iter(text)
     first = next(lines, "")

@@ -69,8 +69,22 @@ def register(
     json: Json = False,
 ) -> None:
     """Register a webhook for link and issue events, signed with the stored secret."""
+    hook = registered(site, url, replace=replace)
+    if json:
+        output.document(hook)
+    else:
+        output.fields(hook, tuple((heading.lower(), path) for heading, path in _COLUMNS))
+
+
+def address(site: str, url: str | None = None) -> str:
+    """Where the site's deliveries are taken."""
     settings = client_settings()
-    target = completed(url or settings.public_url or settings.api_url, site)
+    return completed(url or settings.public_url or settings.api_url, site)
+
+
+def registered(site: str, url: str | None, *, replace: bool) -> dict[str, Any]:
+    """The site's webhook for us. Raises `CommandError` and `TwinlinkError`."""
+    target = address(site, url)
 
     async def act(services: "Services", row: "SiteRow", jira: "JiraClient") -> "Webhook":
         from app.jira.client import WebhookRequest  # noqa: PLC0415 - loaded with the services
@@ -86,11 +100,7 @@ def register(
             await jira.remove_webhook(one.id)
         return hook
 
-    hook = _plain(_on_site(site, act))
-    if json:
-        output.document(hook)
-    else:
-        output.fields(hook, tuple((heading.lower(), path) for heading, path in _COLUMNS))
+    return _plain(_on_site(site, act))
 
 
 @app.command()

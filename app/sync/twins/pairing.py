@@ -81,6 +81,16 @@ async def pair(
     return outcomes
 
 
+async def preview(
+    sites: Sites, connection: ConnectionRow, claims: Sequence[Claim], *, confined: bool = False
+) -> list[Paired]:
+    """What `pair` would answer, less what it knows of twins that are there. Stores nothing."""
+    seen = await _look(sites, connection, claims)
+    if confined:
+        seen = _in_scope(seen, connection.config)
+    return judge(claims, seen, connection.config)
+
+
 def judge(claims: Sequence[Claim], seen: Seen, config: ConnectionConfig) -> list[Paired]:
     """Everything that does not need the twins that are there; `paired` means: may be."""
     twice = {side: _twice(claim.on(side) for claim in claims) for side in Side}

@@ -26,6 +26,16 @@ async def post(client: httpx.AsyncClient, *items: tuple[str, str]) -> list[dict[
     return found
 
 
+async def test_a_dry_run_answers_and_pairs_nothing(
+    client: httpx.AsyncClient, connected: Jira
+) -> None:
+    asked = pairs(("A-1", "B-1"), ("A-99", "B-4"), ("AX-1", "B-3"))
+    answer = await client.post(TWINS, json=asked | {"dry_run": True})
+    seen = [it["status"] for it in answer.json()["items"]]
+    assert seen == ["paired", "unknown_issue", "wrong_project"]
+    assert (await client.get(TWINS)).json()["items"] == []
+
+
 async def test_every_outcome(client: httpx.AsyncClient, connected: Jira) -> None:
     await post(client, ("A-1", "B-1"), ("A-5", "B-5"))
     found = await post(
