@@ -84,6 +84,8 @@ openapi: $(READY) ## Write the API description anew
 	mkdir -p openapi
 	$(PY) -m app.cli.main openapi > openapi/.new
 	mv openapi/.new openapi/openapi.json
+	$(PY) -m app.cli.main apply --schema > openapi/.new
+	mv openapi/.new openapi/twinlink.schema.json
 
 # Names, versions and hashes only: the locks say what is installed, not where it comes from.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

@@ -30,6 +30,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "setup.init",
         "Set up a connection step by step, from two addresses and two tokens.",
     ),
+    "apply": (
+        "setup.apply",
+        "Bring sites and connections to what a file says, and show the difference first.",
+    ),
+    "export": (
+        "setup.apply",
+        "Print all sites and connections as the file that `apply` takes.",
+    ),
     "status": (
         "status",
         "Show the state of the connections: what waits, what is held, what failed.",

@@ -21,7 +21,7 @@ from app.cli.output.errors import UsageError
 from app.cli.output.files import object_of
 from app.cli.output.options import ConnectionName, Json, Yes, confirm
 
-_WRITING = ("create_only", "review", "live")
+WRITING = ("create_only", "review", "live")
 
 LinkTypes = Annotated[
     list[str] | None,
@@ -105,7 +105,7 @@ def stored_after(
 def _agree(api: Service, name: str, known: Current, body: dict[str, Any], *, yes: bool) -> None:
     found = difference.preview(api, name, body)
     difference.say(name, found)
-    if not found["changes"] or known.mode not in _WRITING:
+    if not found["changes"] or known.mode not in WRITING:
         return
     effects = "; ".join(difference.effects(found)) or "no link is suspended"
     confirm(f"{name} is in mode {known.mode}: {effects}.", f"Change {name}?", yes=yes)
