@@ -59,6 +59,12 @@ def _long_enough(keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
     return keys
 
 
+def _hard_to_guess(token: SecretStr) -> SecretStr:
+    if len(token.get_secret_value()) < 16:
+        raise ValueError("must have at least 16 characters")
+    return token
+
+
 def _secret_url(*schemes: str) -> AfterValidator:
     names = " or ".join(f"{scheme}://" for scheme in schemes)
 
@@ -123,7 +129,7 @@ class Settings(BaseSettings):
     data_dir: Path = Field(default_factory=default_data_dir)
 
     # Who may, and what this installation is
-    admin_token: Annotated[SecretStr, Field(min_length=16)] | None = None
+    admin_token: Annotated[SecretStr, AfterValidator(_hard_to_guess)] | None = None
     secret_key: SecretKeys = ()
     installation: str | None = None
     read_only: bool = False

@@ -179,3 +179,11 @@ def test_nothing_else_reads_the_environment() -> None:
     sources = [*ROOT.glob("app/**/*.py"), *ROOT.glob("workers/**/*.py")]
     readers = {p.relative_to(ROOT).as_posix() for p in sources if reads_environment(p.read_text())}
     assert readers == {"app/settings.py"}
+
+
+def test_a_token_that_is_too_short_is_said_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TWINLINK_ADMIN_TOKEN", "short")
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    [problem] = caught.value.problems
+    assert problem.reason == "must have at least 16 characters"
