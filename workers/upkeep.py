@@ -15,6 +15,7 @@ import structlog
 from app.core.errors import TwinlinkError
 from app.store.upkeep import duties as stored
 from app.store.upkeep.duties import Pace
+from app.sync.connections import rehome_apply
 from app.sync.discovery import discover
 from app.sync.guard import held_plans
 from app.sync.incidents import notify, watch
@@ -102,6 +103,8 @@ def shared(
         Shared(Pace("plan_restores", _NET, 0.5), end(lambda: restore.plan_once(ctx))),
         Shared(Pace("apply_restores", _NET, 0.5), end(apply_due)),
         Shared(Pace("adopt", _NET, 1.0), end(lambda: adopt.run_once(ctx))),
+        # Seldom asked for: its net need not cost a minute what the others do.
+        Shared(Pace("rehome", 3600.0, 1.0), end(lambda: rehome_apply.run_once(ctx))),
         Shared(Pace("plans", _NET, 2.0), lambda: held_plans.run_once(ctx)),
         Shared(Pace("discover", _NET, 1.0), end(lambda: discover.run_once(ctx))),
         Shared(Pace("poll", _NET, 5.0), poll_due),

@@ -88,6 +88,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 _SETTINGS_OF_A_SITE = {
     "sign-in": "sign_in",
+    "rehome": "rehome",
     "network": "network",
     "basic-webhooks": "basic_webhooks",
 }

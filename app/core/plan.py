@@ -37,6 +37,7 @@ class PlanKind(StrEnum):
     RESCUE = "rescue"
     ADOPTION = "adoption"
     UNPAIRINGS = "unpairings"
+    REHOMING = "rehoming"
 
     @property
     def decidable(self) -> bool:

@@ -17,6 +17,15 @@ from app.sandbox.outbox import Webhook
 from app.sandbox.site import JiraSite
 
 
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Files in PEM, of a private authority say, and the name that they are for."""
+
+    certificate: str
+    key: str
+    host: str = "localhost"
+
+
 @dataclass(slots=True)
 class Served:
     """One site that is served."""
@@ -117,14 +126,18 @@ class _Server(uvicorn.Server):
 
 @contextlib.asynccontextmanager
 async def serve(
-    *sites: JiraSite, host: str = "127.0.0.1", ports: Sequence[int] = ()
+    *sites: JiraSite,
+    host: str = "127.0.0.1",
+    ports: Sequence[int] = (),
+    tls: Tls | None = None,
 ) -> AsyncIterator[list[Served]]:
-    """Serve sites, each on a port of its own (free ones unless `ports` says which)."""
+    """Serve sites, each on a port of its own (free ones unless `ports` says which); with `tls`, by
+    https."""
     async with contextlib.AsyncExitStack() as stack:
         served, servers = [], []
         for number, site in enumerate(sites):
             port = ports[number] if number < len(ports) else 0
-            one, server = await stack.enter_async_context(_serve_one(site, host, port))
+            one, server = await stack.enter_async_context(_serve_one(site, host, port, tls))
             served.append(one)
             servers.append(server)
         try:
@@ -135,12 +148,15 @@ async def serve(
 
 
 @contextlib.asynccontextmanager
-async def _serve_one(site: JiraSite, host: str, port: int) -> AsyncIterator[tuple[Served, _Server]]:
+async def _serve_one(
+    site: JiraSite, host: str, port: int, tls: Tls | None
+) -> AsyncIterator[tuple[Served, _Server]]:
     # asyncio sets TCP_NODELAY only on sockets that name their protocol; without it, 40 ms a call.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((host, port))
-    address = f"http://{host}:{listener.getsockname()[1]}{site.context}"
+    where = f"http://{host}" if tls is None else f"https://{tls.host}"
+    address = f"{where}:{listener.getsockname()[1]}{site.context}"
     if site.public_url is None:
         site.base_url = address
     app = SiteApp(site)
@@ -153,6 +169,8 @@ async def _serve_one(site: JiraSite, host: str, port: int) -> AsyncIterator[tupl
             server_header=False,
             date_header=False,
             timeout_graceful_shutdown=1,
+            ssl_certfile=None if tls is None else tls.certificate,
+            ssl_keyfile=None if tls is None else tls.key,
         )
     )
     app.dropper = server.drop

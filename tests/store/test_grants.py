@@ -20,6 +20,7 @@ RIGHTS = {
     "engine_starts": "SIU",
     "restores": "SIU",
     "adoptions": "SIU",
+    "rehomings": "SIU",
     "activity_hours": "SIU",
     # Made by the migration
     "alembic_version": "S",

@@ -227,6 +227,12 @@ _FOUND = {
                created_at)
            SELECT 1, id, repeat('a', 64), $1, $1::timestamptz + interval '1 h', 'ann', $1 FROM p"""
     ],
+    "rehome": [
+        """WITH p AS (INSERT INTO plans (connection_id, kind, status, revision)
+               VALUES (1, 'rehoming', 'applying', 1) RETURNING id)
+           INSERT INTO rehomings (former_id, connection_id, side, plan_id, requested_by, created_at)
+           SELECT 1, 1, 'left', id, 'ann', $1 FROM p"""
+    ],
     "plans": [
         """INSERT INTO plans (connection_id, kind, status, revision, created_at)
            VALUES (1, 'removals', 'gathering', 1, $1)""",

@@ -77,6 +77,8 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
     ("DELETE", "/connections/{name}/twins/{id}"): _OPERATE,
     ("GET", "/connections/{name}/links"): _VIEW,
     ("GET", "/connections/{name}/explain"): _VIEW,
+    ("POST", "/sites/{site}/rehomings"): _ADMIN_ALL,
+    ("GET", "/sites/{site}/rehomings"): _ADMIN_ALL,
     ("POST", "/connections/{name}/adoptions"): _APPROVE,
     ("GET", "/connections/{name}/adoptions"): _VIEW,
     ("GET", "/connections/{name}/adoptions/{id}"): _VIEW,

@@ -19,6 +19,7 @@ Kind = Literal[
     PlanKind.RESCUE,
     PlanKind.ADOPTION,
     PlanKind.UNPAIRINGS,
+    PlanKind.REHOMING,
 ]
 Status = Literal[
     PlanStatus.GATHERING,

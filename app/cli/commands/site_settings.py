@@ -5,10 +5,13 @@ from typing import Annotated, Any
 import typer
 
 from app.cli.client.api_client import Service, service
+from app.cli.commands.repair.rehome import rehome
 from app.cli.commands.site import changed, shown
 from app.cli.output.errors import UsageError
 from app.cli.output.files import STDIN, secret_of, text_of
 from app.cli.output.options import Json, SiteName
+
+__all__ = ["basic_webhooks", "network", "rehome", "sign_in"]
 
 Expires = Annotated[
     str | None,

@@ -155,7 +155,8 @@ async def approvals(conn: Connection, plan_id: int) -> int:
                         (SELECT owners FROM plans WHERE id = $1),
                         CASE WHEN EXISTS (SELECT FROM plan_changes x WHERE x.plan_id = $1
                             AND x.reason = 'authorship_unknown' AND x.result IS NULL)
-                          OR EXISTS (SELECT FROM plans WHERE id = $1 AND kind = 'adoption')
+                          OR EXISTS (SELECT FROM plans
+                                     WHERE id = $1 AND kind IN ('adoption', 'rehoming'))
                         THEN 2 ELSE 1 END)
         FROM connections c
         JOIN revisions v ON v.connection_id = c.id AND v.revision = c.revision

@@ -32,6 +32,10 @@ WAITS_FOR = {
         SELECT FROM plans p JOIN adoptions a ON a.plan_id = p.id
         WHERE p.kind = 'adoption' AND p.status IN ('gathering', 'applying')
           AND coalesce(a.lease_until <= $1, true)""",
+    "rehome": """
+        SELECT FROM plans p JOIN rehomings r ON r.plan_id = p.id
+        WHERE p.kind = 'rehoming' AND p.status IN ('gathering', 'applying')
+          AND coalesce(r.lease_until <= $1, true)""",
     "plans": """
         SELECT FROM plans WHERE status IN ('gathering', 'applying')
         UNION ALL SELECT FROM plans

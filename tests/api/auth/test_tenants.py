@@ -63,6 +63,7 @@ def bodies(it: Things) -> Mapping[tuple[str, str], list[dict[str, Any]]]:
     decision = {"digest": it.digest, "note": "why"}
     return {
         ("PUT", "/sites/{site}"): [SITE],
+        ("POST", "/sites/{site}/rehomings"): [{"to": it.site}],
         ("PUT", "/connections/{name}"): [reach],
         ("POST", "/connections/{name}/difference"): [reach],
         ("POST", "/connections/{name}/revisions"): [

@@ -13,11 +13,12 @@ import pytest
 from app.api.auth.roles import V1
 from app.core.errors import PermanentError
 from app.jira.http.sign_in import Tokens
-from app.sandbox import Fault, JiraSite, Served, token_of
+from app.sandbox import Fault, JiraSite, Served, serve, token_of
+from app.sandbox.server import Tls
 from app.sync.incidents import watch
 from tests.api.conftest import Api, Jira
 from tests.jira.http.test_proxy import proxying
-from tests.jira.http.test_tls import served
+from tests.jira.http.test_tls import authority, served
 from tests.support.deliveries import link_event, signature
 
 SIDES = ["left", "right"]
@@ -269,13 +270,18 @@ async def _deliver(
 async def test_a_site_believes_an_authority_of_its_own(
     client: httpx.AsyncClient, jira: Jira, tmp_path: Path
 ) -> None:
-    async with served(tmp_path, "localhost") as (port, certificate):
-        body = jira.body(jira.right, base_url=f"https://localhost:{port}")
+    certificate, key = authority(tmp_path, "localhost")
+    site = JiraSite("private", "datacenter", seed=7, context="/jira")
+    site.add_user("twinlink")
+    site.add_link_type("Blocks", "blocks", "is blocked by")
+    async with serve(site, tls=Tls(str(certificate), str(key))) as [there]:
+        body = jira.body(there)
+        assert body["base_url"].startswith("https://localhost:")
         put = await client.put(path("right"), json=body)
         assert [it["code"] for it in put.json()["findings"]] == ["unreachable"]
         body["ca_certificates"] = certificate.read_text()
         put = await client.put(path("right"), json=body)
-        assert [it["code"] for it in put.json()["findings"]] == ["no_identity"], "it answers"
+        assert put.json()["findings"] == [], "the same site, by its own authority"
         assert put.json()["ca_certificates"] == certificate.read_text()
         body["ca_certificates"] = "no certificate"
         put = await client.put(path("right"), json=body)
@@ -317,3 +323,34 @@ async def _id(api: Api, side: str) -> int:
 async def _forget(api: Api) -> None:
     """A second later the site is read again."""
     api.services.sites._fresh_until.clear()
+
+
+# -- another Jira in its place
+
+
+async def test_a_site_is_rehomed_by_a_plan_of_each_connection(
+    client: httpx.AsyncClient, connected: Jira
+) -> None:
+    site = JiraSite("cloud", "cloud", seed=5, first_id=70_000)
+    site.add_user("twinlink")
+    site.add_project("B")
+    site.add_link_type("Blocks", "blocks", "is blocked by")
+    async with serve(site) as [there]:
+        wanted = {"to": "cloud"}
+        none = await client.post(f"{path('right')}/rehomings", json=wanted)
+        assert [it["pointer"] for it in none.json()["errors"]] == ["/to"]
+        put = await client.put(f"{V1}/sites/cloud", json=connected.body(there))
+        assert put.status_code == 201, put.text
+        made = await client.post(f"{path('right')}/rehomings", json=wanted)
+        assert made.status_code == 202, made.text
+        [it] = made.json()["items"]
+        assert (it["former"], it["connection"]) == ("ab", "ab-cloud")
+        successor = (await client.get(f"{V1}/connections/ab-cloud")).json()
+        assert successor["paused"] is True
+        assert successor["right"]["site"] == "cloud"
+        plan = (await client.get(f"{V1}/plans/{it['plan_id']}")).json()
+        assert (plan["kind"], plan["status"]) == ("rehoming", "gathering")
+        [shown] = (await client.get(f"{path('right')}/rehomings")).json()["items"]
+        assert (shown["status"], shown["rows"]) == ("gathering", 0)
+        again = await client.post(f"{path('right')}/rehomings", json=wanted)
+        assert (again.status_code, again.json()["code"]) == (409, "concurrent_change")
