@@ -140,15 +140,16 @@ async def outstanding(conn: Connection, resync_id: int) -> int:
 
 
 async def clear_ended(conn: Connection, resync_id: int) -> None:
-    """Count pairs that no settlement will count: their twin is gone, or their look ended
-    before it was remembered here. In a transaction of its own, after work rows are let go."""
+    """Count pairs that no settlement will count: their twin is gone, or has come back under its id
+    with work that begins again, or their look ended before it was remembered here. In a
+    transaction of its own, after work rows are let go."""
     await conn.execute(
         """
         WITH over AS (
             DELETE FROM resync_pairs p WHERE p.resync_id = $1 AND (
                 NOT EXISTS (SELECT 1 FROM work w WHERE w.twin_id = p.twin_id)
                 OR EXISTS (SELECT 1 FROM work w WHERE w.twin_id = p.twin_id
-                           AND w.done >= p.generation))
+                           AND (w.done >= p.generation OR w.generation < p.generation)))
             RETURNING 1)
         UPDATE resyncs SET issues_done = issues_done + (SELECT count(*) FROM over) WHERE id = $1
         """,

@@ -2,7 +2,8 @@
 
 import asyncio
 
-from app.store.links import twins
+from app.store.links import former_twins, twins
+from app.sync.resync import walk
 from tests.scenarios.conftest import Duo
 from tests.support.engine import World
 from tests.support.waiting import until
@@ -28,3 +29,27 @@ async def _somebody_waits(world: World) -> bool:
                    WHERE datname = current_database() AND wait_event_type = 'Lock')"""
             )
         )
+
+
+async def test_a_pair_that_comes_back_under_its_id_ends_the_comparison(duo: Duo) -> None:
+    """Its work begins again with the first generation: what the comparison waits for is over."""
+    world, twin = duo.world, duo.twins["P-1"]
+    for _ in range(3):
+        await world.resync()
+        await world.settle()
+    resync = await walk.request(
+        world.database, duo.connection, twin_ids=None, dry_run=False, requested_by="ann",
+        now=world.now(), cause="revision",
+    )  # fmt: skip
+    await walk.run_once(world.ctx)
+    async with world.database.transaction() as conn:
+        await former_twins.put(conn, duo.connection, [twin], world.now())
+    assert await world.pair(duo.connection, ("left", "P-1"), ("right", "P-2")) == twin
+    for _ in range(20):
+        await world.settle()
+        world.clock.tick(60)
+        await walk.run_once(world.ctx)
+    [row] = await world.rows(
+        f"SELECT status FROM resyncs WHERE id = {resync} AND $1::bigint[] IS NOT NULL"  # noqa: S608
+    )
+    assert row["status"] == "succeeded"
