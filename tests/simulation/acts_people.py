@@ -212,7 +212,9 @@ class People:
             account=ACCOUNT,
             # A late commit has happened before it is confirmed.
             seconds=self.random.choice((1.0, 5.0, 15.0) if kind == "late_commit" else (3.0, 30.0)),
-            headers=self.random.choice(("full", "retry_after", "none")),
+            headers=self.random.choice(("full", "retry_after", "reset", "beta", "none")),
+            # Resets may be past, and zero seconds say nothing.
+            retry_after=self.random.choice((1, 1, 0, -90)),
         )
         if kind == "late_commit" and method == "GET":
             fault.kind = "slow"

@@ -33,7 +33,7 @@ from app.sync.twins.resume import resume
 from tests.simulation.truth import BASE
 from tests.simulation.virtual import BEGIN, VirtualLoop
 from tests.support import mixed
-from tests.support.engine import OUR_ACCOUNTS, SECOND_ACCOUNT, World
+from tests.support.engine import OUR_ACCOUNTS, SECOND_ACCOUNT, SECRET, World
 
 Auth = BasicAuth | BearerAuth
 Join = tuple[str, str, Direction, bool]
@@ -114,7 +114,14 @@ class Ground:
             self.skews[name] = self.random.choice((0.0, 0.0, -40.0, 3.5, 120.0))
             clock = StoryClock(loop, self.skews[name])
             flavour = "datacenter" if name == "m" else "cloud"
-            jira = mixed.site(name, clock, flavour=flavour, issues=self.twinned + 1)  # type: ignore[arg-type]
+            context = self.random.choice(("", "/jira")) if name == "m" else ""
+            jira = mixed.site(
+                name,
+                clock,
+                flavour=flavour,  # type: ignore[arg-type]
+                issues=self.twinned + 1,
+                context=context,
+            )
             jira.add_user(SECOND_ACCOUNT)
             await self.world.add_site(name, jira)
             self.accounts[name] = [await self._account(name, it) for it in OUR_ACCOUNTS]
@@ -259,9 +266,19 @@ class Ground:
     def rename(self, name: str, key: str) -> None:
         issues.rename_project(self.world.stations[name].jira, self.project(name), key)
 
+    def unlock(self, name: str) -> None:
+        """A person has solved the CAPTCHA there."""
+        at = self.world.stations[name]
+        if at.access.locked:
+            at.access = replace(at.access, locked=False, version=at.access.version + 1)
+
     def heal(self) -> None:
         """Nothing misbehaves any more, and everything can be seen, under the keys of before."""
         for name, at in self.world.stations.items():
+            self.unlock(name)
+            at.jira.lag.search = 0.0
+            for hook in at.jira.webhooks.values():
+                hook.secret = SECRET
             if self.project(name).key != mixed.PROJECT:
                 self.rename(name, mixed.PROJECT)
             self.unveil(at.jira)

@@ -22,6 +22,9 @@ from tests.simulation.scheduler import Scheduler
 from tests.simulation.watch import Watch
 from tests.support.engine import Nowhere, Plain, World
 
+LOCKS = 1000
+"""Beyond the versions that a change of the site has."""
+
 
 def latency(random: Random) -> float:
     """Seconds; now and then a slow one."""
@@ -83,7 +86,14 @@ class House:
             (name, it) for name, it in self.world.stations.items() if it.id == access.id
         )
         wire = GatedWire(process, name, station.app, self.scheduler, self.watch, latency)
-        return JiraClient(access, Options(now=self.world.now), http=wire)
+        options = Options(now=self.world.now, locked=self._lock)
+        return JiraClient(access, options, http=wire)
+
+    async def _lock(self, site: SiteAccess) -> None:
+        """For all processes, as the table of sites does it."""
+        station = next(it for it in self.world.stations.values() if it.id == site.id)
+        if station.access.version == site.version:
+            station.access = replace(site, locked=True, version=site.version + LOCKS)
 
 
 def own_hands(scheduler: Scheduler, wires: Wires) -> tuple[Process, Database]:

@@ -41,6 +41,12 @@ _LET_GO = """
     WHERE c.deleted_at IS NULL ORDER BY c.id
 """
 
+_ASKED = """
+    SELECT site_id, link_id FROM intents
+    WHERE operation = 'remove' AND state <> 'failed' AND link_id IS NOT NULL
+"""
+"""Links for whose removal by us a slot was taken, whoever was first in the end."""
+
 
 class LedgerWatch:
     """`alarm` hears of the first broken promise."""
@@ -50,11 +56,13 @@ class LedgerWatch:
         self._truth = truth
         self._alarm = alarm
         self._rows: dict[int, Any] = {}
+        self._asked: set[tuple[int, int]] = set()
         self._seen_at = 0.0
 
     async def look(self) -> None:
         async with self._world.database.connection() as conn:
             rows = {row["id"]: row for row in await conn.fetch(_ROWS)}
+            self._asked = {(row["site_id"], row["link_id"]) for row in await conn.fetch(_ASKED)}
             for row in await conn.fetch("SELECT connection FROM oracle_heirs ORDER BY id"):
                 self._alarm(f"promise 1: {row['connection']} takes over a link in shadow")
             gone = [row for row_id, row in self._rows.items() if row_id not in rows]
@@ -106,7 +114,8 @@ class LedgerWatch:
         if vanished and now["state"] == "detached" and not before["slot"] and not now["slot"]:
             site = self._site(now["mirror_site_id"])
             once = self._truth.times_made_by_us(site, _mirror(before)) == 1
-            if once and not self._truth.removed_by_us(site, _mirror(before)):
+            asked = (now["mirror_site_id"], _mirror(before)) in self._asked
+            if once and not asked and not self._truth.removed_by_us(site, _mirror(before)):
                 self._alarm(f"promise 7: {self._told(before)} vanished without a slot")
 
     def _forgotten(self, row: Any) -> None:

@@ -28,8 +28,9 @@ class Key:
 
     def ids(self, station: Station, side: Side) -> set[int]:
         """Every equal link that stands on *side*."""
-        triples: dict[Any, int] = {**station.jira.triples}
-        return {triples[it] for it in self.places(side) if it in triples}
+        places = self.places(side)
+        links = station.jira.links.values()
+        return {it.id for it in links if (it.type_id, it.source, it.destination) in places}
 
     def places(self, side: Side) -> list[tuple[int, int, int]]:
         """As type, source and destination: two where the type has no direction."""

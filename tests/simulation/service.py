@@ -13,7 +13,7 @@ from app.sync.guard import held_plans
 from app.sync.ingest.inbox import Inbox
 from app.sync.reconcile import loop
 from app.sync.recovery import restore
-from app.sync.resync import walk
+from app.sync.resync import poll, walk
 from app.sync.writes import confirm, late_writes
 from tests.simulation.ground import Ground
 from tests.simulation.house import House, Worker
@@ -83,9 +83,12 @@ class Service:
             "plans": partial(held_plans.run_once, worker.ctx),
             "resync": partial(walk.run_once, worker.ctx, lease=LEASE),
             "restores": partial(restore.run_once, worker.ctx),
+            "poll": partial(poll.run_once, worker.ctx),
         }
         job = self.random.choice(
-            ("look",) * 8 + ("confirm", "confirm", "correct", "plans", "resync", "restores")
+            ("look",) * 8
+            + ("confirm", "confirm", "correct", "plans", "resync", "restores")
+            + (("poll",) if not self.ground.quiet_mail else ())
         )
         if worker.process.busy(job):
             return ""
@@ -158,7 +161,7 @@ class Service:
             receipt = await inbox.receive(
                 sender,
                 delivery.body,
-                signature=headers["X-Hub-Signature"],
+                signature=headers.get("X-Hub-Signature"),
                 identifier=headers.get("X-Atlassian-Webhook-Identifier"),
             )
             status = 202
@@ -167,6 +170,10 @@ class Service:
             elif receipt.status == "duplicate":
                 body = hashlib.sha256(delivery.body).digest()[:16]
                 self.house.watch.known[station.id, receipt.delivery] = body
+        except PermanentError as error:
+            status = 401
+            if error.code != "signature_invalid":
+                raise
         except TransientError as error:
             if error.code == "ingest_failed":
                 self.house.alarm(f"a bug: ingest failed with {error.detail}")

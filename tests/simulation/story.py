@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from tests.simulation import scenes
 from tests.simulation.acts_history import History
+from tests.simulation.acts_odd import Oddities
 from tests.simulation.acts_owners import Owners
 from tests.simulation.acts_people import People
 from tests.simulation.closing import Closing
@@ -91,7 +92,9 @@ class Story:
         self.closing = closing = Closing(ground, service, watch, house.worker("hands"))
         people = People(ground, self.random, service.mail_comes)
         history = History(ground, self.random)
+        odd = Oddities(ground, self.random)
         acts = _acts(people, Owners(service, ground, self.random), history, service)
+        acts += _odd_acts(odd, quiet=ground.quiet_mail)
         if self.random.random() < 0.7:
             await closing.settle(20)
         count = self.random.choice((15, 25, 40, 60))
@@ -140,6 +143,20 @@ def _told(error: AssertionError) -> str:
 
 
 Act = Callable[[], str | Awaitable[str]]
+
+
+def _odd_acts(odd: Oddities, *, quiet: bool) -> list[tuple[Act, float]]:
+    """Rare, so that stories stay alive. What hides something is for stories that bear it."""
+    acts: list[tuple[Act, float]] = [(odd.words_it_otherwise, 0.5), (odd.unlocks, 2)]
+    if not quiet:
+        acts += [
+            (odd.same_link_twice, 1),
+            (odd.changelogs_come_empty, 1),
+            (odd.wants_a_captcha, 0.7),
+            (odd.index_lags, 0.7),
+            (odd.signs_nothing, 0.7),
+        ]
+    return acts
 
 
 def _acts(

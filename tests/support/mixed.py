@@ -23,9 +23,16 @@ PROJECT, ELSEWHERE = "P", "X"
 GENEROUS = GuardLimits(WindowLimits(0.5, 500, 500), WindowLimits(0.5, 2000, 2000))
 
 
-def site(name: str, clock: ManualClock, *, flavour: Flavour = "cloud", issues: int = 5) -> JiraSite:
+def site(
+    name: str,
+    clock: ManualClock,
+    *,
+    flavour: Flavour = "cloud",
+    issues: int = 5,
+    context: str = "",
+) -> JiraSite:
     """Issues P-1 to P-<issues>, an empty project X, three types, people and our account."""
-    made = JiraSite(name, flavour, clock=clock)
+    made = JiraSite(name, flavour, clock=clock, context=context)
     made.add_user("root", admin=True)
     for person in ("ann", "bob", ACCOUNT):
         made.add_user(person)
