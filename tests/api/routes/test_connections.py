@@ -44,6 +44,8 @@ async def test_a_new_connection_is_in_shadow_with_defaults(
             {"scope": "day", "seconds": 86400, "limit": 20, "used": 0},
             {"scope": "left_site_hour", "seconds": 3600, "limit": 200, "used": 0},
             {"scope": "right_site_hour", "seconds": 3600, "limit": 200, "used": 0},
+            {"scope": "unpaired_hour", "seconds": 3600, "limit": 10, "used": 0},
+            {"scope": "unpaired_day", "seconds": 86400, "limit": 20, "used": 0},
         ],
     }
     get = (await client.get(AB)).json()
