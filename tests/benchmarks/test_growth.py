@@ -64,7 +64,8 @@ async def test_a_long_history_costs_what_a_short_one_does(
     grown = {
         name: (short[name][0], blocks)
         for name, (blocks, _) in long.items()
-        if blocks > TIMES * short[name][0] + MORE
+        # A purge touches what it deletes, and there was nothing old enough in the short one.
+        if blocks > TIMES * short[name][0] + MORE and not name.startswith("purge")
     }
     report.most("growth: calls that touch thrice the blocks", 0, len(grown))
     assert not scans

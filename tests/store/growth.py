@@ -68,13 +68,13 @@ INSERT INTO inbox (site_id, delivery, kind, received_at, issue_id)
         now() - ({AUDIT} - i) * interval '20 seconds', i
     FROM generate_series(1, {AUDIT}) i;
 INSERT INTO plans (connection_id, kind, status, revision)
-    SELECT 1 + n % 2, 'removals', CASE WHEN n > 198 THEN 'held' ELSE 'applied' END, 1
-    FROM generate_series(1, 200) n;
+    SELECT 1 + n % 2, 'removals', CASE WHEN n > 2 THEN 'applied' ELSE 'held' END, 1
+    FROM generate_series(1, {TWINS} / 100) n;
 INSERT INTO plan_changes (plan_id, operation, site_id, type_id, source_id, source_key,
         destination_id, destination_key, left_type_id, source_twin_id, destination_twin_id, reason,
         result)
-    SELECT 1 + i % 200, 'remove', 2, 1, i, 'B-' || i, i + 2, 'B-' || i + 2, 1, i, i + 2,
-        'guard_hour', CASE WHEN i % 200 < 198 THEN 'applied:gone' END
+    SELECT 1 + i % ({TWINS} / 100), 'remove', 2, 1, i, 'B-' || i, i + 2, 'B-' || i + 2, 1, i, i + 2,
+        'guard_hour', CASE WHEN i % ({TWINS} / 100) > 1 THEN 'applied:gone' END
     FROM generate_series(1, {TWINS}) i;
 INSERT INTO work (connection_id, twin_id, look, bulk, cause_kind, generation, done, due_at,
         waiting, failure, failed_at)

@@ -36,7 +36,9 @@ async def anything(conn: Connection, now: datetime) -> bool:
             OR EXISTS (
                 SELECT FROM inbox i
                 WHERE i.kind = 'link_deleted' AND i.id > (SELECT inbox_id FROM monitor_mark)
-                  AND NOT EXISTS (SELECT FROM monitor_deliveries d WHERE d.inbox_id = i.id))
+                  -- Of one delivery after another: the first that was not taken is enough.
+                  AND NOT EXISTS (
+                      SELECT FROM monitor_deliveries d WHERE d.inbox_id = i.id OFFSET 0))
         """,
         now,
         now - TRAILING,
