@@ -21,7 +21,7 @@ from tests.support.servers import Database, Servers, fresh_database
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(900)]
 
 SHORT = 20_000
-LONG = int(os.environ.get("TWINLINK_TEST_GROWTH", "1000000"))
+LONG = int(os.environ.get("TWINLINK_TEST_GROWTH", "400000"))
 # An index of a long history is a level or two deeper: of each probe one block more.
 TIMES, MORE = 3.0, 200
 
