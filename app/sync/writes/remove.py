@@ -5,11 +5,11 @@ connection whose origin keeps the link, and a guard slot in the intent's own tra
 proof of whose the link is, and the DELETE itself, are in `delete`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from app.core.ledger import Authorship, LinkKey, Row, State
-from app.core.links import Link, LinkType
+from app.core.links import Link, LinkId, LinkType
 from app.core.operations import Operation, Status
 from app.core.results import (
     HeirNotReady,
@@ -74,7 +74,7 @@ async def _authored(
     if not unsure:
         return known, results
     unknown = []
-    for it, verdict in await _ask(ctx, unsure):
+    for it, verdict in await _ask(ctx, look, unsure):
         assert it.row is not None
         row = await _note_author(ctx, look.running.id, it.row, verdict)
         if row is None:
@@ -123,20 +123,26 @@ async def _hold_unknown(ctx: Context, look: Look, unknown: Sequence[Proposal]) -
     await hold(ctx, look, fresh, "authorship_unknown")
 
 
-async def _ask(ctx: Context, unsure: Sequence[Proposal]) -> list[tuple[Proposal, Authorship]]:
+async def _ask(
+    ctx: Context, look: Look, unsure: Sequence[Proposal]
+) -> list[tuple[Proposal, Authorship]]:
     """Each site is asked about its own links: ids and keys of two sites may be the same."""
     verdicts: list[tuple[Proposal, Authorship]] = []
     for site in sorted({it.wanted.site for it in unsure}):
         here = [it for it in unsure if it.wanted.site == site]
         client = await ctx.sites.client(site)
-        asked = [_asked(it.wanted, it.row) for it in here]
+        shown = {link.id: link for link in look.listed(look.running.side_of(site))}
+        asked = [_asked(it.wanted, it.row, shown) for it in here]
         verdicts += zip(here, await authors(ctx, client, asked), strict=True)
     return verdicts
 
 
-def _asked(wanted: Wanted, row: Row | None) -> Asked:
+def _asked(wanted: Wanted, row: Row | None, shown: Mapping[LinkId, Link]) -> Asked:
+    """As the site shows the link: its ends may have other keys by now than those that we know, and
+    the proof right before the DELETE reads these."""
     assert wanted.link_id is not None
-    link = Link(wanted.link_id, wanted.type_id, wanted.source, wanted.destination)
+    known = Link(wanted.link_id, wanted.type_id, wanted.source, wanted.destination)
+    link = shown.get(wanted.link_id, known)
     return Asked(link, row.authored_after if row is not None else None)
 
 
