@@ -78,6 +78,15 @@ def _project(detail: Detail) -> Iterator[str]:
     )
 
 
+def _at_rest(detail: Detail) -> Iterator[str]:
+    count = f"{detail.get('resting', 0)} of {detail.get('pairs', 0)} pairs"
+    yield (
+        f"{count} of {detail.get('projects', '-')} rest: their issues are in a project that the"
+        " connection does not cover, are claimed by several others, or are deleted or hidden. Their"
+        " links stay as they are, and nothing new is mirrored until they are back."
+    )
+
+
 def _mismatch(detail: Detail) -> Iterator[str]:
     yield (
         f"A worker is configured as {detail.get('configured', '-')!r}, and the database belongs to"
@@ -136,6 +145,7 @@ SITE_SENTENCES: Final[Mapping[str, Callable[[Detail], Iterator[str]]]] = {
     IncidentKind.TOKEN_EXPIRES: _expires,
     IncidentKind.TOKEN_REPLACED: _replaced,
     IncidentKind.PROJECT_UNSEEN: _project,
+    IncidentKind.PAIRS_AT_REST: _at_rest,
     IncidentKind.CIRCUIT_OPEN: _silent,
     IncidentKind.ISSUES_HELD: _issues_held,
     IncidentKind.PAIRS_PARKED: _parked,

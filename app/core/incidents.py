@@ -18,6 +18,7 @@
 | token_expires | minor | | a site's token ends within seven days |
 | token_replaced | minor | | a site's second token took over, less than a day ago |
 | project_unseen | major | | Jira refuses to search a project of a connection |
+| pairs_at_rest | major | | more than half of the pairs of a project rest, of ten or more |
 | circuit_open | major | | calls stopped for fifteen minutes, or nothing read for thirty |
 | site_went_back | major | | until a person acknowledges it |
 | database_went_back | major | | until a person acknowledges it |
@@ -87,6 +88,7 @@ class IncidentKind(StrEnum):
     TOKEN_EXPIRES = "token_expires"  # noqa: S105 - no password
     TOKEN_REPLACED = "token_replaced"  # noqa: S105 - no password
     PROJECT_UNSEEN = "project_unseen"
+    PAIRS_AT_REST = "pairs_at_rest"
     CIRCUIT_OPEN = "circuit_open"
     SITE_WENT_BACK = "site_went_back"
     DATABASE_WENT_BACK = "database_went_back"
@@ -130,6 +132,7 @@ KINDS: Final[Mapping[str, Traits]] = {
     IncidentKind.TOKEN_EXPIRES: Traits("A token is about to expire", lasting=True),
     IncidentKind.TOKEN_REPLACED: Traits("A second token took over", lasting=True),
     IncidentKind.PROJECT_UNSEEN: Traits("Jira does not show us a project", lasting=True),
+    IncidentKind.PAIRS_AT_REST: Traits("Most pairs of a project rest", lasting=True),
     IncidentKind.CIRCUIT_OPEN: Traits("A site cannot be read", lasting=True),
     IncidentKind.SITE_WENT_BACK: Traits("A Jira went back in time"),
     IncidentKind.DATABASE_WENT_BACK: Traits("The database went back in time"),

@@ -125,6 +125,9 @@ class Metrics:
         )
         self.backlog = whole("backlog", "Work by its state", "connection", "state")
         self.oldest_seconds = whole("oldest_seconds", "Age of the oldest work", "connection")
+        self.pairs_suspended = whole(
+            "pairs_suspended", "Pairs that are out of scope or claimed twice", "connection"
+        )
         self.circuit_open = whole("circuit_open", "1 while calls are stopped", "site")
         self.projects_unseen = whole(
             "projects_unseen", "Projects of connections that Jira does not show us", "site"

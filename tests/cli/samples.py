@@ -60,6 +60,11 @@ STATUS: dict[str, Any] = {
     "dismissed": 0,
     "unconfirmed": 0,
     "oldest_seconds": None,
+    "pairs_suspended": 0,
+    "suspended": 0,
+    "orphaned": 0,
+    "detached": 0,
+    "released": 0,
 }
 RESYNC: dict[str, Any] = {
     "id": "7",

@@ -156,6 +156,11 @@ class StatusAnswer(Answer):
     dismissed: int = Field(description="Such pairs that a person has dismissed")
     unconfirmed: int = Field(description="Writes whose outcome is not known yet")
     oldest_seconds: float | None = Field(description="Age of the oldest work; null without any")
+    pairs_suspended: int = Field(description="Pairs that are out of scope or claimed twice")
+    suspended: int = Field(description="Links at rest until they are in scope again")
+    orphaned: int = Field(description="Links of which an issue is deleted or cannot be seen")
+    detached: int = Field(description="Links of which one side is gone, that are left alone")
+    released: int = Field(description="Mirrors that no connection manages any more; history")
 
 
 class NamedStatus(StatusAnswer):

@@ -28,6 +28,10 @@ _COLUMNS: output.Columns = (
     ("DISMISSED", "dismissed"),
     ("UNCONFIRMED", "unconfirmed"),
     ("OLDEST", "oldest"),
+    ("SUSPENDED", "suspended"),
+    ("ORPHANED", "orphaned"),
+    ("DETACHED", "detached"),
+    ("RELEASED", "released"),
 )
 
 
@@ -42,7 +46,8 @@ def status(
 ) -> None:
     """Show the state of the connections: what waits, what is held, what failed.
 
-    Quiet means that nothing is due, under way or delayed, and that no resync runs.
+    Quiet means that nothing is due, under way or delayed, and that no resync runs. Suspended,
+    orphaned, detached and released count links that nothing is done about.
     """
     if watch and json:
         raise UsageError("--watch shows a table again and again; ask with --json in your own loop")

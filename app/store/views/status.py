@@ -17,6 +17,8 @@ class Load:
     `waiting` pairs ended without knowing enough; of these, a site did not show enough of `unknown`
     ones. `unpairing` ones are suspended until a person decides, `let_go` ones may come back.
     `oldest_seconds` is the age of the oldest work, None without any.
+
+    Nothing is done about the others: pairs that are suspended, and links by their state.
     """
 
     backlog: int
@@ -32,6 +34,11 @@ class Load:
     dismissed: int
     unconfirmed: int
     oldest_seconds: float | None
+    pairs_suspended: int
+    suspended: int
+    orphaned: int
+    detached: int
+    released: int
 
 
 # Each part by its own index, so that pairs of which nothing is to say are not read.
@@ -67,7 +74,10 @@ _STATUS = f"""
         (SELECT count(*) FROM former_twins f WHERE f.connection_id = c.id) AS let_go,
         (SELECT count(*) FROM intents i
           WHERE i.connection_id = c.id AND i.state = 'open'
-            AND i.unconfirmed_since IS NOT NULL) AS unconfirmed
+            AND i.unconfirmed_since IS NOT NULL) AS unconfirmed,
+        (SELECT count(*) FROM twins t
+          WHERE t.connection_id = c.id AND t.suspended IS NOT NULL) AS pairs_suspended,
+        l.suspended, l.orphaned, l.detached, l.released
     FROM unnest($1::bigint[]) c (id)
     CROSS JOIN LATERAL (
         SELECT
@@ -82,6 +92,13 @@ _STATUS = f"""
                 AS oldest_seconds
         FROM ({_PAIRS}) AS pairs
     ) AS w
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(links) FILTER (WHERE state = 'suspended'), 0)::int AS suspended,
+               coalesce(sum(links) FILTER (WHERE state = 'orphaned'), 0)::int AS orphaned,
+               coalesce(sum(links) FILTER (WHERE state = 'detached'), 0)::int AS detached,
+               coalesce(sum(links) FILTER (WHERE state = 'released'), 0)::int AS released
+        FROM link_counts WHERE connection_id = c.id
+    ) AS l
 """  # noqa: S608 - texts of ours
 
 

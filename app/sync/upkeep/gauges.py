@@ -85,6 +85,7 @@ async def _connections(conn: Connection, metrics: Metrics, now: datetime) -> int
     for gauge in (
         metrics.backlog,
         metrics.oldest_seconds,
+        metrics.pairs_suspended,
         metrics.guard_tripped,
         metrics.guard_limit,
         metrics.guard_used,
@@ -98,6 +99,7 @@ async def _connections(conn: Connection, metrics: Metrics, now: datetime) -> int
         for word in ("backlog", "in_flight", "delayed", "waiting", "held", "failed"):
             metrics.backlog.labels(it.name, word).set(getattr(loads[it.id], word))
         metrics.oldest_seconds.labels(it.name).set(loads[it.id].oldest_seconds or 0)
+        metrics.pairs_suspended.labels(it.name).set(loads[it.id].pairs_suspended)
         metrics.guard_tripped.labels(it.name).set(it.tripped)
         for window in (*windows[it.id], *unpaired[it.id]):
             metrics.guard_limit.labels(it.name, window.scope).set(window.limit)

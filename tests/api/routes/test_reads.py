@@ -89,6 +89,11 @@ async def test_status_counts_each_pair_where_it_stands(
         "failed": 0,
         "dismissed": 0,
         "unconfirmed": 0,
+        "pairs_suspended": 0,
+        "suspended": 0,
+        "orphaned": 0,
+        "detached": 0,
+        "released": 0,
     }
     await db.execute("UPDATE work SET waiting = 'mode' WHERE twin_id = 3")
     await db.execute("UPDATE work SET failed_at = now(), failure = 'x' WHERE twin_id = 4")
