@@ -18,6 +18,7 @@ from app.core.links import (
     Link,
     LinkId,
     LinkType,
+    ProjectId,
     ProjectKey,
     equal_links,
 )
@@ -50,6 +51,7 @@ class IssueView:
     """False where Jira cut the changelog off (40 entries on a bulk answer)."""
     field_text: str | None = None
     """Text of the one extra field that was asked for (the twin field), else None."""
+    project_id: ProjectId | None = None
     updated: str | None = None
     """Jira's text for its last change, where that was asked for: compared, never parsed."""
 

@@ -18,6 +18,7 @@ TypeId = NewType("TypeId", str)
 AccountId = NewType("AccountId", str)
 """`accountId` on Cloud, the user `key` on Data Center."""
 ProjectKey = NewType("ProjectKey", str)
+ProjectId = NewType("ProjectId", str)
 
 
 T = TypeVar("T")

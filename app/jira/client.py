@@ -26,6 +26,7 @@ from app.core.links import (
     Link,
     LinkId,
     LinkType,
+    ProjectId,
     ProjectKey,
     TypeId,
 )
@@ -209,8 +210,8 @@ class JiraClient:
             now=self._now(), unseen=unseen,
         )  # fmt: skip
 
-    async def project_access(self, key: ProjectKey) -> ProjectAccess:
-        """What Jira shows our account of one project, and lets it do there."""
+    async def project_access(self, key: ProjectKey | ProjectId) -> ProjectAccess:
+        """What Jira shows our account of one project, by key or id, and lets it do there."""
         return await project_access(self._transport, self._flavour.api, key)
 
     async def projects(self) -> list[Project]:

@@ -21,6 +21,7 @@ from app.core.links import (
     Link,
     LinkId,
     LinkType,
+    ProjectId,
     ProjectKey,
     TypeId,
 )
@@ -67,6 +68,7 @@ def parse_issue(raw: object, wanted: Wanted, shape: Shape) -> IssueView:
     return IssueView(
         ref=ref,
         project=_project(fields.get("project")),
+        project_id=_project_id(fields.get("project")),
         links=_links(fields.get("issuelinks"), ref),
         archived=_archived(fields),
         changes=changes,
@@ -135,6 +137,12 @@ def _project(raw: object) -> ProjectKey:
     if not isinstance(key, str) or not PROJECT_KEY.fullmatch(key):
         raise MalformedError("project key")
     return ProjectKey(key)
+
+
+def _project_id(raw: object) -> ProjectId | None:
+    """None where Jira leaves it out: then the project is known by its key alone."""
+    value = _object(raw).get("id")
+    return None if value is None else ProjectId(_id(value))
 
 
 def _archived(fields: JsonObject) -> bool:

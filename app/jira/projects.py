@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from app.core.errors import PermanentError, TransientError
-from app.core.links import ProjectKey
+from app.core.links import ProjectId, ProjectKey
 from app.jira.http.errors import facts, unexpected
 from app.jira.http.request import Call
 from app.jira.http.response import Answer
@@ -21,8 +21,9 @@ class ProjectAccess:
     """`key` as Jira names the project now, another one after a rename; None: it shows us no
     such project, which is a typo, a hidden or a deleted one, and Jira does not say which."""
 
-    asked: ProjectKey
+    asked: ProjectKey | ProjectId
     key: ProjectKey | None
+    id: ProjectId | None = None
     archived: bool = False
     browse: bool = False
     link: bool = False
@@ -53,22 +54,26 @@ async def visible_projects(transport: Transport, api: str, *, paged: bool) -> li
             return sorted(found, key=lambda it: it.key)
 
 
-async def project_access(transport: Transport, api: str, key: ProjectKey) -> ProjectAccess:
-    """Two calls: the project, and our permissions in it."""
-    if not PROJECT_KEY.fullmatch(key):
+async def project_access(
+    transport: Transport, api: str, key: ProjectKey | ProjectId
+) -> ProjectAccess:
+    """Two calls: the project by its key or id, and our permissions in it."""
+    if not (PROJECT_KEY.fullmatch(key) or key.isdecimal()):
         return ProjectAccess(key, None)
     shown = await _asked(transport, Call("project", "GET", f"{api}/project/{quote(key, safe='')}"))
     if shown is None:
         return ProjectAccess(key, None)
     project = shown.json_object()
-    params = {"projectKey": key, "permissions": f"{BROWSE},{LINK}"}
+    found, number = ProjectKey(str(project.get("key", key))), project.get("id")
+    params = {"projectKey": found, "permissions": f"{BROWSE},{LINK}"}
     granted = await _asked(
         transport, Call("my_permissions", "GET", f"{api}/mypermissions", params=params)
     )
     permissions = granted.json_object().get("permissions") if granted is not None else None
     return ProjectAccess(
         key,
-        ProjectKey(str(project.get("key", key))),
+        found,
+        ProjectId(str(number)) if str(number).isdecimal() else None,
         archived=project.get("archived") is True,
         browse=_has(permissions, BROWSE),
         link=_has(permissions, LINK),

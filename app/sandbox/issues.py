@@ -98,9 +98,10 @@ def move(site: JiraSite, actor: User, issue: Issue, project: Project) -> str:
     return issue.key
 
 
-def rename_project(site: JiraSite, project: Project, key: str) -> None:
-    """Another key for the project, and so for its issues: no changelog and no event of any issue;
-    former keys go on resolving."""
+def rename_project(site: JiraSite, project: Project, key: str, *, forgotten: bool = False) -> None:
+    """Another key for the project, and so for its issues: no changelog and no event of any issue.
+    Former keys go on resolving, unless they are *forgotten*, as once another project has them."""
+    former = project.key
     project.key = key
     site.project_keys[key] = project.id
     for number in project.issues:
@@ -110,6 +111,11 @@ def rename_project(site: JiraSite, project: Project, key: str) -> None:
         issue.key = f"{key}-{issue.key.rpartition('-')[2]}"
         site.moved_keys.pop(issue.key, None)
         site.issue_keys[issue.key] = number
+    if forgotten:
+        site.project_keys.pop(former, None)
+        lost = [old for old in site.moved_keys if old.rpartition("-")[0] == former]
+        for old in lost:
+            del site.moved_keys[old]
 
 
 def archive(site: JiraSite, actor: User, issue: Issue, archived: bool = True) -> None:

@@ -47,7 +47,9 @@ async def post_twins(
     token that is confined to connections, an issue out of scope is an unknown one."""
     confined = caller.connections is not None
     if body.dry_run:
-        seen = await preview(services.sites, connection, body.claims(), confined=confined)
+        seen = await preview(
+            services.database, services.sites, connection, body.claims(), confined=confined
+        )
         return Outcomes(items=[Outcome.of(it) for it in seen])
     outcomes = await pair(
         services.database,

@@ -4,11 +4,14 @@ Everything that changes pause, mode, revision, guard or twins takes `lock` first
 transaction, and so does every intent: once such a change has returned, no older intent commits.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from app.core.config import ConnectionConfig, Mode
+from app.core.connection.projects import Pin, Projects
 from app.core.links import LinkType, Side, TypeId
+from app.store.config import project_pins
 from app.store.config.site_types import former_names
 from app.store.migrations.head import latest
 from app.store.pool import Connection, Row
@@ -35,6 +38,11 @@ class Running:
     open_plans: bool
     first_pass: bool
     config: ConnectionConfig
+    pins: Mapping[Side, tuple[Pin, ...]]
+
+    def projects(self, side: Side) -> Projects:
+        """What the connection covers on this side."""
+        return Projects(self.config.end(side).projects, self.pins[side])
 
     def site(self, side: Side) -> int:
         return side.pick(self.left_site, self.right_site)
@@ -48,6 +56,7 @@ class Running:
 
 _SELECT = f"""
     SELECT c.*, l.name AS left_name, r.name AS right_name, v.config,
+           {project_pins.AGGREGATED} AS pins,
            EXISTS (SELECT 1 FROM plans p WHERE p.connection_id = c.id
                    AND p.status IN ('gathering', 'shadow', 'applying')) AS open_plans,
            -- One that was cancelled or failed proves nothing; a later whole one does.
@@ -134,6 +143,7 @@ def _running(row: Row) -> Running:
         open_plans=row["open_plans"],
         first_pass=row["first_pass"],
         config=_spelled(row),
+        pins=project_pins.read(row["pins"]),
     )
 
 

@@ -8,7 +8,7 @@ import structlog
 
 from app.core.config import ConnectionConfig, Mode
 from app.core.links import Side
-from app.store.config import revisions
+from app.store.config import project_pins, revisions
 from app.store.pool import Connection, Row
 
 _LOG = structlog.get_logger(__name__)
@@ -186,6 +186,8 @@ async def append_revision(
     await conn.execute(
         "UPDATE connections SET revision = $2 WHERE id = $1", connection_id, revision
     )
+    for side in Side:
+        await project_pins.keep(conn, connection_id, side, config.end(side).projects)
     return revision
 
 

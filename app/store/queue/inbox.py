@@ -152,7 +152,9 @@ found AS (
       AND (s.kind = 'issue_created' OR s.fields && '{key,project}'
            OR s.fields && ARRAY[r.config -> 'twins' ->> 'field', 'custom'])
       AND (a.project IS NULL
-           OR r.config -> (r.config -> 'twins' ->> 'side') -> 'projects' ? a.project)
+           OR r.config -> (r.config -> 'twins' ->> 'side') -> 'projects' ? a.project
+           OR EXISTS (SELECT FROM project_pins p WHERE p.connection_id = c.id
+                      AND p.side = r.config -> 'twins' ->> 'side' AND p.key = a.project))
     GROUP BY c.id, r.config -> 'twins' ->> 'side', s.issue_id
 ),
 discovered AS (

@@ -9,10 +9,11 @@ from typing import Protocol
 import structlog
 
 from app.core.config import ConnectionConfig, Problem, problems
+from app.core.connection.projects import followed
 from app.core.errors import PermanentError, TransientError
 from app.core.links import LinkType, ProjectKey, Side
 from app.jira.client import JiraClient
-from app.store.config import connections, site_types, sites
+from app.store.config import connections, project_pins, site_types, sites
 from app.store.config.connections import ConnectionRow
 from app.store.config.sites import SiteRow
 from app.store.links import twins
@@ -64,9 +65,11 @@ class ConnectionAdmin:
     ) -> Put:
         """Raises `Refused`, and `TransientError` where a site had to be asked and is away."""
         ends, config = await self.resolve(spec)
-        findings = await self._look(name, ends, config)
-        for side in Side:
-            findings[side] += tuple(renamed(spec.link_types, config.link_types, side))
+        seen = await self._look(name, ends, config)
+        findings = {
+            side: (*seen[side].findings, *renamed(spec.link_types, config.link_types, side))
+            for side in Side
+        }
         async with self.database.transaction() as conn:
             await sites.lock_admin(conn)
             await connections.lock_admin(conn)
@@ -87,6 +90,8 @@ class ConnectionAdmin:
             stored = await connections.by_name(conn, name)
             if stored is None:
                 raise Refused("concurrent_change")
+            for side in Side:
+                await project_pins.put(conn, stored.id, side, seen[side].pins, now)
             count = await twins.count(conn, stored.id)
         if before is not None and count and scope_of(before) != scope_of(config):
             await self.compare(stored.id, cause="revision", by=author)
@@ -130,23 +135,24 @@ class ConnectionAdmin:
 
     async def _look(
         self, name: str, ends: Mapping[Side, SiteRow], config: ConnectionConfig
-    ) -> dict[Side, tuple[Finding, ...]]:
+    ) -> dict[Side, projects.Look]:
         """What the account may do in the projects. One that Jira does not show is refused where
         the connection does not have it yet: one that is hidden since keeps no other change from
         being stored."""
         async with self.database.connection() as conn:
             current = await connections.by_name(conn, name)
-        findings: dict[Side, tuple[Finding, ...]] = {}
+            pins = await project_pins.of_connection(conn, 0 if current is None else current.id)
+        looks: dict[Side, projects.Look] = {}
         refused: list[Problem] = []
         for side in Side:
             had = () if current is None else current.config.end(side).projects
             try:
                 client = await self.sites.client(ends[side].id)
             except (TransientError, PermanentError) as error:
-                findings[side] = (projects.unchecked(error.code),)
+                looks[side] = projects.Look(findings=(projects.unchecked(error.code),))
                 continue
-            seen = await projects.look(client, projects.needs(config, side))
-            findings[side] = seen.findings
+            seen = await projects.look(client, projects.needs(config, side, pins[side]))
+            looks[side] = seen
             refused += [
                 await _no_project(client, side, at, key)
                 for at, key in enumerate(config.end(side).projects)
@@ -154,7 +160,7 @@ class ConnectionAdmin:
             ]
         if refused:
             raise invalid(*refused)
-        return findings
+        return looks
 
     async def _types(self, site: SiteRow, wanted: Sequence[str]) -> list[LinkType]:
         """As the site spells them now; as stored where it does not answer and none is missing."""
@@ -209,6 +215,16 @@ async def refuse_conflicts(
             # Its twins and its ledger name issues of the sites that it has.
             at = [Problem(f"/{side.value}/site", "cannot be changed") for side in moved]
             raise Refused("sites_fixed", problems=tuple(at))
+    now = await _followed(conn, 0 if current is None else current.id, config)
     for other in await connections.between(conn, ends[Side.LEFT], ends[Side.RIGHT]):
-        if other.name != name and overlaps(config, other.config):
+        if other.name == name:
+            continue
+        if overlaps(now, await _followed(conn, other.id, other.config)):
             raise Refused("projects_connected", f"the connection {other.name} does")
+
+
+async def _followed(
+    conn: Connection, connection_id: int, config: ConnectionConfig
+) -> ConnectionConfig:
+    """By the keys that its projects have now: two keys may mean one project."""
+    return followed(config, await project_pins.of_connection(conn, connection_id))

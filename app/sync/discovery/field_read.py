@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
-from app.core.config import ConnectionConfig
 from app.core.evidence import IssueView
 from app.core.links import IssueId, IssueKey, IssueRef, ProjectKey, Side
 from app.core.twin_claims import ClaimStatus
@@ -69,7 +68,7 @@ async def read(
     for issue, view in reading.issues.items():
         key = keys[issue]
         target = seen.get(key) if key is not None else None
-        claim = _claim(state.config, side, view, key, target, known.bases)
+        claim = _claim(state, side, view, key, target, known.bases)
         twin = known.twins.get(issue)
         if twin is not None and twin.source == "field":
             if (
@@ -107,7 +106,7 @@ def _key(view: IssueView) -> IssueKey | None:
 
 
 def _claim(
-    config: ConnectionConfig,
+    state: Running,
     side: Side,
     view: IssueView,
     key: IssueKey | None,
@@ -119,11 +118,11 @@ def _claim(
         return None
     if key is None:
         return Claim(view.ref, "", None, ClaimStatus.ERROR)
-    if view.project not in config.end(side).projects:
+    if not state.projects(side).hold(view):
         return Claim(view.ref, key, None, ClaimStatus.WRONG_PROJECT)
     if target is None or not leads_to(_text(view), bases):
         return Claim(view.ref, key, None, ClaimStatus.UNKNOWN_ISSUE)
-    if target.project not in config.end(side.other).projects:
+    if not state.projects(side.other).hold(target):
         return Claim(view.ref, key, None, ClaimStatus.WRONG_PROJECT)
     return Claim(view.ref, key, target.ref.id, ClaimStatus.PAIRED)
 
@@ -142,7 +141,7 @@ def _weigh(
     cannot be seen; and a pair that moved out of scope is suspended, not unpaired.
     """
     other = twin.on(side.other)
-    if view.project not in state.config.end(side).projects:
+    if not state.projects(side).hold(view):
         return claim, False
     if claim is None:
         return None, True

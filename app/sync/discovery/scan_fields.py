@@ -33,7 +33,7 @@ async def enlist(ctx: Context, state: Running, renew: Callable[[], Awaitable[Non
     client = await ctx.sites.client(state.site(side))
     async with ctx.database.connection() as conn:
         unseen = await unseen_projects.of_site(conn, state.site(side))
-    projects = state.config.end(side).projects
+    projects = state.projects(side).keys
     async for page in client.search_issues(projects, field=field, unseen=unseen):
         async with ctx.database.transaction() as conn:
             issues = await contradicted(conn, state, page, retry=True)

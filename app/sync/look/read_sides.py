@@ -167,17 +167,17 @@ async def prove(ctx: Context, look: Look, asked: Mapping[LinkKey, frozenset[Side
         if not keys:
             continue
         client = await ctx.sites.client(look.running.site(side))
-        if await _is_assured(client):
+        if await is_assured(client):
             look.assured.add(side)
         else:
             look.assured.discard(side)
-        await _read_missing(client, look, side, keys)
+        await read_missing(client, look, side, keys)
         await _look_up(client, look, side, keys)
         if not client.assured():
             look.assured.discard(side)
 
 
-async def _is_assured(client: JiraClient) -> bool:
+async def is_assured(client: JiraClient) -> bool:
     try:
         await client.assure()
     except NotThePinned:
@@ -187,9 +187,7 @@ async def _is_assured(client: JiraClient) -> bool:
     return True
 
 
-async def _read_missing(
-    client: JiraClient, look: Look, side: Side, keys: Iterable[LinkKey]
-) -> None:
+async def read_missing(client: JiraClient, look: Look, side: Side, keys: Iterable[LinkKey]) -> None:
     reading = look.readings[side]
     wanted = {end.id for key in keys for end in look.ends(key, side)}
     missing = sorted(wanted - reading.issues.keys() - reading.unread.keys())

@@ -16,6 +16,7 @@ from app.store.links import ledger, twins
 from app.store.links.ledger import Change
 from app.store.links.twins import Twin
 from app.store.queue import inbox_events
+from app.sync.look import project_keys
 from app.sync.look.ownership_transfer import tell_managers
 from app.sync.look.snapshot import Look
 from app.sync.runtime.context import Context
@@ -26,6 +27,7 @@ MOVED_OUT = "moved_out_of_scope"
 async def follow_moves(ctx: Context, look: Look) -> None:
     """Record new keys of moved issues, once the old key is proven to lead to the same id, and
     suspend or resume pairs by the projects that their issues are in now."""
+    await project_keys.follow(ctx, look)
     for twin in list(look.claimed_twins()):
         current: Twin | None = twin
         for side in Side:
@@ -58,7 +60,7 @@ async def _reload(ctx: Context, look: Look, twin: Twin) -> Twin | None:
 async def _place_in_scope(ctx: Context, look: Look, twin: Twin) -> None:
     views = {side: look.readings[side].issues.get(twin.on(side).id) for side in Side}
     outside = any(
-        view is not None and view.project not in look.running.config.end(side).projects
+        view is not None and not look.running.projects(side).hold(view)
         for side, view in views.items()
     )
     all_seen = all(view is not None for view in views.values())
@@ -93,9 +95,9 @@ async def rest_and_resume(ctx: Context, look: Look) -> None:
 def imagine(look: Look) -> None:
     """For a dry look: pairs and rows as they would rest or go on under its configuration, in
     memory alone. Where an end was not read, its key says which project it is in."""
-    config = look.running.config
+    project_keys.imagine(look)
     for twin in list(look.twins.values()):
-        outside = any(_project(look, twin, side) not in config.end(side).projects for side in Side)
+        outside = any(not _covered(look, twin, side) for side in Side)
         if outside and twin.suspended is None:
             look.know([replace(twin, suspended=MOVED_OUT)])
         elif not outside and twin.suspended == MOVED_OUT:
@@ -106,9 +108,10 @@ def imagine(look: Look) -> None:
             look.rows[key] = replace(row, state=change.state, former=change.former)
 
 
-def _project(look: Look, twin: Twin, side: Side) -> str:
-    view = look.readings[side].issues.get(twin.on(side).id)
-    return view.project if view is not None else project_of(twin.on(side).key)
+def _covered(look: Look, twin: Twin, side: Side) -> bool:
+    projects, end = look.running.projects(side), twin.on(side)
+    view = look.readings[side].issues.get(end.id)
+    return projects.hold(view) if view is not None else project_of(end.key) in projects.keys
 
 
 def _next_state(look: Look, row: Row) -> Change | None:

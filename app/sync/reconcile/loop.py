@@ -20,7 +20,7 @@ from app.store.config.active_connection import Running
 from app.store.queue import work
 from app.store.queue.work import Claimed, Settlement, Tally
 from app.store.writes import written_links
-from app.sync.look import echo, read_sides, scope
+from app.sync.look import echo, project_keys, read_sides, scope
 from app.sync.look.snapshot import Look
 from app.sync.look.update_ledger import record
 from app.sync.reconcile import isolation
@@ -149,7 +149,7 @@ async def decisions_for(
         await scope.rest_and_resume(ctx, look)
     else:
         scope.imagine(look)
-    return look, await _decide_all(ctx, look)
+    return look, await _decide_all(ctx, look, dry=dry)
 
 
 async def decisions_under(
@@ -158,10 +158,10 @@ async def decisions_under(
     """What a dry look has read, decided under another configuration."""
     other = await read_sides.under(ctx, look, replace(look.running, config=config))
     scope.imagine(other)
-    return other, await _decide_all(ctx, other)
+    return other, await _decide_all(ctx, other, dry=True)
 
 
-async def _decide_all(ctx: Context, look: Look) -> dict[LinkKey, Decision]:
+async def _decide_all(ctx: Context, look: Look, *, dry: bool) -> dict[LinkKey, Decision]:
     """Decide with what is listed; where that is not enough, seek proof and ask again."""
     proven: set[tuple[LinkKey, Side]] = set()
     decisions: dict[LinkKey, Decision] = {}
@@ -173,6 +173,11 @@ async def _decide_all(ctx: Context, look: Look) -> dict[LinkKey, Decision]:
         if not asked:
             break
         await read_sides.prove(ctx, look, asked)
+        # Far ends are read only now.
+        if dry:
+            project_keys.imagine(look)
+        else:
+            await project_keys.follow(ctx, look)
         proven |= {(key, side) for key, sides in asked.items() for side in sides}
         pending = list(asked)
     return decisions

@@ -78,7 +78,7 @@ async def scan(ctx: Context, it: Restore, *, lease: float) -> None:
     states = await _connections(ctx, it)
     scanner = _Scanner(ctx, it, client, culprit, salt, lease)
     for state in states:
-        await scanner.read_projects(state.config.end(state.side_of(it.site)).projects)
+        await scanner.read_projects(state.projects(state.side_of(it.site)).keys)
     await scanner.read_other_ends()
     types = await refreshed_types(ctx, it.site)
     found = removed_links(
@@ -123,12 +123,12 @@ def _placed(
     """Each link under the first connection whose projects hold an end of it."""
     placed = []
     for link in found.removed:
-        projects = {scanner.views[end.id].project for end in (link.source, link.destination)}
+        ends = [scanner.views[end.id] for end in (link.source, link.destination)]
         under = next(
             (
                 state.id
                 for state in states
-                if projects & set(state.config.end(state.side_of(site)).projects)
+                if any(state.projects(state.side_of(site)).hold(view) for view in ends)
             ),
             None,
         )

@@ -15,7 +15,8 @@ import structlog
 from app.core.errors import PermanentError, TransientError
 from app.core.evidence import IssueView
 from app.core.links import ProjectKey, Side
-from app.store.config import active_connection
+from app.jira.client import JiraClient
+from app.store.config import active_connection, project_pins
 from app.store.config.active_connection import Running
 from app.store.links import claims, discoveries, twins
 from app.store.monitor import candidates
@@ -50,7 +51,8 @@ class _Here:
 
     @property
     def projects(self) -> tuple[ProjectKey, ...]:
-        return self.state.config.end(self.side).projects
+        """Under the keys that they have now."""
+        return self.state.projects(self.side).keys
 
 
 async def run_once(ctx: Context) -> int:
@@ -125,9 +127,31 @@ async def _read(ctx: Context, due: Due, since: datetime) -> None:
                 await _take(conn, due, here, page, field, ctx.clock())
             async with ctx.database.connection() as conn:
                 await polls.renew(conn, due, ctx.clock())
+    followed = [await _follow(ctx, client, it, unseen) for it in here]
+    unseen -= {key for keys in followed for key in keys}
     async with ctx.database.transaction() as conn:
         await _look_at_contenders(conn, here, ctx.clock())
         await _note_unseen(conn, ctx, due, here, before, unseen)
+
+
+async def _follow(
+    ctx: Context, client: JiraClient, it: _Here, unseen: set[ProjectKey]
+) -> set[ProjectKey]:
+    """Of the keys that Jira does not know, those whose project has another key now: it is followed,
+    and the connection compared, since this poll has not read it. Answers the keys of before."""
+    lost = [pin for pin in it.state.projects(it.side).pins if pin.key in unseen]
+    shown = [(pin, await client.project_access(pin.id)) for pin in lost]
+    renamed = [
+        (pin, pin.renamed(now.key))
+        for pin, now in shown
+        if now.key is not None and now.id == pin.id and now.key != pin.key
+    ]
+    if renamed:
+        async with ctx.database.transaction() as conn:
+            news = [pin for _, pin in renamed]
+            await project_pins.put(conn, it.state.id, it.side, news, ctx.clock())
+            await _compare(conn, it, ctx.clock())
+    return {pin.key for pin, _ in renamed}
 
 
 async def _note_unseen(
@@ -146,15 +170,19 @@ async def _note_unseen(
     back = (before & asked) - unseen
     for it in here:
         if back & set(it.projects):
-            await walk.enqueue(
-                conn,
-                it.state.id,
-                twin_ids=None,
-                dry_run=False,
-                cause="poll",
-                requested_by="twinlink",
-                now=now,
-            )
+            await _compare(conn, it, now)
+
+
+async def _compare(conn: Connection, it: _Here, now: datetime) -> None:
+    await walk.enqueue(
+        conn,
+        it.state.id,
+        twin_ids=None,
+        dry_run=False,
+        cause="poll",
+        requested_by="twinlink",
+        now=now,
+    )
 
 
 async def _take(
@@ -167,6 +195,9 @@ async def _take(
 ) -> None:
     """Raise the pairs of these issues, and the issues whose twin field says something new."""
     those = list(here)
+    for it in those:
+        pins = it.state.projects(it.side).news(page)
+        await project_pins.put(conn, it.state.id, it.side, pins, now)
     await candidates.raise_updated(conn, due.site_id, {it.ref.id: it.updated for it in page}, now)
     paired = {
         it.state.id: await twins.by_issues(
@@ -195,7 +226,7 @@ async def _discover(
     if side is it.side:
         if it.field != field:
             return
-        mine = [view for view in page if view.project in it.projects]
+        mine = [view for view in page if it.state.projects(side).hold(view)]
         issues = await contradicted(conn, it.state, mine, retry=False)
     else:
         # Targets that claims wait for: they exist now, or came into scope.

@@ -7,8 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from app.core.config import ConnectionConfig
+from app.core.connection.projects import Pin
 from app.core.errors import TwinlinkError
-from app.core.links import ProjectKey, Side
+from app.core.links import ProjectId, ProjectKey, Side
 from app.jira.client import JiraClient
 from app.jira.projects import ProjectAccess
 from app.sync.runtime.side_by_side import side_by_side
@@ -21,32 +22,41 @@ IN_TIME = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """*written*: links may be made there, so that the account needs *Link issues* too."""
+    """*written*: links may be made there, so that the account needs *Link issues* too. *pinned*:
+    the id of the project that the key is known to mean."""
 
     project: ProjectKey
     written: bool
+    pinned: ProjectId | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """`hidden`: Jira shows us no such project. `findings` names these too."""
+    """`hidden`: Jira shows us no such project. `findings` names these too. `pins` say which project
+    each of the others is."""
 
     hidden: tuple[ProjectKey, ...] = ()
     findings: tuple[Finding, ...] = ()
+    pins: tuple[Pin, ...] = ()
 
 
-def needs(config: ConnectionConfig, side: Side) -> list[Need]:
+def needs(config: ConnectionConfig, side: Side, pins: Iterable[Pin]) -> list[Need]:
     """What a connection needs on one of its sites."""
     written = config.direction.allows_origin(side.other)
-    return [Need(key, written) for key in config.end(side).projects]
+    known = {pin.configured: pin.id for pin in pins}
+    return [Need(key, written, known.get(key)) for key in config.end(side).projects]
 
 
 def joined(wanted: Iterable[Need]) -> list[Need]:
     """Each project once, with the most that any connection needs in it."""
-    written: dict[ProjectKey, bool] = {}
+    written: dict[tuple[ProjectKey, ProjectId | None], bool] = {}
     for need in wanted:
-        written[need.project] = written.get(need.project, False) or need.written
-    return [Need(key, written[key]) for key in sorted(written)]
+        place = (need.project, need.pinned)
+        written[place] = written.get(place, False) or need.written
+    return [
+        Need(key, written[key, pinned], pinned)
+        for key, pinned in sorted(written, key=lambda it: (it[0], it[1] or ""))
+    ]
 
 
 async def look(client: JiraClient, wanted: Sequence[Need]) -> Look:
@@ -57,7 +67,7 @@ async def look(client: JiraClient, wanted: Sequence[Need]) -> Look:
         if trouble:
             return None
         try:
-            return await client.project_access(need.project)
+            return await client.project_access(need.pinned or need.project)
         except TwinlinkError as error:
             trouble.append(error.code)
             return None
@@ -71,8 +81,16 @@ async def look(client: JiraClient, wanted: Sequence[Need]) -> Look:
     for need, access in zip(wanted, found, strict=True):
         findings += () if access is None else _findings(need, access)
     findings += [unchecked(code) for code in trouble[:1]]
-    hidden = tuple(it.asked for it in found if it is not None and it.key is None)
-    return Look(hidden, tuple(findings))
+    asked = [(need, it) for need, it in zip(wanted, found, strict=True) if it is not None]
+    return Look(
+        tuple(need.project for need, it in asked if it.key is None),
+        tuple(findings),
+        tuple(
+            Pin(need.project, it.id, it.key)
+            for need, it in asked
+            if it.key is not None and it.id is not None
+        ),
+    )
 
 
 def unchecked(code: str) -> Finding:
@@ -99,7 +117,7 @@ def _findings(need: Need, access: ProjectAccess) -> Iterable[Finding]:
         yield Finding("project_unseen", "error", detail)
         return
     if access.key != key:
-        detail = f"{key} is called {access.key} now: name it so in the connection"
+        detail = f"{key} is called {access.key} now, and followed; name it so in the connection"
         yield Finding("project_renamed", "warning", detail)
     if access.archived:
         yield Finding("project_archived", "warning", f"{key} is archived: its issues do not change")

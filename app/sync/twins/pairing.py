@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
-from app.core.config import ConnectionConfig
+from app.core.connection.projects import Projects
 from app.core.errors import PermanentError, TransientError
 from app.core.evidence import IssueView
 from app.core.links import IssueId, IssueKey, Side
 from app.core.twin_claims import LETTING_GO, ClaimStatus
-from app.store.config import connections
+from app.store.config import connections, project_pins
 from app.store.config.connections import ConnectionRow
 from app.store.links import twins
 from app.store.pool import Connection, Database
@@ -31,6 +31,7 @@ _BULK_FROM = 100
 
 _T = TypeVar("_T")
 Seen = Mapping[Side, Mapping[IssueKey, IssueView]]
+Scope = Mapping[Side, Projects]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +70,10 @@ async def pair(
         locked = await connections.lock(conn, connection.name)
         if locked is None or locked.id != connection.id:
             raise Refused("connection_unknown")
+        scope = await _scope(conn, locked)
         if confined:
-            seen = _in_scope(seen, locked.config)
-        verdicts = judge(claims, seen, locked.config)
+            seen = _in_scope(seen, scope)
+        verdicts = judge(claims, seen, scope)
         outcomes = await _store(conn, locked, verdicts, seen, now)
         made = [it.id for it in outcomes if it.status is ClaimStatus.PAIRED and it.id is not None]
         if made:
@@ -82,26 +84,39 @@ async def pair(
 
 
 async def preview(
-    sites: Sites, connection: ConnectionRow, claims: Sequence[Claim], *, confined: bool = False
+    database: Database,
+    sites: Sites,
+    connection: ConnectionRow,
+    claims: Sequence[Claim],
+    *,
+    confined: bool = False,
 ) -> list[Paired]:
     """What `pair` would answer, less what it knows of twins that are there. Stores nothing."""
     seen = await _look(sites, connection, claims)
+    async with database.connection() as conn:
+        scope = await _scope(conn, connection)
     if confined:
-        seen = _in_scope(seen, connection.config)
-    return judge(claims, seen, connection.config)
+        seen = _in_scope(seen, scope)
+    return judge(claims, seen, scope)
 
 
-def judge(claims: Sequence[Claim], seen: Seen, config: ConnectionConfig) -> list[Paired]:
+async def _scope(conn: Connection, connection: ConnectionRow) -> Scope:
+    pins = await project_pins.of_connection(conn, connection.id)
+    config = connection.config
+    return {side: Projects(config.end(side).projects, pins[side]) for side in Side}
+
+
+def judge(claims: Sequence[Claim], seen: Seen, scope: Scope) -> list[Paired]:
     """Everything that does not need the twins that are there; `paired` means: may be."""
     twice = {side: _twice(claim.on(side) for claim in claims) for side in Side}
     met = {side: _twice(_ids(claims, seen, side)) for side in Side}
-    return [_judge_one(claim, seen, config, twice, met) for claim in claims]
+    return [_judge_one(claim, seen, scope, twice, met) for claim in claims]
 
 
 def _judge_one(
     claim: Claim,
     seen: Seen,
-    config: ConnectionConfig,
+    scope: Scope,
     twice: Mapping[Side, set[IssueKey]],
     met: Mapping[Side, set[IssueId]],
 ) -> Paired:
@@ -116,7 +131,7 @@ def _judge_one(
             return Paired(
                 claim, ClaimStatus.UNKNOWN_ISSUE, f"the {side.value} site does not show it"
             )
-        if view.project not in config.end(side).projects:
+        if not scope[side].hold(view):
             return Paired(claim, ClaimStatus.WRONG_PROJECT, f"{view.ref.key} is not in scope")
     return Paired(claim, ClaimStatus.PAIRED)
 
@@ -136,13 +151,9 @@ async def _look(sites: Sites, connection: ConnectionRow, claims: Sequence[Claim]
     return {Side.LEFT: left, Side.RIGHT: right}
 
 
-def _in_scope(seen: Seen, config: ConnectionConfig) -> Seen:
+def _in_scope(seen: Seen, scope: Scope) -> Seen:
     return {
-        side: {
-            key: view
-            for key, view in seen[side].items()
-            if view.project in config.end(side).projects
-        }
+        side: {key: view for key, view in seen[side].items() if scope[side].hold(view)}
         for side in Side
     }
 

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import asyncpg
 import httpx
 
 from app.api.auth.roles import V1
 from app.sandbox import Fault
+from app.sandbox.issues import rename_project
 from tests.api.conftest import Api, Jira, connection_body
 
 AB = f"{V1}/connections/ab"
@@ -66,6 +68,33 @@ async def test_a_check_asks_about_the_projects_of_the_connections(
     seen = await client.post(check)
     assert (seen.json()["ok"], found(seen)) == (False, {("", "project_unseen")})
     assert "AX" in seen.json()["findings"][0]["detail"]
+
+
+async def test_a_renamed_project_is_followed_and_named(
+    client: httpx.AsyncClient, connected: Jira, db: asyncpg.Pool
+) -> None:
+    """Also where its former key leads nowhere any more."""
+    jira = connected.left.site
+    project = jira.projects[jira.project_keys["A"]]
+    rename_project(jira, project, "AZ", forgotten=True)
+    seen = await client.post(f"{V1}/sites/left/check")
+    assert (seen.json()["ok"], found(seen)) == (True, {("", "project_renamed")})
+    assert "AZ" in seen.json()["findings"][0]["detail"]
+    pins = await db.fetch("SELECT configured, project_id, key, former FROM project_pins")
+    assert ("A", project.id, "AZ", ["A"]) in [tuple(it) for it in pins]
+
+
+async def test_two_connections_do_not_cover_one_project_by_two_keys(
+    client: httpx.AsyncClient, connected: Jira
+) -> None:
+    jira = connected.left.site
+    rename_project(jira, jira.projects[jira.project_keys["A"]], "AZ", forgotten=True)
+    await client.post(f"{V1}/sites/left/check")
+    put = await client.put(f"{V1}/connections/again", json=with_projects("AZ"))
+    assert (put.status_code, put.json()["code"]) == (409, "projects_connected")
+    jira.add_project("A")
+    put = await client.put(f"{V1}/connections/again", json=with_projects("A"))
+    assert put.status_code == 201, put.text
 
 
 async def test_a_site_that_is_away_is_not_waited_for_and_a_finding_says_so(

@@ -9,6 +9,7 @@ import pytest
 
 from app.core.links import ProjectKey
 from app.sandbox import Fault
+from app.sandbox.issues import rename_project
 from app.store.config import connections
 from app.sync.incidents import watch
 from app.sync.resync import poll, walk
@@ -283,6 +284,23 @@ async def test_a_project_that_comes_back_is_compared(fields: FieldWorld) -> None
     await fields.poll()
     after = await fields.world.rows("SELECT * FROM resyncs WHERE connection_id = ANY($1)")
     assert len(after) - len(before) == 1
+
+
+async def test_a_project_whose_key_leads_nowhere_is_found_by_its_id(fields: FieldWorld) -> None:
+    jira = fields.left.jira
+    await fields.poll()
+    rename_project(jira, jira.projects[min(jira.projects)], "Q", forgotten=True)
+    before = await fields.world.rows("SELECT * FROM resyncs WHERE connection_id = ANY($1)")
+    fields.let_pass(3600)
+    await fields.poll()
+    assert await unseen(fields) == []
+    assert await incidents(fields) == []
+    after = await fields.world.rows("SELECT * FROM resyncs WHERE connection_id = ANY($1)")
+    assert len(after) - len(before) == 1, "compared whole: this poll has not read it"
+    fields.left.person().link("Q-1", "Blocks", "Q-2")
+    lose_webhooks(fields)
+    await fields.poll()
+    assert ("P-1", True) in await raised(fields), "by the id of its issue"
 
 
 async def test_a_project_out_of_scope_is_forgotten(fields: FieldWorld) -> None:
