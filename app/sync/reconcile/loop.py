@@ -20,7 +20,7 @@ from app.store.config.active_connection import Running
 from app.store.queue import work
 from app.store.queue.work import Claimed, Settlement, Tally
 from app.store.writes import written_links
-from app.sync.look import echo, project_keys, read_sides, scope
+from app.sync.look import echo, project_keys, read_sides, resting, scope
 from app.sync.look.snapshot import Look
 from app.sync.look.update_ledger import record
 from app.sync.reconcile import isolation
@@ -147,6 +147,7 @@ async def decisions_for(
     if not dry:
         await scope.follow_moves(ctx, look)
         await scope.rest_and_resume(ctx, look)
+        await resting.forget_gone(ctx, look)
     else:
         scope.imagine(look)
     return look, await _decide_all(ctx, look, dry=dry)
