@@ -158,7 +158,9 @@ class People:
     def forbids(self) -> str:
         name = self.random.choice(self.ground.names)
         denied: Any = self.random.choice(("BROWSE_PROJECTS", "LINK_ISSUES"))
-        self.ground.world.stations[name].jira.permit(ACCOUNT, denied, mixed.PROJECT, allowed=False)
+        self.ground.world.stations[name].jira.permit(
+            ACCOUNT, denied, self.ground.project(name).key, allowed=False
+        )
         return f"{name}: we lose {denied}"
 
     def unveils(self) -> str:
@@ -171,7 +173,7 @@ class People:
         if key is None:
             return ""
         inside = key.startswith(f"{self.ground.project(name).key}-")
-        project = mixed.ELSEWHERE if inside else mixed.PROJECT
+        project = mixed.ELSEWHERE if inside else self.ground.project(name).key
         new = self.ground.world.stations[name].person("root").move(key, project)
         return f"{name}: {key} is now {new}"
 

@@ -16,7 +16,8 @@ from app.core.config import (
     OnMirrorRemoved,
     WindowLimits,
 )
-from app.core.links import AccountId, IssueRef, Side
+from app.core.connection.projects import Pin
+from app.core.links import AccountId, IssueRef, ProjectId, ProjectKey, Side
 from app.core.twin_claims import LETTING_GO
 from app.jira.client import JiraClient
 from app.jira.http.access import BasicAuth, BearerAuth
@@ -24,7 +25,7 @@ from app.jira.http.options import Options
 from app.sandbox import JiraSite, ManualClock, Refusal, issues, token_of
 from app.sandbox.model import Project
 from app.sandbox.people import person_on
-from app.store.config import active_connection
+from app.store.config import active_connection, project_pins
 from app.store.links import twins
 from app.store.pool import Connection, Database
 from app.store.queue import work
@@ -133,9 +134,18 @@ class Ground:
             made = await self.world.connect(
                 left, right, self._config(left, right, direction, turned), self.mode
             )
+            await self._pin(made, left, right)
             for number in range(self.twinned):
                 await self.pair(made, left, right, number)
         self.links(self.random.randint(3, 9))
+
+    async def _pin(self, connection: int, left: str, right: str) -> None:
+        """As storing a connection does: Jira was asked about its projects."""
+        async with self.world.database.transaction() as conn:
+            for side in Side:
+                project, key = self.project(side.pick(left, right)), ProjectKey(mixed.PROJECT)
+                pin = Pin(key, ProjectId(str(project.id)), key)
+                await project_pins.put(conn, connection, side, [pin], self.world.now())
 
     def _config(
         self, left: str, right: str, direction: Direction, turned: bool
@@ -259,12 +269,13 @@ class Ground:
         return ends[0], jira.types[link.type_id].name, ends[1]
 
     def project(self, name: str) -> Project:
-        """The one in scope, whatever its key is now."""
+        """The one in scope, whatever its key is now: the first that the site had."""
         jira = self.world.stations[name].jira
-        return jira.projects[jira.project_keys[mixed.PROJECT]]
+        return jira.projects[min(jira.projects)]
 
-    def rename(self, name: str, key: str) -> None:
-        issues.rename_project(self.world.stations[name].jira, self.project(name), key)
+    def rename(self, name: str, key: str, *, forgotten: bool = False) -> None:
+        jira = self.world.stations[name].jira
+        issues.rename_project(jira, self.project(name), key, forgotten=forgotten)
 
     def unlock(self, name: str) -> None:
         """A person has solved the CAPTCHA there."""
@@ -273,14 +284,12 @@ class Ground:
             at.access = replace(at.access, locked=False, version=at.access.version + 1)
 
     def heal(self) -> None:
-        """Nothing misbehaves any more, and everything can be seen, under the keys of before."""
+        """Nothing misbehaves any more, and everything can be seen, under whatever keys."""
         for name, at in self.world.stations.items():
             self.unlock(name)
             at.jira.lag.search = 0.0
             for hook in at.jira.webhooks.values():
                 hook.secret = SECRET
-            if self.project(name).key != mixed.PROJECT:
-                self.rename(name, mixed.PROJECT)
             self.unveil(at.jira)
             at.jira.faults.clear()
             at.jira.outbox.faults.clear()
