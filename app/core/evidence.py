@@ -52,6 +52,8 @@ class IssueView:
     field_text: str | None = None
     """Text of the one extra field that was asked for (the twin field), else None."""
     project_id: ProjectId | None = None
+    created: datetime | None = None
+    """When the issue was made: with its id it tells the issue from any other, whatever its key."""
     updated: str | None = None
     """Jira's text for its last change, where that was asked for: compared, never parsed."""
 

@@ -10,6 +10,7 @@ guesses nothing, because a misread link looks like a link that is gone.
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from app.core.evidence import IssueView
@@ -54,7 +55,7 @@ class Wanted:
         """Field ids; Jira ignores the ones that it does not have (`archiveddate`)."""
         extra = [self.field] if self.field else []
         extra += ["updated"] if self.updated else []
-        return ["project", "issuelinks", "archiveddate", *extra]
+        return ["project", "issuelinks", "archiveddate", "created", *extra]
 
 
 def parse_issue(raw: object, wanted: Wanted, shape: Shape) -> IssueView:
@@ -70,6 +71,7 @@ def parse_issue(raw: object, wanted: Wanted, shape: Shape) -> IssueView:
         project=_project(fields.get("project")),
         project_id=_project_id(fields.get("project")),
         links=_links(fields.get("issuelinks"), ref),
+        created=_created(fields.get("created")),
         archived=_archived(fields),
         changes=changes,
         changes_complete=complete,
@@ -143,6 +145,17 @@ def _project_id(raw: object) -> ProjectId | None:
     """None where Jira leaves it out: then the project is known by its key alone."""
     value = _object(raw).get("id")
     return None if value is None else ProjectId(_id(value))
+
+
+def _created(raw: object) -> datetime | None:
+    """None where Jira leaves it out or writes it in a way that says no moment."""
+    if not isinstance(raw, str) or len(raw) > _TIME_LIMIT:
+        return None
+    try:
+        at = datetime.fromisoformat(raw)
+    except ValueError:
+        return None
+    return None if at.tzinfo is None else at.astimezone(UTC)
 
 
 def _archived(fields: JsonObject) -> bool:

@@ -75,11 +75,12 @@ class History:
     # -- keys
 
     def renames_the_project(self) -> str:
-        """To another key, or back."""
+        """To another key, or back. Now and then the former one leads nowhere from then on."""
         name = self.random.choice(self.ground.names)
         key = RENAMED if self.ground.project(name).key == mixed.PROJECT else mixed.PROJECT
-        self.ground.rename(name, key)
-        return f"{name}: the project is now {key}"
+        forgotten = self.random.random() < 0.3
+        self.ground.rename(name, key, forgotten=forgotten)
+        return f"{name}: the project is now {key}{', not the former one' if forgotten else ''}"
 
     # -- accounts
 

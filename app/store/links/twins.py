@@ -1,6 +1,6 @@
 """Twins: a left and a right issue that are the same work in one connection."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,7 +10,8 @@ from app.store.pool import Connection, Row
 
 @dataclass(frozen=True, slots=True)
 class Twin:
-    """`suspended` says why nothing is planned for the pair; None means it is in scope."""
+    """`suspended` says why nothing is planned for the pair; None means it is in scope. `left_born`
+    and `right_born` are when the issues were made, None as long as no look has seen that."""
 
     id: int
     connection_id: int
@@ -19,6 +20,11 @@ class Twin:
     source: str
     suspended: str | None
     version: int
+    left_born: datetime | None = None
+    right_born: datetime | None = None
+
+    def born(self, side: Side) -> datetime | None:
+        return side.pick(self.left_born, self.right_born)
 
     def on(self, side: Side) -> IssueRef:
         return side.pick(self.left, self.right)
@@ -136,6 +142,21 @@ async def rekey(conn: Connection, twin: Twin, side: Side, key: IssueKey) -> bool
     return bool(done)
 
 
+async def note_born(conn: Connection, side: Side, born: Mapping[int, datetime]) -> None:
+    """Store when the issues of these twins were made, where that is not known yet. It is no change
+    of the pair: what was decided about it holds."""
+    await conn.execute(
+        f"""UPDATE twins t SET {side.value}_born = u.born
+            FROM unnest($1::bigint[], $2::timestamptz[]) u (id, born)
+            JOIN (SELECT id FROM twins WHERE id = ANY($1) AND {side.value}_born IS NULL
+                  -- One that another look writes is left to that look.
+                  ORDER BY id FOR NO KEY UPDATE SKIP LOCKED) free USING (id)
+            WHERE t.id = u.id""",  # noqa: S608
+        list(born),
+        list(born.values()),
+    )
+
+
 async def suspend(conn: Connection, twin: Twin, reason: str | None) -> bool:
     """Set why nothing is planned for the pair, or None to have it back in scope."""
     done = await conn.fetchval(
@@ -178,4 +199,6 @@ def _twin(row: Row) -> Twin:
         source=row["source"],
         suspended=row["suspended"],
         version=row["version"],
+        left_born=row["left_born"],
+        right_born=row["right_born"],
     )

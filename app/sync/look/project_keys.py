@@ -7,6 +7,7 @@ from app.core.links import IssueKey, Side
 from app.store.config import active_connection, project_pins
 from app.store.links import twins
 from app.store.links.twins import Twin
+from app.sync.look import same_issue
 from app.sync.look.snapshot import Look
 from app.sync.runtime.context import Context
 
@@ -16,7 +17,7 @@ async def follow(ctx: Context, look: Look) -> None:
     by now: for the connection, and for the issues of it that were read."""
     await _pin(ctx, look)
     for side in Side:
-        renamed = list(_renamed(look, side))
+        renamed = sorted(_renamed(look, side), key=lambda it: it[0].id)
         if renamed:
             async with ctx.database.transaction() as conn:
                 for twin, key in renamed:
@@ -59,11 +60,14 @@ async def _pin(ctx: Context, look: Look) -> None:
 
 
 def _renamed(look: Look, side: Side) -> Iterator[tuple[Twin, IssueKey]]:
-    """Twins whose issue has another key because its project has one."""
-    pins = look.running.projects(side).pins
+    """Twins whose issue is proven to be the same under another key: by when it was made, or because
+    its project has another one. One that has left the scope is left to a look at its own pair,
+    which suspends that."""
+    projects = look.running.projects(side)
     for twin in look.twins.values():
         old, view = twin.on(side), look.readings[side].issues.get(twin.on(side).id)
-        if view is None or view.ref.key == old.key:
+        if view is None or view.ref.key == old.key or not projects.hold(view):
             continue
-        if any(pin.same_issue(old.key, view) for pin in pins):
+        same = same_issue.moved(twin, side, view)
+        if same or any(pin.same_issue(old.key, view) for pin in projects.pins):
             yield twin, view.ref.key

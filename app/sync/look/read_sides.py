@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
+from app.core.diff import CreateMirror, Decision
 from app.core.errors import NotThePinned, PermanentError, TransientError
 from app.core.evidence import Lookup, Observed, Present, Reading, Unknown, glance, presence
 from app.core.ledger import LinkKey
@@ -16,7 +17,7 @@ from app.store.queue.inbox_events import LinkEvent
 from app.store.queue.work import Claimed
 from app.store.writes import written_links
 from app.sync.guard import site_went_back
-from app.sync.look import made_by_us
+from app.sync.look import made_by_us, same_issue
 from app.sync.look.snapshot import Look
 from app.sync.runtime.context import Context
 from app.sync.runtime.side_by_side import side_by_side
@@ -45,7 +46,8 @@ async def read_pairs(ctx: Context, look: Look) -> None:
     left, right = await asyncio.gather(
         *(_read(ctx, look, side, issues[side], bulk=bulk) for side in Side)
     )
-    look.readings = {Side.LEFT: left, Side.RIGHT: right}
+    same_issue.take(look, Side.LEFT, left)
+    same_issue.take(look, Side.RIGHT, right)
     await _know_far_ends(ctx, look)
     await _follow_events(ctx, look)
     await made_by_us.know(ctx, look)
@@ -177,6 +179,32 @@ async def prove(ctx: Context, look: Look, asked: Mapping[LinkKey, frozenset[Side
             look.assured.discard(side)
 
 
+async def read_origins(
+    ctx: Context, look: Look, decisions: Mapping[LinkKey, Decision]
+) -> list[LinkKey]:
+    """Before a mirror is made, both ends of its origin are seen to be the issues that we know: the
+    listing of one end names the other one by its id alone. Answers the links to decide again."""
+    again = []
+    for side in Side:
+        seen = look.readings[side]
+        keys = [
+            key
+            for key, it in decisions.items()
+            if isinstance(it, CreateMirror) and it.origin is side
+            if any(
+                look.twins[twin].born(side) is not None
+                and look.twins[twin].on(side).id not in seen.issues
+                and look.twins[twin].on(side).id not in seen.unread
+                for twin in key.twins
+            )
+        ]
+        if keys:
+            client = await ctx.sites.client(look.running.site(side))
+            await read_missing(client, look, side, keys)
+            again += keys
+    return again
+
+
 async def is_assured(client: JiraClient) -> bool:
     try:
         await client.assure()
@@ -192,7 +220,7 @@ async def read_missing(client: JiraClient, look: Look, side: Side, keys: Iterabl
     wanted = {end.id for key in keys for end in look.ends(key, side)}
     missing = sorted(wanted - reading.issues.keys() - reading.unread.keys())
     if missing:
-        look.readings[side] = reading.merged(await client.read_issues(missing))
+        same_issue.take(look, side, await client.read_issues(missing))
 
 
 async def _look_up(client: JiraClient, look: Look, side: Side, keys: Iterable[LinkKey]) -> None:
@@ -225,6 +253,8 @@ def judge(look: Look, key: LinkKey, side: Side, *, proven: bool) -> Observed:
     """What *side* shows of a link: the listings, corrected by what was asked by id, with the
     links that are never an origin marked."""
     facts = look.facts(key, side)
+    if same_issue.replaced(look, side, (facts.ends.source, facts.ends.destination)):
+        return Unknown("issue_replaced")
     seen = presence(facts) if proven else glance(facts)
     ended = look.ended.get(side, set())
     ids = (seen.ids if isinstance(seen, Present) else frozenset()) - ended

@@ -16,7 +16,7 @@ from app.store.links import ledger, twins
 from app.store.links.ledger import Change
 from app.store.links.twins import Twin
 from app.store.queue import inbox_events
-from app.sync.look import project_keys
+from app.sync.look import project_keys, same_issue
 from app.sync.look.ownership_transfer import tell_managers
 from app.sync.look.snapshot import Look
 from app.sync.runtime.context import Context
@@ -27,6 +27,7 @@ MOVED_OUT = "moved_out_of_scope"
 async def follow_moves(ctx: Context, look: Look) -> None:
     """Record new keys of moved issues, once the old key is proven to lead to the same id, and
     suspend or resume pairs by the projects that their issues are in now."""
+    await same_issue.learn(ctx, look)
     await project_keys.follow(ctx, look)
     for twin in list(look.claimed_twins()):
         current: Twin | None = twin
@@ -39,14 +40,17 @@ async def follow_moves(ctx: Context, look: Look) -> None:
 
 
 async def _rekey(ctx: Context, look: Look, twin: Twin, side: Side) -> Twin | None:
-    """The twin under its new key; unchanged where the old key leads elsewhere or nowhere."""
-    client = await ctx.sites.client(look.running.site(side))
-    old = twin.on(side).key
-    resolved = (await client.resolve_keys([old])).get(old)
-    if resolved is None or resolved.ref.id != twin.on(side).id:
-        return twin
+    """The twin under its new key; unchanged where it is not certain that this is its issue: by when
+    it was made, or by where the old key leads."""
+    view, old = look.readings[side].issues[twin.on(side).id], twin.on(side).key
+    if not same_issue.moved(twin, side, view):
+        client = await ctx.sites.client(look.running.site(side))
+        resolved = (await client.resolve_keys([old])).get(old)
+        if resolved is None or resolved.ref.id != twin.on(side).id:
+            return twin
+        view = resolved
     async with ctx.database.transaction() as conn:
-        await twins.rekey(conn, twin, side, resolved.ref.key)
+        await twins.rekey(conn, twin, side, view.ref.key)
     return await _reload(ctx, look, twin)
 
 
@@ -159,7 +163,7 @@ async def _read_ends_of_orphans(ctx: Context, look: Look) -> None:
         missing = sorted(ends - reading.issues.keys() - reading.unread.keys())
         if missing:
             client = await ctx.sites.client(look.running.site(side))
-            look.readings[side] = reading.merged(await client.read_issues(missing))
+            same_issue.take(look, side, await client.read_issues(missing))
 
 
 def _all_ends_seen(look: Look, key: LinkKey) -> bool:

@@ -181,6 +181,8 @@ async def _decide_all(ctx: Context, look: Look, *, dry: bool) -> dict[LinkKey, D
             await project_keys.follow(ctx, look)
         proven |= {(key, side) for key, sides in asked.items() for side in sides}
         pending = list(asked)
+    for key in await read_sides.read_origins(ctx, look, decisions):
+        decisions[key] = _decide(look, key, proven)
     return decisions
 
 
