@@ -1,9 +1,9 @@
-"""The projects that configured keys mean, and the pairs at rest."""
+"""The projects that configured keys mean, and when issues were made."""
 
 from app.store.migrations.run import execute_beside
 
-revision = "0038"
-down_revision = "0037"
+revision = "0042"
+down_revision = "0041"
 branch_labels = None
 depends_on = None
 
