@@ -15,7 +15,8 @@ _MOST = """
         CROSS JOIN LATERAL unnest(ARRAY[l.source_twin_id, l.destination_twin_id]) twin
         WHERE l.state = 'orphaned'
     ), resting AS (
-        SELECT connection_id, id FROM twins WHERE suspended IS NOT NULL
+        -- What is being let go has an incident of its own.
+        SELECT connection_id, id FROM twins WHERE suspended <> 'letting_go'
         UNION
         -- A deleted issue leaves its links at rest, and not the other links of their other ends.
         SELECT connection_id, twin FROM orphans o WHERE NOT EXISTS (

@@ -13,6 +13,8 @@ async def forget(conn: Connection, rows: Sequence[Row], *, since: datetime) -> s
     records = await conn.fetch(
         """DELETE FROM ledger l USING unnest($1::bigint[], $2::int[]) u (id, version)
            WHERE l.id = u.id AND l.version = u.version AND l.state = 'suspended'
+             -- The guard counts what was let go.
+             AND l.reason <> 'letting_go'
              AND NOT EXISTS (SELECT FROM intents i
                  WHERE i.site_id = l.mirror_site_id AND i.type_id = l.mirror_type_id
                    AND i.key_source_id = l.mirror_source_id
