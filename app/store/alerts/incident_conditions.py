@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.core.incidents import Detail, Impact, IncidentKind
-from app.store.alerts import pair_conditions, resting_pairs
+from app.store.alerts import pair_conditions
 from app.store.alerts.condition import Condition
 from app.store.alerts.incidents import Place
 from app.store.guard import unpairings
@@ -241,20 +241,6 @@ async def unseen(conn: Connection, _: datetime) -> list[Condition]:
     ]
 
 
-async def resting(conn: Connection, _: datetime) -> list[Condition]:
-    """Connections of which most pairs of a project rest."""
-    return [
-        Condition(
-            IncidentKind.PAIRS_AT_REST,
-            Place(connection_id=it.connection_id),
-            it.since,
-            Impact.MAJOR,
-            {"resting": it.resting, "pairs": it.pairs, "projects": ", ".join(it.projects)},
-        )
-        for it in await resting_pairs.most(conn)
-    ]
-
-
 async def stopped(conn: Connection, now: datetime) -> list[Condition]:
     """Sites of connections whose circuit has been open for long."""
     rows = await conn.fetch(
@@ -353,9 +339,8 @@ ALL: tuple[Callable[[Connection, datetime], Awaitable[list[Condition]]], ...] = 
     expiring,
     replaced,
     unseen,
-    resting,
     stopped,
     silent,
-    pair_conditions.parked,
+    pair_conditions.still,
     pair_conditions.issues_held,
 )

@@ -9,13 +9,11 @@ from datetime import datetime
 from app.core.config import Problem
 from app.core.connection.projects import Pin
 from app.core.errors import PermanentError, TwinlinkError
-from app.core.links import Side
 from app.jira.client import JiraClient
 from app.jira.http.access import ClientCredentials, OwnProxy, SiteAccess
 from app.jira.http.network import check_base_url, readable_authorities
 from app.jira.projects import Project
-from app.store.config import connections, project_pins, site_types, sites
-from app.store.config.connections import ConnectionRow
+from app.store.config import project_pins, site_types, sites
 from app.store.config.sites import Pins, SiteRow, SiteValues
 from app.store.config.vault import Vault
 from app.store.pool import Connection, Database
@@ -174,14 +172,14 @@ class SiteAdmin:
         async with self.database.connection() as conn:
             return projects.joined(
                 need
-                for row, side, pins in await _joining(conn, site)
+                for row, side, pins in await projects.joining(conn, site)
                 for need in projects.needs(row.config, side, pins)
             )
 
     async def _follow(self, site: SiteRow, found: Sequence[Pin], now: datetime) -> None:
         """Pin the projects for each connection that names them, and record their keys of now."""
         async with self.database.transaction() as conn:
-            for row, side, pins in await _joining(conn, site):
+            for row, side, pins in await projects.joining(conn, site):
                 known = {pin.configured: pin.id for pin in pins}
                 mine = [
                     pin
@@ -247,20 +245,6 @@ class SiteAdmin:
             yield Problem("/proxy/url", "is required")
         if spec.ca_certificates and not readable_authorities(spec.ca_certificates):
             yield Problem("/ca_certificates", "holds no certificates in PEM")
-
-
-async def _joining(
-    conn: Connection, site: SiteRow
-) -> list[tuple[ConnectionRow, Side, tuple[Pin, ...]]]:
-    """The connections that join the site, each with its side of it and what is pinned there."""
-    ids = await connections.of_site(conn, site.id)
-    rows = [row for it in ids if (row := await connections.by_id(conn, it)) is not None]
-    return [
-        (row, side, (await project_pins.of_connection(conn, row.id))[side])
-        for row in rows
-        for side in Side
-        if row.site_id(side) == site.id
-    ]
 
 
 def _opened(site: SiteRow, vault: Vault) -> tuple[Auth | None, str | None]:

@@ -12,6 +12,10 @@ from app.core.errors import TwinlinkError
 from app.core.links import ProjectId, ProjectKey, Side
 from app.jira.client import JiraClient
 from app.jira.projects import ProjectAccess
+from app.store.config import connections, project_pins
+from app.store.config.connections import ConnectionRow
+from app.store.config.sites import SiteRow
+from app.store.pool import Connection
 from app.sync.runtime.side_by_side import side_by_side
 from app.sync.sites.check import Finding
 
@@ -127,3 +131,17 @@ def _findings(need: Need, access: ProjectAccess) -> Iterable[Finding]:
     if need.written and not access.link:
         detail = f"the account lacks Link issues in {key}: no link is made or removed there"
         yield Finding("link_not_permitted", "error", detail)
+
+
+async def joining(
+    conn: Connection, site: SiteRow
+) -> list[tuple[ConnectionRow, Side, tuple[Pin, ...]]]:
+    """The connections that join the site, each with its side of it and what is pinned there."""
+    ids = await connections.of_site(conn, site.id)
+    rows = [row for it in ids if (row := await connections.by_id(conn, it)) is not None]
+    return [
+        (row, side, (await project_pins.of_connection(conn, row.id))[side])
+        for row in rows
+        for side in Side
+        if row.site_id(side) == site.id
+    ]
