@@ -70,13 +70,14 @@ _STATUS = f"""
             AND p.status IN ('gathering', 'held', 'approved')
             AND pc.result IS NULL) AS held,
         (SELECT count(*) FROM twins t
-          WHERE t.connection_id = c.id AND t.unpair_plan IS NOT NULL) AS unpairing,
+          WHERE t.connection_id = c.id AND t.unpair_plan > 0) AS unpairing,
         (SELECT count(*) FROM former_twins f WHERE f.connection_id = c.id) AS let_go,
         (SELECT count(*) FROM intents i
           WHERE i.connection_id = c.id AND i.state = 'open'
             AND i.unconfirmed_since IS NOT NULL) AS unconfirmed,
+        -- As a range, so that its index is taken also before statistics know of it.
         (SELECT count(*) FROM twins t
-          WHERE t.connection_id = c.id AND t.suspended IS NOT NULL) AS pairs_suspended,
+          WHERE t.connection_id = c.id AND t.suspended > '') AS pairs_suspended,
         l.suspended, l.orphaned, l.detached, l.released
     FROM unnest($1::bigint[]) c (id)
     CROSS JOIN LATERAL (

@@ -13,7 +13,8 @@ CREATE TABLE IF NOT EXISTS project_pins (
 );
 
 -- Pairs at rest are few as a rule; an incident opens when they are many.
-CREATE INDEX IF NOT EXISTS twins_suspended ON twins (connection_id) WHERE suspended IS NOT NULL;
+CREATE INDEX IF NOT EXISTS twins_suspended ON twins (connection_id, suspended)
+    WHERE suspended IS NOT NULL;
 CREATE INDEX IF NOT EXISTS ledger_orphaned ON ledger (connection_id) WHERE state = 'orphaned';
 
 DO $$
