@@ -81,12 +81,19 @@ class Reading:
 
 
 class Lookup(StrEnum):
-    """What `GET issueLink/{id}` said about one id."""
+    """What `GET issueLink/{id}` said about one id. `REUSED`: it is another link's, between other
+    issues. Jira never changes the ends of a link, so the one that had the id is gone, and this
+    Jira went back in time since."""
 
     SAME = "same"
     CHANGED = "changed"
     GONE = "gone"
+    REUSED = "reused"
     ERROR = "error"
+
+    @property
+    def gone(self) -> bool:
+        return self in (Lookup.GONE, Lookup.REUSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +158,10 @@ class SideFacts:
     lookup: Lookup | None = None
     assured: bool = False
 
+    @property
+    def known_is_gone(self) -> bool:
+        return self.known is not None and self.lookup is not None and self.lookup.gone
+
 
 def glance(facts: SideFacts) -> Observed:
     """Judge by the issues read so far, without proof of absence.
@@ -160,8 +171,7 @@ def glance(facts: SideFacts) -> Observed:
     """
     ids = _listed(facts)
     if ids:
-        gone = facts.known is not None and facts.known not in ids and facts.lookup is Lookup.GONE
-        return Present(frozenset(ids), known_gone=gone)
+        return Present(frozenset(ids), known_gone=facts.known not in ids and facts.known_is_gone)
     for end in (facts.ends.source, facts.ends.destination):
         if end in facts.reading.unread:
             return Unknown(f"issue_{facts.reading.unread[end]}")
@@ -178,7 +188,7 @@ def presence(facts: SideFacts) -> Presence:
     an end archived                                `archived`
     account or identity not confirmed within 60 s  `not_assured`
     the known id answers with the same link        `listing_lags`
-    the known id answers with another link         `link_changed`
+    the known id answers with another type         `link_changed`
     the known id could not be asked                `lookup_failed`
     ============================================== =====================
     """
@@ -194,7 +204,7 @@ def presence(facts: SideFacts) -> Presence:
         return Unknown(reason)
     if not facts.assured:
         return Unknown("not_assured")
-    if facts.known is not None and facts.lookup is not Lookup.GONE:
+    if facts.known is not None and not facts.known_is_gone:
         return Unknown(_lookup_reason(facts.lookup))
     return Absent(_proof(facts))
 
@@ -238,5 +248,5 @@ def _proof(facts: SideFacts) -> dict[str, str]:
     proof = {"read_at": facts.reading.at.isoformat(), "ends": "complete"}
     if facts.known is not None:
         proof["link_id"] = facts.known
-        proof["lookup"] = "404"
+        proof["lookup"] = "404" if facts.lookup is Lookup.GONE else "another link's"
     return proof

@@ -122,6 +122,7 @@ def _parked(detail: Detail) -> Iterator[str]:
 _SIGNS: Final[Mapping[str, str]] = {
     "mirror_of_another": "a mirror that was proven to be ours is another account's by now",
     "removed_link_is_back": "a link that we removed answers again under its id",
+    "link_id_of_another": "a link id that we know belongs to a link between other issues by now",
 }
 
 

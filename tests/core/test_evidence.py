@@ -115,6 +115,15 @@ def test_the_known_id_answers_otherwise(lookup: Lookup | None, expected: str) ->
     assert reason(replace(PROVEN_KNOWN, reading=beside, lookup=lookup)) == expected
 
 
+@pytest.mark.parametrize("lookup", [Lookup.GONE, Lookup.REUSED])
+def test_the_known_id_is_gone_or_another_links(lookup: Lookup) -> None:
+    """Ends never change: who has the id now cannot be the link that had it."""
+    assert isinstance(presence(replace(PROVEN_KNOWN, lookup=lookup)), Absent)
+    beside = reading(view(A, replace(LINK, id=LinkId("501"))), view(B))
+    seen = presence(replace(PROVEN_KNOWN, reading=beside, lookup=lookup))
+    assert seen == Present(frozenset({LinkId("501")}), known_gone=True)
+
+
 def test_present_where_either_end_lists_it() -> None:
     for shown in (reading(view(A, LINK), view(B)), reading(view(A), view(B, LINK))):
         assert presence(replace(PROVEN, reading=shown)) == Present(frozenset({KNOWN}))
@@ -189,5 +198,6 @@ def test_one_missing_piece_is_enough_for_unknown(
         BLOCKS, Ends(A.id, B.id), (keys[0], keys[1]), reading(*views, unread=unread),
         known, lookup, assured,
     )  # fmt: skip
-    whole = ends == ["fine", "fine"] and assured and (known is None or lookup is Lookup.GONE)
+    gone = known is None or lookup in (Lookup.GONE, Lookup.REUSED)
+    whole = ends == ["fine", "fine"] and assured and gone
     assert isinstance(presence(facts), Absent) == whole

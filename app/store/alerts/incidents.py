@@ -141,6 +141,20 @@ async def open_of_sites(conn: Connection, kind: IncidentKind, sites: Sequence[in
     return found
 
 
+async def open_or_resolved_since(
+    conn: Connection, kind: IncidentKind, site: int, since: datetime
+) -> bool:
+    """Whether one of this kind is open for the site, or was until that moment or later."""
+    found: bool = await conn.fetchval(
+        """SELECT EXISTS (SELECT FROM incidents WHERE kind = $1 AND site_id = $2
+               AND (state <> 'resolved' OR resolved_at >= $3))""",
+        kind,
+        site,
+        since,
+    )
+    return found
+
+
 async def resolved_since(
     conn: Connection, kind: IncidentKind, place: Place, since: datetime
 ) -> bool:

@@ -7,10 +7,13 @@ not known any more, nothing is written there until a person resumes, and even th
 is held until the incident is resolved.
 """
 
+from datetime import timedelta
+
 import structlog
 
 from app.core.config import Mode
 from app.core.incidents import Detail, Impact, IncidentKind
+from app.store.alerts import incidents
 from app.store.config import active_connection, connections
 from app.store.links import doubts
 from app.sync.incidents.timeline import open_or_note
@@ -19,6 +22,17 @@ from app.sync.runtime.context import Context
 _LOG = structlog.get_logger(__name__)
 
 WENT_BACK = IncidentKind.SITE_WENT_BACK
+
+
+LATELY = timedelta(days=30)
+"""A sign that is found so long after an incident is another one's."""
+
+
+async def is_known(ctx: Context, site: int) -> bool:
+    """Whether an incident says so of this site, open or resolved lately."""
+    async with ctx.database.connection() as conn:
+        since = ctx.clock() - LATELY
+        return await incidents.open_or_resolved_since(conn, WENT_BACK, site, since)
 
 
 async def stop(ctx: Context, site: int, sign: str) -> None:

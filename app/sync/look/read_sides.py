@@ -157,6 +157,18 @@ async def _watch_removed(ctx: Context, look: Look) -> None:
                 raise TransientError("site_went_back")
 
 
+async def _watch_reused(ctx: Context, look: Look, side: Side) -> None:
+    """An id that is another link's by now says that this Jira went back in time. Once a person
+    knows, it proves that the link which had the id is gone."""
+    site = look.running.site(side)
+    reused = any(
+        found is Lookup.REUSED for (where, _), found in look.lookups.items() if where is side
+    )
+    if reused and not await site_went_back.is_known(ctx, site):
+        await site_went_back.stop(ctx, site, "link_id_of_another")
+        raise TransientError("site_went_back")
+
+
 async def prove(ctx: Context, look: Look, asked: Mapping[LinkKey, frozenset[Side]]) -> None:
     """Gather what a proof of absence needs for the named sides: see docs/how-it-decides.md. Raises
     `PermanentError` where another Jira, or another account, answers than was pinned.
@@ -175,6 +187,7 @@ async def prove(ctx: Context, look: Look, asked: Mapping[LinkKey, frozenset[Side
             look.assured.discard(side)
         await read_missing(client, look, side, keys)
         await _look_up(client, look, side, keys)
+        await _watch_reused(ctx, look, side)
         if not client.assured():
             look.assured.discard(side)
 
@@ -245,6 +258,8 @@ async def _lookup(
     assert types is not None
     source, destination = look.ends(key, side)
     kind = types.on(side)
+    if {link.source.id, link.destination.id} != {source.id, destination.id}:
+        return Lookup.REUSED
     same = link.equals(kind.id, Ends(source.id, destination.id), symmetric=kind.symmetric)
     return Lookup.SAME if same else Lookup.CHANGED
 
@@ -265,7 +280,7 @@ def judge(look: Look, key: LinkKey, side: Side, *, proven: bool) -> Observed:
         known_gone = (
             facts.known is not None
             and facts.known not in ids
-            and (facts.lookup is Lookup.GONE or facts.known in ended)
+            and (facts.known_is_gone or facts.known in ended)
         )
         foreign, made = look.foreign.get(side, set()), look.made.get(side, set())
         return Present(ids, known_gone, ids & foreign, ids & made)

@@ -171,3 +171,36 @@ async def test_ordinary_life_shows_no_sign(duo: Duo) -> None:
         await duo.world.resync()
         await duo.world.settle()
     assert await stopped(duo) is None
+
+
+@pytest.mark.parametrize("side", ["origin", "mirror"])
+async def test_an_id_that_is_another_link_by_now_proves_that_ours_is_gone(
+    duo: Duo, side: str
+) -> None:
+    """The backup has not got it, and the next link, between other issues, gets its id. A person is
+    notified once; from then on the id proves that the link which had it is gone."""
+    at = duo.left if side == "origin" else duo.right
+    backup = back_up(at.jira)
+    origin = await duo.mirrored()
+    lost = origin.id if side == "origin" else duo.mirror.id
+    restore(at.jira, backup)
+    duo.world.clock.tick(3600)
+    assert at.person().link("P-4", "Tests", "P-1").id == lost
+    await duo.world.resync()
+    await duo.world.settle()
+    facts = await stopped(duo)
+    assert facts is not None
+    assert facts["sign"] == "link_id_of_another"
+    assert await duo.world.states() == ["managed"]
+    await resumed(duo)
+    await duo.world.resync()
+    await duo.world.settle()
+    if side == "origin":
+        assert len(await duo.world.held()) == 1, "its mirror goes, once a person has approved it"
+    else:
+        assert await duo.world.states() == ["detached"]
+    assert lost in at.jira.links
+    waiting = await duo.world.rows(
+        "SELECT waiting FROM work WHERE connection_id = ANY($1::bigint[]) AND waiting IS NOT NULL"
+    )
+    assert waiting == []
