@@ -45,13 +45,17 @@ class Figures:
 
 
 async def settled(conn: Connection, gone: Sequence[Gone]) -> set[Mirror]:
-    """Mirrors that need no slot: they have one, or a removal of ours may have acted on them."""
+    """Mirrors that need no slot: they have one, or a removal of ours may have acted on them. What
+    came before the link was made that had the id last concerns another one."""
     rows = await conn.fetch(
         """SELECT u.site, u.link FROM unnest($1::bigint[], $2::bigint[]) u (site, link)
+           LEFT JOIN made_links m ON m.site_id = u.site AND m.link_id = u.link
            WHERE EXISTS (SELECT 1 FROM vanished_mirrors v WHERE v.site_id = u.site
-                         AND v.link_id = u.link AND v.counted_at IS NOT NULL)
+                         AND v.link_id = u.link
+                         AND v.counted_at >= coalesce(m.made_at, '-infinity'))
               OR EXISTS (SELECT 1 FROM intents i WHERE i.site_id = u.site AND i.link_id = u.link
                          AND i.operation = 'remove'
+                         AND i.created_at >= coalesce(m.made_at, '-infinity')
                          AND (i.state <> 'failed' OR i.outcome LIKE 'confirmed%'))""",
         [it.mirror[0] for it in gone],
         [int(it.mirror[1]) for it in gone],
@@ -63,7 +67,9 @@ async def put(
     conn: Connection, connection_id: int, gone: Sequence[Gone], now: datetime, *, counted: bool
 ) -> int:
     """Give them slots, or record them as withheld; returns how many were not recorded before."""
-    if not gone:
+    known = await _count_withheld(conn, connection_id, gone, now) if counted else set()
+    fresh = [it for it in gone if it.mirror not in known]
+    if not fresh:
         return 0
     rows = await conn.fetchmany(
         """
@@ -71,9 +77,8 @@ async def put(
             source_key, destination_id, destination_key, left_type_id, source_twin_id,
             destination_twin_id, seen_at, counted_at, plan_after)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
-        ON CONFLICT (site_id, link_id) DO UPDATE SET
-            connection_id = excluded.connection_id,
-            counted_at = coalesce(v.counted_at, excluded.counted_at)
+        ON CONFLICT (site_id, link_id) WHERE counted_at IS NULL DO UPDATE SET
+            connection_id = excluded.connection_id
         RETURNING v.xmax = 0 AS fresh
         """,
         [
@@ -93,10 +98,27 @@ async def put(
                 now if counted else None,
                 now + GATHER,
             )
-            for it in gone
+            for it in fresh
         ],
     )
     return sum(row["fresh"] for row in rows)
+
+
+async def _count_withheld(
+    conn: Connection, connection_id: int, gone: Sequence[Gone], now: datetime
+) -> set[Mirror]:
+    """Give slots to those of *gone* that were withheld until now; which these are."""
+    rows = await conn.fetch(
+        """UPDATE vanished_mirrors v SET counted_at = $4, connection_id = $3
+           FROM unnest($1::bigint[], $2::bigint[]) u (site, link)
+           WHERE v.site_id = u.site AND v.link_id = u.link AND v.counted_at IS NULL
+           RETURNING v.site_id, v.link_id""",
+        [it.mirror[0] for it in gone],
+        [int(it.mirror[1]) for it in gone],
+        connection_id,
+        now,
+    )
+    return {(row["site_id"], LinkId(str(row["link_id"]))) for row in rows}
 
 
 async def figures(conn: Connection, connection_id: int, since: datetime) -> Figures:

@@ -6,6 +6,7 @@ for the link that has this id now: then the link is a person's.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from app.core.links import Ends, IssueId, LinkId, TypeId
 from app.store.pool import Connection
@@ -37,14 +38,14 @@ class NewlyMade:
     doubted: bool
 
 
-async def put(conn: Connection, made: Sequence[NewlyMade]) -> None:
+async def put(conn: Connection, made: Sequence[NewlyMade], now: datetime) -> None:
     """Keep these. Call in the transaction that writes them to the audit."""
     await conn.execute(
         """
         INSERT INTO made_links (site_id, link_id, type_id, source_id, destination_id, adopted,
-            doubted)
+            doubted, made_at)
         SELECT DISTINCT ON (s.id, u.link) s.id, u.link, u.type, u.source, u.destination,
-            u.adopted, u.doubted
+            u.adopted, u.doubted, $8::timestamptz
         FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[],
                     $6::boolean[], $7::boolean[]) WITH ORDINALITY
             u (site, link, type, source, destination, adopted, doubted, at)
@@ -53,7 +54,7 @@ async def put(conn: Connection, made: Sequence[NewlyMade]) -> None:
         ORDER BY s.id, u.link, u.at DESC
         ON CONFLICT (site_id, link_id) DO UPDATE SET type_id = excluded.type_id,
             source_id = excluded.source_id, destination_id = excluded.destination_id,
-            doubted = made_links.doubted AND excluded.doubted
+            doubted = made_links.doubted AND excluded.doubted, made_at = excluded.made_at
         """,
         [it.site for it in made],
         [int(it.link_id) for it in made],
@@ -62,6 +63,7 @@ async def put(conn: Connection, made: Sequence[NewlyMade]) -> None:
         [int(it.destination_id) for it in made],
         [it.adopted for it in made],
         [it.doubted for it in made],
+        now,
     )
 
 

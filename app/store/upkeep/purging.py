@@ -56,8 +56,8 @@ async def vanished(conn: Connection, now: datetime, limit: int) -> int:
     Withheld ones stay until they are decided."""
     return await _deleted(
         conn,
-        """DELETE FROM vanished_mirrors WHERE (site_id, link_id) IN (
-               SELECT v.site_id, v.link_id FROM connections c
+        """DELETE FROM vanished_mirrors WHERE (site_id, link_id, seen_at) IN (
+               SELECT v.site_id, v.link_id, v.seen_at FROM connections c
                JOIN vanished_mirrors v ON v.connection_id = c.id
                WHERE v.counted_at < $1 OR (c.deleted_at < $1 AND v.seen_at < $1) LIMIT $2)""",
         now - INTENTS_KEPT,

@@ -67,7 +67,7 @@ async def append(
     await conn.copy_records_to_table("audit", records=records, columns=_COLUMNS)
     made = [it for entry in entries if (it := _made(entry)) is not None]
     if made:
-        await made_links.put(conn, made)
+        await made_links.put(conn, made, now)
     await conn.execute(
         "UPDATE audit_heads SET seq = $2, hash = $3 WHERE connection_id = $1",
         connection_id,

@@ -4,6 +4,7 @@ from typing import Any
 
 from app.core.config import GuardLimits, OnMirrorRemoved, WindowLimits
 from app.sandbox import Link
+from app.sandbox.backup import back_up, restore
 from app.store.config import connections
 from app.sync.connections.switches import Switches
 from app.sync.guard import held_plans, judge, vanished_mirrors
@@ -243,3 +244,22 @@ async def test_a_mirror_that_cannot_be_made_anew_takes_one_slot(build: Build) ->
     await duo.world.resync()
     await duo.world.settle()
     assert (await used(duo))["hour"] == 1
+
+
+async def test_an_id_that_was_given_out_again_is_not_free_of_charge(duo: Duo) -> None:
+    """Jira was restored from a backup: another mirror of ours gets the id of one that vanished, and
+    vanishes as well."""
+    backup = back_up(duo.right.jira)
+    await duo.mirrored("P-1", "Blocks", "P-2")
+    first = duo.mirror.id
+    duo.bob.unlink(first)
+    await duo.world.settle()
+    assert (await used(duo))["hour"] == 1
+    restore(duo.right.jira, backup)
+    duo.world.clock.tick(60)
+    await duo.mirrored("P-3", "Blocks", "P-4")
+    assert duo.mirror.id == first
+    duo.bob.unlink(first)
+    await duo.world.settle()
+    assert await states(duo) == {"detached": 2}
+    assert (await used(duo))["hour"] == 2
