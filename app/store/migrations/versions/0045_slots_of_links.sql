@@ -5,5 +5,5 @@ ALTER TABLE made_links ADD COLUMN IF NOT EXISTS made_at timestamptz;
 ALTER TABLE vanished_mirrors DROP CONSTRAINT vanished_mirrors_pkey;
 ALTER TABLE vanished_mirrors ADD PRIMARY KEY (site_id, link_id, seen_at);
 -- Withheld is only what has the id now.
-CREATE UNIQUE INDEX vanished_mirrors_withheld ON vanished_mirrors (site_id, link_id)
+CREATE UNIQUE INDEX vanished_mirrors_one_withheld ON vanished_mirrors (site_id, link_id)
     WHERE counted_at IS NULL;
