@@ -221,7 +221,7 @@ async def test_one_that_we_removed_ourselves_has_not_vanished(duo: Duo) -> None:
                left_type_id, right_type_id, source_twin_id, destination_twin_id, origin,
                origin_source_id, origin_source_key, origin_destination_id, origin_destination_key,
                true, cause_kind, cause_id, revision, 'failed', 'confirmed_still_there',
-               created_at, send_before, confirm_after, closed_at
+               closed_at + interval '1 s', send_before, confirm_after, closed_at
            FROM intents WHERE connection_id = $2""",
         duo.mirror.id,
         duo.connection,
