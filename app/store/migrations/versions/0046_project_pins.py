@@ -1,9 +1,9 @@
-"""A slot of the guard for each mirror, also where a link id was given out again."""
+"""The projects that configured keys mean, and when issues were made."""
 
 from app.store.migrations.run import execute_beside
 
-revision = "0045"
-down_revision = "0044"
+revision = "0046"
+down_revision = "0045"
 branch_labels = None
 depends_on = None
 

@@ -1,9 +1,9 @@
-"""The projects that configured keys mean, and when issues were made."""
+"""A slot of the guard for each mirror, also where a link id was given out again."""
 
 from app.store.migrations.run import execute_beside
 
-revision = "0044"
-down_revision = "0043"
+revision = "0047"
+down_revision = "0046"
 branch_labels = None
 depends_on = None
 
