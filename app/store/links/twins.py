@@ -157,6 +157,25 @@ async def note_born(conn: Connection, side: Side, born: Mapping[int, datetime]) 
     )
 
 
+async def births(
+    conn: Connection, site_id: int, issues: Iterable[IssueId]
+) -> dict[IssueId, set[datetime]]:
+    """When these issues of a site were made, as the pairs of any connection know."""
+    rows = await conn.fetch(
+        """SELECT left_issue_id AS issue, left_born AS born FROM twins
+           WHERE left_site_id = $1 AND left_issue_id = ANY($2::bigint[]) AND left_born IS NOT NULL
+           UNION SELECT right_issue_id, right_born FROM twins
+           WHERE right_site_id = $1 AND right_issue_id = ANY($2::bigint[])
+             AND right_born IS NOT NULL""",
+        site_id,
+        [int(issue) for issue in issues],
+    )
+    found: dict[IssueId, set[datetime]] = {}
+    for row in rows:
+        found.setdefault(IssueId(str(row["issue"])), set()).add(row["born"])
+    return found
+
+
 async def suspend(conn: Connection, twin: Twin, reason: str | None) -> bool:
     """Set why nothing is planned for the pair, or None to have it back in scope."""
     done = await conn.fetchval(

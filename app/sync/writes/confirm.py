@@ -18,6 +18,7 @@ from app.core.links import IssueId, IssueRef, Link, LinkType
 from app.core.operations import Operation, Status
 from app.core.removed_by import removed_by_another
 from app.jira.client import JiraClient
+from app.store.links import twins
 from app.store.queue import inbox_events
 from app.store.writes import intents
 from app.store.writes.intents import Intent
@@ -75,7 +76,7 @@ async def _read(ctx: Context, site: int, those: Sequence[Intent]) -> list[Outcom
     await client.assure()
     types = await site_types(ctx, site)
     reading = await read_ends(client, those)
-    ends = Ends(await moved_ends(client, those, reading), await _deleted(ctx, client, reading))
+    ends = Ends(await moved_ends(ctx, client, those, reading), await _deleted(ctx, client, reading))
     outcomes = []
     for intent in those:
         try:
@@ -140,8 +141,11 @@ async def _removed(
     return Outcome(intent, Status.APPLIED, "confirmed_gone")
 
 
-async def moved_ends(client: JiraClient, those: Sequence[Intent], reading: Reading) -> set[IssueId]:
-    """The ends that came back under another key, and whose old key still leads to their id."""
+async def moved_ends(
+    ctx: Context, client: JiraClient, those: Sequence[Intent], reading: Reading
+) -> set[IssueId]:
+    """The ends that came back under another key and are certainly the same issues: by when they
+    were made, or since their old key still leads to their id."""
     ends = {end for it in those for end in (it.wanted.source, it.wanted.destination)}
     strange = [
         end
@@ -150,8 +154,11 @@ async def moved_ends(client: JiraClient, those: Sequence[Intent], reading: Readi
     ]
     if not strange:
         return set()
-    found = await client.resolve_keys([end.key for end in strange])
-    return {
+    async with ctx.database.connection() as conn:
+        born = await twins.births(conn, client.site.id, [end.id for end in strange])
+    same = {end.id for end in strange if reading.issues[end.id].created in born.get(end.id, ())}
+    found = await client.resolve_keys([end.key for end in strange if end.id not in same])
+    return same | {
         end.id
         for end in strange
         if (view := found.get(end.key)) is not None and view.ref.id == end.id

@@ -123,7 +123,7 @@ async def _judge(ctx: Context, site: int, those: Sequence[Intent]) -> _Judged:
     await client.assure()
     types = await site_types(ctx, site)
     reading = await read_ends(client, those)
-    moved = await moved_ends(client, those, reading)
+    moved = await moved_ends(ctx, client, those, reading)
     judged = _Judged()
     acted: set[PhysicalKey] = set()
     for intent in those:
