@@ -4,7 +4,7 @@ Everything that changes pause, mode, revision, guard or twins takes `lock` first
 transaction, and so does every intent: once such a change has returned, no older intent commits.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -87,6 +87,12 @@ async def load(conn: Connection, connection_id: int) -> Running | None:
     """The connection as it is; None once it is deleted."""
     row = await conn.fetchrow(_SELECT, connection_id)
     return _running(row) if row else None
+
+
+async def load_all(conn: Connection, ids: Sequence[int]) -> dict[int, Running]:
+    """Those of these connections that are not deleted, by id, in one statement."""
+    rows = await conn.fetch(_SELECT.replace("c.id = $1", "c.id = ANY($1::bigint[])"), list(ids))
+    return {row["id"]: _running(row) for row in rows}
 
 
 async def lock(conn: Connection, connection_id: int) -> Running | None:

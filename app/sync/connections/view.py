@@ -1,12 +1,14 @@
 """A connection as people see it, for the API, the console and the command line alike."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
 from app.core.config import Mode
 from app.core.guard import Window
+from app.store.config import active_connection
+from app.store.config.active_connection import Running
 from app.store.config.connections import ConnectionRow
 from app.store.pool import Connection
 from app.store.upkeep import installation
@@ -81,6 +83,8 @@ async def views(conn: Connection, rows: Sequence[ConnectionRow], now: datetime) 
     """With the guards' numbers as they are now; a look at them reserves nothing. As many statements
     for all of them as for one."""
     ids = [row.id for row in rows]
+    running = await active_connection.load_all(conn, ids)
+    rows = [_spelled(row, running.get(row.id)) for row in rows]
     seen = await pending_work.of_connections(conn, ids)
     resets = await reset.shown(conn, ids, now)
     windows = await judge.shown(conn, rows, now)
@@ -96,6 +100,13 @@ async def views(conn: Connection, rows: Sequence[ConnectionRow], now: datetime) 
         )
         for row in rows
     ]
+
+
+def _spelled(row: ConnectionRow, running: Running | None) -> ConnectionRow:
+    """With its types as they are spelled now: one may have been renamed since the revision."""
+    if running is None or running.revision != row.revision:
+        return row
+    return replace(row, config=running.config)
 
 
 def _by_mode(it: View, ways: Ways) -> str:
