@@ -144,7 +144,9 @@ class Look:
                 yield from view.links
 
     def candidates(self) -> list[LinkKey]:
-        """Every link key with something to judge: listed, in the ledger, or named by an event."""
+        """Every link key with something to judge: listed, in the ledger, or named by an event. One
+        of its pairs was claimed: a pair that was unpaired and made again since then has another id,
+        and a look of its own."""
         keys = {
             key
             for side in Side
@@ -153,7 +155,10 @@ class Look:
         }
         keys.update(self.rows)
         keys.update(key for _, key in self.unlisted)
-        return sorted(key for key in keys if self._in_scope(key))
+        return sorted(key for key in keys if self._claimed(key) and self._in_scope(key))
+
+    def _claimed(self, key: LinkKey) -> bool:
+        return any(twin in self.pairs for twin in key.twins)
 
     def _in_scope(self, key: LinkKey) -> bool:
         twins = [self.twins.get(twin) for twin in key.twins]
