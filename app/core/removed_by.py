@@ -6,13 +6,14 @@ from datetime import datetime
 from app.core.authorship import wording_of
 from app.core.evidence import IssueView, LinkChange
 from app.core.links import AccountId, IssueId, IssueKey, Link, LinkType
+from app.core.own_accounts import OwnAccounts
 
 
 def removed_by_another(
     views: Mapping[IssueId, IssueView],
     link: Link,
     types: Sequence[LinkType],
-    ours: AccountId | None,
+    ours: OwnAccounts,
     since: datetime | None,
 ) -> bool:
     """Whether the changelog names another account as the one that removed *link* at or after
@@ -20,7 +21,7 @@ def removed_by_another(
     as removed by us, so that it can be restored.
     """
     authors = removers(views, link, types, since)
-    return ours is not None and bool(authors) and ours not in authors
+    return bool(ours.tenures) and bool(authors) and not ours.among(authors)
 
 
 def removers(
@@ -28,9 +29,9 @@ def removers(
     link: Link,
     types: Sequence[LinkType],
     since: datetime | None,
-) -> set[AccountId | None]:
-    """The authors of the entries at both ends by which *link* was removed at or after *since*; None
-    for one whom Jira does not name."""
+) -> set[tuple[AccountId | None, datetime]]:
+    """The authors of the entries at both ends by which *link* was removed at or after *since*, each
+    with the time of its entry; None for one whom Jira does not name."""
     own = next((kind for kind in types if kind.id == link.type_id), None)
     if own is None or since is None:
         return set()
@@ -39,7 +40,7 @@ def removers(
         (views.get(link.destination.id), link.source.key, own.inwards),
     )
     return {
-        change.author
+        (change.author, change.at)
         for view, other, wordings in ends
         if view is not None
         for change in _removals(view, other, wordings, types, since)

@@ -136,7 +136,7 @@ async def _removed(
     if not read or wanted.link_id in listed_links(intent, reading, types):
         return None
     link = Link(wanted.link_id, wanted.type_id, wanted.source, wanted.destination)
-    if removed_by_another(reading.issues, link, types, client.site.account_id, wanted.read_at):
+    if removed_by_another(reading.issues, link, types, client.site.own, wanted.read_at):
         return Outcome(intent, Status.NOOP, "confirmed_removed_by_another")
     return Outcome(intent, Status.APPLIED, "confirmed_gone")
 

@@ -177,7 +177,7 @@ async def _judge_removal(
         known = await written_links.removed_links(conn, wanted.site, [wanted.link_id])
     link = Link(wanted.link_id, wanted.type_id, wanted.source, wanted.destination)
     by = removers(reading.issues, link, types, wanted.read_at)
-    if gone and not known and client.site.account_id in by:
+    if gone and not known and client.site.own.among(by):
         judged.acted.append(Outcome(intent, Status.APPLIED, "corrected_gone"))
         return
     judged.cleared.append(intent)

@@ -9,10 +9,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from app.core.errors import TransientError
+from app.core.links import AccountId
+from app.core.own_accounts import Tenure
 from app.jira.client import JiraClient
-from app.jira.http.access import SiteAccess
+from app.jira.http.access import BearerAuth, SiteAccess
 from app.jira.http.options import Options
-from app.sandbox import Fault
+from app.sandbox import Fault, token_of
 from app.sandbox.faults import FaultKind
 from app.store.config import active_connection, connections
 from app.sync.incidents import watch
@@ -237,6 +239,27 @@ async def test_a_removal_that_a_person_made_before_the_issue_was_deleted(duo: Du
     await duo.world.settle()
     assert await outcomes(duo, "remove") == ["confirmed_removed_by_another"]
     assert await open_intents(duo) == []
+
+
+async def test_a_removal_by_an_account_of_ours_that_changed_since(duo: Duo) -> None:
+    """It acted, its answer was lost, and the site has other credentials when it is confirmed."""
+    duo.ann.unlink(await duo.mirrored())
+    await fail(duo, DELETE, "drop_after", 0)
+    [intent] = await open_intents(duo)
+    duo.world.clock.set(intent["confirm_after"].timestamp() + 1)
+    jira, now = duo.right.jira, duo.world.now()
+    jira.add_user("service")
+    duo.right.access = replace(
+        duo.right.access,
+        auth=BearerAuth(token_of(jira, "service")),
+        account_id=AccountId(jira.user("service").key),
+        account_since=now,
+        former_accounts=(Tenure(AccountId(jira.user(ACCOUNT).key), None, now),),
+        version=2,
+    )
+    duo.world.ctx = duo.world.worker()
+    await duo.world.settle()
+    assert await outcomes(duo, "remove") == ["confirmed_gone"]
 
 
 @pytest.mark.parametrize("gone", ["hidden", "deleted_untold"])
