@@ -73,7 +73,7 @@ async def test_approve_what_is_shown(flow: Flow, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(commands, "can_ask", lambda: True)
     assert await line(flow, "plan", "approve", plan["id"], answer="n\n") == 1
     assert await status(flow, plan) == "held"
-    assert await line(flow, "plan", "approve", plan["id"], answer="y\n") == 0
+    assert await line(flow, "plan", "approve", plan["id"], "--no-wait", answer="y\n") == 0
     await flow.run()
     assert await status(flow, plan) == "applied"
     assert flow.mirrors == []
@@ -102,7 +102,7 @@ async def test_too_late(flow: Flow) -> None:
 async def test_two_owners(flow: Flow) -> None:
     await flow.call("PUT", AB, connection_body(approvals=2))
     plan = await held_plan(flow)
-    decide = ("plan", "approve", plan["id"], "--digest", plan["digest"])
+    decide = ("plan", "approve", plan["id"], "--digest", plan["digest"], "--no-wait")
     ann, bob = await token(flow, "Ann"), await token(flow, "Bob")
     assert await line(flow, *decide, token=ann) == 3
     assert await line(flow, *decide, token=ann) == 1
