@@ -12,6 +12,7 @@ from app.core.adoption import Window
 from app.core.ledger import LinkKey, Row, State
 from app.core.links import AccountId, IssueId, LinkId, TypeId
 from app.core.operations import Operation
+from app.core.own_accounts import Tenure
 from app.store.links.ledger import row_value
 from app.store.pool import Connection
 from app.store.pool import Row as Record
@@ -196,15 +197,19 @@ def _adoption(it: Record) -> Adoption:
 
 async def adopted_from(
     conn: Connection, site: str, links: Sequence[LinkId]
-) -> dict[LinkId, AccountId]:
+) -> dict[LinkId, Tenure]:
     """Those of *links* on a site that a person approved to adopt, with the account that they were
-    adopted from, keyed. Management that moved between connections is no adoption."""
+    adopted from, keyed, until then: what it made later nobody adopted. Management that moved
+    between connections is no adoption."""
     rows = await conn.fetch(
-        """SELECT DISTINCT ON (link_id) link_id, evidence ->> 'account' AS account FROM audit
+        """SELECT DISTINCT ON (link_id) link_id, at, evidence ->> 'account' AS account FROM audit
            WHERE site = $1 AND link_id = ANY($2::bigint[]) AND operation = 'adopt'
              AND status = 'applied' AND plan_id IS NOT NULL AND evidence ? 'account'
            ORDER BY link_id, id DESC""",
         site,
         [int(link) for link in links],
     )
-    return {LinkId(str(row["link_id"])): AccountId(row["account"]) for row in rows}
+    return {
+        LinkId(str(row["link_id"])): Tenure(AccountId(row["account"]), until=row["at"])
+        for row in rows
+    }

@@ -18,8 +18,8 @@ from app.core.accounts import disguised
 from app.core.authorship import authorship_now, understood
 from app.core.evidence import IssueView
 from app.core.ledger import Authorship
-from app.core.links import AccountId, IssueId, IssueKey, Link, LinkId, LinkType
-from app.core.own_accounts import OwnAccounts
+from app.core.links import IssueId, IssueKey, Link, LinkId, LinkType
+from app.core.own_accounts import OwnAccounts, Tenure
 from app.jira.client import JiraClient
 from app.store.config import account_salt
 from app.store.recovery import adoptions
@@ -111,8 +111,8 @@ async def _adopted(
     }
 
 
-def _made_by(keyed: _Seen, link: Link, account: AccountId) -> bool:
-    return keyed.author(Asked(link), OwnAccounts.only(account)) is Authorship.OURS
+def _made_by(keyed: _Seen, link: Link, account: Tenure) -> bool:
+    return keyed.author(Asked(link), OwnAccounts((account,))) is Authorship.OURS
 
 
 def _ends(link: Link) -> tuple[IssueId, IssueId]:

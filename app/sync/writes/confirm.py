@@ -14,9 +14,9 @@ import structlog
 
 from app.core.errors import PermanentError, TransientError
 from app.core.evidence import Reading
-from app.core.links import IssueId, IssueRef, Link, LinkType
+from app.core.links import IssueId, IssueRef, Link, LinkId, LinkType
 from app.core.operations import Operation, Status
-from app.core.removed_by import removed_by_another
+from app.core.removed_by import made_and_removed, removed_by_another
 from app.jira.client import JiraClient
 from app.store.links import twins
 from app.store.queue import inbox_events
@@ -82,7 +82,7 @@ async def _read(ctx: Context, site: int, those: Sequence[Intent]) -> list[Outcom
         try:
             match intent.wanted.operation:
                 case Operation.CREATE:
-                    outcome = _created(intent, reading, types, client, ends)
+                    outcome = await _created(intent, reading, types, client, ends)
                 case Operation.REMOVE:
                     outcome = await _removed(intent, reading, types, client, ends)
                 case other:
@@ -96,7 +96,7 @@ async def _read(ctx: Context, site: int, those: Sequence[Intent]) -> list[Outcom
     return outcomes
 
 
-def _created(
+async def _created(
     intent: Intent,
     reading: Reading,
     types: Sequence[LinkType],
@@ -110,9 +110,25 @@ def _created(
         # Whatever was made went with its issue, and can never come back.
         return Outcome(intent, Status.NOOP, "confirmed_issue_deleted")
     if both_ends_read(intent, reading, ends.moved):
+        if await _taken_away(intent, reading, types, client):
+            return Outcome(intent, Status.NOOP, "confirmed_taken_away", taken_away=True)
         # An equal link the other way round was made by another account: the next look records it.
         return Outcome(intent, Status.FAILED, "confirmed_not_made")
     return None
+
+
+async def _taken_away(
+    intent: Intent, reading: Reading, types: Sequence[LinkType], client: JiraClient
+) -> bool:
+    """Whether it was made, and another account has removed it since: we did not know of it yet,
+    and must not make it again against that account's will."""
+    wanted = intent.wanted
+    views = dict(reading.issues)
+    for end in (wanted.source.id, wanted.destination.id):
+        if not views[end].changes_complete:
+            views[end] = await client.whole_changelog(views[end]) or views[end]
+    link = Link(LinkId(""), wanted.type_id, wanted.source, wanted.destination)
+    return made_and_removed(views, link, types, client.site.own, wanted.read_at)
 
 
 async def _removed(

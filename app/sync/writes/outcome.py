@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
+from app.core.config import OnMirrorRemoved
 from app.core.incidents import Impact, IncidentKind
 from app.core.ledger import Authorship, LinkKey, Row, State
 from app.core.links import LinkId
@@ -33,7 +34,8 @@ class Outcome:
 
     `code` says in which way it ended, for people.
     `link_id` and `authorship` are set where a link was found after a create. `final` is
-    False where nothing was done that an approved plan may not try again.
+    False where nothing was done that an approved plan may not try again. `taken_away`: a create
+    took effect, and another account removed the link before we knew of it.
     """
 
     intent: Intent
@@ -43,6 +45,7 @@ class Outcome:
     authorship: Authorship | None = None
     authored_after: datetime | None = None
     final: bool = True
+    taken_away: bool = False
 
     @property
     def key(self) -> LinkKey:
@@ -145,6 +148,8 @@ async def _apply(conn: Connection, state: Running, it: Outcome, now: datetime) -
         case Operation.CREATE:
             if it.link_id is not None:
                 await _after_create(conn, state, it, now)
+            elif it.taken_away and state.config.on_mirror_removed is OnMirrorRemoved.DETACH:
+                await _after_taken_away(conn, state, it, now)
         case other:
             assert_never(other)
 
@@ -205,6 +210,25 @@ async def _after_create(conn: Connection, state: Running, it: Outcome, now: date
         # The physical link found a manager in this very moment: to us it is preexisting.
         late = replace(new, state=State.PREEXISTING, authorship=None)
         await ledger.insert(conn, state.id, late, now=now)
+
+
+async def _after_taken_away(conn: Connection, state: Running, it: Outcome, now: datetime) -> None:
+    """As for any mirror that another account removed (row 5): it is not made again."""
+    wanted = it.intent.wanted
+    if await _current(conn, it) or await ledger.by_key(conn, state.id, wanted.key):
+        return
+    left, right = wanted.origin.order(wanted.origin_link, None)
+    new = NewRow(
+        key=wanted.key,
+        right_type=wanted.right_type,
+        place=wanted.place,
+        origin=wanted.origin,
+        state=State.DETACHED,
+        left_link=left,
+        right_link=right,
+        reason=it.code,
+    )
+    await ledger.insert(conn, state.id, new, now=now)
 
 
 async def _managed_by_another_row(conn: Connection, it: Outcome, row: Row | None) -> bool:

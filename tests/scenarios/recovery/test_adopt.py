@@ -588,3 +588,20 @@ async def test_a_connection_that_is_deleted_meanwhile(former: Former) -> None:
     await adopt.run_once(world.ctx)
     assert await former.results(plan_id) == {mirror.id: "skipped:connection_deleted"}
     assert (await former.plan(plan_id)).status == "applied"
+
+
+async def test_an_adopted_id_that_its_former_account_has_anew_is_no_proof(former: Former) -> None:
+    """This Jira went back to before the mirror was there. What the account of the other product
+    made since has its id, type and ends, and nobody adopted it."""
+    duo = former.duo
+    backup = back_up(duo.right.jira)
+    origin, mirror = await one_pair(former)
+    await former.approve(await former.adopt())
+    await duo.world.settle()
+    duo.world.clock.tick(3600)
+    restore(duo.right.jira, backup)
+    assert former.by("right").link("P-2", "Blocks", "P-3").id == mirror.id
+    await duo.world.settle()
+    duo.ann.unlink(origin)
+    await duo.world.settle()
+    assert mirror.id in duo.right.jira.links
