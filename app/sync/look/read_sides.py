@@ -188,7 +188,7 @@ async def prove(ctx: Context, look: Look, asked: Mapping[LinkKey, frozenset[Side
         await read_missing(client, look, side, keys)
         await _look_up(client, look, side, keys)
         await _watch_reused(ctx, look, side)
-        if not client.assured():
+        if not await _links_shown(client, look, side, keys) or not client.assured():
             look.assured.discard(side)
 
 
@@ -243,6 +243,17 @@ async def _look_up(client: JiraClient, look: Look, side: Side, keys: Iterable[Li
 
     known = [(key, it) for key in keys if (it := look.known_id(key, side)) is not None]
     await side_by_side(LOOKUPS_AT_ONCE, one, known)
+
+
+async def _links_shown(client: JiraClient, look: Look, side: Side, keys: Iterable[LinkKey]) -> bool:
+    """Asked after a link that we know has answered 404: the assurance may be older than that."""
+    known = (look.known_id(key, side) for key in keys)
+    if not any(it and look.lookups.get((side, it)) is Lookup.GONE for it in known):
+        return True
+    try:
+        return await client.links_shown()
+    except (PermanentError, TransientError):
+        return False
 
 
 async def _lookup(

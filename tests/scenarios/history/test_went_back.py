@@ -52,18 +52,20 @@ async def test_it_stays_where_the_event_of_it_never_came(duo: Duo) -> None:
 
 
 async def test_our_own_link_is_removed_as_before(duo: Duo) -> None:
-    """With what came before it at the ends of this link: six calls, all proofs included."""
+    """With what came before it at the ends of this link: six calls, all proofs included, beside the checks
+    of the site: who we are, and that it shows link types."""
     made = await duo.mirrored()
     calls = [len(station.jira.requests) for station in (duo.left, duo.right)]
     duo.ann.unlink(made)
     await duo.world.settle()
     assert not duo.right.jira.links
     after = [len(station.jira.requests) for station in (duo.left, duo.right)]
-    assured = 2 * sum(
-        station.jira.requests.count("GET", "/myself", since=since)
+    checks = sum(
+        station.jira.requests.count("GET", endpoint, since=since)
         for station, since in zip((duo.left, duo.right), calls, strict=True)
+        for endpoint in ("/myself", "/issueLinkType")
     )
-    assert sum(after) - sum(calls) - assured <= 6
+    assert sum(after) - sum(calls) - checks <= 6
 
 
 async def stopped(duo: Duo) -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ import pytest
 from app.core.config import OnIssueDeleted
 from app.core.errors import Anonymous
 from app.sandbox import DeliveryFault, Fault
+from app.sandbox.backup import back_up, restore
 from app.sync.writes import confirm
 from tests.scenarios.conftest import Build, Duo
 from tests.support.engine import ACCOUNT
@@ -212,3 +213,24 @@ async def test_a_create_whose_issue_moves_before_it_is_confirmed(duo: Duo) -> No
         await confirm.run_once(duo.world.ctx)
     rows = await duo.world.rows("SELECT state FROM intents WHERE connection_id = ANY($1::bigint[])")
     assert [row["state"] for row in rows] != ["open"]
+
+
+async def test_linking_that_was_switched_off_within_the_minute(duo: Duo) -> None:
+    """What `assure` remembers of half a minute ago says that it is on. Switched off, a Jira lists
+    no link, answers 404 for each, and shows no link type; nobody has removed anything."""
+    made = [await duo.mirrored("P-3", "Relates", "P-4"), await duo.mirrored()]
+    await (await duo.world.ctx.sites.client(duo.left.id)).assure()
+    switched_on = back_up(duo.left.jira)
+    for link in made:
+        duo.ann.unlink(link)
+    duo.left.jira.outbox.pop_due()
+    none = Fault("altered", "GET", "^/issueLinkType$", change=lambda _: b'{"issueLinkTypes": []}')
+    duo.left.jira.faults.add(none)
+    await duo.world.resync()
+    await duo.world.look()
+    await duo.world.look()
+    restore(duo.left.jira, switched_on)
+    none.times = 0
+    assert len(duo.right.ours) == 2
+    await duo.world.settle()
+    assert not duo.right.jira.mutations.select("removed")
