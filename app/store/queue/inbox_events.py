@@ -46,13 +46,29 @@ async def link_events(conn: Connection, ids: Iterable[int]) -> list[LinkEvent]:
 async def deleted_issues(
     conn: Connection, site: int, issues: Iterable[IssueId]
 ) -> dict[IssueId, tuple[str, datetime]]:
-    """Those of *issues* for which an authenticated `jira:issue_deleted` came, with the
-    delivery's name and the time when it came."""
+    """Those of *issues* for which an authenticated `jira:issue_deleted` came that nothing
+    contradicts, with the delivery's name and the time when it came."""
     rows = await conn.fetch(
         """SELECT DISTINCT ON (issue_id) issue_id, delivery, received_at FROM inbox
            WHERE site_id = $1 AND kind = 'issue_deleted' AND issue_id = ANY($2::bigint[])
+             AND NOT fields @> '{contradicted}'
            ORDER BY issue_id, received_at""",
         site,
         [int(issue) for issue in issues],
     )
     return {IssueId(str(row["issue_id"])): (row["delivery"], row["received_at"]) for row in rows}
+
+
+async def contradict_deletions(
+    conn: Connection, site: int, issues: Iterable[IssueId], before: datetime
+) -> None:
+    """These issues were seen, although it was delivered *before* that time that they are deleted:
+    their Jira went back in time, or the delivery was another Jira's. It proves nothing any more."""
+    await conn.execute(
+        """UPDATE inbox SET fields = '{contradicted}'
+           WHERE site_id = $1 AND kind = 'issue_deleted' AND issue_id = ANY($2::bigint[])
+             AND received_at < $3 AND NOT fields @> '{contradicted}'""",
+        site,
+        [int(issue) for issue in issues],
+        before,
+    )

@@ -7,8 +7,9 @@ issue is deleted or cannot be seen.
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import timedelta
 
-from app.core.config import ConnectionConfig
+from app.core.config import ConnectionConfig, OnIssueDeleted
 from app.core.ledger import LinkKey, Row, State
 from app.core.links import Side, project_of
 from app.store.config import active_connection
@@ -22,6 +23,8 @@ from app.sync.look.snapshot import Look
 from app.sync.runtime.context import Context
 
 MOVED_OUT = "moved_out_of_scope"
+# Read replicas and caches may show an issue that has just been deleted.
+READING_LAG = timedelta(minutes=10)
 
 
 async def follow_moves(ctx: Context, look: Look) -> None:
@@ -83,6 +86,8 @@ async def rest_and_resume(ctx: Context, look: Look) -> None:
     """Suspend rows that are out of scope, resume those that are back, and take orphans back
     whose issues can all be seen again."""
     await _read_ends_of_orphans(ctx, look)
+    if look.running.config.on_issue_deleted is OnIssueDeleted.REMOVE:
+        await _contradict_deletions(ctx, look)
     changes = [it for row in look.rows.values() if (it := _next_state(look, row)) is not None]
     if not changes:
         return
@@ -184,6 +189,19 @@ async def orphan(ctx: Context, look: Look, keys: Iterable[LinkKey], reason: str)
             if row.state not in resting:
                 change = Change.keeping(row, State.ORPHANED, reason, former=row.state)
                 await ledger.change(conn, change, now=ctx.clock())
+
+
+async def _contradict_deletions(ctx: Context, look: Look) -> None:
+    """No Jira brings a deleted issue back. One that it shows long after was not deleted there, and
+    that it is not seen later proves nothing."""
+    async with ctx.database.transaction() as conn:
+        for side in Side:
+            await inbox_events.contradict_deletions(
+                conn,
+                look.running.site(side),
+                look.readings[side].issues,
+                look.started_at - READING_LAG,
+            )
 
 
 async def deleted_ends(ctx: Context, look: Look, key: LinkKey, side: Side) -> str | None:

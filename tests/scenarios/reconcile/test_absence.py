@@ -5,10 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from app.core.config import OnIssueDeleted
+from app.core.config import Mode, OnIssueDeleted
 from app.core.errors import Anonymous
 from app.sandbox import DeliveryFault, Fault
 from app.sandbox.backup import back_up, restore
+from app.store.config import connections
 from app.sync.writes import confirm
 from tests.scenarios.conftest import Build, Duo
 from tests.support.engine import ACCOUNT
@@ -234,3 +235,26 @@ async def test_linking_that_was_switched_off_within_the_minute(duo: Duo) -> None
     assert len(duo.right.ours) == 2
     await duo.world.settle()
     assert not duo.right.jira.mutations.select("removed")
+
+
+async def test_an_issue_that_came_back_from_a_backup_and_was_hidden(build: Build) -> None:
+    """That it was deleted was told of a Jira that is no more. Whoever hides it deletes nothing."""
+    duo = await build(on_issue_deleted=OnIssueDeleted.REMOVE)
+    await duo.mirrored()
+    backup = back_up(duo.left.jira)
+    async with duo.world.database.transaction() as conn:
+        await connections.set_mode(conn, duo.connection, Mode.CREATE_ONLY)
+    duo.left.person("root").delete("P-2")
+    await duo.world.settle()
+    assert await duo.world.states() == ["orphaned"]
+    restore(duo.left.jira, backup)
+    duo.world.clock.tick(3600)
+    await duo.world.resync()
+    await duo.world.settle()
+    assert await duo.world.states() == ["managed"]
+    async with duo.world.database.transaction() as conn:
+        await connections.set_mode(conn, duo.connection, Mode.LIVE)
+    hide(duo)
+    await duo.world.resync()
+    await duo.world.settle()
+    assert len(duo.right.ours) == 1
