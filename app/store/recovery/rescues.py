@@ -6,7 +6,9 @@ from datetime import datetime
 
 from app.core.chain import instant
 from app.core.links import AccountId
+from app.core.own_accounts import Tenure
 from app.core.rescue import Removed
+from app.store.config import sites
 from app.store.pool import Connection
 from app.store.recovery.restores import Restore
 
@@ -19,12 +21,20 @@ class Lost:
     link: Removed
 
 
-async def is_own_account(conn: Connection, site: int, account: AccountId) -> bool:
-    """Whether this is the present account of the installation on the site."""
-    found: bool = await conn.fetchval(
-        "SELECT EXISTS (SELECT 1 FROM sites WHERE id = $1 AND account_id = $2)", site, account
+async def is_own_account(
+    conn: Connection, site: int, account: AccountId, since: datetime, until: datetime
+) -> bool:
+    """Whether this was an account of the installation on the site within that time."""
+    row = await sites.by_id(conn, site)
+    if row is None:
+        return False
+    present = () if row.account_id is None else (Tenure(row.account_id, row.account_since),)
+    return any(
+        it.account == account
+        and (it.since is None or it.since < until)
+        and (it.until is None or it.until > since)
+        for it in (*row.former_accounts, *present)
     )
-    return found
 
 
 async def connections_of(conn: Connection, site: int) -> list[int]:

@@ -48,7 +48,7 @@ async def request(
     `own_account`: what this service removed is in its audit, so restore it from there.
     """
     async with database.transaction() as conn:
-        if await rescues.is_own_account(conn, site, culprit.account):
+        if await rescues.is_own_account(conn, site, culprit.account, culprit.since, culprit.until):
             raise PermanentError("own_account")
         found = await rescues.connections_of(conn, site)
         if not found:

@@ -7,6 +7,7 @@ that was deleted has taken the link with it: proven by its delivery, and by its 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from itertools import groupby
 from typing import assert_never
 
@@ -27,6 +28,9 @@ from app.sync.sites.link_types import site_types
 from app.sync.writes.delete import shows
 from app.sync.writes.outcome import Outcome, settle
 from app.sync.writes.read_back import find_created, listed_links, read_ends
+
+# Nodes of one Data Center differ in their clocks by about a second (docs/jira.md).
+SKEW = timedelta(seconds=2)
 
 _LOG = structlog.get_logger(__name__)
 
@@ -128,7 +132,8 @@ async def _taken_away(
         if not views[end].changes_complete:
             views[end] = await client.whole_changelog(views[end]) or views[end]
     link = Link(LinkId(""), wanted.type_id, wanted.source, wanted.destination)
-    return made_and_removed(views, link, types, client.site.own, wanted.read_at)
+    since = wanted.read_at - SKEW if wanted.read_at is not None else None
+    return made_and_removed(views, link, types, client.site.own, since)
 
 
 async def _removed(

@@ -52,8 +52,8 @@ async def test_it_stays_where_the_event_of_it_never_came(duo: Duo) -> None:
 
 
 async def test_our_own_link_is_removed_as_before(duo: Duo) -> None:
-    """With what came before it at the ends of this link: six calls, all proofs included, beside the checks
-    of the site: who we are, and that it shows link types."""
+    """With what came before it at the ends of this link: six calls, all proofs included, beside
+    the checks of the site: who we are, and that it shows link types."""
     made = await duo.mirrored()
     calls = [len(station.jira.requests) for station in (duo.left, duo.right)]
     duo.ann.unlink(made)

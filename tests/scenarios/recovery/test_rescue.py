@@ -11,7 +11,14 @@ from app.core.rescue import Culprit
 from app.sandbox import Fault
 from app.sync.recovery import rescue
 from tests.scenarios.conftest import Duo
-from tests.scenarios.recovery.restoring import apply, changes, plan_of, planned, results
+from tests.scenarios.recovery.restoring import (
+    apply,
+    changes,
+    plan_of,
+    planned,
+    removed,
+    results,
+)
 from tests.scenarios.recovery.test_restore import nothing_moves
 from tests.support.crash import killed
 from tests.support.engine import Station
@@ -162,6 +169,26 @@ async def test_only_the_window_and_only_the_account(duo: Duo) -> None:
 async def test_what_we_removed_is_restored_and_not_rescued(duo: Duo) -> None:
     with pytest.raises(PermanentError, match="own_account"):
         await ask(duo, duo.left, "twinlink")
+
+
+async def test_nor_what_an_account_of_ours_removed_before_it_was_replaced(duo: Duo) -> None:
+    await removed(duo)
+    duo.right.jira.add_user("service")
+    service = account(duo.right, "service")
+    before = duo.world.now().isoformat()
+    duo.world.clock.tick(60)
+    await duo.world.execute(
+        """UPDATE sites SET account_id = $2, account_since = $3, former_accounts =
+               jsonb_build_array(jsonb_build_object('account', account_id, 'since', NULL,
+                   'until', $4::text))
+           WHERE id = $1""",
+        duo.right.id,
+        service,
+        duo.world.now(),
+        before,
+    )
+    with pytest.raises(PermanentError, match="own_account"):
+        await ask(duo, duo.right, "twinlink")
 
 
 async def test_a_scan_that_dies_begins_anew(duo: Duo) -> None:
