@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.core.links import Ends, IssueId, LinkId, TypeId
+from app.core.links import Ends, IssueId, Link, LinkId, TypeId
 from app.store.pool import Connection
 
 
@@ -83,6 +83,30 @@ async def among(conn: Connection, site_id: int, links: Iterable[LinkId]) -> Mapp
         )
         for row in rows
     }
+
+
+async def recall(conn: Connection, site_id: int, links: Sequence[Link]) -> None:
+    """Keep these, which the changelog says we made and the database had lost."""
+    await conn.executemany(
+        """INSERT INTO made_links (site_id, link_id, type_id, source_id, destination_id, adopted,
+               doubted) VALUES ($1, $2, $3, $4, $5, false, false) ON CONFLICT DO NOTHING""",
+        [
+            (site_id, int(it.id), int(it.type_id), int(it.source.id), int(it.destination.id))
+            for it in links
+        ],
+    )
+
+
+async def rescued(conn: Connection, site_id: int, links: Iterable[LinkId]) -> set[LinkId]:
+    """Those of *links* on a site that we put back as what they were: another's."""
+    rows = await conn.fetch(
+        """SELECT DISTINCT a.link_id FROM audit a JOIN sites s ON s.name = a.site
+           WHERE s.id = $1 AND a.link_id = ANY($2::bigint[]) AND a.operation = 'create'
+             AND a.status = 'applied' AND NOT a.managed""",
+        site_id,
+        [int(link) for link in links],
+    )
+    return {LinkId(str(row["link_id"])) for row in rows}
 
 
 async def believe(conn: Connection, site_id: int, links: Iterable[LinkId]) -> None:

@@ -2,13 +2,16 @@
 
 The id decides, together with type and ends: Jira never changes those of a link. Where the author
 is in doubt the changelog is asked, once; until it has answered the link counts as ours, since
-what is no origin changes nothing.
+what is no origin changes nothing. So is every link that a database which went back in time does not
+know, until that incident is resolved: we may have made it since.
 """
 
 from collections.abc import Mapping
 
-from app.core.authorship import authorship_now
+from app.core.authorship import Authorship, authorship_now
+from app.core.incidents import IncidentKind
 from app.core.links import Link, LinkId, Side
+from app.store.alerts import incidents
 from app.store.config import site_types
 from app.store.links import made_links, managers
 from app.store.links.made_links import Made
@@ -35,7 +38,39 @@ async def know(ctx: Context, look: Look) -> None:
         managed = {row.mirror_id for row in look.rows.values() if row.mirror is side}
         doubted = {it for it in same if made[it].doubted and it in listed and it not in managed}
         theirs = await _theirs(ctx, look, side, {it: listed[it] for it in doubted})
-        look.made[side] = same - theirs
+        look.made[side] = (same - theirs) | await _forgotten(ctx, look, side, listed, made)
+
+
+async def _forgotten(
+    ctx: Context,
+    look: Look,
+    side: Side,
+    listed: Mapping[LinkId, Link],
+    made: Mapping[LinkId, Made],
+) -> set[LinkId]:
+    """Those of *listed* that nothing here knows, and that another account is not known to have
+    made, while it may be that the database lost what we wrote."""
+    site = look.running.site(side)
+    rows = {row.link_on(side) for row in look.rows.values()}
+    strange = {
+        number: link
+        for number, link in listed.items()
+        if number not in made
+        and number not in rows
+        and look.key_of(side, link.type_id, link.ends) is not None
+    }
+    if not strange:
+        return set()
+    async with ctx.database.connection() as conn:
+        if not await incidents.any_open(conn, IncidentKind.DATABASE_WENT_BACK):
+            return set()
+        for number in await made_links.rescued(conn, site, strange):
+            del strange[number]  # a person's link that was put back by a rescue
+    said = await _said(ctx, look, side, strange)
+    ours = [strange[number] for number, word in said.items() if word == "ours"]
+    async with ctx.database.transaction() as conn:
+        await made_links.recall(conn, site, ours)
+    return {number for number, word in said.items() if word != "theirs"}
 
 
 def _is_same(made: Made, link: Link | None) -> bool:
@@ -50,16 +85,26 @@ async def _theirs(
     if not doubted:
         return set()
     site = look.running.site(side)
-    client = await ctx.sites.client(site)
-    ends = {end.id for link in doubted.values() for end in (link.source, link.destination)}
-    reading = await client.read_issues(sorted(ends), changelog=True)
+    said = await _said(ctx, look, side, doubted)
     async with ctx.database.transaction() as conn:
-        types = await site_types.of_site(conn, site)
-        said = {
-            number: authorship_now(reading.issues, link, types, client.site.own, None)
-            for number, link in doubted.items()
-        }
         theirs = {link for link, word in said.items() if word == "theirs"}
         await made_links.disown(conn, site, theirs)
         await made_links.believe(conn, site, {it for it, word in said.items() if word == "ours"})
     return theirs
+
+
+async def _said(
+    ctx: Context, look: Look, side: Side, links: Mapping[LinkId, Link]
+) -> dict[LinkId, Authorship]:
+    """What the changelogs of their ends say now of who made these links."""
+    if not links:
+        return {}
+    client = await ctx.sites.client(look.running.site(side))
+    ends = {end.id for link in links.values() for end in (link.source, link.destination)}
+    reading = await client.read_issues(sorted(ends), changelog=True)
+    async with ctx.database.connection() as conn:
+        types = await site_types.of_site(conn, client.site.id)
+    return {
+        number: authorship_now(reading.issues, link, types, client.site.own, None)
+        for number, link in links.items()
+    }
