@@ -131,14 +131,6 @@ class JiraClient:
         """Whether the last assurance is still valid. False after any anonymous answer."""
         return self._assurance.valid() is not None
 
-    async def links_shown(self) -> bool:
-        """Whether issue linking is switched on right now. A 404 for a link proves nothing where it
-        was switched off since the last assurance, which is then forgotten."""
-        shown = bool(await self._shown_link_types())
-        if not shown:
-            self._assurance.drop()
-        return shown
-
     # Reading
 
     async def link_types(self) -> list[LinkType]:

@@ -251,7 +251,7 @@ async def _links_shown(client: JiraClient, look: Look, side: Side, keys: Iterabl
     if not any(it and look.lookups.get((side, it)) is Lookup.GONE for it in known):
         return True
     try:
-        return await client.links_shown()
+        return bool(await client.link_types())
     except (PermanentError, TransientError):
         return False
 
