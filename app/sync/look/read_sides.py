@@ -246,12 +246,19 @@ async def _look_up(client: JiraClient, look: Look, side: Side, keys: Iterable[Li
 
 
 async def _links_shown(client: JiraClient, look: Look, side: Side, keys: Iterable[LinkKey]) -> bool:
-    """Asked after a link that we know has answered 404: the assurance may be older than that."""
-    known = (look.known_id(key, side) for key in keys)
-    if not any(it and look.lookups.get((side, it)) is Lookup.GONE for it in known):
+    """Asked after a link that we know has answered 404: the assurance may be older than that, and
+    a type that an administrator deleted has taken its links with it: nobody removed them."""
+    kinds = {
+        types.on(side).id
+        for key in keys
+        if (it := look.known_id(key, side)) is not None
+        and look.lookups.get((side, it)) is Lookup.GONE
+        and (types := look.pair_types(key)) is not None
+    }
+    if not kinds:
         return True
     try:
-        return bool(await client.link_types())
+        return kinds <= {kind.id for kind in await client.link_types()}
     except (PermanentError, TransientError):
         return False
 

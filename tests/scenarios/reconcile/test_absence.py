@@ -258,3 +258,17 @@ async def test_an_issue_that_came_back_from_a_backup_and_was_hidden(build: Build
     await duo.world.resync()
     await duo.world.settle()
     assert len(duo.right.ours) == 1
+
+
+async def test_a_link_type_that_was_deleted(duo: Duo) -> None:
+    """It has taken all of its links with it, and no person has removed one of them."""
+    await duo.mirrored("P-3", "Relates", "P-4")
+    made = await duo.mirrored()
+    duo.ann.unlink(made)
+    duo.left.jira.outbox.pop_due()
+    del duo.left.jira.types[duo.left.jira.link_type("Blocks").id]
+    duo.world.clock.tick(120)
+    await duo.world.resync()
+    await duo.world.settle()
+    assert len(duo.right.ours) == 2
+    assert await duo.world.states() == ["managed", "managed"]
