@@ -110,7 +110,7 @@ async def looked_at_by_people(flow: Flow) -> None:
         if "get" not in item or path.endswith("/events") or "{id}" in path:
             continue
         place = path.replace("{name}", "ab").replace("{site}", "left").replace("{number}", "1")
-        params = {"issue": "A-1"} if path.endswith("/explain") else {}
+        params = {"issue": "A-1"} if path.endswith(("/explain", "/twins")) else {}
         answer = await flow.client.get(place, params=params)
         assert answer.status_code in {200, 503}, f"{path} {answer.text}"
 

@@ -121,7 +121,7 @@ def queries(it: Things) -> Mapping[str, str]:
 
 NAMES_NOTHING = frozenset({
     "limit", "status", "state", "since", "until", "bucket", "format", "kind", "operation",
-    "revision", "type", "if-match", "Idempotency-Key", "dismissed", "note",
+    "revision", "type", "if-match", "Idempotency-Key", "dismissed", "note", "order",
     "undone",
 })  # fmt: skip
 

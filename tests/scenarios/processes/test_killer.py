@@ -26,15 +26,21 @@ class Killer:
         self._db = db
         self._processes = processes
         self._twin = twin
-        self.killed = 0
+        self._claims = set[int]()
+
+    @property
+    def killed(self) -> int:
+        return len(self._claims)
 
     async def strike(self) -> None:
-        if await self._db.fetchval(
-            "SELECT lease_until > now() FROM work WHERE twin_id = $1", self._twin
-        ):
+        """Once for each claim: the next worker may read while the lease of the killed one runs."""
+        claim = await self._db.fetchval(
+            "SELECT fence FROM work WHERE twin_id = $1 AND lease_until > now()", self._twin
+        )
+        if claim is not None and claim not in self._claims:
             last = self._processes.running[-1]
             if last.process.returncode is None:
-                self.killed += 1
+                self._claims.add(claim)
                 os.kill(last.pid, signal.SIGKILL)
                 await last.process.wait()
 

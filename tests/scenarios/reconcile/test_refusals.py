@@ -8,6 +8,7 @@ from app.sandbox import Fault
 from app.store.config import sites
 from app.sync.incidents import watch
 from app.sync.upkeep import circuits
+from app.sync.upkeep.gauges import Gauges
 from tests.scenarios.conftest import Duo
 from tests.scenarios.reconcile.test_errors import failed, work_of
 
@@ -42,6 +43,7 @@ async def test_a_captcha_stops_all_calls_until_a_person_says_go_on(duo: Duo, pat
     assert await incidents(duo) == [("site_locked", "investigating")]
     await circuits.run_once(duo.world.ctx)
     labels = {"site": duo.right.access.name}
+    await Gauges(duo.world.ctx).run_once()
     gauge = duo.world.ctx.metrics.registry.get_sample_value
     for label in (labels,):
         assert gauge("twinlink_site_locked", label) == 1
