@@ -1,0 +1,136 @@
+"""What one tenant could still learn, or have done, of another: what it had once, what a person of
+the house asked for across tenants, and what a field of its own issues says."""
+
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+
+from app.api.auth.roles import V1
+from app.sandbox.people import person_on
+from app.sync.recovery import restore
+from tests.api.conftest import Api, connection_body
+from tests.api.flow import AB, Flow
+
+WINDOW = {"since": "2026-01-01T00:00:00Z", "until": "2026-12-31T00:00:00Z"}
+
+
+async def test_a_rescue_across_tenants_is_shown_to_none_of_them(api: Api, flow: Flow) -> None:
+    """Before it is scanned its plan has no changes, and stands under the site's first connection."""
+    await api.other()
+    ann = flow.jira.left.site.user("ann").account_id
+    made = await flow.call(
+        "POST", f"{V1}/rescues", {"site": "left", "account_id": ann, **WINDOW}
+    )
+    first = await api.token("approver", connections=["ab"])
+    both = await api.token("approver", connections=["ab", "other"])
+    for when in ("asked", "scanned"):
+        assert (await first.get(f"{V1}/rescues")).json()["items"] == [], when
+        assert (await first.get(f"{V1}/rescues/{made['id']}")).status_code == 404, when
+        assert (await first.get(f"{V1}/plans/{made['plan_id']}")).status_code == 404, when
+        assert made["plan_id"] not in [
+            it["id"] for it in (await first.get(f"{V1}/plans")).json()["items"]
+        ]
+        assert (await both.get(f"{V1}/rescues/{made['id']}")).status_code == 200, when
+        await restore.plan_once(flow.ctx)
+
+
+async def test_a_restore_across_tenants_names_no_issue_of_the_other(
+    api: Api, flow: Flow, db: asyncpg.Pool
+) -> None:
+    await flow.mode("live")
+    await flow.mirrored(("A-1", "Blocks", "A-2"))
+    await api.other()
+    asked = {"issues": ["A-1", "AX-1"], "operation": "create"}
+    made = await flow.call("POST", f"{V1}/restores", asked)
+    viewer = await api.token("viewer", connections=["ab"])
+    assert "AX-1" not in (await viewer.get(f"{V1}/restores/{made['id']}")).text
+
+
+async def narrowed(flow: Flow) -> None:
+    """The projects of `ab` are another tenant's from now on."""
+    body = connection_body(
+        left={"site": "left", "projects": ["AX"]}, right={"site": "right", "projects": ["BX"]}
+    )
+    await flow.call("PUT", AB, body)
+    await flow.compare()
+    await flow.call("PUT", f"{V1}/connections/next", connection_body())
+
+
+async def test_a_restore_writes_nothing_in_a_project_that_was_taken_away(
+    api: Api, flow: Flow
+) -> None:
+    await flow.mode("live")
+    [link] = await flow.mirrored(("A-1", "Blocks", "A-2"))
+    flow.ann.unlink(link)
+    await flow.compare()
+    if flow.mirrors:
+        plan = await flow.sealed()
+        await flow.call(
+            "POST", f"{V1}/plans/{plan['id']}/approval", {"digest": plan["digest"], "note": ""}
+        )
+        await flow.run()
+    assert flow.mirrors == []
+    await narrowed(flow)
+    holder = await api.token("approver", connections=["ab"])
+    asked = {"connection": "ab", "operation": "remove"}
+    made = await holder.post(f"{V1}/restores", json=asked)
+    if made.status_code == 202:
+        await restore.plan_once(flow.ctx)
+        plan = (await holder.get(f"{V1}/plans/{made.json()['plan_id']}")).json()
+        await holder.post(
+            f"{V1}/plans/{plan['id']}/approval", json={"digest": plan["digest"], "note": ""}
+        )
+        await flow.run()
+    assert flow.mirrors == []
+
+
+async def test_nothing_is_explained_of_a_project_that_was_taken_away(
+    api: Api, flow: Flow
+) -> None:
+    await narrowed(flow)
+    bob = person_on(flow.jira.right.site, "ann")
+    bob.link("B-1", "Relates", "B-5")
+    holder = await api.token("viewer", connections=["ab"])
+    answer = await holder.get(f"{AB}/explain", params={"issue": "A-1"})
+    assert "B-5" not in answer.text
+
+
+@pytest.mark.parametrize("status", ["wrong_project", "unknown_issue"])
+async def test_a_twin_field_tells_no_tenant_which_issues_there_are(
+    api: Api, flow: Flow, db: asyncpg.Pool, status: str
+) -> None:
+    """`wrong_project` says that the issue exists, `unknown_issue` that it may not."""
+    answers: list[Any] = []
+    holder = await api.token("viewer", connections=["ab"])
+    for claim in ("wrong_project", "unknown_issue"):
+        await db.execute("DELETE FROM twin_claims")
+        await db.execute(
+            """INSERT INTO twin_claims (connection_id, side, issue_id, issue_key, claimed_key,
+                   status, seen_at)
+               VALUES (1, 'left', 10000, 'A-1', 'BX-1', $1, '2026-01-01T00:00:00Z')""",
+            claim,
+        )
+        found = await holder.get(f"{AB}/twins", params={"status": status})
+        answers.append(found.json()["items"])
+    assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/connections/ab/activity?until=0001-01-01T00:00:00Z",
+        "/connections/ab/activity?since=0001-01-01T00:00:00%2B14:00&until=0001-01-01T00:00:00%2B14:00",
+        "/connections/ab/activity?since=9999-12-31T23:00:00Z&until=9999-12-31T23:59:59-12:00",
+        "/audit?since=0001-01-01T00:00:00%2B14:00",
+        "/audit?until=9999-12-31T23:59:59-12:00",
+        "/deliveries?since=0001-01-01T00:00:00Z",
+        "/deliveries?since=0001-01-01T00:00:00%2B14:00",
+    ],
+)
+async def test_the_ends_of_time_break_nothing(
+    api: Api, client: httpx.AsyncClient, connected: object, path: str
+) -> None:
+    viewer = await api.token("viewer", connections=["ab"])
+    assert (await viewer.get(V1 + path)).status_code in {200, 422}
