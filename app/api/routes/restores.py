@@ -1,6 +1,7 @@
 """Restores and rescues: ask, follow. Their plans are approved like any other."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 from fastapi import Response
@@ -53,6 +54,7 @@ async def post_restore(
         body.operation,
         body.filters(caller.connections, connection),
         asked=body.model_dump(mode="json", exclude_none=True),
+        confined_to=caller.connections,
         requested_by=caller.owner,
         now=services.clock(),
     )
@@ -156,7 +158,8 @@ async def _listed(
             before=page.after(LARGEST),
             limit=page.fetch,
         )
-    return page.answer(rows, RestoreAnswer.of, lambda it: it.id)
+    shown = partial(RestoreAnswer.of, within=caller.connections)
+    return page.answer(rows, shown, lambda it: it.id)
 
 
 async def _one(
@@ -167,7 +170,7 @@ async def _one(
         row = await restores.by_id(conn, restore_id, caller.connections, kinds)
     if row is None:
         raise Problem("restore_unknown")
-    return RestoreAnswer.of(row)
+    return RestoreAnswer.of(row, within=caller.connections)
 
 
 async def _followed(

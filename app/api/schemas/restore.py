@@ -1,7 +1,8 @@
 """Restores and rescues: what to put back, and how far it is."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Literal, Self, assert_never
+from typing import Annotated, Any, Literal, Self, assert_never
 
 from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
@@ -10,6 +11,7 @@ from app.core.links import AccountId
 from app.core.plan import PlanKind, PlanStatus
 from app.core.rescue import Culprit
 from app.store.recovery.restore_select import Filters
+from app.store.recovery.restores import CONFINED_TO
 from app.store.views.restores import RestoreShown
 
 Status = Literal[
@@ -117,15 +119,30 @@ class RestoreAnswer(Answer):
     planned_at: datetime | None
 
     @classmethod
-    def of(cls, it: RestoreShown) -> "RestoreAnswer":
+    def of(cls, it: RestoreShown, within: Sequence[int] | None = None) -> "RestoreAnswer":
+        """*within*: the connections that the reader may see, None for all."""
         return cls.copied(
             it,
+            asked=_asked(it.asked, within),
             id=str(it.id),
             plan_id=str(it.plan_id),
             status=status(it),
             detail=it.failure or "",
             planned_at=it.sealed_at,
         )
+
+
+_OF_ITS_LINKS = ("operation", "connection", "connection_id", "revision", "since", "until", "engine")
+
+
+def _asked(asked: Mapping[str, Any], within: Sequence[int] | None) -> dict[str, Any]:
+    """Who could reach more may have named another tenant's issues, links and plans beside those
+    that were found: a confined reader sees what was asked whole where no such person asked."""
+    plain = {name: value for name, value in asked.items() if name != CONFINED_TO}
+    by = asked.get(CONFINED_TO)
+    if within is None or (by is not None and set(by) <= set(within)):
+        return plain
+    return {name: value for name, value in plain.items() if name in _OF_ITS_LINKS}
 
 
 def status(it: RestoreShown) -> Status:

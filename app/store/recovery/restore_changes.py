@@ -33,7 +33,7 @@ class Place:
 class PlanLink:
     """A claimed change. `cause` is for the audit. `outside`: it does not count in the guard's
     windows, because they refused it and it was then approved itself. `was_managed` is about a
-    removed link."""
+    removed link. `confined`: who asked for it reaches no more than its connection does."""
 
     place: Place
     connection_id: int
@@ -44,9 +44,14 @@ class PlanLink:
     cause: tuple[str, str]
     kind: PlanKind
     outside: bool
+    confined: bool
     fence: int
     tries: int
     evidence: Mapping[str, str]
+
+    @property
+    def both(self) -> tuple[IssueId, IssueId]:
+        return self.source.id, self.destination.id
 
     @property
     def ends(self) -> Ends:
@@ -55,7 +60,7 @@ class PlanLink:
 
 _CHOSEN = """
     SELECT x.*, coalesce(x.connection_id, p.connection_id) AS under, p.kind,
-           p.left_over_of IS NOT NULL AS outside, r.id AS restore_id, r.cause_kind
+           p.left_over_of IS NOT NULL AS outside, r.asked ? 'confined_to' AS confined, r.id AS restore_id, r.cause_kind
     FROM plan_changes x JOIN plans p ON p.id = x.plan_id
     JOIN restores r ON r.plan_id = coalesce(p.left_over_of, p.id)
     JOIN connections c ON c.id = coalesce(x.connection_id, p.connection_id)
@@ -119,7 +124,7 @@ async def claim(conn: Connection, *, now: datetime, limit: int, lease: float) ->
         WHERE x.plan_id = u.plan_id AND x.site_id = u.site_id AND x.type_id = u.type_id
           AND x.source_id = u.source_id AND x.destination_id = u.destination_id
           AND x.operation = u.operation
-        RETURNING x.*, u.under, u.kind, u.outside, u.restore_id, u.cause_kind
+        RETURNING x.*, u.under, u.kind, u.outside, u.confined, u.restore_id, u.cause_kind
         """,  # noqa: S608
         list(KINDS),
         now,
@@ -252,6 +257,7 @@ def _link(row: Row) -> PlanLink:
         cause=(row["cause_kind"], str(row["restore_id"])),
         kind=PlanKind(row["kind"]),
         outside=row["outside"],
+        confined=row["confined"],
         fence=row["fence"],
         tries=row["tries"],
         evidence=evidence,

@@ -11,6 +11,8 @@ from typing import Any, Literal
 from app.core.plan import PlanKind
 from app.store.pool import Connection, Row
 
+CONFINED_TO = "confined_to"
+"""Beside what was asked: the connections of a caller who is confined to them."""
 KINDS = (PlanKind.RESTORE, PlanKind.UNDO, PlanKind.RESCUE)
 """Of plans that begin with a row here."""
 

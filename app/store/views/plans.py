@@ -74,10 +74,14 @@ _SELECT = """
 
 def visible(within: int) -> str:
     """A condition on `p` and `c`: a reader sees a plan only if they may see all connections of its
-    changes. *within* is the number of the parameter with these; its value is null for all."""
+    changes, and of a rescue all that it reads, whatever it finds. *within* is the number of the
+    parameter with these; its value is null for all."""
     return f"""(${within}::bigint[] IS NULL OR (c.id = ANY(${within}) AND NOT EXISTS (
         SELECT 1 FROM plan_changes v
-        WHERE v.plan_id = p.id AND NOT (v.connection_id = ANY(${within})))))"""  # noqa: S608 - texts of ours
+        WHERE v.plan_id = p.id AND NOT (v.connection_id = ANY(${within})))
+        AND NOT EXISTS (
+        SELECT 1 FROM restores q, jsonb_array_elements_text(q.asked -> 'connection_ids') n (id)
+        WHERE q.plan_id = p.id AND NOT (n.id::bigint = ANY(${within})))))"""  # noqa: S608 - texts of ours
 
 
 async def by_id(conn: Connection, plan_id: int, within: Sequence[int] | None) -> PlanShown | None:

@@ -5,7 +5,7 @@ the way of each link, and seals the plan with its digest. Once it is approved, a
 it together (`restore_apply`, `undo`); whatever dies in between is confirmed and resumed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 
@@ -37,11 +37,13 @@ async def request(
     filters: Filters,
     *,
     asked: Mapping[str, Any],
+    confined_to: Sequence[int] | None = None,
     requested_by: str,
     now: datetime,
 ) -> tuple[int, int]:
     """Plan to put back what was removed (*operation* `remove`), or to take back what was made
-    (`create`); answers the ids of the restore and of its plan.
+    (`create`); answers the ids of the restore and of its plan. What a caller *confined_to*
+    connections asks for comes back only within what these reach now.
 
     Raises `PermanentError("nothing_selected")`.
     """
@@ -55,7 +57,10 @@ async def request(
         await put(conn, plan_id, filters, now)
         if not await restores.settle_connection(conn, plan_id):
             raise PermanentError("nothing_selected")
-        new = NewRestore(kind, asked, "restore", requested_by)
+        told = dict(asked)
+        if confined_to is not None:
+            told[restores.CONFINED_TO] = list(confined_to)
+        new = NewRestore(kind, told, "restore", requested_by)
         return await restores.insert(conn, plan_id, new, now=now), plan_id
 
 

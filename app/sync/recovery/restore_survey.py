@@ -4,16 +4,18 @@ Reads both ends of every link that is to come back, in bulk. It errs towards try
 not be read stays in the plan, and is judged again right before it is made.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from itertools import groupby
 
 from app.core.errors import TransientError
-from app.core.evidence import Reading
+from app.core.evidence import IssueView, Reading
 from app.core.links import IssueId, LinkType
 from app.core.restore import LINKS_PER_ISSUE, Obstacle, Ready, Sought, Unread, judge
 from app.jira.client import JiraClient
+from app.store.config import active_connection
+from app.store.config.active_connection import Running
 from app.store.queue import inbox_events
 from app.store.recovery import restore_changes, restores
 from app.store.recovery.restore_changes import PlanLink
@@ -82,7 +84,7 @@ async def judged(
     if missing:
         async with ctx.database.connection() as conn:
             deleted = set(await inbox_events.deleted_issues(conn, client.site.id, missing))
-    return [
+    found = [
         (
             link,
             judge(
@@ -91,6 +93,37 @@ async def judged(
         )
         for link in links
     ]
+    reach = await _reach(ctx, links)
+    return [(link, _within(reach, link, verdict)) for link, verdict in found]
+
+
+async def _reach(ctx: Context, links: Sequence[PlanLink]) -> dict[int, Running | None]:
+    """The connections of what confined callers asked for."""
+    wanted = {link.connection_id for link in links if link.confined}
+    if not wanted:
+        return {}
+    async with ctx.database.connection() as conn:
+        return {it: await active_connection.load(conn, it) for it in wanted}
+
+
+def _within(
+    reach: Mapping[int, Running | None], link: PlanLink, verdict: Ready | Obstacle | Unread
+) -> Ready | Obstacle | Unread:
+    if not isinstance(verdict, Ready) or not link.confined:
+        return verdict
+    state, views = reach[link.connection_id], (verdict.source, verdict.destination)
+    return verdict if reaches(state, link, views) else Obstacle("out_of_scope")
+
+
+def reaches(state: Running | None, link: PlanLink, views: Iterable[IssueView]) -> bool:
+    """Whether who asked for it may have it written. Projects may have been taken away from a
+    confined caller because another tenant has them now, and issues may have moved there."""
+    if not link.confined:
+        return True
+    if state is None:
+        return False
+    projects = state.config.end(state.side_of(link.place.site)).projects
+    return all(view.project in projects for view in views)
 
 
 def _noted(link: PlanLink, verdict: Ready | Obstacle | Unread) -> tuple[PlanLink, str | None]:

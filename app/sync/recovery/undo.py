@@ -29,7 +29,7 @@ from app.store.writes.audit_entry import of_intent
 from app.store.writes.intents import Intent, Wanted
 from app.sync.guard.judge import judge
 from app.sync.recovery.restore_reserve import SOON
-from app.sync.recovery.restore_survey import read_ends
+from app.sync.recovery.restore_survey import reaches, read_ends
 from app.sync.runtime.context import Context
 from app.sync.sites.link_types import site_types
 from app.sync.writes.delete import carry_out
@@ -76,6 +76,8 @@ async def take_back(ctx: Context, connection_id: int, site: int, links: Sequence
             over[link.place] = "skipped:connection_deleted"
         elif row is None or kind is None or why is not None:
             over[link.place] = f"skipped:{why}"
+        elif not reaches(state, link, [reading.issues[end] for end in link.both]):
+            over[link.place] = "skipped:out_of_scope"
         else:
             removing.append(_removing(state, link, row, kind, reading))
     async with ctx.database.transaction() as conn:

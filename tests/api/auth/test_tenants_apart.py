@@ -86,6 +86,26 @@ async def test_a_restore_writes_nothing_in_a_project_that_was_taken_away(
     assert flow.mirrors == []
 
 
+async def test_a_plan_from_before_removes_nothing_in_a_project_that_was_taken_away(
+    api: Api, flow: Flow
+) -> None:
+    await flow.mode("live")
+    await flow.mirrored(("A-1", "Blocks", "A-2"))
+    holder = await api.token("approver", connections=["ab"])
+    asked = {"connection": "ab", "operation": "create"}
+    made = (await holder.post(f"{V1}/restores", json=asked)).json()
+    await restore.plan_once(flow.ctx)
+    plan = (await holder.get(f"{V1}/plans/{made['plan_id']}")).json()
+    await narrowed(flow)
+    decision = {"digest": plan["digest"], "note": ""}
+    approved = await holder.post(f"{V1}/plans/{plan['id']}/approval", json=decision)
+    assert approved.status_code == 200
+    await flow.run()
+    assert len(flow.mirrors) == 1
+    [change] = (await holder.get(f"{V1}/plans/{plan['id']}")).json()["changes"]
+    assert change["result"] == "skipped:out_of_scope"
+
+
 async def test_nothing_is_explained_of_a_project_that_was_taken_away(
     api: Api, flow: Flow
 ) -> None:
