@@ -4,13 +4,13 @@ from datetime import timedelta
 from typing import Annotated
 
 from fastapi import Query
-from pydantic import AwareDatetime
 
 from app.api.http.problems import Problem
 from app.api.routing.dependencies import Svc, TheConnection
 from app.api.routing.responses import problems
 from app.api.routing.route import api_router
 from app.api.schemas.activity import ActivityAnswer, BucketName
+from app.api.schemas.base import Moment
 from app.core.config import Problem as FieldProblem
 from app.store.views import activity
 
@@ -25,8 +25,8 @@ async def get_activity(
     connection: TheConnection,
     services: Svc,
     *,
-    since: Annotated[AwareDatetime | None, Query(description="Left out: two days ago")] = None,
-    until: Annotated[AwareDatetime | None, Query(description="Left out: now")] = None,
+    since: Annotated[Moment | None, Query(description="Left out: two days ago")] = None,
+    until: Annotated[Moment | None, Query(description="Left out: now")] = None,
     bucket: Annotated[BucketName, Query(description="In UTC")] = "hour",
 ) -> ActivityAnswer:
     """Links made and removed by bucket, oldest first, empty buckets included; at most 1,000."""

@@ -3,12 +3,11 @@
 from typing import Annotated
 
 from fastapi import Query
-from pydantic import AwareDatetime
 
 from app.api.http.pages import LARGEST
 from app.api.routing.dependencies import Paged, SiteFilter, Svc, Who
 from app.api.routing.route import api_router
-from app.api.schemas.base import Listed
+from app.api.schemas.base import Listed, Moment
 from app.api.schemas.delivery import DeliveryAnswer, Kind
 from app.store.views import deliveries
 
@@ -23,7 +22,7 @@ async def list_deliveries(
     *,
     site: SiteFilter = None,
     kind: Kind | None = None,
-    since: Annotated[AwareDatetime | None, Query()] = None,
+    since: Annotated[Moment | None, Query()] = None,
 ) -> object:
     """Newest first. A confined token sees those that name only issues paired in its connections."""
     async with services.database.connection() as conn:

@@ -61,8 +61,11 @@ async def explain_issue(
 ) -> Explanation:
     """Read both sites now and say of each link of this issue which row of the decision table
     applies, why, and what was done to it before. Writes nothing. Its reads give way to those of
-    workers, and a token has one explanation at a time: the next one waits."""
+    workers, and a token has one explanation at a time: the next one waits. A token that is confined
+    to connections is shown nothing new of an issue that is out of scope now."""
     turns: OneAtATime = request.app.state.explaining
     async with turns.turn(caller.id):
-        found = await explain(services.context, connection.id, issue)
+        found = await explain(
+            services.context, connection.id, issue, confined=caller.connections is not None
+        )
     return Explanation(issue=issue, items=[ExplainedLink.of(it) for it in found])

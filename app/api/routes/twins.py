@@ -71,12 +71,14 @@ async def post_twins(
 async def list_twins(
     connection: TheConnection,
     services: Svc,
+    caller: Who,
     page: Paged,
     *,
     issue: IssueFilter = None,
     status: Listable = ClaimStatus.PAIRED,
 ) -> object:
-    """Pairs; with another status, the claims of twin fields that pair nothing."""
+    """Pairs; with another status, the claims of twin fields that pair nothing. For a token that is
+    confined to connections, an issue out of scope is an unknown one."""
     async with services.database.connection() as conn:
         if status is ClaimStatus.PAIRED:
             after = page.after(0)
@@ -86,7 +88,7 @@ async def list_twins(
         else:
             rows = await views_twins.claims(
                 conn, connection.id, status=status, issue=issue, after=page.after_name(),
-                limit=page.fetch,
+                limit=page.fetch, confined=caller.connections is not None,
             )  # fmt: skip
     return page.answer(rows, TwinAnswer.of, lambda it: it.position)
 

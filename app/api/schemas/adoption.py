@@ -1,18 +1,17 @@
 """Adoptions: whose links to take over, and how far it is."""
 
 from datetime import datetime
-from typing import Annotated, Literal, assert_never
+from typing import Literal, assert_never
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from app.api.schemas.base import Answer, Body, Text
+from app.api.schemas.base import Answer, Body, Instant, Text
 from app.core.plan import PlanStatus
 from app.store.views.adoptions import AdoptionShown
 
 Status = Literal[
     "planning", "refused", "held", "applying", "succeeded", "partial", "rejected", "expired"
 ]
-Instant = Annotated[AwareDatetime, Field(strict=False)]
 
 
 class AdoptionPost(Body):

@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import Query
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
-from app.api.schemas.base import Answer, Issue, JsonObject, storable_or_none
+from app.api.schemas.base import Answer, Issue, JsonObject, Moment, storable_or_none
 from app.store.views.audit import Filters
 from app.store.views.verifications import VerificationShown
 
@@ -37,8 +37,8 @@ class AuditQuery(BaseModel):
     ] = None
     revision: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None
     plan: Annotated[str | None, Query(pattern=_ID)] = None
-    since: Annotated[AwareDatetime | None, Query(description="From this instant on")] = None
-    until: Annotated[AwareDatetime | None, Query(description="Before this instant")] = None
+    since: Annotated[Moment | None, Query(description="From this instant on")] = None
+    until: Annotated[Moment | None, Query(description="Before this instant")] = None
 
     def filters(self, within: tuple[int, ...] | None) -> Filters:
         return Filters(

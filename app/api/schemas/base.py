@@ -1,8 +1,9 @@
 """What all bodies and answers share."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 T = TypeVar("T")
 
@@ -45,6 +46,23 @@ def storable(text: str) -> str:
 
 Storable = AfterValidator(storable)
 """PostgreSQL holds neither NUL nor half of a surrogate pair."""
+
+_EARLIEST = datetime(2, 1, 1, tzinfo=UTC)
+
+
+def within_time(at: datetime) -> datetime:
+    try:
+        sound = at.astimezone(UTC) >= _EARLIEST
+    except OverflowError:
+        sound = False
+    if not sound:
+        raise ValueError("must be in the years 2 to 9999")
+    return at
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(within_time)]
+"""An instant that can be reckoned with: the ends of time overflow in another zone."""
+Instant = Annotated[Moment, Field(strict=False)]
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 ProjectKey = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,254}$")]

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self, assert_never
 
-from pydantic import AwareDatetime, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
-from app.api.schemas.base import Answer, Body, IssueKey, JsonObject, Name, Storable, Text
+from app.api.schemas.base import Answer, Body, Instant, IssueKey, JsonObject, Name, Storable, Text
 from app.core.links import AccountId
 from app.core.plan import PlanKind, PlanStatus
 from app.core.rescue import Culprit
@@ -27,7 +27,6 @@ Status = Literal[
 OVER = frozenset({"succeeded", "partial", "rejected", "expired", "failed"})
 RowId = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,17}$")]
 Cause = Annotated[str, Field(max_length=300, description="A kind, or `kind:id`"), Storable]
-Instant = Annotated[AwareDatetime, Field(strict=False)]
 
 
 class RestorePost(Body):

@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from app.api.schemas.base import Answer, Body, Secret, Storable
+from app.api.schemas.base import Answer, Body, Moment, Secret, Storable
 from app.store.config.sites import SiteRow
 from app.sync.sites.admin import Checked, Stored
 from app.sync.sites.spec import AuthSpec, ProxySpec, SiteSpec
@@ -99,7 +99,7 @@ class SitePut(Body):
         )
     )
 
-    token_expires_at: AwareDatetime | None = Field(
+    token_expires_at: Moment | None = Field(
         None,
         strict=False,
         description="When the token expires there; Jira does not say so. Left out: not known",

@@ -4,9 +4,9 @@ import re
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import AfterValidator, Field
 
-from app.api.schemas.base import Answer, Body, Name, Text
+from app.api.schemas.base import Answer, Body, Moment, Name, Text
 from app.store.access.tokens import TokenRow
 
 _ADDRESS = re.compile(r"[^\s@]@[^\s@]")
@@ -28,7 +28,7 @@ class TokenPost(Body):
     connections: Annotated[list[Name], Field(min_length=1, max_length=1000)] | None = Field(
         None, description="The only ones that it reaches; left out, all"
     )
-    expires_at: AwareDatetime | None = Field(None, strict=False)
+    expires_at: Moment | None = Field(None, strict=False)
 
 
 class TokenAnswer(Answer):

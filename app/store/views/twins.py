@@ -1,7 +1,7 @@
 """Lists of twins and of claims without a pair, for people."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from app.core.twin_claims import ClaimStatus
@@ -73,24 +73,32 @@ async def claims(
     issue: str | None,
     after: str,
     limit: int,
+    confined: bool = False,
 ) -> list[TwinShown]:
-    """Claims without a pair, in the order of side and issue."""
+    """Claims without a pair, in the order of side and issue. A reader who is *confined* to
+    connections does not learn which issues there are outside their scope: there, a claim on one is
+    a claim on an unknown one."""
+    wanted = [status]
+    if confined and status is ClaimStatus.UNKNOWN_ISSUE:
+        wanted.append(ClaimStatus.WRONG_PROJECT)
+    elif confined and status is ClaimStatus.WRONG_PROJECT:
+        wanted = []
     side, _, issue_id = after.partition(":")
     rows = await conn.fetch(
         """
-        SELECT * FROM twin_claims WHERE connection_id = $1 AND status = $2
+        SELECT * FROM twin_claims WHERE connection_id = $1 AND status = ANY($2)
           AND ($3::text IS NULL OR issue_key = $3 OR claimed_key = $3)
           AND (side, issue_id) > ($4, $5)
         ORDER BY side, issue_id LIMIT $6
         """,
         connection_id,
-        status,
+        wanted,
         issue,
         side,
         int(issue_id) if issue_id.isdecimal() else 0,
         limit,
     )
-    return [_claim(row) for row in rows]
+    return [replace(_claim(row), status=status) for row in rows]
 
 
 async def by_keys(conn: Connection, connection_id: int, keys: list[str]) -> dict[str, list[int]]:

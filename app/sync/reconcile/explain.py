@@ -1,7 +1,7 @@
 """Why each link of an issue is as it is: the same look as a worker's, and nothing is written."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -81,9 +81,13 @@ class Explained:
     history: Sequence[Mapping[str, Any]] = ()
 
 
-async def explain(ctx: Context, connection_id: int, issue: str) -> list[Explained]:
-    """Every link of this issue, on either side. Raises `Refused` where the issue has no twin
-    here, `TransientError` where a site cannot be asked."""
+async def explain(
+    ctx: Context, connection_id: int, issue: str, *, confined: bool = False
+) -> list[Explained]:
+    """Every link of this issue, on either side. A caller who is *confined* to connections sees
+    nothing of what Jira shows now on a side where the issue is out of scope: it may be another
+    tenant's. Raises `Refused` where the issue has no twin here, `TransientError` where a site
+    cannot be asked."""
     now = ctx.clock()
     state = await _under_todays_names(ctx, connection_id)
     async with ctx.database.connection() as conn:
@@ -100,13 +104,18 @@ async def explain(ctx: Context, connection_id: int, issue: str) -> list[Explaine
     async with ctx.database.connection() as conn:
         missing = {twin for key in look.rows for twin in key.twins} - look.twins.keys()
         types = _Types({side: await site_types.of_site(conn, state.site(side)) for side in Side})
-        outside = list(_outside(look, types))
+        hidden = _out_of_scope(look) if confined else frozenset()
+        outside = list(_outside(look, types, hidden))
         look.know(await former_twins.by_ids(conn, connection_id, missing))
-        known = [await _known(conn, look, key, decision) for key, decision in decisions.items()]
+        known = [
+            await _known(conn, look, key, decision, hidden)
+            for key, decision in decisions.items()
+            if not hidden or key in look.rows
+        ]
         resting = [
             _unmapped(look, key, types)
             if look.pair_types(key) is None
-            else await _known(conn, look, key, Nothing(13))
+            else await _known(conn, look, key, Nothing(13), hidden)
             for key in look.rows
             if key not in decisions
         ]
@@ -139,11 +148,30 @@ class _Types:
         return next((kind for kind in self.of[side] if kind.id == type_id), unnamed)
 
 
-async def _known(conn: Connection, look: Look, key: LinkKey, decision: Decision) -> Explained:
+def _out_of_scope(look: Look) -> frozenset[Side]:
+    """Where an issue that is asked about is in no project of the connection now."""
+    config = look.running.config
+    return frozenset(
+        side
+        for twin in look.claimed_twins()
+        for side in Side
+        if (view := look.readings[side].issues.get(twin.on(side).id)) is not None
+        and view.project not in config.end(side).projects
+    )
+
+
+async def _known(
+    conn: Connection, look: Look, key: LinkKey, decision: Decision, hidden: Collection[Side] = ()
+) -> Explained:
     row = look.rows.get(key)
     pair = look.pair_types(key)
     assert pair is not None
-    seen = {side: judge(look, key, side, proven=side in look.assured) for side in Side}
+    seen = {
+        side: Unknown("out_of_scope")
+        if side in hidden
+        else judge(look, key, side, proven=side in look.assured)
+        for side in Side
+    }
     ends = {
         side: EndShown(pair.on(side), *look.ends(key, side), _link_id(seen[side])) for side in Side
     }
@@ -207,9 +235,11 @@ def _reason(decision: Decision, number: int | None) -> str:
     return f"{words} ({decision.reason})" if isinstance(decision, Wait) else words
 
 
-def _outside(look: Look, types: _Types) -> Iterable[Explained]:
+def _outside(look: Look, types: _Types, hidden: Collection[Side]) -> Iterable[Explained]:
     """Listed links without a key: the type is not mapped, or an end has no twin."""
     for side in Side:
+        if side in hidden:
+            continue
         shown = {link.id: link for link in look.listed(side)}
         known = {row.link_on(side) for row in look.rows.values()}
         for link in shown.values():

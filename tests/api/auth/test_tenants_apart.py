@@ -17,12 +17,10 @@ WINDOW = {"since": "2026-01-01T00:00:00Z", "until": "2026-12-31T00:00:00Z"}
 
 
 async def test_a_rescue_across_tenants_is_shown_to_none_of_them(api: Api, flow: Flow) -> None:
-    """Before it is scanned its plan has no changes, and stands under the site's first connection."""
+    """Before it is scanned its plan has no changes, and stands under one of the connections."""
     await api.other()
     ann = flow.jira.left.site.user("ann").account_id
-    made = await flow.call(
-        "POST", f"{V1}/rescues", {"site": "left", "account_id": ann, **WINDOW}
-    )
+    made = await flow.call("POST", f"{V1}/rescues", {"site": "left", "account_id": ann, **WINDOW})
     first = await api.token("approver", connections=["ab"])
     both = await api.token("approver", connections=["ab", "other"])
     for when in ("asked", "scanned"):
@@ -106,9 +104,7 @@ async def test_a_plan_from_before_removes_nothing_in_a_project_that_was_taken_aw
     assert change["result"] == "skipped:out_of_scope"
 
 
-async def test_nothing_is_explained_of_a_project_that_was_taken_away(
-    api: Api, flow: Flow
-) -> None:
+async def test_nothing_is_explained_of_a_project_that_was_taken_away(api: Api, flow: Flow) -> None:
     await narrowed(flow)
     bob = person_on(flow.jira.right.site, "ann")
     bob.link("B-1", "Relates", "B-5")
