@@ -7,6 +7,7 @@ that the page would not show; a session that has ended ends the stream.
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
+from urllib.parse import unquote
 
 import httpx
 from sse_starlette import EventSourceResponse, ServerSentEvent
@@ -70,7 +71,10 @@ async def _signed_in(request: Request) -> bool:
 
 async def _look(client: httpx.AsyncClient, path: str) -> bytes | None:
     """What the live parts of the page come to; None once it is not shown any more."""
-    if not path.startswith("/") or path.startswith(("//", "/live", "/api", "/sign")):
+    plain = unquote(path.partition("?")[0].partition("#")[0])  # as it is routed
+    if not plain.startswith("/") or plain.startswith(("//", "/live", "/api", "/sign")):
+        return None
+    if not path.isprintable():
         return None
     answer = await client.get(path)
     if answer.status_code != 200:

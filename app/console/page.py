@@ -85,30 +85,34 @@ def to(path: str, **query: str) -> Response:
 
 def get(path: str, handler: Handler) -> Route:
     async def endpoint(request: Request) -> Response:
-        return await _visited(request, handler, {})
+        who = await _signed_in(request)
+        if who is None:
+            return to("/sign-in", next=_here(request))
+        return await _visited(request, handler, who, {})
 
     return Route(path, endpoint, methods=["GET"])
 
 
 def post(path: str, handler: Handler) -> Route:
     async def endpoint(request: Request) -> Response:
-        form = await form_of(request)
-        cookie = session.cookie_of(request)
-        if cookie is None:
+        # Asked first: a stranger's form is not even read.
+        cookie, who = session.cookie_of(request), await _signed_in(request)
+        if cookie is None or who is None:
             return to("/sign-in")
+        form = await form_of(request)
         if not session.csrf_holds(request, cookie, form.get("csrf", "")):
             return problem_page(403, "This form is out of date", "Go back, reload, and try again.")
-        return await _visited(request, handler, form)
+        return await _visited(request, handler, who, form)
 
     return Route(path, endpoint, methods=["POST"])
 
 
-async def form_of(request: Request) -> dict[str, str]:
+async def form_of(request: Request, largest: int = LARGEST_FORM) -> dict[str, str]:
     """The fields of a form; a form beyond the limit counts as empty, so its CSRF check fails."""
-    body = b""
+    body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > LARGEST_FORM:
+        if len(body) > largest:
             return {}
     try:
         return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=200))
@@ -116,11 +120,14 @@ async def form_of(request: Request) -> dict[str, str]:
         return {}
 
 
-async def _visited(request: Request, handler: Handler, form: Mapping[str, str]) -> Response:
+async def _signed_in(request: Request) -> SignedIn | None:
+    return await session.current(request, request.app.state.services)
+
+
+async def _visited(
+    request: Request, handler: Handler, who: SignedIn, form: Mapping[str, str]
+) -> Response:
     services: Services = request.app.state.services
-    who = await session.current(request, services)
-    if who is None:
-        return to("/sign-in", next=_here(request)) if request.method == "GET" else to("/sign-in")
     client = request.scope.get("client")
     api = Api(request.app, who, tuple(client) if client else None)
     cookie = session.cookie_of(request) or ""

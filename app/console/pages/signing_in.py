@@ -13,6 +13,10 @@ from app.store.access.sessions import SignedIn
 from app.wiring import Services
 
 
+LARGEST_SIGN_IN = 16 * 1024
+"""Anybody may send one: a token, and the address of a page."""
+
+
 async def _form(request: Request) -> Response:
     return _shown(request)
 
@@ -36,7 +40,7 @@ async def _sign_in(request: Request) -> Response:
     services: Services = request.app.state.services
     if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
         return _shown(request, problem="Sign in from this page.", status=403)
-    form = await form_of(request)
+    form = await form_of(request, LARGEST_SIGN_IN)
     text = form.get("token", "").strip()
     client = request.scope.get("client")
     api = Api(request.app, None, tuple(client) if client else None)

@@ -60,7 +60,8 @@ class PlanLink:
 
 _CHOSEN = """
     SELECT x.*, coalesce(x.connection_id, p.connection_id) AS under, p.kind,
-           p.left_over_of IS NOT NULL AS outside, r.asked ? 'confined_to' AS confined, r.id AS restore_id, r.cause_kind
+           p.left_over_of IS NOT NULL AS outside, r.asked ? 'confined_to' AS confined,
+           r.id AS restore_id, r.cause_kind
     FROM plan_changes x JOIN plans p ON p.id = x.plan_id
     JOIN restores r ON r.plan_id = coalesce(p.left_over_of, p.id)
     JOIN connections c ON c.id = coalesce(x.connection_id, p.connection_id)
