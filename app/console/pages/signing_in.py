@@ -12,7 +12,6 @@ from app.store.access import sessions, tokens
 from app.store.access.sessions import SignedIn
 from app.wiring import Services
 
-
 LARGEST_SIGN_IN = 16 * 1024
 """Anybody may send one: a token, and the address of a page."""
 

@@ -19,6 +19,7 @@ from app.settings import Settings
 from app.store.config.vault import Vault
 from app.store.migrations.run import migrate
 from app.store.queue import stray_deliveries
+from app.sync.ingest import inbox
 from app.sync.sites.check import delivery_findings
 from tests.api.conftest import Api, running
 from tests.sandbox.contract import BODIES
@@ -416,6 +417,28 @@ async def test_what_no_jira_sends_is_refused_and_is_no_lost_event(
     await post(jira, link_event())
     assert await comparisons(db) == 0
     assert await db.fetchval("SELECT rejected_total FROM sites WHERE name = 'left'") == 0
+
+
+@pytest.mark.parametrize("headers", [{}, {"X-Hub-Signature": "sha256=" + "0" * 64}])
+async def test_a_large_body_of_a_stranger_is_not_taken_apart(
+    jira: httpx.AsyncClient,
+    db: asyncpg.Pool,
+    monkeypatch: pytest.MonkeyPatch,
+    headers: dict[str, str],
+) -> None:
+    """23 MB of empty lists become 700 MB, and parsing them holds up everybody for two seconds."""
+    parsed: list[int] = []
+    known = inbox.parse_delivery
+    monkeypatch.setattr(
+        inbox, "parse_delivery", lambda raw: (parsed.append(len(raw)), known(raw))[1]
+    )
+    raw = b'{"webhookEvent":"x","a":[' + b"[]," * 200_000 + b"0]}"
+    assert (await jira.post(ROUTE, content=raw, headers=headers)).status_code == 401
+    assert parsed == []
+    assert await db.fetchval("SELECT rejected_total FROM sites WHERE name = 'left'") == 1
+    nothing = b"[" + b"[]," * 200_000 + b"0]"
+    assert (await jira.post(ROUTE, content=nothing, headers=headers)).status_code == 401
+    assert await db.fetchval("SELECT rejected_total FROM sites WHERE name = 'left'") == 1
 
 
 async def test_even_an_ignored_one_starts_it(jira: httpx.AsyncClient, db: asyncpg.Pool) -> None:
