@@ -138,6 +138,7 @@ async def roll_back(
         by=caller.owner,
         may_widen=caller.role is Role.ADMIN and caller.connections is None,
         now=services.clock(),
+        id=connection.id,
     )
     etags.set_etag(response, done.connection.revision)
     async with services.database.connection() as conn:

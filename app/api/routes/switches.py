@@ -33,7 +33,11 @@ async def put_mode(
 ) -> ConnectionAnswer:
     """Every mode but `shadow` writes, and needs a dedicated, checked account on both sites."""
     row = await services.switches.mode(
-        connection.name, Mode(body.mode), by=caller.owner, now=services.clock()
+        connection.name,
+        Mode(body.mode),
+        by=caller.owner,
+        now=services.clock(),
+        id=connection.id,
     )
     return await _answer(services, row, response)
 
@@ -43,7 +47,9 @@ async def pause(
     connection: TheConnection, services: Svc, caller: Who, response: Response
 ) -> ConnectionAnswer:
     """Store webhooks, write nothing. Once this returns, no older intent can commit."""
-    row = await services.switches.pause(connection.name, by=caller.owner, now=services.clock())
+    row = await services.switches.pause(
+        connection.name, by=caller.owner, now=services.clock(), id=connection.id
+    )
     return await _answer(services, row, response)
 
 
@@ -53,7 +59,9 @@ async def resume(
 ) -> ConnectionAnswer:
     """After more than 24 hours, all twins are compared and the removals of that are held."""
     now = services.clock()
-    row = await services.switches.resume(connection.name, by=caller.owner, now=now)
+    row = await services.switches.resume(
+        connection.name, by=caller.owner, now=now, id=connection.id
+    )
     return await _answer(services, row, response)
 
 
@@ -67,7 +75,9 @@ async def reset_guard(
     """Arm the guard with fresh windows, at most three times a day. What it held is judged again
     under them: its plans end, sealed ones too, and what has no room is held in a new one."""
     now = services.clock()
-    row = await services.switches.reset_guard(connection.name, by=caller.owner, now=now)
+    row = await services.switches.reset_guard(
+        connection.name, by=caller.owner, now=now, id=connection.id
+    )
     return await _answer(services, row, response)
 
 

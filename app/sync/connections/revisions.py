@@ -78,16 +78,18 @@ class Revisions:
         by: str,
         may_widen: bool,
         now: datetime,
+        id: int | None = None,
     ) -> RolledBack:
         """Append a revision equal to an earlier one, but for what protects links: the mode stays,
         and of the guard's limits, `on_issue_deleted` and the number of owners the stricter of
         both revisions holds. With *undo*, also plan to take back what was done since. Without
-        *may_widen* the earlier one may reach no project that the active one does not.
+        *may_widen* the earlier one may reach no project that the active one does not. With an
+        *id*, only that connection is meant: its name may have been given to another one.
 
         Raises `Refused`: `connection_unknown`, `revision_unknown`, `validation`,
         `link_types_gone`, `projects_connected`, `forbidden`.
         """
-        row, earlier = await self._known(name, number)
+        row, earlier = await self._known(name, number, id)
         config = await self._standing(row, earlier)
         async with self.admin.database.transaction() as conn:
             await connections.lock_admin(conn)
@@ -110,12 +112,14 @@ class Revisions:
         self.wake()
         return RolledBack(stored, plan_id)
 
-    async def _known(self, name: str, number: int) -> tuple[ConnectionRow, Revision]:
+    async def _known(
+        self, name: str, number: int, id: int | None
+    ) -> tuple[ConnectionRow, Revision]:
         async with self.admin.database.connection() as conn:
             row = await connections.by_name(conn, name)
-            earlier = None if row is None else await _earlier(conn, row, number)
-        if row is None or earlier is None:
-            raise Refused("connection_unknown")
+            if row is None or id not in {None, row.id}:
+                raise Refused("connection_unknown")
+            earlier = await _earlier(conn, row, number)
         return row, earlier
 
     async def _standing(self, row: ConnectionRow, earlier: Revision) -> ConnectionConfig:

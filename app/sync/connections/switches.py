@@ -27,18 +27,21 @@ _LOG = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Switches:
-    """`by` names who did it; every change is logged with it. *wake* after what frees work."""
+    """`by` names who did it; every change is logged with it. *wake* after what frees work. With an
+    *id*, only that connection is meant: its name may have been given to another one."""
 
     database: Database
     compare: Compare
     wake: Callable[[], None]
 
-    async def mode(self, name: str, mode: Mode, *, by: str, now: datetime) -> ConnectionRow:
+    async def mode(
+        self, name: str, mode: Mode, *, by: str, now: datetime, id: int | None = None
+    ) -> ConnectionRow:
         """Raises `Refused` where a site does not allow writing. Raising the mode looks at all
         twins again: what was only planned until now may be written. So do those who manage a
         mirror that this connection may take over from now on."""
         async with self.database.transaction() as conn:
-            row = await _locked(conn, name)
+            row = await _locked(conn, name, id)
             if mode is not Mode.SHADOW:
                 await _refuse_unready(conn, row)
             if mode is Mode.LIVE and await incidents.any_open(
@@ -57,35 +60,41 @@ class Switches:
             _LOG.info("mode_set", connection=name, former=row.mode.value, mode=mode.value, by=by)
         if mode.rank > row.mode.rank:
             await self.compare(row.id, cause="mode", by=by)
-        return await self._now(name)
+        return await self._now(row)
 
-    async def pause(self, name: str, *, by: str, now: datetime) -> ConnectionRow:
+    async def pause(
+        self, name: str, *, by: str, now: datetime, id: int | None = None
+    ) -> ConnectionRow:
         async with self.database.transaction() as conn:
-            row = await _locked(conn, name)
+            row = await _locked(conn, name, id)
             await connections.set_paused(conn, row.id, at=now, by=by)
         _LOG.info("paused", connection=name, by=by)
-        return await self._now(name)
+        return await self._now(row)
 
-    async def resume(self, name: str, *, by: str, now: datetime) -> ConnectionRow:
+    async def resume(
+        self, name: str, *, by: str, now: datetime, id: int | None = None
+    ) -> ConnectionRow:
         """After a long pause everything is compared, and the removals of that are held."""
         async with self.database.transaction() as conn:
-            row = await _locked(conn, name)
+            row = await _locked(conn, name, id)
             await connections.set_paused(conn, row.id, at=None, by=None)
             long = await pauses.end(conn, now, connection_id=row.id)
             await after_long_pause.begin(conn, long, by=by, now=now)
             await raise_managers(conn, row.id, Cause("twin", "resumed"), now=now)
         self.wake()
         _LOG.info("resumed", connection=name, by=by)
-        return await self._now(name)
+        return await self._now(row)
 
-    async def reset_guard(self, name: str, *, by: str, now: datetime) -> ConnectionRow:
+    async def reset_guard(
+        self, name: str, *, by: str, now: datetime, id: int | None = None
+    ) -> ConnectionRow:
         """Raises `Refused` where the resets of a day are spent."""
         async with self.database.transaction() as conn:
-            row = await _locked(conn, name)
+            row = await _locked(conn, name, id)
             await reset.reset(conn, row.id, by=by, now=now)
         self.wake()
         _LOG.warning("guard_reset", connection=name, tripped=row.tripped, by=by)
-        return await self._now(name)
+        return await self._now(row)
 
     async def pause_all(self, *, by: str, now: datetime) -> installation.Pause:
         async with self.database.transaction() as conn:
@@ -106,17 +115,17 @@ class Switches:
         _LOG.warning("resumed_all", by=by)
         return pause
 
-    async def _now(self, name: str) -> ConnectionRow:
+    async def _now(self, row: ConnectionRow) -> ConnectionRow:
         async with self.database.connection() as conn:
-            row = await connections.by_name(conn, name)
-        if row is None:
+            now = await connections.by_id(conn, row.id)
+        if now is None:
             raise Refused("connection_unknown")
-        return row
+        return now
 
 
-async def _locked(conn: Connection, name: str) -> ConnectionRow:
+async def _locked(conn: Connection, name: str, id: int | None) -> ConnectionRow:
     row = await connections.lock(conn, name)
-    if row is None:
+    if row is None or id not in {None, row.id}:
         raise Refused("connection_unknown")
     return row
 

@@ -8,7 +8,9 @@ import httpx
 import pytest
 
 from app.api.auth.roles import V1
+from app.api.routing import dependencies
 from app.sandbox.people import person_on
+from app.store.config import connections
 from app.sync.recovery import restore
 from tests.api.conftest import Api, connection_body
 from tests.api.flow import AB, Flow
@@ -150,3 +152,49 @@ async def test_the_ends_of_time_break_nothing(
 ) -> None:
     viewer = await api.token("viewer", connections=["ab"])
     assert (await viewer.get(V1 + path)).status_code in {200, 422}
+
+
+CALLS = [
+    ("POST", "/pause", None),
+    ("POST", "/resume", None),
+    ("POST", "/guard/reset", None),
+    ("PUT", "/mode", {"mode": "review"}),
+    ("POST", "/rollback", {"revision": 1}),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), CALLS)
+async def test_a_call_reaches_no_connection_that_got_the_name_meanwhile(
+    api: Api,
+    flow: Flow,
+    db: asyncpg.Pool,
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+    path: str,
+    body: Any,
+) -> None:
+    """Between the look at who may call and the lock, the name goes to another tenant's."""
+    await api.other()
+    changed = connection_body(on_mirror_removed="recreate")
+    for side in ("left", "right"):
+        changed[side]["projects"] = [f"{changed[side]['projects'][0]}X"]
+    await flow.call("PUT", f"{V1}/connections/other", changed)
+    await flow.call("PUT", AB, connection_body(on_mirror_removed="recreate"))
+    if path == "/resume":
+        await flow.call("POST", f"{V1}/connections/other/pause")
+    holder = await api.token("approver", connections=["ab"])
+    before = str(await db.fetchrow("SELECT * FROM connections WHERE id = 2"))
+    known = dependencies.connections.by_name
+
+    async def by_name(conn: Any, name: str) -> Any:
+        found = await known(conn, name)
+        monkeypatch.setattr(connections, "by_name", known)
+        await db.execute("UPDATE connections SET deleted_at = now() WHERE id = 1")
+        await db.execute("UPDATE connections SET name = 'ab' WHERE id = 2")
+        return found
+
+    monkeypatch.setattr(connections, "by_name", by_name)
+    answer = await holder.request(method, f"{AB}{path}", json=body)
+    await db.execute("UPDATE connections SET name = 'other' WHERE id = 2")
+    assert str(await db.fetchrow("SELECT * FROM connections WHERE id = 2")) == before
+    assert answer.status_code in {404, 409}, answer.text
