@@ -139,6 +139,7 @@ async def roll_back(
         may_widen=caller.role is Role.ADMIN and caller.connections is None,
         now=services.clock(),
         id=connection.id,
+        confined_to=caller.connections,
     )
     etags.set_etag(response, done.connection.revision)
     async with services.database.connection() as conn:

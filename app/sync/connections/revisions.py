@@ -5,7 +5,7 @@ still exist, and takes what is stored where they do not answer soon.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -79,6 +79,7 @@ class Revisions:
         may_widen: bool,
         now: datetime,
         id: int | None = None,
+        confined_to: Sequence[int] | None = None,
     ) -> RolledBack:
         """Append a revision equal to an earlier one, but for what protects links: the mode stays,
         and of the guard's limits, `on_issue_deleted` and the number of owners the stricter of
@@ -101,7 +102,11 @@ class Revisions:
             await refuse_conflicts(conn, name, ends, current, config)
             said = f"rolled back to revision {number}" + (f": {note}" if note else "")
             await connections.append_revision(conn, row.id, config, author=by, note=said, now=now)
-            plan_id = await _undone(conn, row.id, number, by=by, now=now) if undo else None
+            plan_id = None
+            if undo:
+                plan_id = await restore.build_undo(
+                    conn, row.id, number + 1, requested_by=by, now=now, confined_to=confined_to
+                )
             stored = await connections.by_id(conn, row.id)
             count = await twins.count(conn, row.id)
         assert stored is not None
@@ -165,13 +170,6 @@ def _refuse_wider(active: ConnectionConfig, earlier: ConnectionConfig) -> None:
 def _exists(revision: int | None) -> None:
     if revision is None:
         raise Refused("connection_unknown")
-
-
-async def _undone(
-    conn: Connection, connection_id: int, number: int, *, by: str, now: datetime
-) -> int | None:
-    """A plan that takes back what was done since revision *number*; None where that is nothing."""
-    return await restore.build_undo(conn, connection_id, number + 1, requested_by=by, now=now)
 
 
 async def _locked_as(conn: Connection, row: ConnectionRow) -> ConnectionRow:

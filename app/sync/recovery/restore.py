@@ -57,11 +57,12 @@ async def request(
         await put(conn, plan_id, filters, now)
         if not await restores.settle_connection(conn, plan_id):
             raise PermanentError("nothing_selected")
-        told = dict(asked)
-        if confined_to is not None:
-            told[restores.CONFINED_TO] = list(confined_to)
-        new = NewRestore(kind, told, "restore", requested_by)
+        new = NewRestore(kind, _told(asked, confined_to), "restore", requested_by)
         return await restores.insert(conn, plan_id, new, now=now), plan_id
+
+
+def _told(asked: Mapping[str, Any], confined_to: Sequence[int] | None) -> Mapping[str, Any]:
+    return asked if confined_to is None else {**asked, restores.CONFINED_TO: list(confined_to)}
 
 
 def _kind(operation: Write) -> PlanKind:
@@ -74,14 +75,21 @@ def _kind(operation: Write) -> PlanKind:
 
 
 async def build_undo(
-    conn: Connection, connection_id: int, revision: int, *, requested_by: str, now: datetime
+    conn: Connection,
+    connection_id: int,
+    revision: int,
+    *,
+    requested_by: str,
+    now: datetime,
+    confined_to: Sequence[int] | None = None,
 ) -> int | None:
     """Plan to take a connection's links back to where they were before *revision*: put back
     what it and those after it removed, take back what they made and what is still managed.
     Answers the plan's id, None if there is nothing to undo.
 
     Call it in the transaction of the roll-back, under the connection's lock. The plan waits for
-    an approval like any other; what it removes passes the guard.
+    an approval like any other; what it removes passes the guard. Of a caller *confined_to*
+    connections, what it puts back is within the projects that the connection has then.
     """
     plan_id = await restores.begin_plan(
         conn, PlanKind.UNDO, connection_id, reason=f"revision {revision}", now=now
@@ -89,7 +97,7 @@ async def build_undo(
     if not await restore_select.put_net(conn, plan_id, connection_id, revision, now):
         await restores.discard_plan(conn, plan_id)
         return None
-    asked = {"connection_id": str(connection_id), "revision": revision}
+    asked = _told({"connection_id": str(connection_id), "revision": revision}, confined_to)
     new = NewRestore(PlanKind.UNDO, asked, "rollback", requested_by)
     await restores.insert(conn, plan_id, new, now=now)
     return plan_id

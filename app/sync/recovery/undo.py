@@ -76,7 +76,10 @@ async def take_back(ctx: Context, connection_id: int, site: int, links: Sequence
             over[link.place] = "skipped:connection_deleted"
         elif row is None or kind is None or why is not None:
             over[link.place] = f"skipped:{why}"
-        elif not reaches(state, link, [reading.issues[end] for end in link.both]):
+        # A roll-back may itself have narrowed the scope.
+        elif link.cause[0] != "rollback" and not reaches(
+            state, link, [reading.issues[end] for end in link.both]
+        ):
             over[link.place] = "skipped:out_of_scope"
         else:
             removing.append(_removing(state, link, row, kind, reading))

@@ -65,12 +65,6 @@ async def test_a_restore_writes_nothing_in_a_project_that_was_taken_away(
     [link] = await flow.mirrored(("A-1", "Blocks", "A-2"))
     flow.ann.unlink(link)
     await flow.compare()
-    if flow.mirrors:
-        plan = await flow.sealed()
-        await flow.call(
-            "POST", f"{V1}/plans/{plan['id']}/approval", {"digest": plan["digest"], "note": ""}
-        )
-        await flow.run()
     assert flow.mirrors == []
     await narrowed(flow)
     holder = await api.token("approver", connections=["ab"])
@@ -83,6 +77,41 @@ async def test_a_restore_writes_nothing_in_a_project_that_was_taken_away(
             f"{V1}/plans/{plan['id']}/approval", json={"digest": plan["digest"], "note": ""}
         )
         await flow.run()
+    assert flow.mirrors == []
+
+
+async def test_a_roll_back_puts_back_nothing_in_a_project_that_was_taken_away(
+    api: Api, flow: Flow
+) -> None:
+    """What was removed under a wide revision, undone from a narrow one to one as narrow."""
+    narrow = connection_body(
+        left={"site": "left", "projects": ["AX"]}, right={"site": "right", "projects": ["BX"]}
+    )
+    wide = connection_body(
+        left={"site": "left", "projects": ["A", "AX"]},
+        right={"site": "right", "projects": ["B", "BX"]},
+    )
+    await flow.mode("live")
+    [link] = await flow.mirrored(("A-1", "Blocks", "A-2"))
+    await flow.call("PUT", AB, narrow)
+    await flow.call("PUT", AB, wide)
+    await flow.compare()
+    flow.ann.unlink(link)
+    await flow.compare()
+    assert flow.mirrors == []
+    await flow.call("PUT", AB, narrow)
+    await flow.compare()
+    await flow.call("PUT", f"{V1}/connections/next", connection_body())
+    holder = await api.token("approver", connections=["ab"])
+    await flow.call("PUT", AB, {**narrow, "on_mirror_removed": "recreate"})
+    back = await holder.post(f"{AB}/rollback", json={"revision": 2, "undo": True})
+    assert back.status_code == 200, back.text
+    await restore.plan_once(flow.ctx)
+    plan = (await holder.get(f"{V1}/plans/{back.json()['plan_id']}")).json()
+    assert [it["operation"] for it in plan["changes"]] == ["create"]
+    decision = {"digest": plan["digest"], "note": ""}
+    await holder.post(f"{V1}/plans/{plan['id']}/approval", json=decision)
+    await flow.run()
     assert flow.mirrors == []
 
 
