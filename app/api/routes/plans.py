@@ -115,6 +115,7 @@ async def approve_plan(id: Id, body: Decision, services: Svc, caller: Who) -> Pl
         by=caller.owner,
         note=body.note,
         now=services.clock(),
+        confined=caller.connections is not None,
     )
     services.wake.soon()
     return await _decided(services, caller, id)

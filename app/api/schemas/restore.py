@@ -11,7 +11,7 @@ from app.core.links import AccountId
 from app.core.plan import PlanKind, PlanStatus
 from app.core.rescue import Culprit
 from app.store.recovery.restore_select import Filters
-from app.store.recovery.restores import CONFINED_TO
+from app.store.recovery.restores import APPROVED_WITHIN, CONFINED_TO
 from app.store.views.restores import RestoreShown
 
 Status = Literal[
@@ -131,13 +131,14 @@ class RestoreAnswer(Answer):
         )
 
 
+_OURS = (CONFINED_TO, APPROVED_WITHIN)
 _OF_ITS_LINKS = ("operation", "connection", "connection_id", "revision", "since", "until", "engine")
 
 
 def _asked(asked: Mapping[str, Any], within: Sequence[int] | None) -> dict[str, Any]:
     """Who could reach more may have named another tenant's issues, links and plans beside those
     that were found: a confined reader sees what was asked whole where no such person asked."""
-    plain = {name: value for name, value in asked.items() if name != CONFINED_TO}
+    plain = {name: value for name, value in asked.items() if name not in _OURS}
     by = asked.get(CONFINED_TO)
     if within is None or (by is not None and set(by) <= set(within)):
         return plain

@@ -33,7 +33,8 @@ class Place:
 class PlanLink:
     """A claimed change. `cause` is for the audit. `outside`: it does not count in the guard's
     windows, because they refused it and it was then approved itself. `was_managed` is about a
-    removed link. `confined`: who asked for it reaches no more than its connection does."""
+    removed link. `confined`: who asked for it, or approved it, reaches no more than its connection
+    does."""
 
     place: Place
     connection_id: int
@@ -60,7 +61,8 @@ class PlanLink:
 
 _CHOSEN = """
     SELECT x.*, coalesce(x.connection_id, p.connection_id) AS under, p.kind,
-           p.left_over_of IS NOT NULL AS outside, r.asked ? 'confined_to' AS confined,
+           p.left_over_of IS NOT NULL AS outside,
+           r.asked ?| ARRAY['confined_to', 'approved_within'] AS confined,
            r.id AS restore_id, r.cause_kind
     FROM plan_changes x JOIN plans p ON p.id = x.plan_id
     JOIN restores r ON r.plan_id = coalesce(p.left_over_of, p.id)

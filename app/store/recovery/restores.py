@@ -13,6 +13,8 @@ from app.store.pool import Connection, Row
 
 CONFINED_TO = "confined_to"
 """Beside what was asked: the connections of a caller who is confined to them."""
+APPROVED_WITHIN = "approved_within"
+"""Beside what was asked: a caller who is confined to connections has approved it."""
 KINDS = (PlanKind.RESTORE, PlanKind.UNDO, PlanKind.RESCUE)
 """Of plans that begin with a row here."""
 
@@ -79,6 +81,16 @@ async def insert(conn: Connection, plan_id: int, new: NewRestore, *, now: dateti
         now,
     )
     return restore_id
+
+
+async def approved_within(conn: Connection, plan_id: int) -> None:
+    """Record that a caller who is confined to connections has approved the plan."""
+    await conn.execute(
+        """UPDATE restores SET asked = asked || jsonb_build_object($2::text, true)
+           WHERE plan_id = (SELECT coalesce(left_over_of, id) FROM plans WHERE id = $1)""",
+        plan_id,
+        APPROVED_WITHIN,
+    )
 
 
 async def settle_connection(conn: Connection, plan_id: int) -> bool:

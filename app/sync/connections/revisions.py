@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 import structlog
 
@@ -102,11 +103,8 @@ class Revisions:
             await refuse_conflicts(conn, name, ends, current, config)
             said = f"rolled back to revision {number}" + (f": {note}" if note else "")
             await connections.append_revision(conn, row.id, config, author=by, note=said, now=now)
-            plan_id = None
-            if undo:
-                plan_id = await restore.build_undo(
-                    conn, row.id, number + 1, requested_by=by, now=now, confined_to=confined_to
-                )
+            ask = partial(restore.build_undo, requested_by=by, now=now, confined_to=confined_to)
+            plan_id = await ask(conn, row.id, number + 1) if undo else None
             stored = await connections.by_id(conn, row.id)
             count = await twins.count(conn, row.id)
         assert stored is not None

@@ -23,6 +23,7 @@ from app.store.guard.held_plans import HeldPlan
 from app.store.links import former_twins, ledger
 from app.store.pool import Connection, Database
 from app.store.queue.work import Cause, raise_pairs
+from app.store.recovery import restores
 from app.store.writes import plans
 from app.sync.guard import unpairings, vanished_mirrors
 from app.sync.incidents import timeline
@@ -113,9 +114,17 @@ async def _finish(ctx: Context, connection_id: int, plan_id: int) -> None:
 
 
 async def approve(
-    database: Database, plan_id: int, digest: str, *, by: str, note: str, now: datetime
+    database: Database,
+    plan_id: int,
+    digest: str,
+    *,
+    by: str,
+    note: str,
+    now: datetime,
+    confined: bool = False,
 ) -> HeldPlan:
-    """Begin to apply exactly this plan; where two owners are asked for, the second one does.
+    """Begin to apply exactly this plan; where two owners are asked for, the second one does. What
+    one who is *confined* to connections has put back or taken back is within their projects.
 
     Raises `PermanentError`: `plan_unknown`, `plan_not_sealed`, `plan_decided`,
     `plan_expired`, `plan_digest`, `second_owner`.
@@ -130,6 +139,8 @@ async def approve(
             if _same_owner(plan.approved_by, by):
                 raise PermanentError("second_owner")
         await held_plans.decide(conn, plan_id, PlanStatus.APPLYING, by=by, note=note, now=now)
+        if confined:
+            await restores.approved_within(conn, plan_id)
         # Removals are carried out by looks; what is put back or undone, by `restore`.
         twins = await _twins_of(conn, plan)
         cause = Cause("plan", str(plan_id))

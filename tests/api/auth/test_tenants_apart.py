@@ -115,6 +115,28 @@ async def test_a_roll_back_puts_back_nothing_in_a_project_that_was_taken_away(
     assert flow.mirrors == []
 
 
+async def test_a_tenant_approves_nothing_in_a_project_that_was_taken_away(
+    api: Api, flow: Flow
+) -> None:
+    """A plan that a person of the house, or the service itself, made before."""
+    await flow.mode("live")
+    [link] = await flow.mirrored(("A-1", "Blocks", "A-2"))
+    flow.ann.unlink(link)
+    await flow.compare()
+    asked = {"connection": "ab", "operation": "remove"}
+    made = await flow.call("POST", f"{V1}/restores", asked)
+    await restore.plan_once(flow.ctx)
+    await narrowed(flow)
+    holder = await api.token("approver", connections=["ab"])
+    plan = (await holder.get(f"{V1}/plans/{made['plan_id']}")).json()
+    decision = {"digest": plan["digest"], "note": ""}
+    approved = await holder.post(f"{V1}/plans/{plan['id']}/approval", json=decision)
+    assert approved.status_code == 200
+    await flow.run()
+    assert flow.mirrors == []
+    assert "approved" not in (await flow.call("GET", f"{V1}/restores/{made['id']}"))["asked"]
+
+
 async def test_a_plan_from_before_removes_nothing_in_a_project_that_was_taken_away(
     api: Api, flow: Flow
 ) -> None:
