@@ -18,8 +18,10 @@ POLICY = (
 )
 NOTHING = "\N{EN DASH}"
 """Where there is no value."""
-# Controls, and marks that change the direction of the text around them.
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# Controls, what no XML may hold, and marks that change the direction of the text around them.
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufffe\uffff]"
+)
 
 
 def html(template: str, *, code: int = 200, **values: Any) -> Response:

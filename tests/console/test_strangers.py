@@ -1,11 +1,13 @@
 """What somebody without a session can make the console do, and what a page may follow."""
 
 from collections.abc import AsyncIterator
+from xml.etree import ElementTree
 
 import httpx
 import pytest
 
 from app.console import live
+from app.console.render import shown
 from tests.api.conftest import Api
 from tests.console.conftest import Browser
 
@@ -73,3 +75,10 @@ async def test_a_stream_follows_no_stream(browser: Browser, path: str) -> None:
 
     assert await live._look(Client(), path) is None  # type: ignore[arg-type]
     assert asked == []
+
+
+@pytest.mark.parametrize("sign", ["\ufffe", "\uffff", "\x00", "\x0b", "\x7f", "\u202e"])
+def test_a_feed_holds_what_xml_may_hold(sign: str) -> None:
+    made = ElementTree.Element("a")
+    made.text = shown(f"it is {sign} over")
+    assert sign not in str(ElementTree.fromstring(ElementTree.tostring(made)).text)  # noqa: S314

@@ -8,7 +8,6 @@ import httpx
 import pytest
 
 from app.api.auth.roles import V1
-from app.api.routing import dependencies
 from app.sandbox.people import person_on
 from app.store.config import connections
 from app.sync.recovery import restore
@@ -235,7 +234,7 @@ async def test_a_call_reaches_no_connection_that_got_the_name_meanwhile(
         await flow.call("POST", f"{V1}/connections/other/pause")
     holder = await api.token("approver", connections=["ab"])
     before = str(await db.fetchrow("SELECT * FROM connections WHERE id = 2"))
-    known = dependencies.connections.by_name
+    known = connections.by_name
 
     async def by_name(conn: Any, name: str) -> Any:
         found = await known(conn, name)
