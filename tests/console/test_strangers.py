@@ -1,7 +1,7 @@
 """What somebody without a session can make the console do, and what a page may follow."""
 
 from collections.abc import AsyncIterator
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import httpx
 import pytest
@@ -79,6 +79,6 @@ async def test_a_stream_follows_no_stream(browser: Browser, path: str) -> None:
 
 @pytest.mark.parametrize("sign", ["\ufffe", "\uffff", "\x00", "\x0b", "\x7f", "\u202e"])
 def test_a_feed_holds_what_xml_may_hold(sign: str) -> None:
-    made = ElementTree.Element("a")
+    made = ET.Element("a")
     made.text = shown(f"it is {sign} over")
-    assert sign not in str(ElementTree.fromstring(ElementTree.tostring(made)).text)  # noqa: S314
+    assert sign not in str(ET.fromstring(ET.tostring(made)).text)  # noqa: S314
