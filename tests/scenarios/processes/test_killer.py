@@ -13,7 +13,7 @@ from tests.support.processes import Processes
 from tests.support.twinsites import on_air, standing
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.soak]
 
 PAIRS = 12
 SHORT = {"lease_seconds": 3}
