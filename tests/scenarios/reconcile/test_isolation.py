@@ -105,9 +105,7 @@ async def test_a_removal_without_an_id_is_an_ordinary_look(duo: Duo, third: Stat
     assert await leased(duo) == 0
 
 
-@pytest.mark.parametrize(
-    "error", [Planted, pytest.param(TransientError, marks=pytest.mark.soak)]
-)
+@pytest.mark.parametrize("error", [Planted, pytest.param(TransientError, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("first", range(1, 1 + PARTS))
 async def test_whatever_raises_in_a_pass_is_settled_at_once(
     duo: Duo, third: Station, error: type[Exception], first: int
