@@ -14,8 +14,8 @@ import pytest
 from tests.simulation.bugs import BUGS
 
 ROOT = Path(__file__).parents[2]
-TOLD = 100
-"""Stories that `make test` tells: half a minute of one core. `.ci/run` tells more of them."""
+TOLD = 50
+"""Stories that `make test` tells: a quarter of a minute of two cores. `.ci/run` tells more of them."""
 CAUGHT_WITHIN = 500
 
 
