@@ -15,7 +15,7 @@ from tests.simulation.bugs import BUGS
 
 ROOT = Path(__file__).parents[2]
 TOLD = 50
-"""Stories that `make test` tells: a quarter of a minute of two cores. `.ci/run` tells more of them."""
+"""Stories that `make test` tells. `.ci/run` tells more of them."""
 CAUGHT_WITHIN = 500
 
 
