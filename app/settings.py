@@ -130,6 +130,7 @@ class Settings(BaseSettings):
 
     # Who may, and what this installation is
     admin_token: Annotated[SecretStr, AfterValidator(_hard_to_guess)] | None = None
+    metrics_token: Annotated[SecretStr, AfterValidator(_hard_to_guess)] | None = None
     secret_key: SecretKeys = ()
     installation: str | None = None
     read_only: bool = False

@@ -80,6 +80,7 @@ def test_the_owner_migrates_where_roles_are_split() -> None:
         ("REDIS_URL", "http://:hunter2@db", "redis://"),
         ("SECRET_KEY", "hunter2", "32 characters"),
         ("ADMIN_TOKEN", "hunter2", "16"),
+        ("METRICS_TOKEN", "hunter2", "16"),
         ("READ_ONLY", "hunter2", "boolean"),
         ("CA_FILE", "/nowhere/hunter2.pem", "file"),
         ("HTTPS_PROXY", "socks5://u:hunter2@proxy", "http://"),
@@ -121,7 +122,7 @@ def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("DATABASE_URL", "MIGRATE_DATABASE_URL"):
         monkeypatch.setenv(f"TWINLINK_{name}", "postgresql://u:hunter2@db/x")
     monkeypatch.setenv("TWINLINK_REDIS_URL", "redis://:hunter2@db/0")
-    for name in ("ADMIN_TOKEN", "SECRET_KEY", "API_TOKEN"):
+    for name in ("ADMIN_TOKEN", "METRICS_TOKEN", "SECRET_KEY", "API_TOKEN"):
         monkeypatch.setenv(f"TWINLINK_{name}", "hunter2" * 5)
     settings = load_settings()
     assert "hunter2" not in repr(settings) + str(settings) + settings.model_dump_json()

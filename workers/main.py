@@ -109,7 +109,7 @@ async def working(services: Services) -> AsyncIterator[Passes]:
     rota = _rota(services, passes, schema, presence)
     tasks.append(asyncio.create_task(rota.keep()))
     if settings.worker_port is not None:
-        server = probes.server(ctx, settings.host, settings.worker_port)
+        server = probes.server(ctx, settings.host, settings.worker_port, settings.metrics_token)
         tasks.append(asyncio.create_task(server.serve()))
     settle_heap()
     _LOG.info("worker_started", engine=services.engine, passes=settings.worker_concurrency)

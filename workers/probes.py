@@ -1,9 +1,11 @@
 """A worker's own probes and metrics, on `TWINLINK_WORKER_PORT`."""
 
+import hmac
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
+from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -23,8 +25,22 @@ class QuietServer(uvicorn.Server):
         yield
 
 
-def server(ctx: Context, host: str, port: int) -> QuietServer:
-    """`/healthz` says that the process runs, `/readyz` that PostgreSQL and schema are there."""
+def server(ctx: Context, host: str, port: int, demanded: SecretStr | None) -> QuietServer:
+    """Serves `probes`."""
+    config = uvicorn.Config(
+        probes(ctx, demanded),
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+    )
+    return QuietServer(config)
+
+
+def probes(ctx: Context, demanded: SecretStr | None = None) -> Starlette:
+    """`/healthz` says that the process runs, `/readyz` that PostgreSQL and schema are there.
+    `/metrics` needs the token that is *demanded* of scrapers, where there is one."""
 
     async def healthz(_: Request) -> Response:
         return JSONResponse({"status": "ok"})
@@ -39,18 +55,17 @@ def server(ctx: Context, host: str, port: int) -> QuietServer:
             return JSONResponse({"status": "unavailable", "schema": "outdated"}, 503)
         return JSONResponse({"status": "ok", "writes": ctx.permit.refused_for or "ok"})
 
-    async def metrics(_: Request) -> Response:
+    async def metrics(request: Request) -> Response:
+        if demanded is not None and not _bears(request, demanded):
+            return PlainTextResponse("a token is needed\n", 401, {"WWW-Authenticate": "Bearer"})
         return PlainTextResponse(
             ctx.metrics.render_process(), media_type="text/plain; version=0.0.4"
         )
 
     routes = [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
-    config = uvicorn.Config(
-        Starlette(routes=routes),
-        host=host,
-        port=port,
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-    )
-    return QuietServer(config)
+    return Starlette(routes=routes)
+
+
+def _bears(request: Request, token: SecretStr) -> bool:
+    known = f"Bearer {token.get_secret_value()}".encode()
+    return hmac.compare_digest(request.headers.get("authorization", "").encode(), known)

@@ -4,11 +4,11 @@ import hashlib
 import hmac
 import secrets
 from datetime import datetime
-from ipaddress import ip_address
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.process.loopback import is_loopback
 from app.store.access import sessions
 from app.store.access.sessions import SignedIn
 from app.store.pool import Database
@@ -96,13 +96,4 @@ def _name(request: Request) -> str:
 def _secure(request: Request) -> bool:
     """Always, except by plain HTTP on this very machine, where a browser may drop the cookie."""
     host = request.url.hostname or ""
-    return not (request.url.scheme == "http" and _is_loopback(host))
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return not (request.url.scheme == "http" and is_loopback(host))

@@ -1,16 +1,20 @@
-"""Probes and metrics: no token, nothing about issues."""
+"""Probes and metrics: nothing about issues. Probes need no token, metrics where an installation
+demands one."""
 
 import asyncio
 from contextlib import suppress
 from functools import cache
 from typing import Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
 from redis.exceptions import RedisError
 
+from app.api.auth.auth import authenticate, authorize
+from app.api.auth.roles import Role, Rule
 from app.api.routing.dependencies import Svc
+from app.api.routing.responses import problems
 from app.core.errors import TransientError
 from app.store.migrations.head import latest
 from app.store.schema import revision
@@ -21,6 +25,7 @@ router = APIRouter(tags=["health"])
 bare = APIRouter(tags=["health"])
 """The probes of a process that faces the Internet: whether, and nothing of why."""
 _expected = cache(latest)
+_SCRAPING = Rule(Role.VIEWER, everywhere=True)
 _SECONDS = 2.0
 """A probe that waits longer says nothing useful."""
 
@@ -100,10 +105,17 @@ async def bare_readyz(services: Svc, response: Response) -> Bare:
     return Bare(status="unavailable")
 
 
-@router.get("/metrics", response_class=PlainTextResponse)
-async def metrics(services: Svc) -> Response:
+@router.get(
+    "/metrics",
+    response_class=PlainTextResponse,
+    responses=problems("unauthenticated", "forbidden", "too_many_attempts"),
+)
+async def metrics(request: Request, services: Svc) -> Response:
     """Prometheus text: this process's, and the installation's as the database has them now.
-    Labels are names that an administrator gave, never issues."""
+    Labels are names that an administrator gave, never issues. They are of all tenants: with
+    `TWINLINK_METRICS_TOKEN` it needs that token, or one that is not restricted to connections."""
+    if services.settings.metrics_token is not None:
+        authorize(await authenticate(request, services, scraping=True), _SCRAPING)
     with suppress(TransientError, TimeoutError):  # then those of the last scrape
         async with asyncio.timeout(_SECONDS):
             await services.gauges.refresh()

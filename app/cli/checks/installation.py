@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
+from urllib.parse import urlsplit
 
 import asyncpg
 from redis.asyncio import Redis
@@ -11,8 +12,10 @@ from redis.exceptions import RedisError
 
 from app.cli.output.database_errors import said
 from app.core.incidents import IncidentKind, traits_of
+from app.process.loopback import is_loopback
 from app.settings import Settings
 from app.store import clock
+from app.store.access import tokens
 from app.store.alerts import absent_workers
 from app.store.alerts.incidents import any_open
 from app.store.config.vault import Vault
@@ -95,6 +98,9 @@ async def _database(settings: Settings) -> AsyncIterator[Check]:
             yield await _installation(conn, settings.installation)
             yield await _decisions(conn)
             yield await _workers(conn)
+            if settings.metrics_token is None and _faces_others(settings):
+                async for check in _metrics(conn):
+                    yield check
             if settings.secret_key:
                 for check in await _sealed(conn, settings):
                     yield check
@@ -180,6 +186,20 @@ async def _workers(conn: Connection) -> Check:
     since = late.since.isoformat(timespec="seconds")
     detail = f"none runs, and work is due since {since}"
     return Check("workers", "fail", detail, "start one: twinlink worker")
+
+
+def _faces_others(settings: Settings) -> bool:
+    """Whether the API, or a proxy before it, answers beyond this machine."""
+    public = urlsplit(settings.public_url or "").hostname
+    return not all(is_loopback(host) for host in (settings.host, public) if host)
+
+
+async def _metrics(conn: Connection) -> AsyncIterator[Check]:
+    """Where no token is confined, every reader of the metrics may see all that they name."""
+    if await tokens.any_confined(conn, await clock.read(conn)):
+        detail = "open beyond this machine; they name the sites and connections of all tenants"
+        hint = "set TWINLINK_METRICS_TOKEN for the API and the workers, and give it to the scraper"
+        yield Check("metrics", "warn", detail, hint)
 
 
 async def _sealed(conn: Connection, settings: Settings) -> list[Check]:

@@ -120,6 +120,16 @@ async def page(conn: Connection, *, after: int, limit: int) -> list[TokenRow]:
     return [_token(row) for row in rows]
 
 
+async def any_confined(conn: Connection, now: datetime) -> bool:
+    """Whether a valid token is confined to connections."""
+    found: bool = await conn.fetchval(
+        """SELECT EXISTS (SELECT FROM tokens WHERE confined_to IS NOT NULL AND revoked_at IS NULL
+               AND (expires_at IS NULL OR expires_at > $1))""",
+        now,
+    )
+    return found
+
+
 async def forget_connection(conn: Connection, connection_id: int) -> None:
     """Remove a deleted connection from the tokens that are confined to it. They stay confined to
     the others, even to none: such a token reaches nothing."""

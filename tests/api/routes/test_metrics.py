@@ -1,14 +1,19 @@
 """The API's `/metrics`: what an alert looks at is there, from the database, without any worker."""
 
+import json
 from datetime import UTC, datetime
 
 import asyncpg
 import httpx
+from pydantic import SecretStr
 
 from app import __version__
+from app.api.auth.roles import V1
+from app.settings import Settings
 from app.sync.upkeep.presence import Presence
-from tests.api.conftest import Api
+from tests.api.conftest import ADMIN, Api, Jira, connection_body, running
 from tests.api.flow import Flow
+from tests.api.routes.test_secrets import run
 
 
 async def _told(client: httpx.AsyncClient) -> str:
@@ -75,3 +80,73 @@ async def test_postgres_away_leaves_the_process_its_own(
 ) -> None:
     await flow.api.services.database.close()
     assert "twinlink_ingest_seconds" in await _told(client)
+
+
+SCRAPER = "a-scraper-of-the-house-0123"
+
+
+async def scraped(api: Api, token: str | None) -> httpx.Response:
+    return await api.client(token).get("/metrics")
+
+
+async def test_an_installation_may_demand_a_token_of_scrapers(settings: Settings) -> None:
+    """Metrics name the connections of all tenants: a confined token does not read them."""
+    demanding = settings.model_copy(update={"metrics_token": SecretStr(SCRAPER)})
+    async with running(demanding) as api:
+        client = api.client()
+        await client.post(f"{V1}/tokens", json={"role": "viewer", "owner": "eva"})
+        viewer = await client.post(f"{V1}/tokens", json={"role": "viewer", "owner": "eva"})
+        assert (await scraped(api, None)).status_code == 401
+        assert (await scraped(api, None)).json()["code"] == "unauthenticated"
+        assert (await scraped(api, "twl_of-nobody")).status_code == 401
+        for token in (SCRAPER, ADMIN, viewer.json()["token"]):
+            answer = await scraped(api, token)
+            assert answer.status_code == 200
+            assert "twinlink_build_info" in answer.text
+        # It reads metrics, and nothing else.
+        assert (await api.client(SCRAPER).get(f"{V1}/me")).status_code == 401
+        assert (await api.client(None).get("/readyz")).status_code == 200
+
+
+async def test_a_confined_token_reads_no_metrics_where_one_is_demanded(
+    settings: Settings, jira: Jira
+) -> None:
+    demanding = settings.model_copy(
+        update={"metrics_token": SecretStr(SCRAPER), "allow_private_sites": True}
+    )
+    async with running(demanding) as api:
+        for served in (jira.left, jira.right):
+            body = jira.body(served)
+            await api.client().put(f"{V1}/sites/{served.site.name}", json=body)
+        await api.client().put(f"{V1}/connections/ab", json=connection_body())
+        confined = await api.token("admin", connections=["ab"])
+        assert (await confined.get("/metrics")).status_code == 403
+
+
+async def test_a_guesser_of_the_scrapers_token_has_to_wait(settings: Settings) -> None:
+    demanding = settings.model_copy(update={"metrics_token": SecretStr(SCRAPER)})
+    async with running(demanding) as api:
+        answers = [await scraped(api, f"a guess, number {n}") for n in range(25)]
+        assert {it.status_code for it in answers} == {401, 429}
+        assert (await scraped(api, SCRAPER)).status_code == 429
+
+
+async def warned(settings: Settings, **more: str) -> list[str]:
+    """What the doctor says of metrics."""
+    result = await run(settings, "doctor", "--json", **more)
+    return [it["status"] for it in json.loads(result.stdout)["checks"] if it["name"] == "metrics"]
+
+
+async def test_the_doctor_warns_of_metrics_that_tenants_can_read(
+    api: Api, connected: Jira, settings: Settings, db: asyncpg.Pool
+) -> None:
+    """Only where a token is confined, and only where others than this machine are answered."""
+    outside, proxied = {"HOST": "0.0.0.0"}, {"PUBLIC_URL": "https://twinlink.example.org"}  # noqa: S104
+    assert await warned(settings, **outside) == []
+    await api.token("viewer", connections=["ab"])
+    assert await warned(settings) == []
+    assert await warned(settings, **outside) == ["warn"]
+    assert await warned(settings, **proxied) == ["warn"]
+    assert await warned(settings, **outside, METRICS_TOKEN=SCRAPER) == []
+    await db.execute("UPDATE tokens SET revoked_at = now()")
+    assert await warned(settings, **outside) == []

@@ -25,13 +25,14 @@ def keyed(settings: Settings, *keys: str) -> Settings:
     return settings.model_copy(update={"secret_key": tuple(map(SecretStr, keys))})
 
 
-async def run(settings: Settings, *arguments: str) -> Result:
+async def run(settings: Settings, *arguments: str, **more: str) -> Result:
     """A command beside the service, in a thread: it has an event loop of its own."""
     assert settings.database_url is not None
     env = {
         "TWINLINK_DATABASE_URL": settings.database_url.get_secret_value(),
         "TWINLINK_SECRET_KEY": ",".join(key.get_secret_value() for key in settings.secret_key),
         "TWINLINK_DATA_DIR": "/nowhere",
+        **{f"TWINLINK_{name}": value for name, value in more.items()},
     }
     return await asyncio.to_thread(CliRunner().invoke, commands, arguments, env=env)
 
