@@ -12,6 +12,7 @@ from app.api.http import exception_handlers
 from app.api.http.bodies import Intake
 from app.api.http.middleware import Surroundings
 from app.api.http.one_at_a_time import OneAtATime
+from app.api.routes.health import Readiness
 from app.api.routes.routers import API, BARE, WEBHOOKS
 from app.api.routes.webhooks import NearlyRight
 from app.api.routing import openapi
@@ -58,6 +59,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
         services = await stack.enter_async_context(open_services(app.state.settings))
         app.state.services = services
+        app.state.readiness = Readiness(services)
         app.state.inbox = build_inbox(services)
         # Before the services close: what was taken in is committed first.
         stack.push_async_callback(app.state.inbox.aclose)

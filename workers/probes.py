@@ -3,6 +3,7 @@
 import hmac
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import uvicorn
 from pydantic import SecretStr
@@ -12,9 +13,13 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from app.core.errors import TransientError
+from app.process.kept_answer import KeptAnswer
 from app.store import schema
 from app.store.migrations.head import latest
 from app.sync.runtime.context import Context
+
+_KEPT_SECONDS = 1.0
+"""As the API's: probes need no token, and a flood of them takes no connection from the passes."""
 
 
 class QuietServer(uvicorn.Server):
@@ -45,11 +50,11 @@ def probes(ctx: Context, demanded: SecretStr | None = None) -> Starlette:
     async def healthz(_: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
+    kept = KeptAnswer(partial(_current, ctx), _KEPT_SECONDS)
+
     async def readyz(_: Request) -> Response:
-        try:
-            async with ctx.database.connection() as conn:
-                current = await schema.revision(conn) == latest()
-        except TransientError:
+        current = await kept.get()
+        if current is None:
             return JSONResponse({"status": "unavailable", "postgres": "away"}, 503)
         if not current:
             return JSONResponse({"status": "unavailable", "schema": "outdated"}, 503)
@@ -64,6 +69,15 @@ def probes(ctx: Context, demanded: SecretStr | None = None) -> Starlette:
 
     routes = [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
     return Starlette(routes=routes)
+
+
+async def _current(ctx: Context) -> bool | None:
+    """Whether the schema is this version's; None while PostgreSQL does not answer."""
+    try:
+        async with ctx.database.connection() as conn:
+            return await schema.revision(conn) == latest()
+    except TransientError:
+        return None
 
 
 def _bears(request: Request, token: SecretStr) -> bool:

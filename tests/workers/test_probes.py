@@ -1,13 +1,16 @@
 """A worker's probes and metrics: what they need, and how little they cost."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import httpx
 import pytest
 from pydantic import SecretStr
 
 from app.settings import Settings
+from app.store.pool import Connection, Database
 from app.wiring import Services, open_services
 from workers import probes
 
@@ -40,3 +43,20 @@ async def test_metrics_are_open_unless_a_token_is_demanded(services: Services) -
         sent = {"Authorization": f"Bearer {SCRAPER}"}
         assert (await client.get("/metrics", headers=sent)).status_code == 200
         assert (await client.get("/readyz")).status_code == 200
+
+
+async def test_many_strangers_use_up_no_connections(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = []
+    pooled = Database.connection
+
+    def counted(self: Database) -> AbstractAsyncContextManager[Connection]:
+        taken.append(self)
+        return pooled(self)
+
+    monkeypatch.setattr(Database, "connection", counted)
+    async with probed(services) as client:
+        began = time.monotonic()
+        await asyncio.gather(*(client.get("/readyz") for _ in range(200)))
+    assert 1 <= len(taken) <= 1 + int(time.monotonic() - began)

@@ -3,10 +3,10 @@ demands one."""
 
 import asyncio
 from contextlib import suppress
-from functools import cache
-from typing import Literal
+from functools import cache, partial
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
 from redis.exceptions import RedisError
@@ -16,6 +16,7 @@ from app.api.auth.roles import Role, Rule
 from app.api.routing.dependencies import Svc
 from app.api.routing.responses import problems
 from app.core.errors import TransientError
+from app.process.kept_answer import KeptAnswer
 from app.store.migrations.head import latest
 from app.store.schema import revision
 from app.store.upkeep import installation, workers
@@ -28,6 +29,8 @@ _expected = cache(latest)
 _SCRAPING = Rule(Role.VIEWER, everywhere=True)
 _SECONDS = 2.0
 """A probe that waits longer says nothing useful."""
+KEPT_SECONDS = 1.0
+"""How old readiness may be: probes come seldom more often, and no balancer routes by less."""
 
 
 class Healthy(BaseModel):
@@ -64,42 +67,37 @@ async def healthz() -> Healthy:
     return Healthy()
 
 
+class Readiness:
+    """Of one process, as it was a second ago at most: probes need no token, and a flood of them
+    takes no connection from those who work."""
+
+    def __init__(self, services: Services) -> None:
+        self.schema = KeptAnswer(partial(_schema, services), KEPT_SECONDS)
+        self.whole = KeptAnswer(partial(_whole, services), KEPT_SECONDS)
+
+
+def _readiness(request: Request) -> Readiness:
+    readiness: Readiness = request.app.state.readiness
+    return readiness
+
+
+Looks = Annotated[Readiness, Depends(_readiness)]
+
+
 @router.get("/readyz", responses={503: {"model": Ready, "description": "Not to be sent traffic"}})
-async def readyz(services: Svc, response: Response) -> Ready:
-    """PostgreSQL answers and its schema is this version's. Redis away never fails it."""
-    schema = await _schema(services)
-    redis = await _redis(services)
-    postgres: Literal["ok", "unavailable"] = "unavailable" if schema == "unknown" else "ok"
-    if schema != "ok":
+async def readyz(looks: Looks, response: Response) -> Ready:
+    """PostgreSQL answers and its schema is this version's. Redis away never fails it. As it was a
+    second ago at most."""
+    ready = await looks.whole.get()
+    if ready.status == "unavailable":
         response.status_code = 503
-        return Ready(
-            status="unavailable",
-            postgres=postgres,
-            database_schema=schema,
-            redis=redis,
-            writes="unknown",
-            workers="unknown",
-        )
-    writes = await _writes(services)
-    live = await _workers(services)
-    degraded = (
-        redis == "unavailable" or writes in {"installation_mismatch", "unknown"} or live != "ok"
-    )
-    status: Literal["ok", "degraded"] = "degraded" if degraded else "ok"
-    return Ready(
-        status=status,
-        postgres="ok",
-        database_schema="ok",
-        redis=redis,
-        writes=writes,
-        workers=live,
-    )
+    return ready
 
 
 @bare.get("/readyz", responses={503: {"model": Bare, "description": "Not to be sent traffic"}})
-async def bare_readyz(services: Svc, response: Response) -> Bare:
-    """PostgreSQL answers and its schema is this version's."""
-    if await _schema(services) == "ok":
+async def bare_readyz(looks: Looks, response: Response) -> Bare:
+    """PostgreSQL answers and its schema is this version's. As it was a second ago at most."""
+    if await looks.schema.get() == "ok":
         return Bare(status="ok")
     response.status_code = 503
     return Bare(status="unavailable")
@@ -120,6 +118,33 @@ async def metrics(request: Request, services: Svc) -> Response:
         async with asyncio.timeout(_SECONDS):
             await services.gauges.refresh()
     return Response(services.metrics.render(), media_type="text/plain; version=0.0.4")
+
+
+async def _whole(services: Services) -> Ready:
+    schema = await _schema(services)
+    redis = await _redis(services)
+    if schema != "ok":
+        return Ready(
+            status="unavailable",
+            postgres="unavailable" if schema == "unknown" else "ok",
+            database_schema=schema,
+            redis=redis,
+            writes="unknown",
+            workers="unknown",
+        )
+    writes = await _writes(services)
+    live = await _workers(services)
+    degraded = (
+        redis == "unavailable" or writes in {"installation_mismatch", "unknown"} or live != "ok"
+    )
+    return Ready(
+        status="degraded" if degraded else "ok",
+        postgres="ok",
+        database_schema="ok",
+        redis=redis,
+        writes=writes,
+        workers=live,
+    )
 
 
 async def _schema(services: Services) -> Literal["ok", "other", "unknown"]:

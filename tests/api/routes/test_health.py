@@ -1,23 +1,30 @@
 """Probes: the process, what it cannot do without, and what it can."""
 
+import asyncio
+import time
+from contextlib import AbstractAsyncContextManager
+
 import asyncpg
 import httpx
+import pytest
 from pydantic import SecretStr
 
 from app.api.auth.roles import V1
 from app.embedded import ValkeyServer
 from app.main import create_app
 from app.settings import Settings
+from app.store.pool import Connection, Database
 from app.sync.upkeep.presence import Presence
 from tests.api.conftest import Api, running
+from tests.support.readiness import ready
 
 
 async def test_all_is_well(api: Api, client: httpx.AsyncClient) -> None:
     await Presence(api.services.context).run_once()
     assert (await client.get("/healthz")).json() == {"status": "ok"}
-    ready = await client.get("/readyz")
-    assert ready.status_code == 200
-    assert ready.json()["status"] == "ok"
+    well = await client.get("/readyz")
+    assert well.status_code == 200
+    assert well.json()["status"] == "ok"
 
 
 async def test_probes_need_no_token(api: Api) -> None:
@@ -39,9 +46,8 @@ async def test_redis_away_only_degrades(settings: Settings, own_valkey: ValkeySe
         await Presence(api.services.context).run_once()
         assert (await client.get("/readyz")).json()["status"] == "ok"
         own_valkey.stop()
-        ready = await client.get("/readyz")
-        assert ready.status_code == 200
-        assert ready.json() == {
+        assert await ready(client, redis="unavailable") == {
+            "code": 200,
             "status": "degraded",
             "postgres": "ok",
             "database_schema": "ok",
@@ -58,11 +64,10 @@ async def test_it_says_whether_anything_may_be_written(
         client = api.client()
         assert (await client.get("/readyz")).json()["writes"] == "ok"
         await client.post("/api/v1/pause")
-        assert (await client.get("/readyz")).json()["writes"] == "paused"
+        await ready(client, writes="paused")
         await client.post("/api/v1/resume")
         await db.execute("UPDATE installation SET id = 'production'")
-        ready = (await client.get("/readyz")).json()
-        assert (ready["writes"], ready["status"]) == ("installation_mismatch", "degraded")
+        await ready(client, writes="installation_mismatch", status="degraded")
     named = {"installation": "production", "read_only": True}
     async with running(settings.model_copy(update=named)) as api:
         assert (await api.client().get("/readyz")).json()["writes"] == "read_only"
@@ -70,9 +75,9 @@ async def test_it_says_whether_anything_may_be_written(
 
 async def test_postgres_away_is_not_ready(api: Api, client: httpx.AsyncClient) -> None:
     await api.services.database.close()
-    ready = await client.get("/readyz")
-    assert ready.status_code == 503
-    assert ready.json()["postgres"] == "unavailable"
+    away = await client.get("/readyz")
+    assert away.status_code == 503
+    assert away.json()["postgres"] == "unavailable"
     assert (await client.get("/healthz")).status_code == 200
 
 
@@ -80,9 +85,9 @@ async def test_another_schema_is_not_ready(client: httpx.AsyncClient, migrate_ur
     owner = await asyncpg.connect(migrate_url)
     try:
         await owner.execute("UPDATE alembic_version SET version_num = 'other'")
-        ready = await client.get("/readyz")
-        assert ready.status_code == 503
-        assert ready.json()["database_schema"] == "other"
+        other = await client.get("/readyz")
+        assert other.status_code == 503
+        assert other.json()["database_schema"] == "other"
     finally:
         await owner.close()
 
@@ -102,5 +107,33 @@ async def test_a_process_for_webhooks_alone(settings: Settings) -> None:
         for path in (f"{V1}/sites", f"{V1}/tokens", "/openapi.json", "/metrics"):
             assert (await client.get(path)).status_code == 404
         await app.state.services.database.close()
-        ready = await client.get("/readyz")
-        assert (ready.status_code, ready.json()) == (503, {"status": "unavailable"})
+        away = await ready(client, code=503)
+        assert away == {"status": "unavailable", "code": 503}
+
+
+@pytest.mark.parametrize("only_webhooks", [False, True])
+async def test_many_strangers_use_up_no_connections(
+    settings: Settings, only_webhooks: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Readiness needs no token: a flood of it is one look at the database, not one each."""
+    app = create_app(settings, only_webhooks=only_webhooks)
+    taken = []
+    pooled = Database.connection
+
+    def counted(self: Database) -> AbstractAsyncContextManager[Connection]:
+        taken.append(self)
+        return pooled(self)
+
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://twinlink") as client,
+    ):
+        await client.get("/readyz")
+        monkeypatch.setattr(Database, "connection", counted)
+        began = time.monotonic()
+        for _ in range(3):
+            answers = await asyncio.gather(*(client.get("/readyz") for _ in range(100)))
+            assert {it.status_code for it in answers} == {200}
+        # A look takes three, one after another, and holds for a second.
+        assert len(taken) <= 3 * (1 + int(time.monotonic() - began))

@@ -12,6 +12,7 @@ from app.sync.incidents import absence, watch
 from app.sync.upkeep.presence import Presence
 from tests.api.conftest import Api
 from tests.support.deliveries import build_world
+from tests.support.readiness import ready
 
 
 async def raised(db: asyncpg.Pool, ago: timedelta) -> None:
@@ -62,12 +63,10 @@ async def test_a_worker_whose_row_was_purged_is_listed_again(
 
 
 async def test_readiness_says_whether_a_worker_runs(api: Api, client: httpx.AsyncClient) -> None:
-    ready = (await client.get("/readyz")).json()
-    assert (ready["workers"], ready["status"]) == ("none", "degraded")
+    await ready(client, workers="none", status="degraded")
     presence = Presence(api.services.context)
     await presence.run_once()
-    ready = (await client.get("/readyz")).json()
-    assert (ready["workers"], ready["status"]) == ("ok", "ok")
+    await ready(client, workers="ok", status="ok")
 
 
 @pytest.mark.parametrize(

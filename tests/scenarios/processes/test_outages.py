@@ -75,7 +75,7 @@ async def test_redis_restarts_and_is_emptied(
                 await _checked(sites, operator)
                 # Wake-ups are heard again, without a restart of anything.
                 await until(lambda: _hears(redis, worker), "the worker at Redis")
-            assert (await ask(f"{api.url}/readyz")).json()["redis"] == "ok"
+            await until(lambda: _redis_is_back(api), "Redis in the readiness")
 
 
 async def _hears(redis: Redis, worker: Process) -> bool:
@@ -104,7 +104,7 @@ async def test_postgresql_restarts(
             refused = await _post(api.url)
             assert refused.status_code == 503
             assert int(refused.headers["Retry-After"]) > 0
-            assert (await ask(f"{api.url}/readyz")).status_code == 503
+            await until(lambda: _unready(api), "the API not ready")
             assert (await ask(f"{api.url}/healthz")).status_code == 200
 
             await until(lambda: _refused(sites), "deliveries refused")
@@ -122,6 +122,14 @@ async def _post(api: str) -> httpx.Response:
 
 async def _ready(api: Process) -> bool:
     return (await ask(f"{api.url}/readyz")).status_code == 200
+
+
+async def _unready(api: Process) -> bool:
+    return (await ask(f"{api.url}/readyz")).status_code == 503
+
+
+async def _redis_is_back(api: Process) -> bool:
+    return bool((await ask(f"{api.url}/readyz")).json()["redis"] == "ok")
 
 
 def _refused(sites: TwinSites) -> bool:

@@ -13,6 +13,7 @@ from tests.support.operator import Operator
 from tests.support.processes import Process, Processes, ask
 from tests.support.turnstile import Turnstile
 from tests.support.twinsites import ACCOUNT, TwinSites, on_air
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -101,6 +102,10 @@ async def test_a_worker_answers_probes(processes: Processes, superuser: asyncpg.
     told = (await ask(f"{worker.url}/metrics")).text
     assert "twinlink_unmanaged_links_removed_total 0.0" in told
     await superuser.execute("UPDATE alembic_version SET version_num = '0000'")
-    answer = await ask(f"{worker.url}/readyz")
-    assert (answer.status_code, answer.json()["schema"]) == (503, "outdated")
+
+    async def outdated() -> bool:
+        answer = await ask(f"{worker.url}/readyz")
+        return answer.status_code == 503 and answer.json()["schema"] == "outdated"
+
+    await until(outdated, "the schema in the readiness")
     assert (await ask(f"{worker.url}/healthz")).status_code == 200
