@@ -14,13 +14,14 @@ import structlog
 
 from app.core.config import Mode, Problem, TwinSource
 from app.core.links import Side
-from app.store.config import connections, sites
+from app.store.config import active_connection, connections, sites
 from app.store.config.connections import ConnectionRow
 from app.store.config.sites import SiteRow
 from app.store.pool import Connection
 from app.store.recovery import rehomings
 from app.sync.connections.admin import ConnectionAdmin, refuse_conflicts
 from app.sync.connections.spec import ConnectionSpec, TypeWish
+from app.sync.connections.switches import refuse_unready
 from app.sync.runtime.refusals import Refused, invalid
 
 _LOG = structlog.get_logger(__name__)
@@ -84,6 +85,7 @@ async def _one(
     ends = {side: new.id, side.other: row.site_id(side.other)}
     async with admin.database.transaction() as conn:
         await connections.lock_admin(conn)
+        await active_connection.lock_sites(conn, set(ends.values()))
         await _refuse_busy(conn, row)
         target = await rehomings.target(conn, row.id, new.id)
         if target is None:
@@ -94,6 +96,8 @@ async def _one(
             pair = (ends[Side.LEFT], ends[Side.RIGHT])
             target = await connections.insert(conn, name, pair, config, author=by, now=now)
             mode = min(row.mode, Mode.REVIEW, key=lambda it: it.rank)
+            if mode is not Mode.SHADOW:
+                await refuse_unready(conn, ends)
             await connections.set_mode(conn, target, mode)
             await connections.set_paused(conn, target, at=now, by=PAUSED_BY)
         made, plan_id = await rehomings.insert(conn, row.id, target, side, requested_by=by, now=now)

@@ -1,7 +1,7 @@
 """Operating state of connections: mode, pause, guard. Each change takes the connection's lock,
 so that once it has returned no older intent can commit."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from app.core.config import Mode
 from app.core.incidents import IncidentKind
 from app.core.links import Side
 from app.store.alerts import incidents
-from app.store.config import connections, pauses, sites
+from app.store.config import active_connection, connections, pauses, sites
 from app.store.config.connections import ConnectionRow
 from app.store.pool import Connection, Database
 from app.store.queue.work import Cause
@@ -41,9 +41,9 @@ class Switches:
         twins again: what was only planned until now may be written. So do those who manage a
         mirror that this connection may take over from now on."""
         async with self.database.transaction() as conn:
-            row = await _locked(conn, name, id)
+            row = await _locked_with_sites(conn, name, id)
             if mode is not Mode.SHADOW:
-                await _refuse_unready(conn, row)
+                await refuse_unready(conn, {side: row.site_id(side) for side in Side})
             if mode is Mode.LIVE and await incidents.any_open(
                 conn, IncidentKind.DATABASE_WENT_BACK
             ):
@@ -130,10 +130,24 @@ async def _locked(conn: Connection, name: str, id: int | None) -> ConnectionRow:
     return row
 
 
-async def _refuse_unready(conn: Connection, row: ConnectionRow) -> None:
-    """Authorship is proven by the account, so it must be known and dedicated."""
+async def _locked_with_sites(conn: Connection, name: str, id: int | None) -> ConnectionRow:
+    """The sites first, as before every removal. What they allow cannot be taken back between the
+    check of it and the mode that relies on it."""
+    found = await connections.by_name(conn, name)
+    if found is None:
+        raise Refused("connection_unknown")
+    await active_connection.lock_sites(conn, {found.site_id(side) for side in Side})
+    row = await _locked(conn, name, id)
+    if row.id != found.id:
+        raise Refused("concurrent_change")
+    return row
+
+
+async def refuse_unready(conn: Connection, ends: Mapping[Side, int]) -> None:
+    """Authorship is proven by the account, so it must be known and dedicated. Under the locks of
+    these sites."""
     for side in Side:
-        site = await sites.by_id(conn, row.site_id(side))
+        site = await sites.by_id(conn, ends[side])
         if site is None or not site.pinned:
             raise Refused("site_unchecked", f"check the {side.value} site first")
         if not site.account_dedicated:

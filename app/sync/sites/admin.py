@@ -93,9 +93,11 @@ class SiteAdmin:
         async with self.database.transaction() as conn:
             await sites.lock_admin(conn)
             await _refuse_foreign(conn, name, known, seen)
+            current = await sites.lock(conn, name)
             await _refuse_while_writing(conn, spec, known)
             values = wish.values(self.vault, now)
-            row = await _write(conn, name, values, known, pins=wish.pins(seen), now=now)
+            _refuse_changed(current, known)
+            row = await _write(conn, name, values, current, pins=wish.pins(seen), now=now)
             if row.locked_since is not None and not wish.locked:
                 await sites.unlock(conn, row.id)
                 row = await sites.by_name(conn, name) or row
@@ -305,7 +307,8 @@ async def _refuse_foreign(
 
 
 async def _refuse_while_writing(conn: Connection, spec: SiteSpec, known: SiteRow | None) -> None:
-    """What proves authorship cannot be taken from under a connection that relies on it."""
+    """What proves authorship cannot be taken from under a connection that relies on it. Under the
+    site's lock: a mode that is raised meanwhile waits for it, and finds what is stored here."""
     if known is None or spec.account_dedicated:
         return
     writers = await sites.writers(conn, known.id)
@@ -314,18 +317,20 @@ async def _refuse_while_writing(conn: Connection, spec: SiteSpec, known: SiteRow
         raise Refused("account_not_dedicated", detail)
 
 
+def _refuse_changed(current: SiteRow | None, known: SiteRow | None) -> None:
+    if (current and current.version) != (known and known.version):
+        raise Refused("concurrent_change")
+
+
 async def _write(
     conn: Connection,
     name: str,
     values: SiteValues,
-    known: SiteRow | None,
+    current: SiteRow | None,
     *,
     pins: Pins,
     now: datetime,
 ) -> SiteRow:
-    current = await sites.lock(conn, name)
-    if (current and current.version) != (known and known.version):
-        raise Refused("concurrent_change")
     if current is None:
         await sites.insert(conn, name, values, pins, now)
         await stray_deliveries.forget(conn, name)

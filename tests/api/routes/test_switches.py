@@ -9,6 +9,7 @@ import pytest
 from app.api.auth.roles import V1
 from app.sandbox import Fault
 from tests.api.conftest import Jira, connection_body
+from tests.support.waiting import until
 
 AB = f"{V1}/connections/ab"
 
@@ -29,6 +30,38 @@ async def test_every_writing_mode_needs_dedicated_accounts(
     raised = await client.put(f"{AB}/mode", json={"mode": mode})
     assert raised.status_code == 200
     assert raised.json()["mode"] == mode
+
+
+async def test_dedication_is_not_taken_back_while_a_mode_is_raised(
+    client: httpx.AsyncClient, connected: Jira, db: asyncpg.Pool
+) -> None:
+    """Each of the two checks what the other one writes: only one of them may go through."""
+    shared = connected.body(connected.left, account_dedicated=False)
+    async with db.acquire() as other:
+        transaction = other.transaction()
+        await transaction.start()
+        await other.execute("SELECT 1 FROM sites FOR NO KEY UPDATE")
+        taking = asyncio.create_task(client.put(f"{V1}/sites/left", json=shared))
+        await until(lambda: _waiting(db, 1), "the site's change at its lock")
+        raising = asyncio.create_task(client.put(f"{AB}/mode", json={"mode": "live"}))
+
+        async def decided() -> bool:
+            return raising.done() or await _waiting(db, 2)
+
+        await until(decided, "the mode at the same lock")
+        await transaction.rollback()
+    answers = [await taking, await raising]
+    assert sorted(it.status_code for it in answers) == [200, 409]
+    [refused] = [it for it in answers if it.status_code == 409]
+    assert refused.json()["code"] == "account_not_dedicated"
+    mode = (await client.get(AB)).json()["mode"]
+    dedicated = (await client.get(f"{V1}/sites/left")).json()["account_dedicated"]
+    assert (mode, dedicated) in {("live", True), ("shadow", False)}
+
+
+async def _waiting(db: asyncpg.Pool, many: int) -> bool:
+    found: int = await db.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    return found >= many
 
 
 async def test_writing_needs_both_sites_checked(
