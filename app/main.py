@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 from fastapi import FastAPI
 
@@ -18,6 +18,7 @@ from app.api.routes.webhooks import NearlyRight
 from app.api.routing import openapi
 from app.console.pages.status import StatusCache
 from app.console.routes import routes as console_routes
+from app.core.errors import TransientError
 from app.process.gc_tuning import settle_heap
 from app.settings import Settings
 from app.sync.incidents import absence
@@ -60,6 +61,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         services = await stack.enter_async_context(open_services(app.state.settings))
         app.state.services = services
         app.state.readiness = Readiness(services)
+        with suppress(TransientError):  # the first use of a secret asks again
+            await services.binding.ensure()
         app.state.inbox = build_inbox(services)
         # Before the services close: what was taken in is committed first.
         stack.push_async_callback(app.state.inbox.aclose)

@@ -41,6 +41,7 @@ from app.sync.runtime.write_gate import Permit
 from app.sync.sites import link_types
 from app.sync.sites.access import access
 from app.sync.sites.admin import SiteAdmin
+from app.sync.sites.binding import Binding
 from app.sync.sites.exchange import Exchange
 from app.sync.upkeep.gauges import Gauges
 from app.telemetry import Metrics
@@ -90,6 +91,11 @@ class Services:
             self.permit,
             circuit=self.circuit,
         )
+
+    @cached_property
+    def binding(self) -> Binding:
+        """What is asked before a stored secret is read."""
+        return Binding(self.database, self.vault, self.clock)
 
     @cached_property
     def gauges(self) -> Gauges:
@@ -186,7 +192,7 @@ async def open_services(
             refused=_exchange(database, vault, settings, metrics, clock),
             locked=_locker(database, clock),
         )
-        sites = Sites(_loader(database, vault), build)
+        sites = Sites(_loader(database, Binding(database, vault, clock)), build)
         stack.push_async_callback(sites.aclose)
         wake = _open_wake(settings, metrics)
         stack.push_async_callback(wake.aclose)
@@ -204,6 +210,7 @@ def build_inbox(services: Services) -> Inbox:
         metrics=services.metrics,
         clock=services.clock,
         window=services.settings.ingest_window_ms / 1000,
+        bound=services.binding.ensure,
     )
 
 
@@ -255,13 +262,14 @@ def _needed(url: SecretStr | None, name: str) -> str:
     return url.get_secret_value()
 
 
-def _loader(database: Database, vault: Vault) -> Callable[[int], Awaitable[SiteAccess]]:
+def _loader(database: Database, binding: Binding) -> Callable[[int], Awaitable[SiteAccess]]:
     async def load(site_id: int) -> SiteAccess:
+        await binding.ensure()
         async with database.connection() as conn:
             row = await stored_sites.by_id(conn, site_id)
         if row is None:
             raise PermanentError("site_unknown")
-        return access(row, vault)
+        return access(row, binding.vault)
 
     return load
 

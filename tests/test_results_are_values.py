@@ -25,7 +25,6 @@ OTHER_TEXTS: Mapping[str, str] = {
     "app/sync/incidents/timeline.py: 'correlated' in detail": "a field of an incident's facts",
     "app/sync/ingest/inbox.py: parsed.kind.startswith('issue_')": "the kind of Jira's event",
     "app/sync/ingest/inbox.py: ' ' not in word": "the name of a field of Jira",
-    "app/sync/sites/rotation.py: column.removesuffix('_sealed')": "the name of a column",
     "app/sync/discovery/discover.py: it.cause in BULK_CAUSES": "what asked for a look",
 }
 

@@ -11,6 +11,7 @@ from app.jira.client import BearerAuth
 from app.settings import Settings
 from app.sync.sites.access import seal_auth
 from app.wiring import open_services
+from tests.support.deliveries import home
 
 
 async def test_a_request_is_late_by_the_clock_that_its_intent_was_made_by(
@@ -23,7 +24,7 @@ async def test_a_request_is_late_by_the_clock_that_its_intent_was_made_by(
             """INSERT INTO sites (name, base_url, deployment, auth_kind, auth_sealed,
                    webhook_secret_sealed)
                VALUES ('left', 'http://127.0.0.1:1', 'cloud', 'bearer', $1, '') RETURNING id""",
-            seal_auth(BearerAuth("token"), services.vault),
+            seal_auth(BearerAuth("token"), services.vault, home("left", "http://127.0.0.1:1")),
         )
         services.permit.grant()
         client = await services.sites.client(site)

@@ -18,6 +18,7 @@ import asyncpg
 from app.embedded import bootstrap_roles, start_postgres, start_valkey, throwaway_directory
 from app.store.config.vault import Vault
 from app.store.migrations.run import migrate
+from app.store.secret_homes import WEBHOOK, Home
 from tests.benchmarks.ingest_server import KEY, Variant
 from tests.benchmarks.load import Load, Measured, run
 
@@ -55,13 +56,13 @@ async def _prepare(admin_url: str) -> str:
     migrate_url, run_url = await bootstrap_roles(admin_url)
     await migrate(migrate_url)
     conn = await asyncpg.connect(run_url)
-    sealed = Vault([KEY]).seal(SECRET)
+    vault = Vault([KEY])
     for name in (SITE, "right"):
         await conn.execute(
             "INSERT INTO sites (name, base_url, deployment, auth_kind, auth_sealed, "
             "webhook_secret_sealed) VALUES ($1, 'https://jira.example', 'cloud', 'basic', $2, $2)",
             name,
-            sealed,
+            vault.seal(SECRET, Home(name, "https://jira.example", None, None), WEBHOOK),
         )
     await conn.execute(
         "INSERT INTO connections (name, left_site_id, right_site_id, revision) VALUES "

@@ -13,6 +13,7 @@ RIGHTS = {
     "revisions": "SI",
     "monitor_findings": "SI",
     "guard_resets": "SI",
+    "secrets_bound": "SI",
     "audit_heads": "SIU",
     "connections": "SIU",
     "incidents": "SIU",
@@ -118,6 +119,8 @@ REFUSED = (
     "DELETE FROM revisions",
     "UPDATE revisions SET note = 'x'",
     "DELETE FROM audit_heads",
+    "DELETE FROM secrets_bound",
+    "UPDATE secrets_bound SET bound_at = now()",
     "UPDATE account_salt SET salt = gen_random_uuid()",
 )
 

@@ -9,9 +9,11 @@ from typing import Any
 import asyncpg
 
 from app.store.config.vault import Vault
+from app.store.secret_homes import AUTH, WEBHOOK, Home
 
 KEY = "test-secret-key-0123456789abcdef"
 SECRET = "It's a secret of this test"
+BASE_URL = "https://jira.example"
 BLOCKS = {
     "id": 10000,
     "name": "Blocks",
@@ -20,6 +22,11 @@ BLOCKS = {
     "isSubTaskLinkType": False,
     "isSystemLinkType": False,
 }
+
+
+def home(site: str, base_url: str = BASE_URL) -> Home:
+    """Of a site that was never checked."""
+    return Home(site, base_url, None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +43,15 @@ async def build_world(
     conn: asyncpg.Pool, *, twins: int = 3, field: str | None = None, secret: str = SECRET
 ) -> World:
     """*field*: the connection pairs by this custom field of the left side, in project A."""
-    sealed = Vault([KEY]).seal(secret)
+    vault = Vault([KEY])
     left, right = [
         await conn.fetchval(
             "INSERT INTO sites (name, base_url, deployment, auth_kind, auth_sealed, "
-            "webhook_secret_sealed) VALUES ($1, 'https://jira.example', 'cloud', 'basic', $2, $2) "
-            "RETURNING id",
+            "webhook_secret_sealed) VALUES ($1, $2, 'cloud', 'basic', $3, $4) RETURNING id",
             name,
-            sealed,
+            BASE_URL,
+            vault.seal("{}", home(name), AUTH),
+            vault.seal(secret, home(name), WEBHOOK),
         )
         for name in ("left", "right")
     ]

@@ -26,6 +26,7 @@ from app.store.links import twins
 from app.store.pool import Database, open_pool
 from app.store.queue import work
 from app.store.queue.work import Cause
+from app.store.secret_homes import Home
 from app.sync.ingest.inbox import Inbox
 from app.sync.ingest.wakeups import Wake
 from app.sync.reconcile import loop
@@ -46,7 +47,7 @@ _SERIAL = count(1)
 class Plain:
     """A vault that seals nothing, because links are tested here, not credentials."""
 
-    def open(self, sealed: bytes, /) -> str:
+    def open(self, sealed: bytes, _home: Home, _column: str, /) -> str:
         return sealed.decode()
 
 

@@ -18,6 +18,8 @@ _PUT = problems(
     "account_not_dedicated",
     "concurrent_change",
     "secret_key_wrong",
+    "secret_misplaced",
+    "secret_unbound",
     "stale",
     "validation",
 )
@@ -87,7 +89,13 @@ async def delete_site(site: TheSite, services: Svc) -> None:
 
 @router.post(
     "/sites/{site}/check",
-    responses=problems("site_unknown", "concurrent_change", "secret_key_wrong"),
+    responses=problems(
+        "site_unknown",
+        "concurrent_change",
+        "secret_key_wrong",
+        "secret_misplaced",
+        "secret_unbound",
+    ),
 )
 async def check_site(site: TheSite, services: Svc) -> SiteCheck:
     """Ask the site who it is and who we are to it; pin both the first time."""

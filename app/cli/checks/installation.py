@@ -214,6 +214,16 @@ def _keys(found: Survey) -> Check:
         names = ", ".join(f"{it.secret} of {it.site}" for it in found.unreadable)
         hint = "add the missing key to TWINLINK_SECRET_KEY, or set these secrets again"
         return Check("sealed secrets", "fail", f"no key can decrypt: {names}", hint)
+    if found.unusable:
+        names = ", ".join(f"{it.secret} of {it.site}" for it in found.unusable)
+        hint = (
+            "somebody may have moved them in the database: see that the address of each site is the"
+            " right one, then store its secrets again: twinlink site put NAME --token-file FILE"
+        )
+        return Check("sealed secrets", "fail", f"sealed for another place: {names}", hint)
+    if found.unbound:
+        detail = f"{found.unbound} not bound to their sites yet"
+        return Check("sealed secrets", "warn", detail, "run `twinlink secrets rotate`")
     if found.former:
         detail = f"{found.former} of {found.former + found.current} sealed with an old key"
         return Check("sealed secrets", "warn", detail, "run `twinlink secrets rotate`")

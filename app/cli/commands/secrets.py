@@ -38,14 +38,24 @@ def rotate(json: Json = False) -> None:
         output.document(asdict(done) | {"complete": done.complete})
     else:
         output.line(f"{done.rotated} encrypted again, {done.current} already had the newest key")
+        if done.bound:
+            output.line(f"{done.bound} bound to their sites for the first time")
         if done.forgotten:
             output.line(f"{done.forgotten} replaced webhook secrets deleted after their last day")
         if done.complete:
             output.note("the newest key decrypts every secret: you may drop the others")
     for lost in done.unreadable:
         output.note(f"{lost.site}: no key of TWINLINK_SECRET_KEY can decrypt its {lost.secret}")
+    for odd in done.unusable:
+        output.note(f"{odd.site}: its {odd.secret} was sealed for another place ({odd.code})")
     if not done.complete:
         output.note("nothing is lost: add the missing key, or set these secrets again")
+    if done.unusable:
+        output.note(
+            "somebody may have moved them in the database: see that each address is the right one,"
+            " then store the secrets again: twinlink site put NAME --token-file FILE"
+        )
+    if done.unreadable or done.unusable:
         raise typer.Exit(ExitCode.FAILED)
 
 

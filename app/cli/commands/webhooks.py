@@ -88,12 +88,13 @@ def registered(site: str, url: str | None, *, replace: bool) -> dict[str, Any]:
 
     async def act(services: "Services", row: "SiteRow", jira: "JiraClient") -> "Webhook":
         from app.jira.client import WebhookRequest  # noqa: PLC0415 - loaded with the services
+        from app.store.secret_homes import WEBHOOK  # noqa: PLC0415
 
         _refuse_unreachable(target, row)
         former = [hook for hook in await jira.list_webhooks() if hook.url == target]
         if former and not replace:
             return former[0]
-        secret = services.vault.open(row.webhook_secret_sealed)
+        secret = services.vault.open(row.webhook_secret_sealed, row.home, WEBHOOK)
         hook = await jira.register_webhook(WebhookRequest("Twinlink", target, secret))
         # In this order events may arrive twice, which does no harm, and none is missed.
         for one in former:

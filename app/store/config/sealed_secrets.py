@@ -1,18 +1,11 @@
-"""All columns that hold encrypted secrets, so that a rotation can encrypt them with a new key.
-
-Every column with sealed bytes must be listed here; a test compares this with the schema.
-"""
+"""The encrypted secrets of all sites, to bind them to their places and to encrypt them again."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
 
 from app.store.pool import Connection
-
-WEBHOOK: Final = "webhook_secret_sealed"
-COLUMNS: Final = ("auth_sealed", WEBHOOK, "previous_secret_sealed", "proxy_sealed")
-"""Columns of `sites`, the only table with secrets that can be read back."""
+from app.store.secret_homes import COLUMNS, Home
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +13,7 @@ class SealedSite:
     """The secrets of one site: `sealed` bytes by column, without empty columns."""
 
     id: int
-    name: str
+    home: Home
     sealed: Mapping[str, bytes] = field(repr=False)
 
 
@@ -34,8 +27,10 @@ async def lock(conn: Connection, site_id: int) -> SealedSite | None:
     return None if row is None else _site(dict(row))
 
 
-async def every(conn: Connection) -> list[SealedSite]:
-    return [_site(dict(row)) for row in await conn.fetch(f"{_SELECT} ORDER BY id")]
+async def every(conn: Connection, *, lock: bool = False) -> list[SealedSite]:
+    """*lock*: until this transaction ends."""
+    query = f"{_SELECT} ORDER BY id{' FOR NO KEY UPDATE' if lock else ''}"
+    return [_site(dict(row)) for row in await conn.fetch(query)]
 
 
 async def store(conn: Connection, site_id: int, sealed: Mapping[str, bytes]) -> None:
@@ -62,9 +57,37 @@ async def forget_replaced(conn: Connection, now: datetime) -> int:
     return len(rows)
 
 
-_SELECT = f"SELECT id, name, {', '.join(COLUMNS)} FROM sites"  # noqa: S608 - columns of ours
+async def binding_is_known(conn: Connection) -> bool:
+    """Whether the schema is one that has `are_bound`."""
+    found: bool = await conn.fetchval("SELECT to_regclass('secrets_bound') IS NOT NULL")
+    return found
+
+
+async def are_bound(conn: Connection) -> bool:
+    """Whether every secret of this installation was bound to its place once. From then on one
+    that is not has been put there by somebody else."""
+    found: bool = await conn.fetchval("SELECT EXISTS (SELECT FROM secrets_bound)")
+    return found
+
+
+async def say_bound(conn: Connection, now: datetime) -> None:
+    """For good: the role of the service cannot take it back."""
+    await conn.execute(
+        "INSERT INTO secrets_bound (bound_at) VALUES ($1) ON CONFLICT DO NOTHING", now
+    )
+
+
+_SELECT = f"SELECT id, name, base_url, identity, ca_certificates, {', '.join(COLUMNS)} FROM sites"  # noqa: S608 - columns of ours
 
 
 def _site(row: dict[str, object]) -> SealedSite:
     sealed = {name: held for name in COLUMNS if isinstance(held := row[name], bytes)}
-    return SealedSite(int(str(row["id"])), str(row["name"]), sealed)
+    site_id, *home = (
+        row[name] for name in ("id", "name", "base_url", "identity", "ca_certificates")
+    )
+    return SealedSite(int(str(site_id)), _home(*home), sealed)
+
+
+def _home(site: object, base_url: object, *rest: object) -> Home:
+    identity, authorities = (None if it is None else str(it) for it in rest)
+    return Home(str(site), str(base_url), identity, authorities)

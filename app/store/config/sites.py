@@ -8,6 +8,7 @@ from typing import Literal
 from app.core.links import AccountId
 from app.core.own_accounts import Tenure
 from app.store.pool import Connection, Row
+from app.store.secret_homes import Home
 
 Deployment = Literal["cloud", "datacenter"]
 AuthKind = Literal["basic", "bearer", "oauth"]
@@ -54,6 +55,10 @@ class SiteRow:
     @property
     def pinned(self) -> bool:
         return self.identity is not None and self.account_id is not None
+
+    @property
+    def home(self) -> Home:
+        return Home(self.name, self.base_url, self.identity, self.ca_certificates)
 
 
 @dataclass(frozen=True, slots=True)

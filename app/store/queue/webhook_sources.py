@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from app.store.pool import Connection
+from app.store.secret_homes import Home
 
 REJECTIONS = 5
 WINDOW = timedelta(minutes=10)
@@ -21,6 +23,7 @@ class SealedSender:
 
     id: int
     name: str
+    home: Home
     secret: bytes
     previous: bytes | None
     previous_until: datetime | None
@@ -34,13 +37,19 @@ async def load_senders(conn: Connection, *, now: datetime) -> list[SealedSender]
         """
         SELECT id, name, webhook_secret_sealed, previous_secret_sealed, previous_secret_until,
                rejected_recent >= $1 OR coalesce(comparison_due_at <= $2, false) AS flagged,
-               webhook_basic
+               webhook_basic, base_url, identity, ca_certificates
         FROM sites
         """,
         REJECTIONS,
         now,
     )
-    return [SealedSender(*row.values()) for row in rows]
+    return [_sender(*row.values()) for row in rows]
+
+
+def _sender(site_id: int, name: str, *row: Any) -> SealedSender:
+    *fields, base_url, identity, authorities = row
+    home = Home(name, base_url, identity, authorities)
+    return SealedSender(site_id, name, home, *fields)
 
 
 async def reject(conn: Connection, counts: Mapping[int, int], *, now: datetime) -> set[int]:

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol, Self, TypeVar
@@ -24,7 +24,7 @@ from app.store.queue.inbox import Arrival
 from app.store.queue.stray_deliveries import Stray
 from app.sync.ingest.group_commit import GroupCommit, Status, lanes_of
 from app.sync.ingest.wakeups import Wake
-from app.sync.ingest.webhook_sources import Opener, Sender, Senders
+from app.sync.ingest.webhook_sources import Opener, Sender, Senders, at_rest
 from app.telemetry import Metrics
 
 _T = TypeVar("_T")
@@ -105,10 +105,12 @@ class Inbox:
         metrics: Metrics,
         clock: Callable[[], datetime],
         window: float,
+        bound: Callable[[], Awaitable[object]] = at_rest,
     ) -> Self:
-        """With its parts as the service uses them. *window* in seconds."""
+        """With its parts as the service uses them. *window* in seconds; *bound* is waited for
+        before secrets are read."""
         commits = GroupCommit(lanes_of(database, clock), window=window, on_raised=wake.soon)
-        senders = Senders(database, vault, clock=clock)
+        senders = Senders(database, vault, clock=clock, bound=bound)
         return cls(senders, commits, wake, metrics=metrics, clock=clock)
 
     async def sender(self, name: str) -> Sender:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
@@ -14,6 +14,7 @@ from app.store.pool import Database
 from app.store.queue import stray_deliveries
 from app.store.queue import webhook_sources as stored
 from app.store.queue.stray_deliveries import Stray
+from app.store.secret_homes import PREVIOUS, WEBHOOK, Home
 
 FRESH_SECONDS = 5.0
 """How long a replaced secret may go unseen where nothing asks for it."""
@@ -22,9 +23,24 @@ GAP_SECONDS = 0.25
 
 
 class Opener(Protocol):
-    """What seals the secrets at rest."""
+    """What seals the secrets at rest, each for its place."""
 
-    def open(self, sealed: bytes, /) -> str: ...
+    def open(self, sealed: bytes, home: Home, column: str, /) -> str: ...
+
+
+async def at_rest() -> None:
+    """For secrets that are bound already."""
+
+
+_Sealed = tuple[bytes, Home, str]
+
+
+def _current(row: stored.SealedSender) -> _Sealed:
+    return row.secret, row.home, WEBHOOK
+
+
+def _previous(row: stored.SealedSender) -> _Sealed | None:
+    return None if row.previous is None else (row.previous, row.home, PREVIOUS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +48,7 @@ class Sender:
     """One site as deliveries see it. `flagged`: its next valid one starts comparisons; `basic`: one
     without a signature may bring the secret in its address.
 
-    A secret is None where no key of this process opens it.
+    A secret is None where no key of this process opens it, or it belongs to another place.
     """
 
     id: int
@@ -71,13 +87,15 @@ class Senders:
         *,
         clock: Callable[[], datetime],
         gap: float = GAP_SECONDS,
+        bound: Callable[[], Awaitable[object]] = at_rest,
     ) -> None:
         self._database = database
         self._vault = vault
         self._clock = clock
         self._gap = gap
+        self._bound = bound
         self._known: Mapping[str, Sender] = MappingProxyType({})
-        self._opened: dict[bytes, bytes] = {}
+        self._opened: dict[_Sealed, bytes] = {}
         self._read_at = self._began_at = float("-inf")
         self._reading: asyncio.Task[None] | None = None
         self._next: asyncio.Task[None] | None = None
@@ -129,6 +147,7 @@ class Senders:
         self._reading, self._next = self._next, None
         self._began_at = began = time.monotonic()
         try:
+            await self._bound()
             async with self._database.connection() as conn:
                 rows = await stored.load_senders(conn, now=self._clock())
                 deleted = await stray_deliveries.deleted_names(conn)
@@ -140,17 +159,18 @@ class Senders:
             self._read_at = began
 
     def _remember(self, rows: list[stored.SealedSender]) -> None:
-        """Opening a secret costs more than reading all rows: only what changed is opened."""
-        sealed = {text for row in rows for text in (row.secret, row.previous) if text is not None}
-        self._opened = {text: opened for text in sealed if (opened := self._open(text)) is not None}
+        """Opening a secret costs more than reading all rows: only what changed is opened. The same
+        bytes in another place are another secret."""
+        sealed = [it for row in rows for it in (_current(row), _previous(row)) if it is not None]
+        self._opened = {it: opened for it in sealed if (opened := self._open(it)) is not None}
         self._known = MappingProxyType({row.name: self._sender(row) for row in rows})
 
-    def _open(self, sealed: bytes) -> bytes | None:
-        known = self._opened.get(sealed)
+    def _open(self, it: _Sealed) -> bytes | None:
+        known = self._opened.get(it)
         if known is not None:
             return known
         try:
-            return self._vault.open(sealed).encode()
+            return self._vault.open(*it).encode()
         except TwinlinkError:
             return None  # one site's trouble is not the others'
 
@@ -158,8 +178,8 @@ class Senders:
         return Sender(
             row.id,
             row.name,
-            self._opened.get(row.secret),
-            None if row.previous is None else self._opened.get(row.previous),
+            self._opened.get(_current(row)),
+            None if (previous := _previous(row)) is None else self._opened.get(previous),
             row.previous_until,
             row.flagged,
             row.basic,

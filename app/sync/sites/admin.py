@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -13,14 +13,14 @@ from app.jira.client import JiraClient
 from app.jira.http.access import ClientCredentials, OwnProxy, SiteAccess
 from app.jira.http.network import check_base_url, readable_authorities
 from app.jira.projects import Project
-from app.store.config import project_pins, site_types, sites
+from app.store.config import project_pins, sealed_secrets, site_types, sites
 from app.store.config.sites import Pins, SiteRow, SiteValues
 from app.store.config.vault import Vault
 from app.store.pool import Connection, Database
 from app.store.queue import stray_deliveries
 from app.sync.runtime.refusals import Refused, invalid, site_failed
 from app.sync.sites import projects
-from app.sync.sites.access import Auth, access, open_auth, open_proxy
+from app.sync.sites.access import Auth, Opened, access, opened
 from app.sync.sites.check import (
     Finding,
     Probe,
@@ -30,6 +30,7 @@ from app.sync.sites.check import (
     standing_findings,
 )
 from app.sync.sites.projects import Need
+from app.sync.sites.rotation import moved
 from app.sync.sites.spec import (
     SHORTEST_SECRET,
     SiteSpec,
@@ -95,9 +96,10 @@ class SiteAdmin:
             await _refuse_foreign(conn, name, known, seen)
             current = await sites.lock(conn, name)
             await _refuse_while_writing(conn, spec, known)
-            values = wish.values(self.vault, now)
+            pins = wish.pins(seen)
+            values = wish.values(self.vault, name, pins, now)
             _refuse_changed(current, known)
-            row = await _write(conn, name, values, current, pins=wish.pins(seen), now=now)
+            row = await _write(conn, name, values, current, pins=pins, now=now)
             if row.locked_since is not None and not wish.locked:
                 await sites.unlock(conn, row.id)
                 row = await sites.by_name(conn, name) or row
@@ -109,9 +111,8 @@ class SiteAdmin:
     async def check(self, site: SiteRow, now: datetime) -> Checked:
         """Ask the site; pin what was not pinned yet, refresh its link types, and see what the
         account may do in the projects of the connections."""
-        if _opened(site, self.vault)[0] is None:
-            raise Refused("secret_key_wrong")
-        async with self._client(access(site, self.vault)) as client:
+        to = _accessible(site, self.vault)
+        async with self._client(to) as client:
             seen = await probe(client)
             pinned = list(pin_findings(site, seen))
             findings = [*seen.findings, *pinned]
@@ -164,10 +165,19 @@ class SiteAdmin:
             twin = await sites.with_identity(conn, seen.identity or "", other_than=site.name)
             if twin is not None:
                 return [Finding("identity_taken", "error", f"{twin} is the same Jira")]
+            await self._rebind(conn, current, seen)
             await sites.record_check(conn, site.id, Pins(seen.identity, seen.account_id), now)
             if seen.link_types:
                 await site_types.replace(conn, site.id, seen.link_types)
         return []
+
+    async def _rebind(self, conn: Connection, site: SiteRow, seen: Probe) -> None:
+        """Seal its secrets for the Jira that is pinned now. What cannot be read stays as it is."""
+        if site.identity is None:
+            known = await sealed_secrets.lock(conn, site.id)
+            home = replace(site.home, identity=seen.identity)
+            if known is not None and (anew := moved(known, home, self.vault)):
+                await sealed_secrets.store(conn, site.id, anew)
 
     async def _needs(self, site: SiteRow) -> list[Need]:
         """Projects of the living connections that join the site."""
@@ -205,28 +215,27 @@ class SiteAdmin:
             await client.aclose()
 
     def _wish(self, spec: SiteSpec, known: SiteRow | None) -> Wish:
-        former, former_secret = (None, None) if known is None else _opened(known, self.vault)
-        former_proxy = None if known is None else _opened_proxy(known, self.vault)
-        auth = merged(spec.auth, former)
-        secret = spec.webhook_secret or former_secret
-        proxy = merged_proxy(spec.proxy, former_proxy)
+        former = Opened() if known is None else opened(known, self.vault)
+        auth = merged(spec.auth, former.auth)
+        secret = spec.webhook_secret or former.secret
+        proxy = merged_proxy(spec.proxy, former.proxy)
         problems = [*self._address_problems(spec, auth, proxy), *_secret_problems(spec, secret)]
         if auth is None:
             problems.append(Problem("/auth", "the credentials are not complete"))
         elif (
             known is not None
-            and elsewhere(spec, known, auth, former)
+            and elsewhere(spec, known, auth, former.auth)
             and not (spec.auth and spec.auth.secret)
         ):
             # Else an administrator could have the stored credentials sent to another host.
             name = "client_secret" if isinstance(auth, ClientCredentials) else "token"
             problems.append(Problem(f"/auth/{name}", "is required when the base URL changes"))
-        if known is not None and not (auth and secret) and not (former and former_secret):
+        if former.failure is not None and _relies_on_lost(spec, auth, secret, former):
             # What was left out is stored, and cannot be read: none of it is the caller's mistake.
-            raise Refused("secret_key_wrong")
+            raise Refused(former.failure.code, former.failure.detail)
         if problems or auth is None or not secret:
             raise invalid(*problems)
-        return Wish(spec, auth, secret, former, former_secret, known, proxy, former_proxy)
+        return Wish(spec, auth, secret, former, known, proxy)
 
     def _address_problems(
         self, spec: SiteSpec, auth: Auth | None, proxy: OwnProxy | None
@@ -249,15 +258,19 @@ class SiteAdmin:
             yield Problem("/ca_certificates", "holds no certificates in PEM")
 
 
-def _opened(site: SiteRow, vault: Vault) -> tuple[Auth | None, str | None]:
-    """Its credentials and its webhook secret; None for what no key of this process opens. Whoever
-    lost the key has to be able to store new ones."""
-    auth, secret = None, None
-    with suppress(PermanentError):
-        auth = open_auth(site, vault)
-    with suppress(PermanentError):
-        secret = vault.open(site.webhook_secret_sealed)
-    return auth, secret
+def _accessible(site: SiteRow, vault: Vault) -> SiteAccess:
+    try:
+        return access(site, vault)
+    except PermanentError as error:
+        raise Refused(error.code, error.detail) from error
+
+
+def _relies_on_lost(spec: SiteSpec, auth: Auth | None, secret: str | None, former: Opened) -> bool:
+    """Whether the caller left out what is stored and cannot be read."""
+    if former.lost_proxy and spec.proxy.kind == "own" and spec.proxy.url is None:
+        return True
+    lost = former.auth is None or former.secret is None
+    return lost and not (auth and secret)
 
 
 def _standing(site: SiteRow, now: datetime) -> Iterable[Finding]:
@@ -268,12 +281,6 @@ def _standing(site: SiteRow, now: datetime) -> Iterable[Finding]:
         token_replaced_at=site.token_replaced_at,
         now=now,
     )
-
-
-def _opened_proxy(site: SiteRow, vault: Vault) -> OwnProxy | None:
-    with suppress(PermanentError):
-        return open_proxy(site, vault)
-    return OwnProxy(None)
 
 
 def _secret_problems(spec: SiteSpec, secret: str | None) -> Iterable[Problem]:

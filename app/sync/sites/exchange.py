@@ -46,7 +46,7 @@ class Exchange:
             return
         if not await self._is_ours(row, second):
             return
-        sealed = seal_auth(second, self.vault)
+        sealed = seal_auth(second, self.vault, row.home)
         async with self.database.transaction() as conn:
             await sites.lock_admin(conn)
             done = await sites.replace_token(conn, row.id, row.version, sealed, self.clock())

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from app.core.errors import PermanentError
@@ -10,6 +10,8 @@ from app.store.config import sealed_secrets
 from app.store.config.sealed_secrets import SealedSite
 from app.store.config.vault import Vault
 from app.store.pool import Connection, Database
+from app.store.secret_homes import WEBHOOK, Home, secret_of
+from app.sync.sites.binding import bind
 from app.sync.sites.spec import is_short
 
 
@@ -22,29 +24,52 @@ class Unreadable:
 
 
 @dataclass(frozen=True, slots=True)
+class Unusable(Unreadable):
+    """A secret that opens nowhere: `secret_misplaced` or `secret_unbound`. It stays as it is, and
+    has to be stored again."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
 class Rotation:
-    """`rotated` were under a former key, `current` under the newest already, `forgotten`
-    were replaced webhook secrets whose day was over."""
+    """`rotated` were under a former key, `current` under the newest already, `bound` were not
+    bound to their places before, `forgotten` were replaced webhook secrets whose day was over."""
 
     rotated: int
     current: int
+    bound: int
     forgotten: int
     unreadable: tuple[Unreadable, ...]
+    unusable: tuple[Unusable, ...]
 
     @property
     def complete(self) -> bool:
-        """The newest key alone opens everything."""
+        """The newest key alone opens everything that any key opens."""
         return not self.unreadable
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """`short` are the sites whose webhook secret is from before a least length was asked for."""
+    """`unbound` are not bound to their places yet; `short` are the sites whose webhook secret is
+    from before a least length was asked for."""
 
     current: int
     former: int
+    unbound: int
     unreadable: tuple[Unreadable, ...]
+    unusable: tuple[Unusable, ...]
     short: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Sorted:
+    """The secrets of a site by what has to become of them."""
+
+    current: int = 0
+    former: dict[str, str] = field(default_factory=dict, repr=False)
+    unreadable: list[Unreadable] = field(default_factory=list)
+    unusable: list[Unusable] = field(default_factory=list)
 
 
 async def rotate(database: Database, vault: Vault, clock: Callable[[], datetime]) -> Rotation:
@@ -53,48 +78,72 @@ async def rotate(database: Database, vault: Vault, clock: Callable[[], datetime]
     async with database.transaction() as conn:
         forgotten = await sealed_secrets.forget_replaced(conn, clock())
         ids = await sealed_secrets.site_ids(conn)
-    rotated, current, unreadable = 0, 0, list[Unreadable]()
+    bound = (await bind(database, vault, clock)).bound
+    rotated, current = 0, 0
+    unreadable, unusable = list[Unreadable](), list[Unusable]()
     for site_id in ids:
         async with database.transaction() as conn:
             site = await sealed_secrets.lock(conn, site_id)
             if site is None:
                 continue
-            resealed, lost = _resealed(site, vault)
-            if resealed:
-                await sealed_secrets.store(conn, site_id, resealed)
-        rotated += len(resealed)
-        current += len(site.sealed) - len(resealed) - len(lost)
-        unreadable += lost
-    return Rotation(rotated, current, forgotten, tuple(unreadable))
+            found = _sorted(site, vault)
+            anew = {name: vault.seal(text, site.home, name) for name, text in found.former.items()}
+            if anew:
+                await sealed_secrets.store(conn, site_id, anew)
+        rotated += len(anew)
+        current += found.current
+        unreadable += found.unreadable
+        unusable += found.unusable
+    return Rotation(rotated, current - bound, bound, forgotten, tuple(unreadable), tuple(unusable))
 
 
 async def survey(conn: Connection, vault: Vault) -> Survey:
-    """The same count, and nothing is changed."""
-    current, former, unreadable, short = 0, 0, list[Unreadable](), list[str]()
+    """The same count, and nothing is changed. What the next start of a process binds counts as
+    unbound, not as unusable."""
+    ended = await sealed_secrets.binding_is_known(conn) and await sealed_secrets.are_bound(conn)
+    current, former, unbound, short = 0, 0, 0, list[str]()
+    unreadable, unusable = list[Unreadable](), list[Unusable]()
     for site in await sealed_secrets.every(conn):
-        resealed, lost = _resealed(site, vault)
-        short += [site.name] if _has_short_secret(site, vault) else []
-        former += len(resealed)
-        current += len(site.sealed) - len(resealed) - len(lost)
-        unreadable += lost
-    return Survey(current, former, tuple(unreadable), tuple(short))
+        found = _sorted(site, vault)
+        waiting = [] if ended else [it for it in found.unusable if it.code == "secret_unbound"]
+        short += [site.home.site] if _has_short_secret(site, vault) else []
+        current += found.current
+        former += len(found.former)
+        unbound += len(waiting)
+        unreadable += found.unreadable
+        unusable += [it for it in found.unusable if it not in waiting]
+    return Survey(current, former, unbound, tuple(unreadable), tuple(unusable), tuple(short))
+
+
+def moved(site: SealedSite, home: Home, vault: Vault) -> dict[str, bytes]:
+    """A site's secrets, sealed for where it is from now on. What cannot be read is left out."""
+    anew = dict[str, bytes]()
+    for column, sealed in site.sealed.items():
+        with suppress(PermanentError):
+            anew[column] = vault.seal(vault.open(sealed, site.home, column), home, column)
+    return anew
 
 
 def _has_short_secret(site: SealedSite, vault: Vault) -> bool:
-    """False also where no key opens it: that is said apart."""
+    """False also where nothing opens it: that is said apart."""
     with suppress(PermanentError):
-        return is_short(vault.open(site.sealed[sealed_secrets.WEBHOOK]))
+        return is_short(vault.open(site.sealed[WEBHOOK], site.home, WEBHOOK))
     return False
 
 
-def _resealed(site: SealedSite, vault: Vault) -> tuple[dict[str, bytes], list[Unreadable]]:
-    """What has to be stored instead, and what no key opens."""
-    resealed, lost = dict[str, bytes](), list[Unreadable]()
+def _sorted(site: SealedSite, vault: Vault) -> _Sorted:
+    found = _Sorted()
     for column, sealed in site.sealed.items():
-        if vault.is_current(sealed):
-            continue
         try:
-            resealed[column] = vault.seal(vault.open(sealed))
-        except PermanentError:
-            lost.append(Unreadable(site.name, column.removesuffix("_sealed")))
-    return resealed, lost
+            text = vault.open(sealed, site.home, column)
+        except PermanentError as error:
+            if error.code == "secret_key_wrong":
+                found.unreadable.append(Unreadable(site.home.site, secret_of(column)))
+            else:
+                found.unusable.append(Unusable(site.home.site, secret_of(column), error.code))
+            continue
+        if vault.is_current(sealed):
+            found.current += 1
+        else:
+            found.former[column] = text
+    return found

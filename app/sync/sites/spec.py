@@ -15,7 +15,8 @@ from app.jira.http.access import (
 )
 from app.store.config.sites import AuthKind, Pins, ProxyKind, SiteRow, SiteValues
 from app.store.config.vault import Vault
-from app.sync.sites.access import Auth, kind_of, seal_auth
+from app.store.secret_homes import PREVIOUS, PROXY, WEBHOOK, Home
+from app.sync.sites.access import Auth, Opened, kind_of, seal_auth
 from app.sync.sites.check import Probe
 
 # Design section 8: Jira may still sign with it while its administrator changes the webhook.
@@ -79,11 +80,9 @@ class Wish:
     spec: SiteSpec
     auth: Auth
     secret: str = field(repr=False)
-    former_auth: Auth | None
-    former_secret: str | None = field(repr=False)
+    former: Opened
     known: SiteRow | None
     proxy: OwnProxy | None = None
-    former_proxy: OwnProxy | None = None
 
     @property
     def moved(self) -> bool:
@@ -102,13 +101,14 @@ class Wish:
         known, spec = self.known, self.spec
         return (
             known is None
-            or (self.auth, self.secret) != (self.former_auth, self.former_secret)
+            or (self.auth, self.secret) != (self.former.auth, self.former.secret)
             or (spec.base_url, spec.web_url, spec.deployment, spec.account_dedicated)
             != (known.base_url, known.web_url, known.deployment, known.account_dedicated)
             or spec.requests_per_second != known.requests_per_second
             or spec.token_expires_at != known.token_expires_at
             or spec.webhook_basic != known.webhook_basic
             or self.changed_way
+            or self.former.failure is not None
         )
 
     @property
@@ -116,7 +116,7 @@ class Wish:
         """Its calls go another way, or believe another authority."""
         known = self.known
         before = None if known is None else known.ca_certificates
-        return (self.proxy, self.spec.ca_certificates) != (self.former_proxy, before)
+        return (self.proxy, self.spec.ca_certificates) != (self.former.proxy, before)
 
     def access(self, name: str) -> SiteAccess:
         """For a first look: without pins, since it is the look that finds them. Who stores other
@@ -142,7 +142,7 @@ class Wish:
     @property
     def changed_auth(self) -> bool:
         """Another sign-in is used from now on. A second token is not, yet."""
-        return self.former_auth is None or self.auth.alone != self.former_auth.alone
+        return self.former.auth is None or self.auth.alone != self.former.auth.alone
 
     def pins(self, seen: Probe | None) -> Pins:
         """Set together, from the first complete answer. An identity is never replaced; an
@@ -154,24 +154,28 @@ class Wish:
         account = None if self.changed_auth else self.known.account_id
         return Pins(self.known.identity, account)
 
-    def values(self, vault: Vault, now: datetime) -> SiteValues:
-        """What is stored. A replaced webhook secret stays valid for a day."""
-        known = self.known
-        previous = None if known is None else known.previous_secret_sealed
+    def values(self, vault: Vault, name: str, pins: Pins, now: datetime) -> SiteValues:
+        """What is stored, each secret sealed for the site as it will be. A replaced webhook secret
+        stays valid for a day."""
+        known, former = self.known, self.former
+        home = Home(name, self.spec.base_url, pins.identity, self.spec.ca_certificates)
+        previous = former.previous
         until = None if known is None else known.previous_secret_until
-        if known is not None and self.secret != self.former_secret:
-            previous, until = known.webhook_secret_sealed, now + FORMER_SECRET_VALID
-        if self.former_secret is None:
-            previous, until = None, None  # no key opens it: no delivery could be held to it
+        if self.secret != former.secret:
+            previous, until = former.secret, now + FORMER_SECRET_VALID
+        if former.secret is None or previous is None:
+            previous, until = None, None  # nothing opens it: no delivery could be held to it
         seen_to = self.changed_auth or self.spec.token_expires_at is not None
         return SiteValues(
             base_url=self.spec.base_url,
             web_url=self.spec.web_url,
             deployment=self.spec.deployment,
             auth_kind=kind_of(self.auth),
-            auth_sealed=seal_auth(self.auth, vault),
-            webhook_secret_sealed=vault.seal(self.secret),
-            previous_secret_sealed=previous,
+            auth_sealed=seal_auth(self.auth, vault, home),
+            webhook_secret_sealed=vault.seal(self.secret, home, WEBHOOK),
+            previous_secret_sealed=(
+                None if previous is None else vault.seal(previous, home, PREVIOUS)
+            ),
             previous_secret_until=until,
             account_dedicated=self.spec.account_dedicated,
             requests_per_second=self.spec.requests_per_second,
@@ -182,8 +186,13 @@ class Wish:
             webhook_basic=self.spec.webhook_basic,
             ca_certificates=self.spec.ca_certificates,
             proxy_kind=self.spec.proxy.kind,
-            proxy_sealed=vault.seal(self.proxy.url) if self.proxy and self.proxy.url else None,
+            proxy_sealed=_sealed(self.proxy, vault, home),
         )
+
+
+def _sealed(proxy: OwnProxy | None, vault: Vault, home: Home) -> bytes | None:
+    url = None if proxy is None else proxy.url
+    return None if url is None else vault.seal(url, home, PROXY)
 
 
 def merged(spec: AuthSpec | None, former: Auth | None) -> Auth | None:

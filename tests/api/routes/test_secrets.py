@@ -13,8 +13,8 @@ from typer.testing import CliRunner, Result
 from app.api.auth.roles import V1
 from app.cli.main import app as commands
 from app.settings import Settings
-from app.store.config import sealed_secrets
 from app.store.config.vault import Vault
+from app.store.secret_homes import COLUMNS, WEBHOOK, Home
 from app.sync.sites.rotation import rotate
 from tests.api.conftest import Api, Jira, running
 
@@ -50,6 +50,14 @@ async def doctor(settings: Settings) -> tuple[str, str]:
     return check["status"], check["detail"]
 
 
+async def home_of(db: asyncpg.Pool, site: str) -> Home:
+    row = await db.fetchrow(
+        "SELECT name, base_url, identity, ca_certificates FROM sites WHERE name = $1", site
+    )
+    assert row is not None
+    return Home(*row)
+
+
 @pytest.fixture
 async def stored(client: httpx.AsyncClient, sites: Jira) -> Jira:
     """Two sites; the left one's webhook secret was replaced a moment ago."""
@@ -71,7 +79,7 @@ async def test_the_doctor_names_sites_with_a_short_webhook_secret(
     assert await named() == []
     await db.execute(
         "UPDATE sites SET webhook_secret_sealed = $1 WHERE name = 'right'",
-        api.services.vault.seal("fifteen letters"),
+        api.services.vault.seal("fifteen letters", await home_of(db, "right"), WEBHOOK),
     )
     assert await named() == ["too short: right"]
 
@@ -84,8 +92,10 @@ async def test_after_a_rotation_the_former_key_may_go(
     assert await rotated(both) == {
         "rotated": 5,
         "current": 0,
+        "bound": 0,
         "forgotten": 0,
         "unreadable": [],
+        "unusable": [],
         "complete": True,
         "exit": 0,
     }
@@ -135,11 +145,11 @@ class Breaking(Vault):
         super().__init__(keys)
         self.left = 3
 
-    def seal(self, text: str) -> bytes:
+    def seal(self, text: str, home: Home, column: str) -> bytes:
         self.left -= 1
         if self.left < 0:
             raise RuntimeError("killed")
-        return super().seal(text)
+        return super().seal(text, home, column)
 
 
 async def test_an_interrupted_rotation_goes_on_where_it_was(
@@ -193,6 +203,4 @@ async def test_every_sealed_column_is_known(db: asyncpg.Pool) -> None:
         """SELECT table_name, column_name FROM information_schema.columns
            WHERE table_schema = 'public' AND column_name LIKE '%sealed' AND data_type = 'bytea'"""
     )
-    assert {(row[0], row[1]) for row in rows} == {
-        ("sites", name) for name in sealed_secrets.COLUMNS
-    }
+    assert {(row[0], row[1]) for row in rows} == {("sites", name) for name in COLUMNS}

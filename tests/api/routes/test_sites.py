@@ -11,6 +11,7 @@ import pytest
 from app.api.auth.roles import V1
 from app.sandbox import Fault, JiraSite, serve
 from app.settings import Settings
+from app.store.secret_homes import PREVIOUS, WEBHOOK, Home
 from app.sync.incidents import watch
 from tests.api.conftest import Api, Jira, connection_body, running
 
@@ -367,8 +368,9 @@ async def test_a_replaced_webhook_secret_stays_valid_for_a_day(
     )
     assert row is not None
     vault = api.services.vault
-    assert vault.open(row["webhook_secret_sealed"]) == "the new webhook secret"
-    assert vault.open(row["previous_secret_sealed"]) == "webhook secret of left"
+    home = Home("left", row["base_url"], row["identity"], None)
+    assert vault.open(row[WEBHOOK], home, WEBHOOK) == "the new webhook secret"
+    assert vault.open(row[PREVIOUS], home, PREVIOUS) == "webhook secret of left"
     assert row["rest"].total_seconds() == 24 * 3600
 
 

@@ -20,6 +20,7 @@ from app.settings import Settings
 from app.store.config.vault import Vault
 from app.store.migrations.run import migrate
 from app.store.queue import stray_deliveries
+from app.store.secret_homes import PREVIOUS, WEBHOOK
 from app.sync.ingest import inbox
 from app.sync.sites.check import delivery_findings
 from tests.api.conftest import Api, running
@@ -30,6 +31,7 @@ from tests.support.deliveries import (
     World,
     add_connection,
     build_world,
+    home,
     issue_event,
     link_event,
     signature,
@@ -199,10 +201,15 @@ async def test_404_without_reading_the_body(jira: httpx.AsyncClient, site: str) 
 
 async def test_a_site_of_a_moment_ago_is_known(jira: httpx.AsyncClient, db: asyncpg.Pool) -> None:
     assert (await post(jira, link_event())).status_code == 202
-    await db.execute("UPDATE sites SET name = 'renamed' WHERE name = 'left'")
+    await db.execute(
+        """INSERT INTO sites (name, base_url, deployment, auth_kind, auth_sealed,
+               webhook_secret_sealed) SELECT 'newest', base_url, deployment, auth_kind, '', $1
+           FROM sites WHERE name = 'left'""",
+        Vault([KEY]).seal(SECRET, home("newest"), WEBHOOK),
+    )
     raw = link_event()
     headers = {"X-Hub-Signature": signature(raw)}
-    answer = await jira.post("/webhooks/jira/renamed", content=raw, headers=headers)
+    answer = await jira.post("/webhooks/jira/newest", content=raw, headers=headers)
     assert answer.status_code == 202
 
 
@@ -291,10 +298,11 @@ async def test_an_unsigned_delivery_is_told_from_one_that_is_signed_wrongly(
 
 async def replace_secret(db: asyncpg.Pool, until: datetime) -> None:
     await db.execute(
-        "UPDATE sites SET previous_secret_sealed = webhook_secret_sealed, "
-        "previous_secret_until = $1, webhook_secret_sealed = $2 WHERE name = 'left'",
+        "UPDATE sites SET previous_secret_sealed = $1, "
+        "previous_secret_until = $2, webhook_secret_sealed = $3 WHERE name = 'left'",
+        Vault([KEY]).seal(SECRET, home("left"), PREVIOUS),
         until,
-        Vault([KEY]).seal("another secret"),
+        Vault([KEY]).seal("another secret", home("left"), WEBHOOK),
     )
 
 
@@ -315,7 +323,7 @@ async def test_an_expired_secret_is_refused(jira: httpx.AsyncClient, db: asyncpg
 
 
 async def test_a_secret_that_no_key_opens_is_503(jira: httpx.AsyncClient, db: asyncpg.Pool) -> None:
-    foreign = Vault(["a key of another installation 000"]).seal(SECRET)
+    foreign = Vault(["a key of another installation 000"]).seal(SECRET, home("left"), WEBHOOK)
     await db.execute("UPDATE sites SET webhook_secret_sealed = $1 WHERE name = 'left'", foreign)
     answer = await post(jira, link_event())
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "60")
