@@ -168,9 +168,13 @@ class Scheduler:
             self._line.release()
 
     async def landed(self, pid: int) -> None:
-        """Until this backend's statement has come back."""
+        """Until the statement of this backend, which ends, has come back."""
         for it in [*self._flights, *self._blocked]:
             if it.pid == pid:
+                if self._blocked.pop(it, self) is None:
+                    # It waits for no lock any more: its answer is on its way.
+                    it.since = REAL_MONOTONIC()
+                    self._flights[it] = None
                 await it.over
 
     @contextmanager
