@@ -44,6 +44,33 @@ class People:
         ends = (numbers[0], numbers[1])
         return "; ".join(self.ground.link(it[0], "ann", kind, ends) for it in joins)
 
+    def links_in_a_ring(self, name: str) -> str:
+        """Every issue with a twin blocks the next and relates to it."""
+        return "; ".join(
+            self.ground.link(name, "ann", kind, ends)
+            for ends in self._ring()
+            for kind in ("Blocks", "Relates")
+        )
+
+    def unlinks_the_ring(self, name: str) -> str:
+        """Of each two links one goes, so that no issue is left without any."""
+        jira, ring = self.ground.world.stations[name].jira, self._ring()
+        gone = [
+            it
+            for it in self.ground.standing(name, ours=False)
+            if jira.types[jira.links[it].type_id].name == "Blocks"
+            and tuple(self.ground.number(name, end) for end in self._ends(name, it)) in ring
+        ]
+        return "; ".join(self._unlink(name, it) for it in gone)
+
+    def _ring(self) -> list[tuple[int, int]]:
+        count = self.ground.twinned
+        return [(number, (number + 1) % count) for number in range(count)]
+
+    def _ends(self, name: str, link_id: int) -> tuple[int, int]:
+        link = self.ground.world.stations[name].jira.links[link_id]
+        return link.source, link.destination
+
     def makes_the_mirror(self) -> str:
         """The very link that we are about to make, now or right before our POST."""
         left, right, _, turned = self.random.choice(self.ground.joins)

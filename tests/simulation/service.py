@@ -94,11 +94,11 @@ class Service:
             return ""
         return self.begin(worker, job, duties[job])
 
-    async def all_look(self) -> str:
+    async def all_look(self, size: int | None = None) -> str:
         """News first, then every worker takes a little of it at once."""
         self.mail_comes()
         await self.finish()
-        size = self.random.choice((1, 1, 2))
+        size = size or self.random.choice((1, 1, 2))
         for worker in self.workers:
             if not worker.process.busy("look"):
                 self.begin(

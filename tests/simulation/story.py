@@ -234,6 +234,8 @@ def _acts(
         (owners.gives_to_an_heir, 1),
         (waves, 2),
         (partial(scenes.estate, people, owners, service), 2),
+        (partial(scenes.rivals, people, owners, service), 2),
+        (partial(scenes.rush, people, owners, service), 3),
         (history.makes_lost_mirrors_by_hand, 3),
         (history.reverses_beside_ours, 3),
         (history.changes_the_account, 1),
