@@ -17,10 +17,12 @@ from app.core.operations import Operation
 from app.store.access import tokens
 from app.store.config import active_connection
 from app.store.config.active_connection import Running
+from app.store.guard import lost_removals
 from app.store.links import ledger, managers, twins
 from app.store.pool import Connection, Database
 from app.store.queue.work import Cause, raise_pairs
 from app.store.writes import audit, release
+from app.store.writes.intents import Mirror
 from app.store.writes.release import Released
 from app.sync.runtime import heirs
 
@@ -84,16 +86,23 @@ async def _release(
 ) -> int:
     if await release.open_writes(conn, state.id, twin_ids):
         raise PermanentError("write_in_progress")
-    managed = [
-        it for it in await release.release_rows(conn, state, twin_ids, now=now) if it.was_managed
-    ]
+    released_rows = await release.release_rows(conn, state, twin_ids, now=now)
+    managed = [it for it in released_rows if it.was_managed]
     names = {side: await release.type_names(conn, state.site(side)) for side in Side}
     entries = [release.entry(state, it, names[it.row.mirror], actor, plan_id) for it in managed]
     if entries:
         await audit.append(conn, state.id, state.name, entries, engine=engine, now=now)
+    lost = {mirror: "unpaired" for it in released_rows if (mirror := _mirror(it)) is not None}
     for it, released in zip(managed, entries, strict=True):
-        await _bequeath(conn, state, it, released, engine=engine, now=now)
+        moved = await _bequeath(conn, state, it, released, engine=engine, now=now)
+        if moved and (mirror := _mirror(it)) is not None:
+            lost[mirror] = "moved"
+    await lost_removals.end(conn, state.id, lost, now)
     return len(entries)
+
+
+def _mirror(it: Released) -> Mirror | None:
+    return None if it.row.mirror_id is None else (it.place.mirror.site, it.row.mirror_id)
 
 
 async def _bequeath(
@@ -104,12 +113,13 @@ async def _bequeath(
     *,
     engine: str,
     now: datetime,
-) -> None:
+) -> bool:
     """Hand one released mirror to the first connection that records it as preexisting and is able
-    to manage it. If that one's origin is gone as well, its own look finds out, under its guard."""
+    to manage it. If that one's origin is gone as well, its own look finds out, under its guard.
+    False where there is none."""
     heir = await heirs.first(conn, giving, it.place.mirror)
     if heir is None or not heir.able or it.row.authorship is None:
-        return
+        return False
     taking, theirs = heir.taking, heir.row
     mirror_id = None if released.link_id is None else LinkId(released.link_id)
     left, right = theirs.origin.order(theirs.link_on(theirs.origin), mirror_id)
@@ -122,11 +132,13 @@ async def _bequeath(
         right_link=right,
         reason="inherited",
     )
-    if await ledger.change(conn, change, now=now):
-        adopted = replace(
-            released, operation=Operation.ADOPT, managed=True, revision=taking.revision,
-            site=taking.site_name(theirs.mirror),
-        )  # fmt: skip
-        await audit.append(conn, taking.id, taking.name, [adopted], engine=engine, now=now)
-        cause = Cause("twin", str(it.row.key.source_twin))
-        await raise_pairs(conn, taking.id, list(theirs.key.twins), cause=cause, now=now)
+    if not await ledger.change(conn, change, now=now):
+        return False
+    adopted = replace(
+        released, operation=Operation.ADOPT, managed=True, revision=taking.revision,
+        site=taking.site_name(theirs.mirror),
+    )  # fmt: skip
+    await audit.append(conn, taking.id, taking.name, [adopted], engine=engine, now=now)
+    cause = Cause("twin", str(it.row.key.source_twin))
+    await raise_pairs(conn, taking.id, list(theirs.key.twins), cause=cause, now=now)
+    return True

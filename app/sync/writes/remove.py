@@ -21,7 +21,7 @@ from app.core.results import (
 )
 from app.store.config import active_connection
 from app.store.config.active_connection import Running
-from app.store.guard import held_changes
+from app.store.guard import held_changes, lost_removals
 from app.store.links import ledger, managers
 from app.store.links.ledger import Change
 from app.store.pool import Connection
@@ -208,6 +208,8 @@ async def move_to_heir(
             cause = Cause("plan", str(it.wanted.plan_id))
         twin_ids = list(heir.row.key.twins)
         await raise_pairs(conn, heir.taking.id, twin_ids, cause=cause, now=now)
+        if it.wanted.mirror is not None:
+            await lost_removals.end(conn, connection_id, {it.wanted.mirror: "moved"}, now)
     return Moved()
 
 

@@ -197,3 +197,55 @@ async def _generations(trio: Trio) -> dict[tuple[int, int], int]:
         " WHERE connection_id = ANY($1::bigint[])"
     )
     return {(row["connection_id"], row["twin_id"]): row["generation"] for row in rows}
+
+
+async def test_a_held_removal_ends_with_its_heir(trio: Trio) -> None:
+    """Another connection manages the mirror by now: there is nothing left to decide."""
+    await trio.join("l", "m", mode=Mode.REVIEW)
+    await trio.join("r", "m")
+    origin = trio.link("l")
+    await trio.world.settle()
+    trio.unlink("l", origin)
+    await trio.world.settle()
+    await trio.seal()
+    trio.link("r")
+    await trio.world.settle()
+    assert ("adopt", "twin") in await trio.handed()
+    assert await _held(trio) == [("skipped:moved", "expired")]
+
+
+@pytest.mark.parametrize("heir", [False, True], ids=["released", "with an heir"])
+async def test_a_held_removal_ends_with_its_pair(trio: Trio, *, heir: bool) -> None:
+    gives = await trio.join("l", "m", mode=Mode.REVIEW)
+    takes = await trio.join("r", "m", mode=Mode.LIVE if heir else Mode.SHADOW)
+    origin = trio.link("l")
+    await trio.world.settle()
+    await trio.operate(takes, Mode.CREATE_ONLY)
+    trio.unlink("l", origin)
+    await trio.world.settle()
+    await trio.seal()
+    if heir:
+        trio.link("r")
+        await trio.world.settle()
+        await trio.operate(takes, Mode.LIVE)
+    await Estate(trio, gives, takes, 0, 0).withdraw(whole=False)
+    assert await _held(trio) == [("skipped:moved" if heir else "skipped:unpaired", "expired")]
+
+
+async def test_what_gathers_leaves_its_plan_with_its_pair(trio: Trio) -> None:
+    gives = await trio.join("l", "m", mode=Mode.REVIEW)
+    origin = trio.link("l")
+    await trio.world.settle()
+    trio.unlink("l", origin)
+    await trio.world.settle()
+    assert [it for _, it in await _held(trio)] == ["gathering"]
+    await Estate(trio, gives, 0, 0, 0).withdraw(whole=False)
+    assert await _held(trio) == []
+    await trio.seal()
+    plans = await trio.world.rows("SELECT status FROM plans WHERE connection_id = ANY($1)")
+    assert [it["status"] for it in plans] == ["expired"]
+
+
+async def _held(trio: Trio) -> list[tuple[str | None, str]]:
+    """The result of each change, and its plan's status."""
+    return [(it["result"], it["status"]) for it in await trio.world.held()]

@@ -62,9 +62,13 @@ class Trio:
         database, now = self.world.database, self.world.now()
         await held_plans.approve(database, plan, digest, by="ann", note="", now=now)
 
-    async def _held(self, connection: int) -> tuple[int, str]:
+    async def seal(self) -> None:
+        """Whatever gathers waits for a person from now on."""
         self.world.clock.tick(60)
         await held_plans.run_once(self.world.ctx)
+
+    async def _held(self, connection: int) -> tuple[int, str]:
+        await self.seal()
         (plan,) = await self.world.rows(
             f"SELECT id FROM plans WHERE connection_id = {connection}"  # noqa: S608
             " AND status = 'held' AND $1::bigint[] IS NOT NULL"
