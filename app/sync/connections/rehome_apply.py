@@ -18,7 +18,7 @@ from app.core.operations import Operation, Status
 from app.core.plan import PlanStatus
 from app.store.config import active_connection, connections
 from app.store.config.active_connection import Running
-from app.store.guard import held_plans
+from app.store.guard import held_plans, lost_removals
 from app.store.links import ledger, twins
 from app.store.links.ledger import NewRow
 from app.store.pool import Connection
@@ -183,6 +183,9 @@ async def _take_over(conn: Connection, ctx: Context, it: Rehoming, move: Move, c
         return "skipped:changed"
     now = ctx.clock()
     await ledger.insert(conn, look.running.id, _new_row(move, case, verdict), now=now)
+    if row.mirror_id is not None:
+        mirror = (move.former.running.site(row.mirror), row.mirror_id)
+        await lost_removals.end(conn, move.former.running.id, {mirror: "moved"}, now)
     if verdict.state is State.MANAGED:
         await _write_down(conn, ctx, it, move, case, now)
     return "applied:rehomed"

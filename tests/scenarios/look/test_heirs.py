@@ -210,7 +210,7 @@ async def test_a_held_removal_ends_with_its_heir(trio: Trio) -> None:
     await trio.seal()
     trio.link("r")
     await trio.world.settle()
-    assert ("adopt", "twin") in await trio.handed()
+    assert ("adopt", "webhook") in await trio.handed()
     assert await _held(trio) == [("skipped:moved", "expired")]
 
 
