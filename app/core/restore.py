@@ -134,7 +134,7 @@ def verdict(state: Ended, code: str, *, final: bool, tries: int) -> str | Again:
     """
     if state is Status.APPLIED:
         return f"applied:{code}"
-    reason = code.removeprefix("confirmed_")
+    reason = code.removeprefix("confirmed_").removeprefix("corrected_")
     if state is Status.NOOP or reason in _SKIPPED:
         return f"skipped:{reason}"
     if code in _SITE_REFUSES:

@@ -39,6 +39,28 @@ async def creates_at(conn: Connection, keys: Sequence[PhysicalKey]) -> dict[Phys
     return found
 
 
+async def not_made(
+    conn: Connection, connection_id: int, keys: Sequence[PhysicalKey]
+) -> list[Intent]:
+    """Creates of this connection at these physical links that may have left and that confirmation
+    did not find made. The newest first."""
+    rows = await conn.fetch(
+        """SELECT i.* FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[])
+               u (site, type, source, destination)
+           JOIN intents i ON i.connection_id = $1 AND i.site_id = u.site AND i.type_id = u.type
+            AND i.key_source_id = u.source AND i.key_destination_id = u.destination
+           WHERE operation = 'create' AND state = 'failed' AND outcome = 'confirmed_not_made'
+             AND cleared_at IS NULL
+           ORDER BY i.id DESC""",
+        connection_id,
+        [key.site for key in keys],
+        [int(key.type_id) for key in keys],
+        [int(key.source) for key in keys],
+        [int(key.destination) for key in keys],
+    )
+    return [read(row) for row in rows]
+
+
 async def suspect(conn: Connection, intent_ids: Iterable[int], now: datetime) -> None:
     """Mark writes that may have taken effect after all; an earlier mark stays."""
     await conn.execute(

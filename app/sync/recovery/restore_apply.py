@@ -28,6 +28,7 @@ from app.sync.recovery.restore_survey import judged, read_ends
 from app.sync.runtime.context import Context
 from app.sync.sites.link_types import site_types
 from app.sync.writes.create import write_all
+from app.sync.writes.late_writes import Again, taken_away
 
 _LOG = structlog.get_logger(__name__)
 
@@ -129,6 +130,9 @@ async def _put_back(
         for link, it in verdicts
         if isinstance(it, Ready)
     ]
+    again = [Again(it.physical, None, it.link.place.plan_id) for it in ready]
+    held = await taken_away(ctx, connection_id, again)
+    ready = [it for it in ready if it.physical not in held]
     reserved = await reserve(ctx, connection_id, ready, started_at)
     if reserved:
         # Live: a person waits for it. What people do meanwhile waits behind the requests of these

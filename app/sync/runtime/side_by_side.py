@@ -4,6 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
+# Requests of one batch of writes: enough to hide Jira's 100 ms, within its budgets.
+WRITES_AT_ONCE = 16
+
 A = TypeVar("A")
 B = TypeVar("B")
 

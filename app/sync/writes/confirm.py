@@ -114,14 +114,14 @@ async def _created(
         # Whatever was made went with its issue, and can never come back.
         return Outcome(intent, Status.NOOP, "confirmed_issue_deleted")
     if both_ends_read(intent, reading, ends.moved):
-        if await _taken_away(intent, reading, types, client):
+        if await was_taken_away(intent, reading, types, client):
             return Outcome(intent, Status.NOOP, "confirmed_taken_away", taken_away=True)
         # An equal link the other way round was made by another account: the next look records it.
         return Outcome(intent, Status.FAILED, "confirmed_not_made")
     return None
 
 
-async def _taken_away(
+async def was_taken_away(
     intent: Intent, reading: Reading, types: Sequence[LinkType], client: JiraClient
 ) -> bool:
     """Whether it was made, and another account has removed it since: we did not know of it yet,

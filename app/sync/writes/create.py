@@ -28,14 +28,13 @@ from app.store.writes import intents
 from app.store.writes.intents import Intent
 from app.sync.look.snapshot import Look
 from app.sync.runtime.context import Context
-from app.sync.runtime.side_by_side import side_by_side
+from app.sync.runtime.side_by_side import WRITES_AT_ONCE, side_by_side
+from app.sync.writes.late_writes import Again, taken_away
 from app.sync.writes.outcome import Outcome, settle
 from app.sync.writes.proposal import Proposal
 from app.sync.writes.read_back import read_back
 from app.sync.writes.reserve import reserve
 
-# Requests of one batch side by side: enough to hide Jira's 100 ms, within its budgets.
-WRITES_AT_ONCE = 16
 # One intent transaction: all of its requests must begin within ten seconds. No more than
 # `create_slots.ROOM`, else it would wait for ever.
 BATCH = 100
@@ -47,8 +46,12 @@ async def create_all(
     ctx: Context, look: Look, proposals: Sequence[Proposal]
 ) -> dict[LinkKey, Result]:
     """Create every proposed mirror that is let go; what each came to."""
-    results: dict[LinkKey, Result] = {}
-    for batch in batches(proposals):
+    again = [Again(it.wanted.physical, it.wanted.origin_link, None) for it in proposals]
+    held = await taken_away(ctx, look.running.id, again)
+    results: dict[LinkKey, Result] = {
+        it.key: Stale() for it in proposals if it.wanted.physical in held
+    }
+    for batch in batches([it for it in proposals if it.key not in results]):
         if any(isinstance(it, Retry) for it in results.values()):
             # Jira or the budget has had enough: opening more intents would only close them.
             results.update({it.key: Retry("put_off") for it in batch})

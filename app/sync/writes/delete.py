@@ -21,9 +21,8 @@ from app.store.writes import intents
 from app.store.writes.intents import Intent
 from app.sync.guard import site_went_back
 from app.sync.runtime.context import Context
-from app.sync.runtime.side_by_side import side_by_side
+from app.sync.runtime.side_by_side import WRITES_AT_ONCE, side_by_side
 from app.sync.writes.author_proof import Asked, authors
-from app.sync.writes.create import WRITES_AT_ONCE
 from app.sync.writes.outcome import Outcome, settle
 
 

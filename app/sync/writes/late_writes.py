@@ -17,19 +17,19 @@ from app.core.errors import PermanentError, TransientError
 from app.core.evidence import Reading
 from app.core.incidents import Detail, Impact, IncidentKind
 from app.core.ledger import Authorship, LinkKey
-from app.core.links import Link, LinkType, PhysicalKey, Side
+from app.core.links import Link, LinkId, LinkType, PhysicalKey, Side
 from app.core.operations import Operation, Status
 from app.core.removed_by import removers
 from app.jira.client import JiraClient
 from app.store.config import active_connection
 from app.store.queue.work import Cause, raise_pairs
 from app.store.writes import late_writes, written_links
-from app.store.writes.intents import Intent
+from app.store.writes.intents import Intent, Wanted
 from app.sync.incidents import timeline
 from app.sync.look.snapshot import Look
 from app.sync.runtime.context import Context
 from app.sync.sites.link_types import site_types
-from app.sync.writes.confirm import both_ends_read, moved_ends
+from app.sync.writes.confirm import both_ends_read, moved_ends, was_taken_away
 from app.sync.writes.outcome import Outcome, settle
 from app.sync.writes.read_back import find_created, listed_links, read_ends
 
@@ -62,6 +62,65 @@ def _strange(look: Look) -> dict[PhysicalKey, LinkKey]:
             if key is not None and (row is None or row.link_on(side) != link.id):
                 found[look.physical(key, side)] = key
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A create that is to be tried again at this place, and what for: an origin's link, or a plan
+    that puts it back."""
+
+    physical: PhysicalKey
+    origin_link: LinkId | None
+    plan_id: int | None
+
+    def repeats(self, wanted: Wanted) -> bool:
+        return (self.physical, self.origin_link, self.plan_id) == (
+            wanted.physical,
+            wanted.origin_link,
+            wanted.plan_id,
+        )
+
+
+async def taken_away(ctx: Context, connection_id: int, again: Sequence[Again]) -> set[PhysicalKey]:
+    """The places where nothing may be made again yet: an earlier try, which was confirmed not to
+    have acted, did act, and another account has removed the link since, or that cannot be read.
+    Its outcome is corrected, as for any mirror that another account removed. Raises what the Jira
+    clients raise."""
+    if not again:
+        return set()
+    async with ctx.database.connection() as conn:
+        found = await late_writes.not_made(conn, connection_id, [it.physical for it in again])
+    wanted = {it.physical: it for it in again}
+    tries = {
+        it.wanted.physical: it
+        for it in reversed(found)
+        if wanted[it.wanted.physical].repeats(it.wanted)
+    }
+    held = set()
+    for site in sorted({it.site for it in tries}):
+        here = [it for it in tries.values() if it.wanted.site == site]
+        held |= await _taken_away(ctx, connection_id, site, here)
+    return held
+
+
+async def _taken_away(
+    ctx: Context, connection_id: int, site: int, tries: Sequence[Intent]
+) -> set[PhysicalKey]:
+    client = await ctx.sites.client(site)
+    await client.assure()
+    types = await site_types(ctx, site)
+    reading = await read_ends(client, tries)
+    moved = await moved_ends(ctx, client, tries, reading)
+    held, acted = set(), []
+    for intent in tries:
+        if not both_ends_read(intent, reading, moved):
+            held.add(intent.wanted.physical)
+        elif await was_taken_away(intent, reading, types, client):
+            held.add(intent.wanted.physical)
+            code = "corrected_taken_away"
+            acted.append(Outcome(intent, Status.NOOP, code, taken_away=True))
+    await settle(ctx, connection_id, acted, corrects=True)
+    return held
 
 
 @dataclass(slots=True)

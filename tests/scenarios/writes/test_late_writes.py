@@ -6,9 +6,10 @@ from app.core.operations import Ended, Status
 from app.sandbox import Fault
 from app.store.writes import late_writes as writes_late_writes
 from app.sync.monitor import verify
+from app.sync.recovery import restore
 from app.sync.writes import confirm, late_writes
 from tests.scenarios.conftest import Build, Duo
-from tests.scenarios.recovery.restoring import apply, ask
+from tests.scenarios.recovery.restoring import apply, approve, ask, finish, removed, results
 from tests.support.engine import ACCOUNT
 
 LATE = 120.0
@@ -115,6 +116,55 @@ async def test_a_person_made_the_link_meanwhile(duo: Duo) -> None:
         "SELECT cleared_at FROM intents WHERE connection_id = ANY($1::bigint[])"
     )
     assert intent["cleared_at"] is not None, "asked once, not for ever"
+
+
+async def test_a_person_removed_what_was_made_late(build: Build) -> None:
+    """While nothing was looked at. It is not made again, as any mirror that a person removes."""
+    duo = await build()
+    duo.ann.link("P-1", "Blocks", "P-2")
+    await given_up(duo, POST)
+    await act_late(duo)
+    duo.world.clock.tick(5)
+    duo.bob.unlink(duo.mirror)
+    await duo.world.settle()
+    await duo.world.resync()
+    await duo.world.settle()
+    assert not duo.right.jira.links, "never made again against a person's will"
+    assert await duo.world.states() == ["detached"]
+    assert (await outcomes(duo))[-1] == ("create", "noop", "corrected_taken_away")
+    assert await incidents(duo) == CORRECTED
+
+
+async def test_a_later_origin_gets_its_mirror(duo: Duo) -> None:
+    """What a person removed was the mirror of another link."""
+    made = duo.ann.link("P-1", "Blocks", "P-2")
+    await given_up(duo, POST)
+    await act_late(duo)
+    duo.world.clock.tick(5)
+    duo.bob.unlink(duo.mirror)
+    duo.ann.unlink(made)
+    duo.ann.link("P-1", "Blocks", "P-2")
+    await duo.world.settle()
+    assert await duo.world.states() == ["managed"]
+
+
+async def test_a_person_removed_what_a_restore_made_late(duo: Duo) -> None:
+    await removed(duo)
+    plan = await ask(duo.world)
+    await approve(duo.world, plan)
+    duo.right.jira.faults.add(Fault("late_commit", *POST, times=1, seconds=LATE))
+    await restore.run_once(duo.world.ctx)
+    [intent] = await duo.world.rows(
+        "SELECT * FROM intents WHERE state = 'open' AND connection_id = ANY($1::bigint[])"
+    )
+    duo.world.clock.set(intent["confirm_after"].timestamp() + 1)
+    assert await confirm.run_once(duo.world.ctx) == 1
+    await act_late(duo)
+    duo.world.clock.tick(5)
+    duo.bob.unlink(duo.mirror)
+    await finish(duo.world, plan)
+    assert not duo.right.jira.links, "never made again against a person's will"
+    assert await results(duo.world, plan) == {"P-2 P-3": "skipped:taken_away"}
 
 
 async def held_open(duo: Duo) -> None:
