@@ -19,6 +19,7 @@ from app.api.routing import openapi
 from app.console.pages.status import StatusCache
 from app.console.routes import routes as console_routes
 from app.core.errors import TransientError
+from app.process.event_streams import OpenStreams
 from app.process.gc_tuning import settle_heap
 from app.settings import Settings
 from app.sync.incidents import absence
@@ -43,6 +44,7 @@ def create_app(settings: Settings, *, only_webhooks: bool = False, served: bool 
     app.state.intake = Intake()
     app.state.attempts = Attempts()
     app.state.explaining = OneAtATime()
+    app.state.streams = OpenStreams()
     app.state.public_status = StatusCache()
     app.add_middleware(Surroundings)
     exception_handlers.install(app)

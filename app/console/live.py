@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from urllib.parse import unquote
 
 import httpx
-from sse_starlette import EventSourceResponse, ServerSentEvent
+from sse_starlette import ServerSentEvent
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -18,6 +18,7 @@ from starlette.routing import Route
 from app.console import session
 from app.console.api import Api, Refused
 from app.console.page import to
+from app.process.event_streams import Events
 from app.wiring import Services
 
 SECONDS = 3.0
@@ -28,10 +29,12 @@ _MARK = b"<!-- live -->"
 
 async def _live(request: Request) -> Response:
     services: Services = request.app.state.services
-    if await session.current(request, services) is None:
+    who = await session.current(request, services)
+    if who is None:
         return to("/sign-in")
     path = request.query_params.get("path", "/")
-    return EventSourceResponse(_events(request, path), ping=30)
+    reader = session.reader(request, who)
+    return Events(_events(request, path), request.app.state.streams, reader, ping=30)
 
 
 async def _events(request: Request, path: str) -> AsyncIterator[ServerSentEvent]:

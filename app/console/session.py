@@ -8,8 +8,9 @@ from datetime import datetime
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.process.event_streams import Reader
 from app.process.loopback import is_loopback
-from app.store.access import sessions
+from app.store.access import sessions, tokens
 from app.store.access.sessions import SignedIn
 from app.store.pool import Database
 from app.wiring import Services
@@ -50,6 +51,12 @@ async def current(request: Request, services: Services) -> SignedIn | None:
         return None
     async with services.database.connection() as conn:
         return await sessions.find(conn, digest(cookie), services.clock())
+
+
+def reader(request: Request, who: SignedIn) -> Reader:
+    """By which its open streams are counted: this session's, and all of its token's."""
+    token = tokens.BOOTSTRAP if who.token_id is None else str(who.token_id)
+    return Reader(token, digest(cookie_of(request) or "").hex())
 
 
 async def begin(request: Request, response: Response, services: Services, who: SignedIn) -> None:

@@ -8,6 +8,7 @@ from app.demo import people
 from app.demo.service import CONNECTION
 from app.demo.stage import Stage
 from app.demo.steps.connect import configuration
+from app.process import event_streams
 from app.sandbox.worlds import USUAL
 from tests.api.conftest import ADMIN
 from tests.browser.conftest import Person, Visit, token_of
@@ -53,6 +54,20 @@ async def test_a_link_made_in_jira_appears_without_a_reload(live: Stage, admin: 
     await expect(chart).not_to_have_attribute("aria-label", before or "", timeout=15_000)
     assert await admin.page.evaluate("window.shifts") == 0, "the page was not reloaded, nor moved"
     await admin.shot("connection")
+
+
+async def test_a_page_that_is_refused_a_stream_looks_by_itself(
+    live: Stage, admin: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with too many pages open: it lags behind, and is not dead."""
+    monkeypatch.setattr(event_streams, "PER_SESSION", 0)
+    await admin.go(f"/connections/{CONNECTION}")
+    chart = admin.page.locator("svg.chart")
+    before = await chart.get_attribute("aria-label")
+    for source, destination in people.free_pairs(live.world, 3):
+        await people.link(live.left, "ann", source, "Blocks", destination)
+    await live.quiet("three links")
+    await expect(chart).not_to_have_attribute("aria-label", before or "", timeout=40_000)
 
 
 async def test_an_issue_is_explored_from_the_audit(live: Stage, admin: Person) -> None:

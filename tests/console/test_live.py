@@ -8,6 +8,7 @@ import pytest
 
 from app.api.auth.roles import V1
 from app.console import live
+from app.process.event_streams import PER_SESSION
 from tests.api.conftest import Api
 from tests.console.conftest import Browser
 
@@ -68,3 +69,25 @@ async def test_a_revoked_token_ends_the_open_stream(browse: Browse, api: Api) ->
     stream = await followed(browser)
     await api.client().delete(f"{V1}/tokens/{made['id']}")
     assert await ends(stream) <= SOON
+
+
+async def test_the_streams_of_a_session_are_bounded(browse: Browse, api: Api) -> None:
+    """The pages that are open go on; the next one is told no, and another session has its own."""
+    browser, other = browse(), browse()
+    await browser.sign_in()
+    await other.sign_in()
+    streams = [await followed(browser) for _ in range(PER_SESSION)]
+    try:
+        refused = await browser.http.get("/live?path=/")
+        assert refused.status_code == 429
+        assert refused.headers["content-type"] == "application/problem+json"
+        assert int(refused.headers["Retry-After"]) >= 1
+        assert refused.json()["detail"] == f"at most {PER_SESSION} open streams per session"
+        assert not any(it.done() for it in streams)
+        streams.append(await followed(other))
+    finally:
+        for it in streams:
+            it.cancel()
+        await asyncio.gather(*streams, return_exceptions=True)
+    again = await followed(browser)
+    again.cancel()

@@ -13,7 +13,6 @@ from app.store.access import tokens
 from app.store.access.sessions import SIGNED_IN, SignedIn
 from app.wiring import Services
 
-BOOTSTRAP = "bootstrap"
 _SCRAPER = "metrics"
 _REALM = 'Bearer realm="twinlink"'
 # A longer text is none of ours; hashing it would only cost.
@@ -79,7 +78,7 @@ async def _caller(text: str, services: Services) -> Caller | None:
     """The administrator's token of the environment needs no database."""
     admin = services.settings.admin_token
     if admin is not None and _equal(text, admin.get_secret_value()):
-        return Caller(BOOTSTRAP, BOOTSTRAP, Role.ADMIN)
+        return Caller(tokens.BOOTSTRAP, tokens.BOOTSTRAP, Role.ADMIN)
     async with services.database.connection() as conn:
         token = await tokens.authenticate(conn, text, services.clock())
     return None if token is None else _of_token(token)
@@ -91,7 +90,7 @@ async def _signed_in(session: SignedIn, services: Services) -> Caller | None:
     if session.token_id is None:
         if admin is None or tokens.digest(admin.get_secret_value()) != session.token_hash:
             return None
-        return Caller(BOOTSTRAP, BOOTSTRAP, Role.ADMIN)
+        return Caller(tokens.BOOTSTRAP, tokens.BOOTSTRAP, Role.ADMIN)
     async with services.database.connection() as conn:
         token = await tokens.by_id(conn, session.token_id, services.clock())
     return None if token is None else _of_token(token)

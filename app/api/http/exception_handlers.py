@@ -13,15 +13,19 @@ from app.api.http import problems
 from app.api.http.problems import KINDS, Problem
 from app.core.config import Problem as FieldProblem
 from app.core.errors import PermanentError, TransientError
+from app.process.event_streams import TooManyStreams
 from app.sync.runtime.refusals import Refused
 
 _LOG = structlog.get_logger(__name__)
+_STREAMS_RETRY_AFTER = 15
+"""Seconds. A stream lasts as long as its page is open: when one ends is not known."""
 
 
 def install(app: FastAPI) -> None:
     """What reaches none of these is caught by `middleware` and answered with 500."""
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(TooManyStreams, _on_too_many_streams)
     app.add_exception_handler(TransientError, _on_transient)
     app.add_exception_handler(PermanentError, _on_permanent)
 
@@ -55,6 +59,12 @@ def _on_invalid(_request: Request, error: Exception) -> Response:
         return problems.response(Problem("malformed_json"))
     fields = [FieldProblem(pointer(item["loc"], sent), _words(item)) for item in found]
     return problems.response(Problem("validation", errors=fields))
+
+
+def _on_too_many_streams(_request: Request, error: Exception) -> Response:
+    limit = error.limit if isinstance(error, TooManyStreams) else ""
+    again = {"Retry-After": str(_STREAMS_RETRY_AFTER)}
+    return problems.response(Problem("too_many_streams", limit, headers=again))
 
 
 def _on_transient(_request: Request, error: Exception) -> Response:

@@ -45,6 +45,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "secret_not_replayed": Kind(409, "A secret is shown once and cannot be shown again"),
     "guard_resets_spent": Kind(429, "The guard was reset as often as a day allows"),
     "too_many_attempts": Kind(429, "Too many calls with tokens that are not valid"),
+    "too_many_streams": Kind(429, "Too many streams of events are open"),
     "headers_too_large": Kind(431, "The address and the headers are too large"),
     "request_too_slow": Kind(408, "The request did not arrive in time"),
     "stale": Kind(412, "It changed since the version that If-Match names"),

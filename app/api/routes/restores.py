@@ -22,7 +22,7 @@ from app.api.routing.dependencies import (
 )
 from app.api.routing.responses import problems
 from app.api.routing.route import api_router
-from app.api.routing.streams import Events, follow
+from app.api.routing.streams import Events, Following, Streams
 from app.api.schemas.base import Listed
 from app.api.schemas.restore import OVER, RescuePost, RestoreAnswer, RestoreMade, RestorePost
 from app.core.config import Problem as FieldProblem
@@ -35,6 +35,7 @@ from app.wiring import Services
 router = api_router("restores")
 RESTORES = (PlanKind.RESTORE, PlanKind.UNDO)
 RESCUES = (PlanKind.RESCUE,)
+_STREAM_PROBLEMS = problems("restore_unknown", "too_many_streams")
 
 
 @router.post("/restores", status_code=202, responses=problems("nothing_selected"))
@@ -106,17 +107,21 @@ async def get_rescue(id: Id, services: Svc, caller: Who) -> RestoreAnswer:
     return await _one(services, caller, id, RESCUES)
 
 
-@router.get("/restores/{id}/events", response_class=Events, responses=problems("restore_unknown"))
-async def restore_events(id: Id, services: Svc, caller: Who, again: WhoNow) -> Events:
+@router.get("/restores/{id}/events", response_class=Events, responses=_STREAM_PROBLEMS)
+async def restore_events(
+    id: Id, services: Svc, caller: Who, again: WhoNow, streams: Following
+) -> Events:
     """Server-sent events: `progress` whenever its figures moved, `end` when it is over. Each
     carries the restore as `GET` shows it."""
-    return await _followed(services, caller, again, id, RESTORES)
+    return await _followed(services, caller, again, streams, id, RESTORES)
 
 
-@router.get("/rescues/{id}/events", response_class=Events, responses=problems("restore_unknown"))
-async def rescue_events(id: Id, services: Svc, caller: Who, again: WhoNow) -> Events:
+@router.get("/rescues/{id}/events", response_class=Events, responses=_STREAM_PROBLEMS)
+async def rescue_events(
+    id: Id, services: Svc, caller: Who, again: WhoNow, streams: Following
+) -> Events:
     """As those of a restore."""
-    return await _followed(services, caller, again, id, RESCUES)
+    return await _followed(services, caller, again, streams, id, RESCUES)
 
 
 async def _connection(services: Services, caller: Caller, name: str | None) -> int | None:
@@ -177,10 +182,12 @@ async def _followed(
     services: Services,
     caller: Caller,
     again: Callable[[], Awaitable[Caller]],
+    streams: Streams,
     id: str,
     kinds: Sequence[PlanKind],
 ) -> Events:
     async def read() -> RestoreAnswer:
         return await _one(services, await again(), id, kinds)
 
-    return follow(await _one(services, caller, id, kinds), read, lambda it: it.status in OVER)
+    first = await _one(services, caller, id, kinds)
+    return streams.follow(first, read, lambda it: it.status in OVER)

@@ -17,7 +17,7 @@ from app.api.routing.dependencies import (
 )
 from app.api.routing.responses import problems
 from app.api.routing.route import api_router
-from app.api.routing.streams import Events, follow
+from app.api.routing.streams import Events, Following
 from app.api.schemas.base import Listed, Queued
 from app.api.schemas.resync import OVER, ResyncAnswer, ResyncPost, Status
 from app.store.views import resyncs
@@ -98,9 +98,11 @@ async def cancel_resync(id: Id, services: Svc, caller: Who) -> ResyncAnswer:
 @router.get(
     "/resyncs/{id}/events",
     response_class=Events,
-    responses=problems("resync_unknown"),
+    responses=problems("resync_unknown", "too_many_streams"),
 )
-async def resync_events(id: Id, services: Svc, caller: Who, again: WhoNow) -> Events:
+async def resync_events(
+    id: Id, services: Svc, caller: Who, again: WhoNow, streams: Following
+) -> Events:
     """Server-sent events: `progress` whenever its figures moved, `end` when it is over. Each
     carries the resync as `GET` shows it."""
 
@@ -108,7 +110,7 @@ async def resync_events(id: Id, services: Svc, caller: Who, again: WhoNow) -> Ev
         return await _resync(services, await again(), id)
 
     first = await _resync(services, caller, id)
-    return follow(first, read, lambda it: it.status in OVER)
+    return streams.follow(first, read, lambda it: it.status in OVER)
 
 
 async def _resync(services: Services, caller: Caller, id: str) -> ResyncAnswer:

@@ -2,12 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Annotated, TypeVar
 
+from fastapi import Depends, Request
 from pydantic import BaseModel
-from sse_starlette import EventSourceResponse, ServerSentEvent
+from sse_starlette import ServerSentEvent
 
 from app.api.http.problems import Problem
+from app.api.routing.dependencies import Who
+from app.process.event_streams import Events, OpenStreams, Reader
+
+__all__ = ["Events", "Following", "Streams"]
 
 _T = TypeVar("_T", bound=BaseModel)
 _POLL_SECONDS = 0.5
@@ -16,16 +22,27 @@ _PING_SECONDS = 15
 _UNBUFFERED = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
-class Events(EventSourceResponse):
-    """Ends when its client goes away."""
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """What a route needs to open one for its caller."""
 
-    media_type = "text/event-stream"
+    opened: OpenStreams
+    reader: Reader
+
+    def follow(
+        self, first: _T, read: Callable[[], Awaitable[_T]], over: Callable[[_T], bool]
+    ) -> Events:
+        """`progress` and at last `end`. *read* asks again who calls: a stream whose token was
+        revoked, or whose subject is gone, ends without `end`."""
+        events = _events(first, read, over)
+        return Events(events, self.opened, self.reader, ping=_PING_SECONDS, headers=_UNBUFFERED)
 
 
-def follow(first: _T, read: Callable[[], Awaitable[_T]], over: Callable[[_T], bool]) -> Events:
-    """`progress` and at last `end`. *read* asks again who calls: a stream whose token was revoked,
-    or whose subject is gone, ends without `end`."""
-    return Events(_events(first, read, over), ping=_PING_SECONDS, headers=_UNBUFFERED)
+def _streams(request: Request, caller: Who) -> Streams:
+    return Streams(request.app.state.streams, Reader(caller.id))
+
+
+Following = Annotated[Streams, Depends(_streams)]
 
 
 async def _events(

@@ -19,7 +19,15 @@
       if (next && !part.contains(document.activeElement)) put(part, next);
     }
   };
-  const source = new EventSource("/live?path=" + encodeURIComponent(here));
-  source.addEventListener("changed", refresh);
-  source.addEventListener("over", () => { source.close(); location.reload(); });
+  const follow = () => {
+    const source = new EventSource("/live?path=" + encodeURIComponent(here));
+    source.addEventListener("changed", refresh);
+    source.addEventListener("over", () => { source.close(); location.reload(); });
+    // Closed for good: refused, as with too many pages open. Look without it, and ask again.
+    source.addEventListener("error", () => {
+      if (source.readyState !== EventSource.CLOSED) return;
+      setTimeout(() => { refresh(); follow(); }, 15000);
+    });
+  };
+  follow();
 })();

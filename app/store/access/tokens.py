@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from app.store.pool import Connection, Row
 
 PREFIX = "twl_"
+BOOTSTRAP = "bootstrap"
+"""Instead of an id: the administrator's token of the environment, which has no row."""
 _OURS = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}")
 # `last_used_at` is for people, who do not need a write per request.
 _USE_RECORDED_EVERY = timedelta(minutes=1)
