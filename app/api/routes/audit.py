@@ -1,6 +1,6 @@
 """The audit: list, export, verify."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Annotated
 
 import orjson
@@ -9,7 +9,7 @@ from starlette.responses import StreamingResponse
 
 from app.api.http.pages import LARGEST
 from app.api.http.problems import Problem
-from app.api.routing.dependencies import Id, Paged, Svc, Who, number
+from app.api.routing.dependencies import Id, Paged, Svc, Who, WhoNow, number
 from app.api.routing.responses import problems
 from app.api.routing.route import api_router
 from app.api.schemas.audit import AuditListQuery, AuditQuery, AuditRow, Verification
@@ -39,14 +39,20 @@ async def list_audit(services: Svc, caller: Who, page: Paged, asked: AskedList) 
 
 
 @router.get("/audit/export", response_class=Ndjson)
-async def export_audit(services: Svc, caller: Who, asked: Asked) -> Ndjson:
+async def export_audit(services: Svc, caller: Who, again: WhoNow, asked: Asked) -> Ndjson:
     """All rows, chain by chain, one a line; then `{"head": {chain, connection, seq, hash}}` for
-    each chain as it ended when the export began. An export without heads was cut off. Rows can
-    be checked against the heads where no filter but `connection` leaves any out."""
+    each chain as it ended when the export began. An export without heads was cut off; its last
+    line is `{"incomplete": code}` where the token ended, or its connections changed, on the way.
+    Rows can be checked against the heads where no filter but `connection` leaves any out."""
+
+    async def still() -> None:
+        if (await again()).connections != caller.connections:
+            raise Problem("forbidden", "the token's connections have changed")
+
     filters = asked.filters(caller.connections)
     async with services.database.connection() as conn:
         heads = await audit.heads(conn, filters)
-    return Ndjson(_lines(services.database, filters, heads))
+    return Ndjson(_lines(services.database, filters, heads, still))
 
 
 @router.post("/audit/verifications", status_code=202)
@@ -76,9 +82,17 @@ async def get_verification(id: Id, services: Svc) -> Verification:
     return Verification.of(row)
 
 
-async def _lines(database: Database, filters: Filters, heads: list[Head]) -> AsyncIterator[bytes]:
-    for head in heads:
-        async for rows in audit.chain(database, filters, head):
-            yield b"".join(orjson.dumps(row) + b"\n" for row in rows)
+async def _lines(
+    database: Database, filters: Filters, heads: list[Head], still: Callable[[], Awaitable[None]]
+) -> AsyncIterator[bytes]:
+    """*still* is asked before each page but the first, and raises `Problem`."""
+    try:
+        for head in heads:
+            async for rows in audit.chain(database, filters, head):
+                yield b"".join(orjson.dumps(row) + b"\n" for row in rows)
+                await still()
+    except Problem as problem:
+        yield orjson.dumps({"incomplete": problem.code}) + b"\n"
+        return
     for head in heads:
         yield orjson.dumps({"head": head.plain()}) + b"\n"

@@ -57,6 +57,8 @@ class ChainCheck:
                 self._row(number, self._chain(chain), found)
             case _ if heads := list(_heads(found)):
                 self._own.update(heads)
+            case {"incomplete": str()}:
+                self.places.append(Place("", "", 0, "incomplete", number))
             case _:
                 self.places.append(Place("", "", 0, "malformed", number))
 
@@ -133,6 +135,13 @@ def kept_heads(text: str) -> dict[str, dict[int, str]]:
     if not kept:
         raise ValueError("the file holds no heads")
     return kept
+
+
+def ended_early(line: str) -> str | None:
+    """Why an export ends with this line before all of it was written; None if it does not."""
+    found = _parsed(line)
+    why = found.get("incomplete") if isinstance(found, dict) else None
+    return None if why is None else str(why)
 
 
 def _parsed(line: str) -> Any:

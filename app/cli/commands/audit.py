@@ -4,9 +4,11 @@ from typing import Annotated, Any
 
 import typer
 
+from app.cli.checks.audit_export import ended_early
 from app.cli.client.api_client import service
 from app.cli.commands import audit_verify
 from app.cli.output import output
+from app.cli.output.errors import CommandError
 from app.cli.output.files import STDIN, writing
 from app.cli.output.options import Issue, Json, Limit
 from app.cli.output.times import Since, Until
@@ -93,6 +95,10 @@ def export(
         output.progress() as progress,
     ):
         task = progress.add_task("rows", total=None)
+        last = ""
         for line in lines:
             to.write(line + "\n")
             progress.advance(task)
+            last = line
+    if (why := ended_early(last)) is not None:
+        raise CommandError(f"the export is incomplete: {why}")

@@ -24,6 +24,7 @@ _FAULTS = {
     "cut_off": "rows at the end are missing",
     "beyond_head": "there are more rows than were recorded",
     "no_head": "the chain has no head, so its end is not known; give --heads, or export it whole",
+    "incomplete": "the export ended early: its token ended, or the token's connections changed",
     "malformed": "the line is neither a row nor a head",
 }
 _OVER = frozenset({"accepted", "refused", "failed"})

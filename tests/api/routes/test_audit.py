@@ -1,16 +1,20 @@
 """The audit: filters that all hold, and an export that can be checked without us."""
 
+import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
 import httpx
+import pytest
 
 from app.api.auth.roles import V1
 from app.core import chain
 from app.core.operations import Operation, Status
 from app.store.queue.work import Cause
+from app.store.views import audit as views_audit
 from app.store.writes.audit import Entry, append
 from tests.api.conftest import Api, Jira, connection_body
 
@@ -166,3 +170,57 @@ async def test_verifications_are_queued(client: httpx.AsyncClient, db: asyncpg.P
     assert (await client.get(path)).json()["place"]["seq"] == 7
     assert len((await client.get(f"{V1}/audit/verifications")).json()["items"]) == 1
     assert (await client.get(f"{V1}/audit/verifications/99")).status_code == 404
+
+
+async def streamed(api: Api, token: str, after_first: Callable[[], Awaitable[object]]) -> list[Any]:
+    """The lines of an export whose reader takes its first page, and the rest after that call."""
+    body, seen = bytearray(), False
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.Event().wait()
+        return {}
+
+    async def send(message: Any) -> None:
+        nonlocal seen
+        body.extend(message.get("body", b""))
+        if message.get("body") and not seen:
+            seen = True
+            await after_first()
+
+    scope = {
+        "type": "http", "http_version": "1.1", "method": "GET", "scheme": "http",
+        "path": f"{V1}/audit/export", "raw_path": f"{V1}/audit/export".encode(), "root_path": "",
+        "query_string": b"", "headers": [(b"authorization", f"Bearer {token}".encode())],
+        "client": ("127.0.0.1", 1), "server": ("twinlink", 80), "asgi": {"version": "3.0"},
+    }  # fmt: skip
+    await api.app(scope, receive, send)
+    return [json.loads(line) for line in body.decode().splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ("revoked_at = now()", "unauthenticated"),
+        ("expires_at = now() - interval '1 second'", "unauthenticated"),
+        ("confined_to = '{}'", "forbidden"),
+    ],
+)
+async def test_an_export_goes_no_further_than_its_token(
+    api: Api,
+    client: httpx.AsyncClient,
+    connected: Jira,
+    db: asyncpg.Pool,
+    monkeypatch: pytest.MonkeyPatch,
+    change: str,
+    code: str,
+) -> None:
+    """It ends with a line that says so, and without heads: nobody takes it for whole."""
+    monkeypatch.setattr(views_audit, "_PAGE", 2)
+    await write(api, "ab", *(entry(intent_id=n) for n in range(1, 8)))
+    body = {"role": "viewer", "owner": "eva", "connections": ["ab"]}
+    token = (await client.post(f"{V1}/tokens", json=body)).json()["token"]
+    whole = await streamed(api, token, lambda: db.fetchval("SELECT 1"))
+    assert ["head" in line for line in whole] == [False] * 7 + [True]
+    cut = await streamed(api, token, lambda: db.execute(f"UPDATE tokens SET {change}"))  # noqa: S608
+    assert [line.get("seq") for line in cut[:2]] == [1, 2]
+    assert cut[2:] == [{"incomplete": code}]

@@ -6,6 +6,7 @@ import tracemalloc
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -192,3 +193,20 @@ def test_the_service_checks_its_own(line: Line, service: FakeService) -> None:
     assert result.stdout == (
         "main (1), 4: hash: its content has changed since it was recorded\nrefused: 9 rows\n"
     )
+
+
+def test_an_export_that_says_it_is_incomplete_is_refused() -> None:
+    """Even after the head of every chain that it has."""
+    lines = [*export(chain("1", 3)), json.dumps({"incomplete": "unauthenticated"})]
+    assert faults(lines) == [("", 0, "incomplete")]
+
+
+def test_the_command_fails_on_an_export_that_ended_early(
+    line: Line, service: FakeService, tmp_path: Path
+) -> None:
+    text = "\n".join([*export(chain("1", 3))[:2], json.dumps({"incomplete": "unauthenticated"})])
+    service.answers["GET /audit/export"] = lambda _: httpx.Response(200, text=text)
+    result = line("audit", "export", str(tmp_path / "audit.ndjson"))
+    assert result.exit_code == 1
+    assert "incomplete" in result.stderr
+    assert "unauthenticated" in result.stderr
