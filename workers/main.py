@@ -21,6 +21,7 @@ from app.settings import Problem, Settings, SettingsError, load_settings
 from app.sync.incidents import notify
 from app.sync.reconcile.loop import Pass, run_once
 from app.sync.runtime.database_clock import DatabaseClock
+from app.sync.upkeep import secrets_watch
 from app.sync.upkeep.installation import InstallationWatch
 from app.sync.upkeep.presence import Presence
 from app.sync.upkeep.schema_watch import SchemaWatch
@@ -97,6 +98,7 @@ async def working(services: Services) -> AsyncIterator[Passes]:
         *upkeep.duties(ctx, passes, sweep_seconds=settings.sweep_seconds),
         upkeep.Duty("installation", 60.0, watch.run_once),
         upkeep.Duty("presence", 10.0, presence.run_once),
+        upkeep.Duty("secrets", 60.0, lambda: _secrets(services)),
     ]
     duties = [replace(it, run_once=schema.guarded(it.run_once)) for it in duties]
     duties += [
@@ -142,6 +144,12 @@ async def _look(schema: SchemaWatch, beginning: Sequence[Callable[[], Awaitable[
     if await schema.run_once() and not fitted:
         for run_once in beginning:
             await run_once()
+
+
+async def _secrets(services: Services) -> None:
+    """Also binds those of earlier versions, where nothing has needed one yet."""
+    await services.binding.ensure()
+    await secrets_watch.run_once(services.context, services.vault)
 
 
 def _clock_duty(services: Services, clock: DatabaseClock) -> upkeep.Duty:

@@ -47,6 +47,16 @@ def _silent(detail: Detail) -> Iterator[str]:
     yield "Nothing is concluded."
 
 
+def _misplaced(detail: Detail) -> Iterator[str]:
+    yield (
+        f"{detail.get('secrets', 'Secrets')} of this site open nowhere"
+        f" ({detail.get('codes', '-')}): they were sealed for another site, address, Jira or use,"
+        " so the database was written past the service. No call leaves with them. Find out by whom,"
+        " see that the site's address is the right one, and only then store its secrets again"
+        " (twinlink site put)."
+    )
+
+
 def _locked(detail: Detail) -> Iterator[str]:
     yield (
         f"Since {detail.get('since', '-')} no call leaves for it: each would renew its lock."
@@ -142,6 +152,7 @@ SITE_SENTENCES: Final[Mapping[str, Callable[[Detail], Iterator[str]]]] = {
     IncidentKind.DELIVERIES_ASTRAY: _astray,
     IncidentKind.SITE_IDENTITY_CHANGED: _refused,
     IncidentKind.SITE_REFUSED: _refused,
+    IncidentKind.SECRET_MISPLACED: _misplaced,
     IncidentKind.SITE_LOCKED: _locked,
     IncidentKind.TOKEN_EXPIRES: _expires,
     IncidentKind.TOKEN_REPLACED: _replaced,

@@ -251,6 +251,8 @@ def calls(
             found.append(restore(where, str(facts["first_removal"])))
     if kind == IncidentKind.SITE_LOCKED and site is not None:
         found.append(unlock(site))
+    if kind == IncidentKind.SECRET_MISPLACED and site is not None:
+        found.append(show(site))
     if kind == IncidentKind.PROJECT_UNSEEN and site is not None:
         found.append(check(site))
     if "restore_plan" in facts:
@@ -277,6 +279,11 @@ def restore(where: Mapping[str, str | None], since: str) -> Call:
         {**where, "since": since, "operation": "remove"},
         f"twinlink restore {options} --since {since}",
     )
+
+
+def show(site: str) -> Call:
+    purpose = "see whether the site's address is the right one"
+    return Call(purpose, "GET", f"/sites/{site}", None, f"twinlink site show {site}")
 
 
 def check(site: str) -> Call:

@@ -14,6 +14,7 @@
 | deliveries_astray | minor | | five came within a day, the last less than a day ago |
 | site_identity_changed | major | | looks are refused |
 | site_refused | major | | looks are refused |
+| secret_misplaced | major | yes | a worker says so every minute |
 | site_locked | major | | the site wants a CAPTCHA solved: no call leaves |
 | token_expires | minor | | a site's token ends within seven days |
 | token_replaced | minor | | a site's second token took over, less than a day ago |
@@ -84,6 +85,7 @@ class IncidentKind(StrEnum):
     DELIVERIES_ASTRAY = "deliveries_astray"
     SITE_IDENTITY_CHANGED = "site_identity_changed"
     SITE_REFUSED = "site_refused"
+    SECRET_MISPLACED = "secret_misplaced"  # noqa: S105 - no password
     SITE_LOCKED = "site_locked"
     TOKEN_EXPIRES = "token_expires"  # noqa: S105 - no password
     TOKEN_REPLACED = "token_replaced"  # noqa: S105 - no password
@@ -128,6 +130,9 @@ KINDS: Final[Mapping[str, Traits]] = {
         "Another Jira answers than the one pinned", lasting=True
     ),
     IncidentKind.SITE_REFUSED: Traits("A site does not let us in", lasting=True),
+    IncidentKind.SECRET_MISPLACED: Traits(
+        "A stored secret belongs elsewhere", wakes=True, lasting=True
+    ),
     IncidentKind.SITE_LOCKED: Traits("A site wants a CAPTCHA solved", lasting=True),
     IncidentKind.TOKEN_EXPIRES: Traits("A token is about to expire", lasting=True),
     IncidentKind.TOKEN_REPLACED: Traits("A second token took over", lasting=True),

@@ -55,6 +55,7 @@ def test_of_two_close_changes_the_later_counts() -> None:
 def test_only_what_cannot_wait_wakes_anybody() -> None:
     waking = {kind for kind in KINDS if wakes(kind, Impact.CRITICAL)}
     assert waking == {
+        "secret_misplaced",
         "unmanaged_removed",
         "audit_broken",
         "deliveries_rejected",

@@ -100,19 +100,36 @@ async def rotate(database: Database, vault: Vault, clock: Callable[[], datetime]
 async def survey(conn: Connection, vault: Vault) -> Survey:
     """The same count, and nothing is changed. What the next start of a process binds counts as
     unbound, not as unusable."""
-    ended = await sealed_secrets.binding_is_known(conn) and await sealed_secrets.are_bound(conn)
+    ended = await _binding_ended(conn)
     current, former, unbound, short = 0, 0, 0, list[str]()
     unreadable, unusable = list[Unreadable](), list[Unusable]()
     for site in await sealed_secrets.every(conn):
         found = _sorted(site, vault)
-        waiting = [] if ended else [it for it in found.unusable if it.code == "secret_unbound"]
+        lost = _lost(found, ended=ended)
         short += [site.home.site] if _has_short_secret(site, vault) else []
         current += found.current
         former += len(found.former)
-        unbound += len(waiting)
+        unbound += len(found.unusable) - len(lost)
         unreadable += found.unreadable
-        unusable += [it for it in found.unusable if it not in waiting]
+        unusable += lost
     return Survey(current, former, unbound, tuple(unreadable), tuple(unusable), tuple(short))
+
+
+async def unusable(conn: Connection, vault: Vault) -> dict[int, list[Unusable]]:
+    """By the id of its site, where there are any."""
+    ended = await _binding_ended(conn)
+    every = await sealed_secrets.every(conn)
+    found = {site.id: _lost(_sorted(site, vault), ended=ended) for site in every}
+    return {site_id: lost for site_id, lost in found.items() if lost}
+
+
+async def _binding_ended(conn: Connection) -> bool:
+    return await sealed_secrets.binding_is_known(conn) and await sealed_secrets.are_bound(conn)
+
+
+def _lost(found: _Sorted, *, ended: bool) -> list[Unusable]:
+    """What opens nowhere; not what the next start of a process binds."""
+    return [it for it in found.unusable if ended or it.code != "secret_unbound"]
 
 
 def moved(site: SealedSite, home: Home, vault: Vault) -> dict[str, bytes]:

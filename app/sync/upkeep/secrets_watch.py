@@ -1,0 +1,31 @@
+"""Whether every stored secret is where it belongs.
+
+Each worker looks with the keys that it has. A secret that was moved in the database is refused
+wherever it is asked for; a person has to know before that, and also of one that nothing asks for.
+"""
+
+from app.core.incidents import Impact, IncidentKind
+from app.store.config.vault import Vault
+from app.sync.incidents.timeline import open_or_note
+from app.sync.runtime.context import Context
+from app.sync.sites import rotation
+
+
+async def run_once(ctx: Context, vault: Vault) -> int:
+    """One look; answers at how many sites there are such secrets."""
+    async with ctx.database.connection() as conn:
+        found = await rotation.unusable(conn, vault)
+    for site_id, secrets in found.items():
+        async with ctx.database.transaction() as conn:
+            await open_or_note(
+                conn,
+                IncidentKind.SECRET_MISPLACED,
+                site_id=site_id,
+                now=ctx.clock(),
+                detail={
+                    "secrets": ", ".join(it.secret for it in secrets),
+                    "codes": ", ".join(sorted({it.code for it in secrets})),
+                },
+                impact=Impact.MAJOR,
+            )
+    return len(found)
