@@ -77,7 +77,10 @@ class Proxy(Body):
 
 
 class SitePut(Body):
-    base_url: Annotated[Url, Field(description="Where REST is; may carry a path")]
+    base_url: Annotated[
+        Url,
+        Field(description="Where REST is; may carry a path. Another one needs all secrets again"),
+    ]
     web_url: WebUrl | None = Field(None, description="Where people go, if elsewhere")
     deployment: Deployment
     auth: Annotated[Basic | Bearer | OAuth, Field(discriminator="kind")] | None = Field(
@@ -111,7 +114,9 @@ class SitePut(Body):
         " `https://twinlink:SECRET@…`: for a Data Center that signs nothing",
     )
     ca_certificates: Annotated[str, Field(max_length=200_000), Storable] | None = Field(
-        None, description="In PEM: authorities of this site's certificate, beside the public ones"
+        None,
+        description="In PEM: authorities of this site's certificate, beside the public ones. Other"
+        " ones need the credentials again",
     )
     proxy: Proxy = Proxy()
 

@@ -101,6 +101,12 @@ def network(
     installation: Annotated[
         bool, typer.Option("--installation", help="Reach it as all sites: TWINLINK_HTTPS_PROXY.")
     ] = False,
+    token_file: Annotated[
+        str | None,
+        typer.Option(
+            help="File of the token or client secret in use: new authorities need it again."
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Change how a site is reached: private authorities, an outbound proxy of its own."""
@@ -115,7 +121,18 @@ def network(
         chosen["proxy"] = {"kind": "direct" if direct else "installation"}
     if not chosen:
         raise UsageError("nothing to change: see --help")
-    shown(changed(service(ctx), name, chosen), json=json)
+    api = service(ctx)
+    if token_file is not None:
+        chosen |= _again(api, name, secret_of(token_file))
+    shown(changed(api, name, chosen), json=json)
+
+
+def _again(api: Service, name: str, secret: str | None) -> dict[str, Any]:
+    """The secret that the site has already; it expires when it did."""
+    known = api.get(f"sites/{name}")
+    kind, ends = known["auth"]["kind"], known.get("token_expires_at")
+    auth = {"kind": kind, "client_secret" if kind == "oauth" else "token": secret}
+    return {"auth": auth} | ({} if ends is None else {"token_expires_at": ends})
 
 
 def basic_webhooks(

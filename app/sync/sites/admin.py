@@ -1,6 +1,5 @@
 """Registering, changing and checking sites. The Jira behind a site is pinned once it answered."""
 
-import re
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -32,13 +31,12 @@ from app.sync.sites.check import (
 from app.sync.sites.projects import Need
 from app.sync.sites.rotation import moved
 from app.sync.sites.spec import (
-    SHORTEST_SECRET,
     SiteSpec,
     Wish,
     elsewhere,
-    is_short,
     merged,
     merged_proxy,
+    secret_problems,
 )
 
 OpenClient = Callable[[SiteAccess], JiraClient]
@@ -50,9 +48,6 @@ _URL_WORDS = {
     "query": "must have neither query nor fragment",
     "private_address": "is a private address; see TWINLINK_ALLOW_PRIVATE_SITES",
 }
-
-
-_IN_A_URL = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +214,10 @@ class SiteAdmin:
         auth = merged(spec.auth, former.auth)
         secret = spec.webhook_secret or former.secret
         proxy = merged_proxy(spec.proxy, former.proxy)
-        problems = [*self._address_problems(spec, auth, proxy), *_secret_problems(spec, secret)]
+        problems = [
+            *self._address_problems(spec, auth, proxy),
+            *secret_problems(spec, known, secret),
+        ]
         if auth is None:
             problems.append(Problem("/auth", "the credentials are not complete"))
         elif (
@@ -227,9 +225,9 @@ class SiteAdmin:
             and elsewhere(spec, known, auth, former.auth)
             and not (spec.auth and spec.auth.secret)
         ):
-            # Else an administrator could have the stored credentials sent to another host.
+            # Else an administrator could have the stored credentials sent to somebody else.
             name = "client_secret" if isinstance(auth, ClientCredentials) else "token"
-            problems.append(Problem(f"/auth/{name}", "is required when the base URL changes"))
+            problems.append(Problem(f"/auth/{name}", "is required when they would go elsewhere"))
         if former.failure is not None and _relies_on_lost(spec, auth, secret, former):
             # What was left out is stored, and cannot be read: none of it is the caller's mistake.
             raise Refused(former.failure.code, former.failure.detail)
@@ -281,23 +279,6 @@ def _standing(site: SiteRow, now: datetime) -> Iterable[Finding]:
         token_replaced_at=site.token_replaced_at,
         now=now,
     )
-
-
-def _secret_problems(spec: SiteSpec, secret: str | None) -> Iterable[Problem]:
-    if not secret:
-        yield Problem("/webhook_secret", "is required")
-    elif spec.webhook_secret and is_short(spec.webhook_secret):
-        yield Problem(
-            "/webhook_secret",
-            f"must have at least {SHORTEST_SECRET} characters, of any kind: make one with"
-            " `openssl rand -hex 32`, and store the same one in Jira's webhook",
-        )
-    if not spec.webhook_basic:
-        return
-    if spec.deployment != "datacenter":
-        yield Problem("/webhook_basic", "is for Data Center alone: Jira Cloud signs its deliveries")
-    if secret and not _IN_A_URL.fullmatch(secret):
-        yield Problem("/webhook_secret", "must be letters, digits, - and _ to be put into a URL")
 
 
 async def _refuse_foreign(

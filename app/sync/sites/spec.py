@@ -1,10 +1,12 @@
 """A site as an administrator wants it, completed with the secrets that are stored already."""
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
-from urllib.parse import urlsplit
 
+from app.core.config import Problem
 from app.jira.http.access import (
     ATLASSIAN_TOKENS,
     BasicAuth,
@@ -23,6 +25,7 @@ from app.sync.sites.check import Probe
 FORMER_SECRET_VALID = timedelta(hours=24)
 # It is all that keeps forged deliveries out, and one delivery is enough to guess at it off line.
 SHORTEST_SECRET = 16
+_IN_A_URL = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def is_short(secret: str) -> bool:
@@ -228,12 +231,37 @@ def _client(spec: AuthSpec, former: ClientCredentials | None) -> ClientCredentia
 
 
 def elsewhere(spec: SiteSpec, known: SiteRow, auth: Auth | None, former: Auth | None) -> bool:
-    """Whether credentials would go to another host than they were stored for."""
-    if urlsplit(spec.base_url)[:2] != urlsplit(known.base_url)[:2]:
+    """Whether credentials would go to another address than they were stored for, or be shown to
+    whom another authority vouches for."""
+    if spec.base_url != known.base_url:
+        return True
+    if spec.ca_certificates is not None and spec.ca_certificates != known.ca_certificates:
         return True
     if isinstance(auth, ClientCredentials) and isinstance(former, ClientCredentials):
-        return urlsplit(auth.token_url)[:2] != urlsplit(former.token_url)[:2]
+        return auth.token_url != former.token_url
     return False
+
+
+def secret_problems(spec: SiteSpec, known: SiteRow | None, secret: str | None) -> Iterable[Problem]:
+    """*secret*: what was sent, or what is stored."""
+    moved = known is not None and spec.base_url != known.base_url
+    if not secret:
+        yield Problem("/webhook_secret", "is required")
+    elif moved and spec.webhook_secret is None:
+        # It would be entered at another Jira, as the one that is stored.
+        yield Problem("/webhook_secret", "is required when the base URL changes")
+    elif spec.webhook_secret and is_short(spec.webhook_secret):
+        yield Problem(
+            "/webhook_secret",
+            f"must have at least {SHORTEST_SECRET} characters, of any kind: make one with"
+            " `openssl rand -hex 32`, and store the same one in Jira's webhook",
+        )
+    if not spec.webhook_basic:
+        return
+    if spec.deployment != "datacenter":
+        yield Problem("/webhook_basic", "is for Data Center alone: Jira Cloud signs its deliveries")
+    if secret and not _IN_A_URL.fullmatch(secret):
+        yield Problem("/webhook_secret", "must be letters, digits, - and _ to be put into a URL")
 
 
 def merged_proxy(spec: ProxySpec, former: OwnProxy | None) -> OwnProxy | None:

@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -14,6 +15,7 @@ from app.settings import Settings
 from app.store.secret_homes import PREVIOUS, WEBHOOK, Home
 from app.sync.incidents import watch
 from tests.api.conftest import Api, Jira, connection_body, running
+from tests.jira.http.test_tls import authority
 
 SITE = f"{V1}/sites/left"
 NOWHERE = "http://127.0.0.1:9"
@@ -100,6 +102,42 @@ async def test_stored_credentials_are_not_sent_elsewhere(
     answer = await client.put(SITE, json=body)
     assert answer.status_code == 422
     assert [e["pointer"] for e in answer.json()["errors"]] == ["/auth/token"]
+
+
+async def test_another_address_needs_every_secret_again(
+    client: httpx.AsyncClient, jira: Jira
+) -> None:
+    """Also on the same host, where something else may answer below another path."""
+    await client.put(SITE, json=jira.body(jira.left))
+    for url in (NOWHERE, f"{jira.left.base_url}/other"):
+        body = jira.body(jira.left, base_url=url)
+        del body["auth"]["token"], body["webhook_secret"]
+        answer = await client.put(SITE, json=body)
+        assert answer.status_code == 422, url
+        found = {e["pointer"] for e in answer.json()["errors"]}
+        assert found == {"/auth/token", "/webhook_secret"}, url
+    assert (await client.get(SITE)).json()["base_url"] == jira.left.base_url
+
+
+async def test_another_authority_needs_the_credentials_again(
+    client: httpx.AsyncClient, jira: Jira, tmp_path: Path
+) -> None:
+    """Whoever has them believed, and a proxy, would read the token."""
+    certificate, _ = authority(tmp_path, "localhost")
+    put = await client.put(SITE, json=jira.body(jira.left))
+    body = jira.body(jira.left, ca_certificates=certificate.read_text())
+    token = body["auth"].pop("token")
+    before = len(jira.left.site.requests)
+    answer = await client.put(SITE, json=body)
+    assert answer.status_code == 422
+    assert [e["pointer"] for e in answer.json()["errors"]] == ["/auth/token"]
+    assert len(jira.left.site.requests) == before
+    body["auth"]["token"] = token
+    assert (await client.put(SITE, json=body)).status_code == 200
+    del body["auth"], body["ca_certificates"]
+    fewer = await client.put(SITE, json=body)
+    assert fewer.status_code == 200, "none needs nothing"
+    assert fewer.headers["ETag"] != put.headers["ETag"]
 
 
 WRONG: list[dict[str, Any]] = [

@@ -64,6 +64,21 @@ def test_a_way_of_its_own(line: Line, site: FakeService, tmp_path: Path) -> None
     assert line("site", "network", "cloud", "--direct", "--installation").exit_code == 2
 
 
+@pytest.mark.parametrize(("kind", "part"), [("basic", "token"), ("oauth", "client_secret")])
+def test_new_authorities_bring_the_secret_again(
+    line: Line, site: FakeService, tmp_path: Path, kind: str, part: str
+) -> None:
+    site.answers["GET /sites/cloud"] = (200, FULL | {"auth": {"kind": kind}})
+    (tmp_path / "ca").write_text("PEM")
+    (tmp_path / "token").write_text("hidden\n")
+    result = line("site", "network", "cloud", "--ca-file", str(tmp_path / "ca"), "--token-file",
+                  str(tmp_path / "token"))  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert sent(site)["auth"] == {"kind": kind, part: "hidden"}
+    assert sent(site)["token_expires_at"] == FULL["token_expires_at"]
+    assert "hidden" not in result.output
+
+
 def test_basic_webhooks_are_allowed_and_refused(line: Line, site: FakeService) -> None:
     line("site", "basic-webhooks", "cloud", "--allow")
     assert sent(site)["webhook_basic"] is True
