@@ -149,8 +149,9 @@ class StatusAnswer(Answer):
     held: int = Field(description="Changes that wait for a person's decision")
     unpairing: int = Field(description="Pairs suspended until a person decides whether they end")
     let_go: int = Field(
-        description="Pairs that their twin field no longer names: the same pair coming back within"
-        " 30 days goes on as before"
+        description="Pairs that ended and have links which the same pair, coming back within 30"
+        " days, finds as they were: their twin field no longer names them, or a person unpaired"
+        " them and had removed a mirror before"
     )
     failed: int = Field(description="Pairs given up after their tries")
     dismissed: int = Field(description="Such pairs that a person has dismissed")

@@ -1,5 +1,6 @@
 """Pairs that were let go: their links are suspended under the pair's id, so that the same pair
-coming back finds them as they were. And pairs whose letting go waits in a plan: they keep both
+coming back finds them as they were. Of a pair that a person has ended, these are only the links
+whose mirror another account removed. And pairs whose letting go waits in a plan: they keep both
 issues, and their links are suspended as well.
 
 Take the connection's lock first.
@@ -78,6 +79,39 @@ async def suspend(
         now,
         _REASONS,
     )
+
+
+async def keep_detached(conn: Connection, connection_id: int, twin_id: int, now: datetime) -> None:
+    """Suspend the links of a pair that ends whose mirror another account removed, so that the same
+    pair does not make them again. One that waits for its other pair as well goes on waiting."""
+    await conn.execute(
+        f"""UPDATE ledger l SET state = 'suspended', former = 'detached', reason = $4,
+               version = version + 1, changed_at = $3
+           WHERE connection_id = $1 AND $2 IN (source_twin_id, destination_twin_id)
+             AND {_LOST} AND NOT (state = 'suspended' AND reason IN ('{LET_GO}', '{GAVE_WAY}'))
+             AND NOT (state = 'suspended' AND reason = '{HELD}' AND EXISTS (
+                 SELECT 1 FROM twins t WHERE t.unpair_plan IS NOT NULL AND t.id <> $2
+                   AND t.id IN (l.source_twin_id, l.destination_twin_id)))""",  # noqa: S608
+        connection_id,
+        twin_id,
+        now,
+        LET_GO,
+    )
+
+
+_LOST = """(state = 'detached' OR (state IN ('suspended', 'orphaned') AND former = 'detached'))
+    AND CASE origin WHEN 'left' THEN right_link_id ELSE left_link_id END IS NULL"""
+
+
+async def has_rows(conn: Connection, connection_id: int, twin_id: int) -> bool:
+    """Whether a link is kept for this pair."""
+    found: bool = await conn.fetchval(
+        """SELECT EXISTS (SELECT 1 FROM ledger WHERE connection_id = $1 AND state <> 'released'
+           AND $2 IN (source_twin_id, destination_twin_id))""",
+        connection_id,
+        twin_id,
+    )
+    return found
 
 
 async def put(conn: Connection, connection_id: int, twins: Sequence[int], now: datetime) -> None:

@@ -24,9 +24,15 @@ class Released:
 
 
 async def release_rows(
-    conn: Connection, state: Running, twin_ids: Sequence[int] | None, *, now: datetime
+    conn: Connection,
+    state: Running,
+    twin_ids: Sequence[int] | None,
+    *,
+    keep_lost: bool,
+    now: datetime,
 ) -> list[Released]:
-    """Release the rows at these twins, or all of the connection."""
+    """Release the rows at these twins, or all of the connection; where *keep_lost*, not those that
+    are suspended without a mirror."""
     rows = await conn.fetch(
         """
         UPDATE ledger l SET state = 'released', former = NULL, version = version + 1,
@@ -34,12 +40,16 @@ async def release_rows(
         FROM (SELECT id, state AS was, former AS was_former FROM ledger
               WHERE connection_id = $1 AND state <> 'released'
                 AND ($2::bigint[] IS NULL OR source_twin_id = ANY($2)
-                     OR destination_twin_id = ANY($2)) FOR UPDATE) o
+                     OR destination_twin_id = ANY($2))
+                AND NOT ($4 AND state = 'suspended' AND former = 'detached'
+                     AND CASE origin WHEN 'left' THEN right_link_id
+                              ELSE left_link_id END IS NULL) FOR UPDATE) o
         WHERE l.id = o.id RETURNING l.*, o.was, o.was_former
         """,
         state.id,
         list(twin_ids) if twin_ids is not None else None,
         now,
+        keep_lost,
     )
     return [
         Released(row_value(row), place_of(row), "managed" in (row["was"], row["was_former"]))

@@ -299,5 +299,5 @@ async def _give_up(ctx: Context, connection_id: int, twin_id: int) -> None:
             return
         if await former_twins.forget(conn, twin_id, now):
             await release.end_pair(
-                conn, state, twin_id, actor="twinlink", now=now, engine=ctx.engine
+                conn, state, twin_id, actor="twinlink", now=now, engine=ctx.engine, for_good=True
             )

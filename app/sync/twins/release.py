@@ -1,5 +1,6 @@
 """Ending pairs and deleting connections releases links: they become unmanaged, nothing is
-removed. Both take the connection's lock, so once they return no older intent can commit.
+removed. Both take the connection's lock, so once they return no older intent can commit. Links
+whose mirror another account removed are kept for the same pair, which would make them again.
 
 Where another connection records a released mirror as preexisting, its origin keeps the link:
 management moves to it, audited on both sides, if that one can do all that this one could. Else
@@ -18,7 +19,7 @@ from app.store.access import tokens
 from app.store.config import active_connection
 from app.store.config.active_connection import Running
 from app.store.guard import lost_removals
-from app.store.links import ledger, managers, twins
+from app.store.links import former_twins, ledger, managers, twins
 from app.store.pool import Connection, Database
 from app.store.queue.work import Cause, raise_pairs
 from app.store.writes import audit, release
@@ -36,17 +37,25 @@ async def end_pair(
     now: datetime,
     engine: str,
     plan_id: int | None = None,
+    for_good: bool = False,
 ) -> int:
-    """Release the links of a pair and end it; answers how many managed links were released. Under
-    `lock`.
+    """Release the links of a pair and end it; answers how many managed links were released. Unless
+    *for_good*, the links whose mirror another account removed are kept for the same pair coming
+    back: it does not make them again. Under `lock`.
 
     Raises `PermanentError` `write_in_progress` while a link of the pair is being written or the
     outcome is not known yet.
     """
+    if not for_good:
+        await former_twins.keep_detached(conn, state.id, twin_id, now)
     released = await _release(
-        conn, state, [twin_id], actor=actor, now=now, engine=engine, plan_id=plan_id
-    )
-    await twins.delete(conn, state.id, twin_id)
+        conn, state, [twin_id], actor=actor, now=now, engine=engine, plan_id=plan_id,
+        keep_lost=not for_good,
+    )  # fmt: skip
+    if await former_twins.has_rows(conn, state.id, twin_id):
+        await former_twins.put(conn, state.id, [twin_id], now)
+    else:
+        await twins.delete(conn, state.id, twin_id)
     return released
 
 
@@ -83,10 +92,11 @@ async def _release(
     now: datetime,
     engine: str,
     plan_id: int | None = None,
+    keep_lost: bool = False,
 ) -> int:
     if await release.open_writes(conn, state.id, twin_ids):
         raise PermanentError("write_in_progress")
-    released_rows = await release.release_rows(conn, state, twin_ids, now=now)
+    released_rows = await release.release_rows(conn, state, twin_ids, keep_lost=keep_lost, now=now)
     managed = [it for it in released_rows if it.was_managed]
     names = {side: await release.type_names(conn, state.site(side)) for side in Side}
     entries = [release.entry(state, it, names[it.row.mirror], actor, plan_id) for it in managed]
