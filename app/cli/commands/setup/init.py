@@ -10,13 +10,13 @@ import typer
 
 from app.cli.client.api_client import Service, service
 from app.cli.client.connection_config import current
-from app.cli.client.type_map import proposal, sentences
 from app.cli.commands.resync import follow
 from app.cli.commands.setup import init_sites, init_twins
 from app.cli.output import output
 from app.cli.output.errors import CommandError, UsageError
 from app.cli.output.options import ConnectionName, can_ask, counted
 from app.cli.output.prompts import Prompts
+from app.core.connection.type_proposal import proposal, sentences
 
 _DIRECTIONS = {
     "left_to_right": "links made on left are mirrored on right; nothing is written on left",

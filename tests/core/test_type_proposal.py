@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.cli.client.type_map import proposal, sentences
+from app.core.connection.type_proposal import proposal, sentences
 
 
 def _type(name: str, outward: str, inward: str | None = None) -> dict[str, Any]:
