@@ -16,8 +16,10 @@ from app.core.links import LinkType
 from app.jira.client import JiraClient, Options
 from app.jira.http.access import SiteAccess
 from app.jira.http.lockout import Tell
+from app.jira.http.network import Route
 from app.jira.http.options import Follow
 from app.jira.http.response import CallRecord
+from app.jira.http.stranger import stated_deployment
 from app.jira.rates.budget import Budget
 from app.jira.rates.budget_local import LocalBudget
 from app.jira.rates.budget_shared import SharedBudget
@@ -40,9 +42,11 @@ from app.sync.runtime.jira_clients import Sites
 from app.sync.runtime.write_gate import Permit
 from app.sync.sites import link_types
 from app.sync.sites.access import access
+from app.sync.sites.address import Addresses
 from app.sync.sites.admin import SiteAdmin
 from app.sync.sites.binding import Binding
 from app.sync.sites.exchange import Exchange
+from app.sync.sites.webhook import SiteWebhooks
 from app.sync.upkeep.gauges import Gauges
 from app.telemetry import Metrics
 
@@ -125,6 +129,20 @@ class Services:
         )
         private = self.settings.allow_private_sites
         return SiteAdmin(self.database, self.vault, build, private)
+
+    @property
+    def addresses(self) -> Addresses:
+        it = self.settings
+        way = Route(it.allow_private_sites, _ca_file(it), None, _proxy(it), it.no_proxy)
+        ask = partial(stated_deployment, way, it.jira_timeout_seconds)
+        return Addresses(ask, it.allow_private_sites)
+
+    @property
+    def webhooks(self) -> SiteWebhooks:
+        it = self.settings
+        return SiteWebhooks(
+            self.database, self.vault, self.sites.client, it.public_url, it.installation
+        )
 
     @property
     def connection_admin(self) -> ConnectionAdmin:
@@ -247,13 +265,21 @@ def build_client(
         locked=locked,
         read_only=lambda: settings.read_only or (permit is not None and not permit.granted),
         allow_private=settings.allow_private_sites,
-        ca_file=str(settings.ca_file) if settings.ca_file else None,
-        proxy=settings.https_proxy.get_secret_value() if settings.https_proxy else None,
+        ca_file=_ca_file(settings),
+        proxy=_proxy(settings),
         direct=settings.no_proxy,
         timeout_seconds=settings.jira_timeout_seconds,
         now=clock,
     )
     return JiraClient(to, options)
+
+
+def _ca_file(settings: Settings) -> str | None:
+    return str(settings.ca_file) if settings.ca_file else None
+
+
+def _proxy(settings: Settings) -> str | None:
+    return settings.https_proxy.get_secret_value() if settings.https_proxy else None
 
 
 def _needed(url: SecretStr | None, name: str) -> str:

@@ -73,6 +73,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "secret_key_wrong": Kind(409, "No key of this service opens the site's stored secrets"),
     "secret_misplaced": Kind(409, "A stored secret was sealed for another place"),
     "secret_unbound": Kind(409, "A stored secret is bound to no place"),
+    "other_installation": Kind(409, "The database belongs to another installation"),
     "site_unchecked": Kind(409, "A site of the connection was never checked"),
     "account_not_dedicated": Kind(409, "An account of the connection is not dedicated"),
     "projects_connected": Kind(409, "Another connection joins the same projects"),

@@ -19,6 +19,7 @@ from app.api.routes import (
     restores,
     resyncs,
     revisions,
+    site_setup,
     sites,
     switches,
     tokens,
@@ -33,6 +34,7 @@ BARE: tuple[APIRouter, ...] = (health.bare,)
 API: tuple[APIRouter, ...] = (
     health.router,
     sites.router,
+    site_setup.router,
     connections.router,
     activity.router,
     revisions.router,

@@ -1,60 +1,16 @@
-"""Where a site reaches us: the address that its webhook is given."""
-
-import ipaddress
-from urllib.parse import urlsplit
+"""Where a site reaches us, with the command line's words for what is no such address."""
 
 from app.cli.output.errors import UsageError
+from app.sync.runtime.refusals import Refused
+from app.sync.sites import webhook_address
+from app.sync.sites.webhook_address import unreachable_reason
 
-_LOCAL_NAMES = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
+__all__ = ["completed", "unreachable_reason"]
 
 
 def completed(url: str, site: str) -> str:
-    """*url* with the path at which this site's deliveries are taken; it may have it already, or
-    a prefix of a proxy's. Raises `UsageError` for what cannot be such an address."""
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise UsageError(f"{url} is no address: write https://HOST, or https://HOST/PREFIX")
-    if parts.query or parts.fragment:
-        raise UsageError(f"{url} has a query or a fragment, which no webhook address may have")
-    path = f"/webhooks/jira/{site}"
-    base = url.rstrip("/")
-    if base.endswith(path):
-        return base
-    if "/webhooks" in parts.path:
-        raise UsageError(
-            f"{url} is not where deliveries of {site} are taken",
-            details=[f"leave the path out: {path} is appended"],
-        )
-    return base + path
-
-
-def unreachable_reason(url: str, *, site_url: str, deployment: str) -> str | None:
-    """Why Jira at *site_url* cannot call *url*; None where nothing is known against it.
-
-    A site on this machine reaches this machine's own address, and a Data Center may be in the same
-    private network; Jira Cloud is in neither."""
-    host, there = urlsplit(url).hostname or "", urlsplit(site_url).hostname or ""
-    if _is_loopback(host) and not _is_loopback(there):
-        return f"{host} is this machine's own address: {there} cannot call it"
-    if deployment == "cloud" and _is_private(host) and not _is_private(there):
-        return f"{host} is an address of a private network: Jira Cloud cannot call it"
-    return None
-
-
-def _is_loopback(host: str) -> bool:
-    address = _address(host)
-    return host == "localhost" if address is None else address.is_loopback or host == "0.0.0.0"  # noqa: S104 - compared
-
-
-def _is_private(host: str) -> bool:
-    address = _address(host)
-    if address is None:
-        return "." not in host or host.endswith(_LOCAL_NAMES)
-    return address.is_private
-
-
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """*url* with the path at which this site's deliveries are taken. Raises `UsageError`."""
     try:
-        return ipaddress.ip_address(host)
-    except ValueError:
-        return None
+        return webhook_address.completed(url, site)
+    except Refused as refused:
+        raise UsageError(f"{url} {'; '.join(it.detail for it in refused.problems)}") from None

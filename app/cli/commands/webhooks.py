@@ -1,7 +1,7 @@
 """`twinlink webhooks`: the webhooks that a Jira site has registered for us.
 
-There is no route for it: registering needs the site's credentials and its webhook secret, which
-never leave the service. So this runs where the service runs, with its database and secret key.
+It runs where the service runs, with its database and secret key: it also lists and removes, for
+which there is no route, and the secret never leaves the service.
 """
 
 import asyncio
@@ -87,19 +87,12 @@ def registered(site: str, url: str | None, *, replace: bool) -> dict[str, Any]:
     target = address(site, url)
 
     async def act(services: "Services", row: "SiteRow", jira: "JiraClient") -> "Webhook":
-        from app.jira.client import WebhookRequest  # noqa: PLC0415 - loaded with the services
-        from app.store.secret_homes import WEBHOOK  # noqa: PLC0415
+        from app.store.secret_homes import WEBHOOK  # noqa: PLC0415 - loaded with the services
+        from app.sync.sites import webhook  # noqa: PLC0415
 
         _refuse_unreachable(target, row)
-        former = [hook for hook in await jira.list_webhooks() if hook.url == target]
-        if former and not replace:
-            return former[0]
         secret = services.vault.open(row.webhook_secret_sealed, row.home, WEBHOOK)
-        hook = await jira.register_webhook(WebhookRequest("Twinlink", target, secret))
-        # In this order events may arrive twice, which does no harm, and none is missed.
-        for one in former:
-            await jira.remove_webhook(one.id)
-        return hook
+        return await webhook.put(jira, target, secret, replace=replace)
 
     return _plain(_on_site(site, act))
 

@@ -10,7 +10,7 @@ from app.core.connection.projects import Pin
 from app.core.errors import PermanentError, TwinlinkError
 from app.jira.client import JiraClient
 from app.jira.http.access import ClientCredentials, OwnProxy, SiteAccess
-from app.jira.http.network import check_base_url, readable_authorities
+from app.jira.http.network import readable_authorities
 from app.jira.projects import Project
 from app.store.config import project_pins, sealed_secrets, site_types, sites
 from app.store.config.sites import Pins, SiteRow, SiteValues
@@ -20,6 +20,7 @@ from app.store.queue import stray_deliveries
 from app.sync.runtime.refusals import Refused, invalid, site_failed
 from app.sync.sites import projects
 from app.sync.sites.access import Auth, Opened, access, opened
+from app.sync.sites.address import url_faults
 from app.sync.sites.check import (
     Finding,
     Probe,
@@ -40,14 +41,6 @@ from app.sync.sites.spec import (
 )
 
 OpenClient = Callable[[SiteAccess], JiraClient]
-
-_URL_WORDS = {
-    "not_a_url": "is not a URL",
-    "scheme": "must begin with https://",
-    "userinfo": "must not contain credentials",
-    "query": "must have neither query nor fragment",
-    "private_address": "is a private address; see TWINLINK_ALLOW_PRIVATE_SITES",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,10 +239,9 @@ class SiteAdmin:
             asked.append(("/proxy/url", proxy.url))
         for at, url in asked:
             # A proxy may be spoken to in the clear, and its address may hold a password.
-            allowed = {"scheme", "userinfo"} if at == "/proxy/url" else set()
-            for word in check_base_url(url, allow_private=self.allow_private):
-                if word not in allowed:
-                    yield Problem(at, _URL_WORDS.get(word, "cannot be used"))
+            but = frozenset({"scheme", "userinfo"} if at == "/proxy/url" else ())
+            for fault in url_faults(url, allow_private=self.allow_private, but=but):
+                yield Problem(at, fault)
         if spec.proxy.kind == "own" and (proxy is None or proxy.url is None):
             yield Problem("/proxy/url", "is required")
         if spec.ca_certificates and not readable_authorities(spec.ca_certificates):

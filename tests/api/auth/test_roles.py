@@ -14,6 +14,9 @@ from tests.api.conftest import Api, Jira
 ADMIN_ONLY = {
     ("POST", "/sites/{site}/rehomings"),
     ("GET", "/sites/{site}/rehomings"),
+    ("GET", "/sites/{site}/webhook"),
+    ("POST", "/sites/{site}/webhook"),
+    ("POST", "/site_addresses"),
     ("PUT", "/sites/{site}"),
     ("DELETE", "/sites/{site}"),
     ("POST", "/sites/{site}/check"),

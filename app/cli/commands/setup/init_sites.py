@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.cli.client.api_client import Refused, Service
-from app.cli.client.jira_address import base_url, deployment
 from app.cli.commands import webhooks
 from app.cli.output import output
 from app.cli.output.errors import CommandError
@@ -48,7 +47,7 @@ def _known(api: Service, name: str) -> dict[str, Any] | None:
 
 def _asked(api: Service, ask: Prompts, name: str) -> dict[str, Any]:
     """Raises `CommandError` for what can be answered again."""
-    where = ask.until_right(lambda: _where(ask, name))
+    where = ask.until_right(lambda: _where(api, ask, name))
     title, wanted = _KINDS[where.kind]
     output.note(f"  that is {title}")
     secret = secrets.token_hex(24)
@@ -66,12 +65,12 @@ def _asked(api: Service, ask: Prompts, name: str) -> dict[str, Any]:
     return stored
 
 
-def _where(ask: Prompts, name: str) -> Where:
-    base = base_url(ask.text(f"Address of the {name} Jira"))
-    kind = deployment(base)
-    if kind is None:
-        raise CommandError(f"{base} does not say which Jira it is")
-    return Where(base, kind)
+def _where(api: Service, ask: Prompts, name: str) -> Where:
+    address = ask.text(f"Address of the {name} Jira")
+    found = api.post("site_addresses", {"address": address})
+    if found["deployment"] is None:
+        raise CommandError(f"{found['base_url']} does not say which Jira it is")
+    return Where(found["base_url"], found["deployment"])
 
 
 def _auth(text: str, kind: str) -> dict[str, str]:
