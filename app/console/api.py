@@ -49,8 +49,10 @@ class Api:
     async def post(self, path: str, body: Json | None = None) -> Json:
         return await self._send("POST", path, json={} if body is None else body)
 
-    async def put(self, path: str, body: Json) -> Json:
-        return await self._send("PUT", path, json=body)
+    async def put(self, path: str, body: Json, *, version: int | None = None) -> Json:
+        """Refused where *version* is named and is not the present one."""
+        headers = {} if version is None else {"If-Match": f'"{version}"'}
+        return await self._send("PUT", path, json=body, headers=headers)
 
     async def delete(self, path: str) -> Json:
         return await self._send("DELETE", path)

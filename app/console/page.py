@@ -16,6 +16,8 @@ from app.store.access.sessions import SignedIn
 from app.wiring import Services
 
 LARGEST_FORM = 1024 * 1024
+MOST_FIELDS = 2000
+"""A map of link types has two for each type of a site."""
 _DONE = {
     "approved": "Approved. The plan is applied change by change; its outcome appears here.",
     "revoked": "The approval is revoked. What is open waits for a decision again.",
@@ -33,6 +35,9 @@ _DONE = {
     "rolled_back": "Rolled back. Each later revision is still there to go back to.",
     "asked": "Asked for. The plan appears here once both sites were read.",
     "made": "Done.",
+    "registered": "The webhook is registered: changes arrive as they are made.",
+    "stored": "Stored. Nothing is written to Jira in shadow.",
+    "paired": "Paired. Their links are looked at now.",
 }
 
 
@@ -63,12 +68,21 @@ class Visit:
     def confined(self) -> bool:
         return self.me["connections"] is not None
 
+    @property
+    def sets_up(self) -> bool:
+        """Whether the token may name sites and projects: which forms of the set-up are shown."""
+        return self.may("admin") and not self.confined
+
+    def said(self, name: str) -> str:
+        """A field of the form, without the spaces around it."""
+        return self.form.get(name, "").strip()
+
     def query(self, name: str) -> str:
         return self.request.query_params.get(name, "").strip()
 
-    def page(self, template: str, title: str, **values: Any) -> Response:
+    def page(self, template: str, title: str, *, code: int = 200, **values: Any) -> Response:
         done = _DONE.get(self.request.query_params.get("done", ""))
-        return html(template, title=title, visit=self, done=done, **values)
+        return html(template, code=code, title=title, visit=self, done=done, **values)
 
     def part(self, *names: str) -> dict[str, str]:
         """The query's values of these names, as a link repeats them."""
@@ -115,7 +129,7 @@ async def form_of(request: Request, largest: int = LARGEST_FORM) -> dict[str, st
         if len(body) > largest:
             return {}
     try:
-        return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=200))
+        return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS))
     except ValueError:
         return {}
 

@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
 from app import __version__
+from app.console.remedies import remedy
 from app.console.words import because, why
 from app.core.plan import KINDS
 
@@ -41,7 +42,7 @@ def _environment() -> Environment:
         finalize=plain,
     )
     made.filters |= {"when": when, "ago": ago, "words": words, "many": many, "plan_kind": plan_kind}
-    made.filters |= {"because": because, "why": why}
+    made.filters |= {"because": because, "why": why, "remedy": remedy}
     made.globals["version"] = __version__
     return made
 

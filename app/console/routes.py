@@ -16,6 +16,7 @@ from app.console.pages import (
     plans,
     records,
     recovery,
+    setup,
     signing_in,
     status,
 )
@@ -52,6 +53,7 @@ def routes() -> list[BaseRoute]:
         *records.ROUTES,
         *recovery.ROUTES,
         *administration.ROUTES,
+        *setup.ROUTES,
         *live.ROUTES,
         *status.ROUTES,
     ]

@@ -76,7 +76,9 @@ def meter(monkeypatch: pytest.MonkeyPatch) -> Meter:
     return made
 
 
-@pytest.mark.parametrize("path", ["/", "/recover", "/explore?issue=A-1", "/incidents", "/plans"])
+@pytest.mark.parametrize(
+    "path", ["/", "/recover", "/explore?issue=A-1", "/incidents", "/plans", "/setup"]
+)
 async def test_more_connections_cost_no_more_statements(
     flow: Flow, browser: Browser, meter: Meter, path: str
 ) -> None:

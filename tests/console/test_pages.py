@@ -26,7 +26,14 @@ PAGES = (
     "/intents",
     "/recover",
     "/sites",
+    "/setup",
+    "/setup/sites",
+    "/setup/sites/left",
+    "/setup/new",
+    "/setup/new?name=third&left=left&right=right",
     "/connections/ab",
+    "/setup/connections/ab",
+    "/setup/connections/ab/scope",
     "/connections/ab?span=30d",
     "/connections/ab?span=1y",
     "/connections/ab/links",
@@ -82,7 +89,7 @@ async def test_a_confined_token_sees_nothing_of_others(
     browser = browse()
     await browser.sign_in(made.json()["token"])
     for path in PAGES:
-        code = 404 if path.startswith("/connections/ab") else 200
+        code = 404 if path.startswith(("/connections/ab", "/setup/connections/ab")) else 200
         page = text_of(await browser.get(path, code))
         assert "A-2" not in page, path
         assert " ab " not in page, path

@@ -8,9 +8,9 @@ from typing import Any
 import yaml
 
 from app.cli.client.api_client import Service
-from app.cli.client.connection_config import as_put
 from app.cli.output.errors import UsageError
 from app.cli.output.files import secret_of, text_of
+from app.core.connection.as_sent import connection_as_sent
 from app.settings import inherited
 
 SECRETS = frozenset({"token", "second_token", "client_secret", "webhook_secret", "url"})
@@ -85,7 +85,7 @@ def exported(api: Service) -> str:
     connections = {}
     for it in api.every("connections"):
         active = api.get(f"connections/{it['name']}/revisions/{it['revision']}")["config"]
-        connections[it["name"]] = as_put(active)
+        connections[it["name"]] = connection_as_sent(active)
     whole = {"sites": sites, "connections": connections}
     text: str = yaml.safe_dump(whole, sort_keys=False, allow_unicode=True)
     return text.rstrip("\n")

@@ -7,6 +7,7 @@ from typing import Any
 
 from app.cli.client.api_client import Refused, Service
 from app.cli.output.errors import UsageError
+from app.core.connection.as_sent import connection_as_sent
 
 _REVERSED = ":reversed"
 BY_HAND = "none"
@@ -48,7 +49,7 @@ def current(api: Service, name: str) -> Current | None:
         raise
     active = shown["revision"]
     config = api.get(f"connections/{name}/revisions/{active}")["config"]
-    return Current(active, shown["mode"], as_put(config))
+    return Current(active, shown["mode"], connection_as_sent(config))
 
 
 def from_options(
@@ -88,12 +89,6 @@ def refuse_incomplete(named: Mapping[str, Any]) -> None:
     missing = [said for field, said in options.items() if field not in named]
     if missing:
         raise UsageError("a new connection needs FILE, or also these options", details=missing)
-
-
-def as_put(config: dict[str, Any]) -> dict[str, Any]:
-    """The API returns every field, but refuses fields that have no effect."""
-    twins = {name: value for name, value in config["twins"].items() if value is not None}
-    return config | {"twins": twins}
 
 
 def _end(option: str, text: str) -> dict[str, Any]:

@@ -5,11 +5,11 @@ from typing import Annotated
 import typer
 
 from app.cli.client.api_client import service
-from app.cli.client.connection_config import as_put
 from app.cli.commands.setup import connection_view
 from app.cli.commands.setup.connection_put import put
 from app.cli.output import output
 from app.cli.output.options import ConnectionName, Json, Limit, Yes, confirm
+from app.core.connection.as_sent import connection_as_sent
 
 app = typer.Typer(help="Connections between two sites.", no_args_is_help=True)
 
@@ -56,7 +56,9 @@ def show(
     api = service(ctx)
     if config:
         active = api.get(f"connections/{name}")["revision"]
-        output.document(as_put(api.get(f"connections/{name}/revisions/{active}")["config"]))
+        output.document(
+            connection_as_sent(api.get(f"connections/{name}/revisions/{active}")["config"])
+        )
         return
     connection_view.show(api.get(f"connections/{name}"), json=json)
 

@@ -10,6 +10,7 @@ from app.cli.output import output, times
 from app.cli.output.errors import UsageError
 from app.cli.output.files import STDIN, object_of, secret_of
 from app.cli.output.options import Json, Limit, SiteName, Yes, confirm
+from app.core.connection.as_sent import site_as_sent
 from app.process.exit_code import ExitCode
 
 app = typer.Typer(help="The Jira sites.", no_args_is_help=True)
@@ -49,17 +50,6 @@ _TYPES: output.Columns = (
     ("NAME", "name"),
     ("OUTWARD", "outward"),
     ("INWARD", "inward"),
-)
-_KEPT = (
-    "base_url",
-    "web_url",
-    "deployment",
-    "account_dedicated",
-    "requests_per_second",
-    "token_expires_at",
-    "webhook_basic",
-    "ca_certificates",
-    "proxy",
 )
 
 
@@ -153,14 +143,8 @@ def _end(name: str, stored: dict[str, Any], *, json: bool) -> None:
 def changed(api: Service, name: str, chosen: dict[str, Any]) -> Any:
     """Send the chosen settings with the present value of the others."""
     known = _known(api, name)
-    kept = {field: known[field] for field in _KEPT if field in known} if known else {}
     version = known["version"] if known else None
-    wanted = kept | chosen
-    if "auth" in chosen and "token_expires_at" not in chosen:
-        wanted.pop("token_expires_at", None)  # it was the former token's
-    for field in ("requests_per_second", "token_expires_at", "ca_certificates"):
-        if wanted.get(field) in (None, 0, ""):
-            wanted.pop(field, None)
+    wanted = site_as_sent(known, chosen)
     return api.put(f"sites/{name}", wanted, revision=version)
 
 

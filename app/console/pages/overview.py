@@ -32,6 +32,9 @@ async def _overview(visit: Visit) -> Response:
         watched=watched,
         plans=plans["items"],
         failures=failures,
+        nothing_live=not cursor
+        and not connections["next"]
+        and not any(it["mode"] == "live" for it, _ in rows),
         waits=[(row["name"], status) for row, status in rows if _waits(status)],
     )
 

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.cli.client.api_client import Service
-from app.cli.client.connection_config import as_put, twin_field_of
+from app.cli.client.connection_config import twin_field_of
 from app.cli.client.twins_csv import Report, rows_of
 from app.cli.output import output
 from app.cli.output.errors import CommandError
 from app.cli.output.files import reading
 from app.cli.output.options import counted
 from app.cli.output.prompts import Prompts
+from app.core.connection.as_sent import connection_as_sent
 
 _CHUNK = 1000
 _SHOWN = 5
@@ -41,7 +42,7 @@ def _one_way(api: Service, ask: Prompts, connection: dict[str, Any]) -> None:
         output.note(f"later: twinlink twins import {name} FILE")
     elif ":customfield_" in said:
         active = api.get(f"connections/{name}/revisions/{connection['revision']}")["config"]
-        api.put(f"connections/{name}", as_put(active) | {"twins": twin_field_of(said)})
+        api.put(f"connections/{name}", connection_as_sent(active) | {"twins": twin_field_of(said)})
         output.note(f"twins come from {said}; workers read it now and keep it up to date")
     else:
         chunks = _equal_keys(connection) if said == "keys" else _from_file(said)

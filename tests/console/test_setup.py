@@ -1,0 +1,302 @@
+"""The set-up, from nothing on: each step by its forms, what is wrong at its field, and who may."""
+
+import re
+from collections.abc import Callable
+from html import unescape
+
+import httpx
+import pytest
+
+from app.api.auth.roles import V1
+from app.console.remedies import REMEDIES
+from app.sandbox import token_of
+from app.sync.sites import check
+from tests.api.conftest import Api, Jira
+from tests.console.conftest import Browser, text_of
+
+Browse = Callable[[], Browser]
+
+
+def fault_of(page: str, name: str) -> str:
+    """What is said at a field, by its id; the field must name it as its description."""
+    found = re.search(rf'<span class="fault" id="fault-{re.escape(name)}">([^<]*)</span>', page)
+    assert found, f"no fault at {name}: {text_of(page)[:2000]}"
+    return unescape(found[1])
+
+
+def site_form(jira: Jira, side: str = "left", **changes: str) -> dict[str, str]:
+    """What a person types for the Cloud on the left, or the Data Center on the right."""
+    served = jira.left if side == "left" else jira.right
+    form = {
+        "name": side,
+        "address": f"{served.base_url}/browse/A-1",
+        "deployment": "detect",
+        "kind": "basic" if side == "left" else "bearer",
+        "token": token_of(served.site, "twinlink"),
+        "dedicated": "on",
+        **changes,
+    }
+    if side == "left":
+        form.setdefault("email", served.site.user("twinlink").email)
+    return form
+
+
+@pytest.fixture
+async def both(browser: Browser, jira: Jira) -> Jira:
+    """Both sites stored by the set-up."""
+    await browser.get("/setup/sites")
+    for side in ("left", "right"):
+        assert (await browser.send("/setup/sites", **site_form(jira, side))).status_code == 200
+    return jira
+
+
+async def test_nothing_leads_to_the_set_up(browser: Browser) -> None:
+    assert 'href="/setup"' in await browser.get("/")
+    page = await browser.get("/setup")
+    assert "Add the first site" in text_of(page)
+    assert "Start a new connection" not in page
+
+
+async def test_a_site_is_stored_and_checked(
+    browser: Browser, jira: Jira, client: httpx.AsyncClient
+) -> None:
+    await browser.get("/setup/sites")
+    for side, kind in (("left", "cloud"), ("right", "datacenter")):
+        stored = await browser.send("/setup/sites", **site_form(jira, side))
+        assert stored.status_code == 200
+        assert "It can be used" in stored.text
+        found = (await client.get(f"{V1}/sites/{side}")).json()
+        assert (found["deployment"], found["account_dedicated"]) == (kind, True)
+        assert found["checked_at"]
+    assert "Start a new connection" in await browser.get("/setup")
+
+
+async def test_a_secret_is_never_shown_again(browser: Browser, jira: Jira) -> None:
+    secret = token_of(jira.left.site, "twinlink")
+    await browser.get("/setup/sites")
+    for changes in ({"name": "No Name"}, {"address": "ftp://x"}, {"token": secret + "x"}, {}):
+        page = await browser.send("/setup/sites", **site_form(jira, **changes))
+        assert secret not in page.text, changes
+    assert secret not in await browser.get("/setup/sites/left")
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "words"),
+    [
+        ({"name": ""}, "name", "small letters"),
+        ({"name": "No Name"}, "name", "small letters"),
+        ({"name": "LEFT"}, "name", "match pattern"),
+        ({"address": "ftp://left"}, "address", "is no address"),
+        ({"address": "http://127.0.0.1:9"}, "address", "does not answer"),
+        ({"kind": "carrier pigeon"}, "kind", "one of the three"),
+        ({"token": ""}, "token", "not complete"),
+        ({"email": ""}, "token", "not complete"),
+        ({"expires": "soon"}, "expires", "valid datetime"),
+    ],
+)
+async def test_what_is_wrong_with_a_site_is_said_at_its_field(
+    browser: Browser, jira: Jira, changes: dict[str, str], field: str, words: str
+) -> None:
+    await browser.get("/setup/sites")
+    answer = await browser.send("/setup/sites", **site_form(jira, **changes))
+    assert answer.status_code == 422
+    assert words in fault_of(answer.text, field)
+    kept = site_form(jira, **changes)["address"]
+    assert f'value="{kept}"' in answer.text, "what was typed stays"
+    assert not (await browser.http.get("/setup/sites/left")).is_success
+
+
+async def test_a_wrong_token_is_found_by_the_check_with_its_remedy(
+    browser: Browser, jira: Jira
+) -> None:
+    await browser.get("/setup/sites")
+    answer = await browser.send("/setup/sites", **site_form(jira, token="wrong"))
+    assert "It cannot be used like this" in answer.text
+    assert "the account's e-mail and one of its API tokens" in text_of(answer.text)
+    mended = await browser.send(
+        "/setup/sites/left",
+        **site_form(jira, version="1", deployment="cloud", address=jira.left.base_url),
+    )
+    assert "It can be used" in mended.text
+
+
+async def test_a_site_that_is_there_is_not_replaced_by_a_new_one(
+    browser: Browser, both: Jira
+) -> None:
+    answer = await browser.send("/setup/sites", **site_form(both, address="https://x.example"))
+    assert answer.status_code == 409
+    assert "is taken" in fault_of(answer.text, "name")
+
+
+async def test_a_change_keeps_what_it_does_not_name_and_no_other_change(
+    browser: Browser, both: Jira, client: httpx.AsyncClient
+) -> None:
+    page = await browser.get("/setup/sites/right")
+    version = re.findall(r'name="version" value="(\d+)"', page)[0]
+    form = site_form(both, "right", token="", version=version, deployment="datacenter")
+    form["address"] = both.right.base_url
+    changed = await browser.send("/setup/sites/right", **(form | {"expires": "2099-01-02"}))
+    assert "It can be used" in changed.text, "the stored token is kept"
+    found = (await client.get(f"{V1}/sites/right")).json()
+    assert found["token_expires_at"].startswith("2099-01-02")
+    stale = await browser.send("/setup/sites/right", **(form | {"version": version}))
+    assert stale.status_code == 412
+    assert "changed since" in text_of(stale.text)
+
+
+async def test_a_webhook_is_registered_by_a_button(browser: Browser, both: Jira) -> None:
+    both.left.site.user("twinlink").admin = True
+    assert "Jira does not have it yet" in await browser.get("/setup/sites/left")
+    url = "https://twinlink.example.org"
+    done = await browser.send("/setup/sites/left/webhook", url=url)
+    assert done.status_code == 200
+    assert "The webhook is registered" in done.text
+    assert [it.url for it in both.left.site.webhooks.values()] == [f"{url}/webhooks/jira/left"]
+    bad = await browser.send("/setup/sites/left/webhook", url="mailto:us")
+    assert "is no address" in fault_of(bad.text, "url")
+
+
+async def test_a_webhook_is_entered_by_hand(
+    browser: Browser, both: Jira, client: httpx.AsyncClient
+) -> None:
+    """The account is no administrator of this Jira."""
+    await browser.get("/setup/sites/left")
+    refused = await browser.send("/setup/sites/left/webhook", url="https://t.example.org")
+    assert "enters the webhook by hand" in text_of(refused.text)
+    before = (await client.get(f"{V1}/sites/left")).json()
+    shown = await browser.send("/setup/sites/left/secret")
+    [secret] = re.findall(r"<code>([0-9a-f]{48})</code>", shown.text)
+    assert "/webhooks/jira/left" in shown.text
+    assert "issuelink_deleted" in shown.text
+    assert secret not in await browser.get("/setup/sites/left")
+    after = (await client.get(f"{V1}/sites/left")).json()
+    assert after["previous_secret_until"] is not None
+    assert after["account_dedicated"] is before["account_dedicated"] is True
+
+
+def joined(**changes: str) -> dict[str, str]:
+    return {
+        "left": "left",
+        "right": "right",
+        "project.left.A": "on",
+        "project.right.B": "on",
+        "direction": "left_to_right",
+        **changes,
+    }
+
+
+def proposal(page: str) -> dict[str, str]:
+    """The map that a form proposes."""
+    rows = re.findall(r'<select name="(type\.\d+)".*?</select>', page, re.DOTALL)
+    chosen = [
+        re.findall(r'value="(\d+)" selected', part)
+        for part in re.findall(r'<select name="type\.\d+"(.*?)</select>', page, re.DOTALL)
+    ]
+    return {name: ids[0] for name, ids in zip(rows, chosen, strict=True) if ids}
+
+
+async def test_projects_and_types_are_picked_from_lists(
+    browser: Browser, both: Jira, client: httpx.AsyncClient
+) -> None:
+    page = await browser.get("/setup/new?name=main&left=left&right=right")
+    for name in ("project.left.A", "project.left.AX", "project.right.B"):
+        assert f'name="{name}"' in page
+    types = proposal(page)
+    assert len(types) == 2
+    made = await browser.send("/setup/connections/main", **joined(**types))
+    assert made.status_code == 200
+    assert "Stored as revision 1" in made.text
+    found = (await client.get(f"{V1}/connections/main")).json()
+    assert found["mode"] == "shadow"
+    assert [it["left"] for it in found["link_types"]] == ["Blocks", "Relates"]
+    assert 'href="/setup/connections/main"' in await browser.get("/setup")
+
+
+async def test_a_person_leaves_and_comes_back(
+    browser: Browser, both: Jira, client: httpx.AsyncClient
+) -> None:
+    page = await browser.get("/setup/new?name=main&left=left&right=right")
+    await browser.send("/setup/connections/main", **joined(**proposal(page)))
+    again = await browser.get("/setup/connections/main/scope")
+    assert re.search(r'name="project.left.A" checked', again)
+    assert not re.search(r'name="project.left.AX" checked', again)
+    await browser.send("/setup/connections/main", **joined(**proposal(again), direction="both"))
+    found = (await client.get(f"{V1}/connections/main")).json()
+    assert (found["direction"], found["revision"]) == ("both", 2)
+    taken = await browser.get("/setup/new?name=main&left=left&right=right", 422)
+    assert "is taken" in fault_of(taken, "name")
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "words"),
+    [
+        ({"direction": "sideways"}, "direction", "left_to_right"),
+        ({"project.left.A": "", "keys.left": "NOPE"}, "projects.left", "no project NOPE"),
+        ({"without": "project.right.B"}, "projects.right", "at least 1"),
+        ({"without": "types"}, "types", "at least 1"),
+    ],
+)
+async def test_what_is_wrong_with_a_connection_is_said_at_its_field(
+    browser: Browser, both: Jira, changes: dict[str, str], field: str, words: str
+) -> None:
+    types = proposal(await browser.get("/setup/new?name=main&left=left&right=right"))
+    left_out = changes.pop("without", "")
+    form = {**joined(**({} if left_out == "types" else types)), **changes}
+    form.pop(left_out, None)
+    answer = await browser.send("/setup/connections/main", **form)
+    assert answer.status_code == 422
+    assert words in fault_of(answer.text, field)
+
+
+async def test_a_symmetric_type_does_not_stand_for_a_directed_one(
+    browser: Browser, both: Jira
+) -> None:
+    types = proposal(await browser.get("/setup/new?name=main&left=left&right=right"))
+    (one, other) = types
+    swapped = {one: types[other], other: types[one]}
+    answer = await browser.send("/setup/connections/main", **joined(**swapped))
+    assert answer.status_code == 422
+    assert "symmetric" in fault_of(answer.text, one)
+
+
+@pytest.mark.parametrize("query", ["left=left&right=left", "left=left&right=right&name=A%2FB"])
+async def test_two_sites_and_a_name(browser: Browser, both: Jira, query: str) -> None:
+    page = await browser.get(f"/setup/new?{query}", 422)
+    fault_of(page, "name" if "name" in query else "right")
+
+
+async def test_others_see_and_set_nothing_up(
+    browse: Browse, api: Api, browser: Browser, both: Jira
+) -> None:
+    types = proposal(await browser.get("/setup/new?name=main&left=left&right=right"))
+    await browser.send("/setup/connections/main", **joined(**types))
+    for body in (
+        {"role": "viewer", "owner": "eva"},
+        {"role": "admin", "owner": "eva", "connections": ["main"]},
+    ):
+        made = await api.client().post(f"{V1}/tokens", json=body)
+        other = browse()
+        await other.sign_in(made.json()["token"])
+        for path in ("/setup", "/setup/sites", "/setup/sites/left", "/setup/new",
+                     "/setup/new?name=x&left=left&right=right"):  # fmt: skip
+            page = await other.get(path)
+            assert set(re.findall(r'method="post" action="([^"]+)"', page)) <= {"/sign-out"}, path
+        for path in ("/setup/sites", "/setup/sites/left", "/setup/sites/left/check",
+                     "/setup/sites/left/webhook", "/setup/sites/left/secret",
+                     "/setup/connections/main"):  # fmt: skip
+            form = {**site_form(both, name="third"), **joined(**types)}
+            assert (await other.send(path, **form)).status_code == 403, path
+
+
+async def test_a_form_of_another_page_changes_nothing(browser: Browser, both: Jira) -> None:
+    for path in ("/setup/sites", "/setup/sites/left/secret", "/setup/connections/main"):
+        answer = await browser.http.post(path, data={"csrf": "guessed", **joined()})
+        assert answer.status_code == 403
+        assert "out of date" in answer.text
+
+
+def test_each_finding_has_a_remedy() -> None:
+    for code in check._TROUBLE:
+        assert code in REMEDIES
+    for fault in check._ASTRAY:
+        assert f"deliveries_{fault}" in REMEDIES
