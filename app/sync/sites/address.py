@@ -1,21 +1,19 @@
 """A Jira by the address that a person pastes: where its REST API is, and which deployment it is."""
 
-import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
 
 from app.core.config import Problem
 from app.core.errors import TwinlinkError
 from app.jira.http.access import Deployment
 from app.jira.http.network import check_base_url
+from app.jira.http.pasted_address import base_url
 from app.sync.runtime.refusals import invalid
 
 Ask = Callable[[str], Awaitable[Deployment | None]]
 """Which Jira answers at a base URL; None where it does not say so."""
 
-_PAGES = re.compile(r"/(browse|secure|projects|plugins|issues|login\.jsp|rest)(/.*)?$")
 _URL_WORDS: Final[Mapping[str, str]] = {
     "not_a_url": "is not a URL",
     "scheme": "must begin with https://",
@@ -48,6 +46,8 @@ class Addresses:
     async def look(self, pasted: str) -> Stated:
         """Raises `Refused` with what is wrong with the address, or with what answers there."""
         base = base_url(pasted)
+        if base is None:
+            raise invalid(Problem("/address", "is no address: write https://jira.example.org"))
         faults = list(url_faults(base, allow_private=self.allow_private))
         if faults:
             raise invalid(*(Problem("/address", fault) for fault in faults))
@@ -56,22 +56,6 @@ class Addresses:
         except TwinlinkError as error:
             words = _TROUBLE.get(error.code, "could not be asked")
             raise invalid(Problem("/address", words)) from error
-
-
-def base_url(pasted: str) -> str:
-    """Without the page that happened to be open; `https` unless it says otherwise."""
-    text = pasted.strip()
-    try:
-        parts = urlsplit(text if "://" in text else f"https://{text}")
-        hostname = parts.hostname
-    except ValueError:
-        hostname = None
-    if not hostname or parts.scheme not in {"http", "https"}:
-        raise invalid(Problem("/address", "is no address: write https://jira.example.org"))
-    path = _PAGES.sub("", parts.path).rstrip("/")
-    if hostname.endswith(".atlassian.net"):
-        path = ""
-    return f"{parts.scheme}://{parts.netloc}{path}"
 
 
 def url_faults(

@@ -8,6 +8,7 @@ from typing import Final
 from app.core.config import Problem
 from app.core.errors import TwinlinkError
 from app.jira.client import JiraClient, Webhook, WebhookRequest
+from app.jira.webhooks.address import NoAddress, completed, unreachable_reason
 from app.jira.webhooks.admin import EVENTS
 from app.store.config.sites import SiteRow
 from app.store.config.vault import Vault
@@ -15,7 +16,6 @@ from app.store.pool import Database
 from app.store.secret_homes import WEBHOOK
 from app.store.upkeep import installation
 from app.sync.runtime.refusals import Refused, invalid, site_failed
-from app.sync.sites.webhook_address import completed, unreachable_reason
 
 NAME: Final = "Twinlink"
 _SECONDS = 5.0
@@ -47,7 +47,10 @@ class SiteWebhooks:
         base = url or self.public_url
         if base is None:
             return Target(None, None)
-        whole = completed(base, site.name)
+        try:
+            whole = completed(base, site.name)
+        except NoAddress as fault:
+            raise invalid(Problem("/url", str(fault))) from None
         why = unreachable_reason(whole, site_url=site.base_url, deployment=site.deployment)
         return Target(whole, why)
 

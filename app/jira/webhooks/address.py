@@ -3,30 +3,31 @@
 import ipaddress
 from urllib.parse import urlsplit
 
-from app.core.config import Problem
-from app.sync.runtime.refusals import invalid
-
 _LOCAL_NAMES = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
+
+
+class NoAddress(ValueError):
+    """Its text says what is wrong with the address, as the rest of a sentence about it."""
 
 
 def completed(url: str, site: str) -> str:
     """*url* with the path at which this site's deliveries are taken; it may have it already, or
-    a prefix of a proxy's. Raises `Refused` for what cannot be such an address."""
+    a prefix of a proxy's. Raises `NoAddress`."""
     try:
         parts = urlsplit(url)
         hostname = parts.hostname
     except ValueError:
         hostname = None
     if not hostname or parts.scheme not in {"http", "https"}:
-        raise _fault("is no address: write https://HOST, or https://HOST/PREFIX")
+        raise NoAddress("is no address: write https://HOST, or https://HOST/PREFIX")
     if parts.query or parts.fragment:
-        raise _fault("has a query or a fragment, which no webhook address may have")
+        raise NoAddress("has a query or a fragment, which no webhook address may have")
     path = f"/webhooks/jira/{site}"
     base = url.rstrip("/")
     if base.endswith(path):
         return base
     if "/webhooks" in parts.path:
-        raise _fault(
+        raise NoAddress(
             f"is not where deliveries of {site} are taken: leave the path out, {path} is appended"
         )
     return base + path
@@ -62,7 +63,3 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return ipaddress.ip_address(host)
     except ValueError:
         return None
-
-
-def _fault(detail: str) -> Exception:
-    return invalid(Problem("/url", detail))
