@@ -178,6 +178,14 @@ class Settings(BaseSettings):
         return self
 
     @property
+    def ca_path(self) -> str | None:
+        return None if self.ca_file is None else str(self.ca_file)
+
+    @property
+    def proxy_url(self) -> str | None:
+        return None if self.https_proxy is None else self.https_proxy.get_secret_value()
+
+    @property
     def migrations_url(self) -> SecretStr | None:
         """The owner's URL where roles are split, else the one URL there is."""
         return self.migrate_database_url or self.database_url

@@ -133,7 +133,7 @@ class Services:
     @property
     def addresses(self) -> Addresses:
         it = self.settings
-        way = Route(it.allow_private_sites, _ca_file(it), None, _proxy(it), it.no_proxy)
+        way = Route(it.allow_private_sites, it.ca_path, None, it.proxy_url, it.no_proxy)
         ask = partial(stated_deployment, way, it.jira_timeout_seconds)
         return Addresses(ask, it.allow_private_sites)
 
@@ -265,21 +265,13 @@ def build_client(
         locked=locked,
         read_only=lambda: settings.read_only or (permit is not None and not permit.granted),
         allow_private=settings.allow_private_sites,
-        ca_file=_ca_file(settings),
-        proxy=_proxy(settings),
+        ca_file=settings.ca_path,
+        proxy=settings.proxy_url,
         direct=settings.no_proxy,
         timeout_seconds=settings.jira_timeout_seconds,
         now=clock,
     )
     return JiraClient(to, options)
-
-
-def _ca_file(settings: Settings) -> str | None:
-    return str(settings.ca_file) if settings.ca_file else None
-
-
-def _proxy(settings: Settings) -> str | None:
-    return settings.https_proxy.get_secret_value() if settings.https_proxy else None
 
 
 def _needed(url: SecretStr | None, name: str) -> str:
