@@ -52,8 +52,8 @@ def _misplaced(detail: Detail) -> Iterator[str]:
         f"{detail.get('secrets', 'Secrets')} of this site open nowhere"
         f" ({detail.get('codes', '-')}): they were sealed for another site, address, Jira or use,"
         " so the database was written past the service. No call leaves with them. Find out by whom,"
-        " see that the site's address is the right one, and only then store its secrets again"
-        " (twinlink site put)."
+        " and store the site's address and its secrets again (twinlink site put, with --base-url:"
+        " the address that is stored may be another one)."
     )
 
 

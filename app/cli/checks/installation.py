@@ -217,8 +217,9 @@ def _keys(found: Survey) -> Check:
     if found.unusable:
         names = ", ".join(f"{it.secret} of {it.site}" for it in found.unusable)
         hint = (
-            "somebody may have moved them in the database: see that the address of each site is the"
-            " right one, then store its secrets again: twinlink site put NAME --token-file FILE"
+            "somebody may have moved them in the database: store the address and secrets of each"
+            " site again: twinlink site put NAME --base-url URL --token-file FILE"
+            " --webhook-secret-file FILE"
         )
         return Check("sealed secrets", "fail", f"sealed for another place: {names}", hint)
     if found.unbound:

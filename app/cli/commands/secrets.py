@@ -52,8 +52,8 @@ def rotate(json: Json = False) -> None:
         output.note("nothing is lost: add the missing key, or set these secrets again")
     if done.unusable:
         output.note(
-            "somebody may have moved them in the database: see that each address is the right one,"
-            " then store the secrets again: twinlink site put NAME --token-file FILE"
+            "somebody may have moved them in the database: store the address and the secrets again:"
+            " twinlink site put NAME --base-url URL --token-file FILE --webhook-secret-file FILE"
         )
     if done.unreadable or done.unusable:
         raise typer.Exit(ExitCode.FAILED)

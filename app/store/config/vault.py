@@ -31,7 +31,10 @@ _VERSION: Final = b"tw1."
 _TAG, _NONCE = 8, 12
 _HEAD = len(_VERSION) + _TAG
 
-_REMEDY = "see that its address is the right one, then store its secrets again: twinlink site put"
+# With the address, which may be somebody else's by now: who stores the secrets has to name it.
+_REMEDY = (
+    "store its address and secrets again: twinlink site put {} --base-url URL --token-file FILE"
+)
 
 
 class Vault:
@@ -104,7 +107,8 @@ def _key_wrong(home: Home, column: str) -> PermanentError:
 
 def _refused(code: str, what: str, home: Home, column: str) -> PermanentError:
     secret = secret_of(column)
-    detail = f"{secret} of {home.site} {what}: {_REMEDY} {home.site} --token-file FILE"
+    remedy = f"{_REMEDY.format(home.site)} --webhook-secret-file FILE"
+    detail = f"{secret} of {home.site} {what}; {remedy}"
     return PermanentError(code, detail, {"site": home.site, "secret": secret})
 
 

@@ -215,7 +215,7 @@ class SiteAdmin:
             problems.append(Problem("/auth", "the credentials are not complete"))
         elif (
             known is not None
-            and elsewhere(spec, known, auth, former.auth)
+            and elsewhere(spec, known, auth, former)
             and not (spec.auth and spec.auth.secret)
         ):
             # Else an administrator could have the stored credentials sent to somebody else.

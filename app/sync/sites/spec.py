@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
+from urllib.parse import urlsplit
 
 from app.core.config import Problem
 from app.jira.http.access import (
@@ -230,16 +231,23 @@ def _client(spec: AuthSpec, former: ClientCredentials | None) -> ClientCredentia
     return ClientCredentials(client, secret, url, spec.scope)
 
 
-def elsewhere(spec: SiteSpec, known: SiteRow, auth: Auth | None, former: Auth | None) -> bool:
+def elsewhere(spec: SiteSpec, known: SiteRow, auth: Auth | None, former: Opened) -> bool:
     """Whether credentials would go to another address than they were stored for, or be shown to
-    whom another authority vouches for."""
+    whom another authority vouches for, or to another proxy."""
     if spec.base_url != known.base_url:
         return True
     if spec.ca_certificates is not None and spec.ca_certificates != known.ca_certificates:
         return True
-    if isinstance(auth, ClientCredentials) and isinstance(former, ClientCredentials):
-        return auth.token_url != former.token_url
-    return False
+    addresses = [spec.base_url]
+    if isinstance(auth, ClientCredentials):
+        addresses.append(auth.token_url)
+        stored = former.auth
+        if isinstance(stored, ClientCredentials) and auth.token_url != stored.token_url:
+            return True
+    # Through TLS a proxy sees nothing.
+    proxy = None if former.proxy is None else former.proxy.url
+    is_other = spec.proxy.url is not None and spec.proxy.url != proxy
+    return is_other and any(urlsplit(url).scheme != "https" for url in addresses)
 
 
 def secret_problems(spec: SiteSpec, known: SiteRow | None, secret: str | None) -> Iterable[Problem]:

@@ -131,7 +131,7 @@ async def test_what_is_unbound_afterwards_is_refused_for_good(
     before = len(sites.left.site.requests)
     check = await client.post(f"{V1}/sites/left/check")
     assert (check.status_code, check.json()["code"]) == (409, "secret_unbound"), check.text
-    assert "site put left --token-file" in check.json()["detail"]
+    assert "site put left --base-url" in check.json()["detail"]
     async with running(settings) as again, open_services(settings) as worker:
         assert (await again.client().post(f"{V1}/sites/left/check")).status_code == 409
         site = await db.fetchval("SELECT id FROM sites WHERE name = 'left'")

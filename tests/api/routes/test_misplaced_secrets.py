@@ -9,8 +9,13 @@ import pytest
 
 from app.api.auth.roles import V1
 from app.core.errors import PermanentError
-from app.sandbox import Fault
+from app.sandbox import Fault, JiraSite, serve
+from app.sync.incidents import watch
+from app.sync.reconcile.loop import run_once
+from app.sync.resync import poll
+from app.sync.upkeep import secrets_watch
 from tests.api.conftest import Api, Jira
+from tests.api.flow import Flow
 from tests.support.deliveries import link_event, signature
 
 MOVES: dict[str, str] = {
@@ -117,3 +122,23 @@ async def test_a_secret_moves_with_its_pin_and_its_replacement(
     await api.app.state.inbox._senders.refresh()
     sender = await api.app.state.inbox.sender("left")
     assert len(sender.secrets(api.services.clock())) == 2
+
+
+async def test_no_worker_calls_the_thief(flow: Flow, db: asyncpg.Pool) -> None:
+    """Work, polls and open writes wait, and the person on call sees why."""
+    await flow.mode("live")
+    thief = JiraSite("thief", "cloud", seed=9)
+    async with serve(thief) as [there]:
+        await db.execute("UPDATE sites SET base_url = $1 WHERE name = 'left'", there.base_url)
+        await db.execute("UPDATE sites SET poll_due_at = to_timestamp(0)")
+        await db.execute("UPDATE work SET generation = generation + 1, due_at = now()")
+        flow.ctx.sites._fresh_until.clear()  # the client of a moment ago has the right address
+        await poll.run_once(flow.ctx)
+        await run_once(flow.ctx, size=10, lease=60.0)
+        await secrets_watch.run_once(flow.ctx, flow.api.services.vault)
+        await watch.run_once(flow.ctx)
+        assert len(thief.requests) == 0
+    waiting = await db.fetch("SELECT DISTINCT waiting FROM work")
+    assert [row["waiting"] for row in waiting] == ["site:secret_misplaced"]
+    kinds = {row["kind"] for row in await db.fetch("SELECT kind FROM incidents")}
+    assert kinds == {"secret_misplaced", "site_refused"}

@@ -140,6 +140,22 @@ async def test_another_authority_needs_the_credentials_again(
     assert fewer.headers["ETag"] != put.headers["ETag"]
 
 
+async def test_another_proxy_that_would_read_along_needs_the_credentials_again(
+    client: httpx.AsyncClient, jira: Jira
+) -> None:
+    await client.put(SITE, json=jira.body(jira.left))
+    assert jira.left.base_url.startswith("http:")
+    body = jira.body(jira.left, proxy={"kind": "own", "url": "http://127.0.0.1:9"})
+    token = body["auth"].pop("token")
+    answer = await client.put(SITE, json=body)
+    assert answer.status_code == 422
+    assert [e["pointer"] for e in answer.json()["errors"]] == ["/auth/token"]
+    body["auth"]["token"] = token
+    assert (await client.put(SITE, json=body)).status_code == 200
+    del body["auth"]["token"], body["proxy"]["url"]
+    assert (await client.put(SITE, json=body)).status_code == 200, "the same one needs nothing"
+
+
 WRONG: list[dict[str, Any]] = [
     {"base_url": "ftp://jira.example"},
     {"base_url": "jira.example"},
