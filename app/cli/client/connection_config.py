@@ -68,7 +68,7 @@ def from_options(
         "left": left and _end("--left", left),
         "right": right and _end("--right", right),
         "direction": direction and direction.value,
-        "link_types": [_link_type(text) for text in link_types],
+        "link_types": [link_type(text) for text in link_types],
         "on_mirror_removed": on_mirror_removed and on_mirror_removed.value,
         "on_issue_deleted": on_issue_deleted and on_issue_deleted.value,
         "twins": twin_field and twin_field_of(twin_field),
@@ -99,7 +99,8 @@ def _end(option: str, text: str) -> dict[str, Any]:
     return {"site": site, "projects": keys}
 
 
-def _link_type(text: str) -> dict[str, Any]:
+def link_type(text: str) -> dict[str, Any]:
+    """`Blocks`, `LEFT=RIGHT` or `LEFT=RIGHT:reversed`, in the form that the API takes."""
     names = text.removesuffix(_REVERSED)
     left, _, right = names.partition("=")
     return {"left": left, "right": right or left, "reversed": names != text}

@@ -1,6 +1,5 @@
 """The root of the commands, which turns each expected error into a message and an exit code."""
 
-import difflib
 import re
 from typing import Any
 
@@ -8,6 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from app.cli.output import output
+from app.cli.output.closest import did_you_mean
 from app.cli.output.database_errors import said
 from app.cli.output.errors import CommandError, UsageError
 from app.core.errors import TwinlinkError
@@ -50,5 +50,5 @@ def _plainly(message: str) -> str:
     found = _CHOICE.fullmatch(said)
     if found is None:
         return said
-    close = difflib.get_close_matches(found[1], re.findall(r"'([^']*)'", found[2]), n=1)
-    return f"{said} Did you mean {close[0]!r}?" if close else said
+    meant = did_you_mean(found[1], re.findall(r"'([^']*)'", found[2]))
+    return f"{said} {meant[0].upper()}{meant[1:]}" if meant else said
