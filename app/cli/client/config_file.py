@@ -91,6 +91,15 @@ def exported(api: Service) -> str:
     return text.rstrip("\n")
 
 
+def written(api: Service, file: str) -> str:
+    """Everything that is configured, as a file to keep: with what it is for, on top."""
+    return (
+        f"# Sites and connections of Twinlink: twinlink apply -f {file}\n"
+        "# A secret is a variable of the environment; one that is not set keeps what is stored.\n"
+        f"{exported(api)}\n"
+    )
+
+
 def _site(site: Mapping[str, Any]) -> Config:
     prefix = site["name"].upper().replace("-", "_")
     kept = {field: site[field] for field in SITE_FIELDS if site.get(field) not in (None, "")}

@@ -35,9 +35,9 @@ class Prompts:
             raise CommandError(f"{said!r} is none of {', '.join(names)}")
         return said
 
-    def yes(self, question: str) -> bool:
+    def yes(self, question: str, *, default: bool = True) -> bool:
         self.answers += 1
-        return typer.confirm(question, default=True, err=True)
+        return typer.confirm(question, default=default, err=True)
 
     def until_right(self, ask: Callable[[], T]) -> T:
         """What *ask* returns; what it refuses is said, and asked again a few times."""

@@ -5,12 +5,12 @@ import pytest
 from app.cli.client.type_map import picked
 from app.cli.output.errors import CommandError
 from app.core.connection.type_proposal import proposal, sentences
-from tests.core.test_type_proposal import BLOCKS, RELATES, _type
+from tests.core.test_type_proposal import BLOCKS, RELATES, kind
 
-CAUSES = _type("Causes", "causes", "is caused by")
+CAUSES = kind("Causes", "causes", "is caused by")
 SITES = (
     [BLOCKS, RELATES, CAUSES],
-    [BLOCKS, RELATES, _type("Root cause", "leads to", "comes from")],
+    [BLOCKS, RELATES, kind("Root cause", "leads to", "comes from")],
 )
 
 

@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,9 @@ class Bench:
         return json.loads(await self.done(*arguments, "--json", input=input))
 
 
+BenchOf = Callable[[Flavour], AbstractAsyncContextManager[Bench]]
+
+
 def _site(name: str, flavour: Flavour) -> JiraSite:
     site = JiraSite(name, flavour)
     site.add_user("ann")
@@ -57,7 +60,8 @@ def _site(name: str, flavour: Flavour) -> JiraSite:
 
 
 @pytest.fixture
-async def bench(database: Database, redis_url: str) -> AsyncIterator[Bench]:
+def bench_of(database: Database, redis_url: str) -> BenchOf:
+    """A bench with a Cloud site on the left and a site of that flavour on the right."""
     env = {
         "TWINLINK_DATABASE_URL": database.run_url,
         "TWINLINK_MIGRATE_DATABASE_URL": database.migrate_url,
@@ -65,14 +69,25 @@ async def bench(database: Database, redis_url: str) -> AsyncIterator[Bench]:
         "TWINLINK_ALLOW_PRIVATE_SITES": "1",
         "TWINLINK_SWEEP_SECONDS": "0.2",
     }
-    async with AsyncExitStack() as stack:
-        directory = stack.enter_context(throwaway_directory())
-        running = up(directory, env=env)
-        bench_up = await asyncio.to_thread(running.__enter__)
-        stack.push_async_callback(asyncio.to_thread, running.__exit__, None, None, None)
-        sites = serve(_site("left", "cloud"), _site("right", "datacenter"))
-        left, right = await stack.enter_async_context(sites)
-        yield Bench(bench_up, left, right)
+
+    @asynccontextmanager
+    async def benches(right_flavour: Flavour) -> AsyncIterator[Bench]:
+        async with AsyncExitStack() as stack:
+            directory = stack.enter_context(throwaway_directory())
+            running = up(directory, env=env)
+            bench_up = await asyncio.to_thread(running.__enter__)
+            stack.push_async_callback(asyncio.to_thread, running.__exit__, None, None, None)
+            sites = serve(_site("left", "cloud"), _site("right", right_flavour))
+            left, right = await stack.enter_async_context(sites)
+            yield Bench(bench_up, left, right)
+
+    return benches
+
+
+@pytest.fixture
+async def bench(bench_of: BenchOf) -> AsyncIterator[Bench]:
+    async with bench_of("datacenter") as made:
+        yield made
 
 
 async def _connect(bench: Bench, directory: Path) -> None:

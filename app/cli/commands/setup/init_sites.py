@@ -29,6 +29,7 @@ def set_up(api: Service, ask: Prompts, name: str) -> dict[str, Any]:
     known = _known(api, name)
     if known is not None and api.post(f"sites/{name}/check")["ok"]:
         output.note(f"{name} is {known['base_url']}, set up before")
+        _webhook_again(name)
         return known
     stored = ask.until_right(lambda: _asked(api, ask, name))
     output.note(f"{name}: {_KINDS[stored['deployment']][0]} at {stored['base_url']}, checked")
@@ -96,5 +97,16 @@ def _webhook(name: str, secret: str) -> None:
         output.note(f"    URL     {webhooks.address(name)}")
         output.note(f"    secret  {secret}")
         output.note(f"    events  {_EVENTS}")
+        return
+    output.note(f"  its webhook is registered, at {hook['url']}")
+
+
+def _webhook_again(name: str) -> None:
+    """An interruption may have come between the site and its webhook: one that is there stays."""
+    try:
+        hook = webhooks.registered(name, None, replace=False)
+    except (CommandError, TwinlinkError) as error:
+        output.note(f"  whether its webhook is there cannot be seen ({error}); to enter one:")
+        output.command(f"twinlink site put {name} --webhook-secret-file FILE")
         return
     output.note(f"  its webhook is registered, at {hook['url']}")

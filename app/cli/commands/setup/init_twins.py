@@ -17,7 +17,7 @@ from app.core.connection.as_sent import connection_as_sent
 
 _CHUNK = 1000
 _SHOWN = 5
-_QUESTION = "Twins: a CSV file, `keys` (equal numbers), SIDE:customfield_N, or `later`"
+_QUESTION = "Twins: `keys` (equal numbers), a CSV file, SIDE:customfield_N, or `later`"
 
 Pair = dict[str, str]
 
@@ -33,6 +33,12 @@ def find(api: Service, ask: Prompts, connection: dict[str, Any]) -> None:
     if api.get(f"connections/{connection['name']}/twins", {"limit": 1})["items"]:
         output.note("twins are paired already")
         return
+    found = _previewed(api, connection["name"], next(_equal_keys(connection)))
+    if found.pairs:
+        output.note(f"issues with equal numbers: {len(found.pairs)} of the first {_CHUNK}")
+        _show(found)
+    else:
+        output.note("no issue of one side has the number of one of the other")
     ask.until_right(lambda: _one_way(api, ask, connection))
 
 
@@ -44,38 +50,66 @@ def _one_way(api: Service, ask: Prompts, connection: dict[str, Any]) -> None:
         active = api.get(f"connections/{name}/revisions/{connection['revision']}")["config"]
         api.put(f"connections/{name}", connection_as_sent(active) | {"twins": twin_field_of(said)})
         output.note(f"twins come from {said}; workers read it now and keep it up to date")
+    elif said == "keys":
+        _pair_equal_keys(api, connection)
     else:
-        chunks = _equal_keys(connection) if said == "keys" else _from_file(said)
-        _pair(api, ask, name, _previewed(api, name, chunks, endless=said == "keys"))
+        _pair_file(api, ask, name, said)
 
 
-def _previewed(api: Service, name: str, chunks: Iterator[list[Pair]], *, endless: bool) -> Found:
-    """What could be paired; of equal keys up to where no more are found."""
+def _previewed(api: Service, name: str, chunk: list[Pair]) -> Found:
+    """What of it could be paired, and why the rest could not."""
+    items = api.post(f"connections/{name}/twins", {"twins": chunk, "dry_run": True})["items"]
     found = Found()
-    for chunk in chunks:
-        items = api.post(f"connections/{name}/twins", {"twins": chunk, "dry_run": True})["items"]
-        good = [p for p, it in zip(chunk, items, strict=True) if it["status"] == "paired"]
-        found.pairs.extend(good)
-        if endless and not good:
-            break
-        if not endless:
-            found.refused.update(it["status"] for it in items if it["status"] != "paired")
+    for pair, it in zip(chunk, items, strict=True):
+        if it["status"] == "paired":
+            found.pairs.append(pair)
+        else:
+            found.refused[it["status"]] += 1
     return found
 
 
-def _pair(api: Service, ask: Prompts, name: str, found: Found) -> None:
-    for it in found.pairs[:_SHOWN]:
-        output.note(f"  {it['left']} = {it['right']}")
-    if len(found.pairs) > _SHOWN:
-        output.note(f"  and {len(found.pairs) - _SHOWN} more")
+def _pair_equal_keys(api: Service, connection: dict[str, Any]) -> None:
+    """A chunk at a time, up to the first in which no numbers are equal. The first was shown."""
+    name, count = connection["name"], 0
+    for chunk in _equal_keys(connection):
+        found = _previewed(api, name, chunk)
+        if not found.pairs:
+            break
+        _pair(api, name, found.pairs)
+        count += len(found.pairs)
+    if not count:
+        raise CommandError("no issues were found to pair")
+    output.note(f"paired {counted(count, 'issue')}")
+
+
+def _pair_file(api: Service, ask: Prompts, name: str, path: str) -> None:
+    """What it would pair is shown; where a row cannot be paired, a person says whether to go on."""
+    found = Found()
+    for chunk in _from_file(path):
+        part = _previewed(api, name, chunk)
+        found.pairs += part.pairs
+        found.refused += part.refused
+    _show(found)
     for status, count in found.refused.items():
         output.note(f"  {count} cannot be paired: {status.replace('_', ' ')}")
     if not found.pairs:
         raise CommandError("no issues were found to pair")
-    if not ask.yes(f"Pair {counted(len(found.pairs), 'issue')}?"):
+    if found.refused and not ask.yes(f"Pair {counted(len(found.pairs), 'issue')} without these?"):
         raise CommandError("nothing was paired")
     for at in range(0, len(found.pairs), _CHUNK):
-        api.post(f"connections/{name}/twins", {"twins": found.pairs[at : at + _CHUNK]})
+        _pair(api, name, found.pairs[at : at + _CHUNK])
+    output.note(f"paired {counted(len(found.pairs), 'issue')}")
+
+
+def _pair(api: Service, name: str, pairs: list[Pair]) -> None:
+    api.post(f"connections/{name}/twins", {"twins": pairs})
+
+
+def _show(found: Found) -> None:
+    for it in found.pairs[:_SHOWN]:
+        output.note(f"  {it['left']} = {it['right']}")
+    if len(found.pairs) > _SHOWN:
+        output.note(f"  and {len(found.pairs) - _SHOWN} more")
 
 
 def _equal_keys(connection: dict[str, Any]) -> Iterator[list[Pair]]:
