@@ -30,6 +30,7 @@ def _noun() -> None:
 def rotate(json: Json = False) -> None:
     """Encrypt every secret again with the first key of TWINLINK_SECRET_KEY.
 
+    It also binds the secrets of earlier versions to their sites, where no process has done so yet.
     Put the new key first in the list, restart every process, run this. After exit code 0 you may
     drop the old key. Running it again, or after an interruption, does no harm.
     """

@@ -44,6 +44,7 @@ async def bind(database: Database, vault: Vault, clock: Callable[[], datetime]) 
         await sites.lock_admin(conn)
         if await sealed_secrets.are_bound(conn):
             return Bound(0, complete=True)
+        await sealed_secrets.forget_replaced(conn, clock())
         done = await _bind(conn, vault)
         if done.complete:
             await sealed_secrets.say_bound(conn, clock())

@@ -123,6 +123,20 @@ async def test_with_a_key_missing_none_is_lost_and_the_mark_waits(
     assert await all_bound(db)
 
 
+async def test_a_replaced_secret_whose_day_is_over_holds_nothing_up(
+    old: Jira, settings: Settings, db: asyncpg.Pool
+) -> None:
+    """Nothing may use it, so its key may be gone."""
+    await db.execute(
+        """UPDATE sites SET previous_secret_sealed = $1,
+               previous_secret_until = now() - interval '1 second' WHERE name = 'left'""",
+        unbound("a key that is gone 0123456789abcdef", WEBHOOK_SECRET),
+    )
+    async with running(settings):
+        assert await db.fetchval("SELECT count(*) FROM secrets_bound") == 1
+    assert await all_bound(db)
+
+
 async def test_what_is_unbound_afterwards_is_refused_for_good(
     client: httpx.AsyncClient, sites: Jira, settings: Settings, db: asyncpg.Pool
 ) -> None:
