@@ -14,10 +14,12 @@ class Answering:
     """A script that waits as redis-py does, and answers when told to."""
 
     def __init__(self, reply: Any) -> None:
+        self.asked = asyncio.Event()
         self.told = asyncio.Event()
         self._reply = reply
 
     async def __call__(self, **_: Any) -> Any:
+        self.asked.set()
         await asyncio.wait_for(self.told.wait(), 5)
         return self._reply
 
@@ -43,7 +45,7 @@ async def test_an_admission_that_comes_as_its_call_is_cancelled(steps: int) -> N
 async def _ends_cancelled(call: Any, script: Answering, steps: int) -> None:
     """The answer is there, and so many steps of the loop later the call is cancelled."""
     task = asyncio.ensure_future(call)
-    await asyncio.sleep(0.01)
+    await script.asked.wait()
     script.told.set()
     for _ in range(steps):
         await asyncio.sleep(0)
