@@ -13,9 +13,11 @@ from app.core.ledger import LinkKey, Row, State
 from app.core.links import AccountId, IssueId, LinkId, TypeId
 from app.core.operations import Operation
 from app.core.own_accounts import Tenure
+from app.core.plan import PlanKind
 from app.store.links.ledger import row_value
 from app.store.pool import Connection
 from app.store.pool import Row as Record
+from app.store.recovery import plan_lease, restores
 from app.store.recovery.restore_changes import Place
 
 _OPEN = (State.PREEXISTING.value, State.DETACHED.value)
@@ -60,12 +62,8 @@ async def insert(
     now: datetime,
 ) -> tuple[int, int]:
     """Insert an adoption and its plan, which cannot be decided yet; returns both ids."""
-    plan_id: int = await conn.fetchval(
-        """INSERT INTO plans (connection_id, kind, status, reason, revision, created_at)
-           SELECT id, 'adoption', 'gathering', 'adoption', revision, $2 FROM connections
-           WHERE id = $1 RETURNING id""",
-        connection_id,
-        now,
+    plan_id = await restores.begin_plan(
+        conn, PlanKind.ADOPTION, connection_id, reason="adoption", now=now
     )
     adoption_id: int = await conn.fetchval(
         """INSERT INTO adoptions (connection_id, plan_id, account, since, until, requested_by,
@@ -84,29 +82,14 @@ async def insert(
 
 async def claim(conn: Connection, *, now: datetime, lease: timedelta) -> Adoption | None:
     """Claim an adoption that is being planned or applied and that no worker has."""
-    record = await conn.fetchrow(
-        """
-        UPDATE adoptions a SET lease_until = $2, fence = nextval('fences')
-        FROM plans p
-        WHERE p.id = a.plan_id AND a.id = (
-            SELECT x.id FROM adoptions x JOIN plans q ON q.id = x.plan_id
-            WHERE q.kind = 'adoption' AND q.status IN ('gathering', 'applying')
-              AND (x.lease_until IS NULL OR x.lease_until <= $1)
-            ORDER BY x.lease_until NULLS FIRST, x.id LIMIT 1 FOR UPDATE OF x SKIP LOCKED)
-        RETURNING a.*, p.status = 'gathering' AS planning, coalesce(p.decided_by, '') AS approver
-        """,
-        now,
-        now + lease,
+    return await plan_lease.claim(
+        conn, "adoptions", PlanKind.ADOPTION, _adoption, now=now, lease=lease
     )
-    return _adoption(record) if record else None
 
 
 async def holds(conn: Connection, it: Adoption) -> bool:
     """Whether our claim is still valid; locks the row until this transaction ends."""
-    found = await conn.fetchval(
-        "SELECT true FROM adoptions WHERE id = $1 AND fence = $2 FOR UPDATE", it.id, it.fence
-    )
-    return bool(found)
+    return await plan_lease.holds(conn, "adoptions", it.id, it.fence)
 
 
 async def let_go(conn: Connection, it: Adoption, until: datetime | None, *, tried: bool) -> None:

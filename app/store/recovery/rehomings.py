@@ -10,6 +10,7 @@ from app.core.plan import PlanKind, PlanStatus
 from app.store.links.ledger import row_value
 from app.store.pool import Connection
 from app.store.pool import Row as Record
+from app.store.recovery import plan_lease, restores
 
 _OPEN = ("managed", "detached", "suspended", "orphaned")
 
@@ -81,13 +82,8 @@ async def insert(
     now: datetime,
 ) -> tuple[int, int]:
     """A re-homing and its plan, which cannot be decided yet; both ids."""
-    plan_id: int = await conn.fetchval(
-        """INSERT INTO plans (connection_id, kind, status, reason, revision, created_at)
-           SELECT id, $3, 'gathering', 'rehoming', revision, $2 FROM connections
-           WHERE id = $1 RETURNING id""",
-        connection_id,
-        now,
-        PlanKind.REHOMING,
+    plan_id = await restores.begin_plan(
+        conn, PlanKind.REHOMING, connection_id, reason="rehoming", now=now
     )
     made: int = await conn.fetchval(
         """INSERT INTO rehomings (former_id, connection_id, side, plan_id, requested_by, created_at)
@@ -104,29 +100,14 @@ async def insert(
 
 async def claim(conn: Connection, *, now: datetime, lease: timedelta) -> Rehoming | None:
     """Claim one that is being planned or applied and that no worker has."""
-    record = await conn.fetchrow(
-        """
-        UPDATE rehomings r SET lease_until = $2, fence = nextval('fences')
-        FROM plans p
-        WHERE p.id = r.plan_id AND r.id = (
-            SELECT x.id FROM rehomings x JOIN plans q ON q.id = x.plan_id
-            WHERE q.kind = 'rehoming' AND q.status IN ('gathering', 'applying')
-              AND (x.lease_until IS NULL OR x.lease_until <= $1)
-            ORDER BY x.lease_until NULLS FIRST, x.id LIMIT 1 FOR UPDATE OF x SKIP LOCKED)
-        RETURNING r.*, p.status = 'gathering' AS planning, coalesce(p.decided_by, '') AS approver
-        """,
-        now,
-        now + lease,
+    return await plan_lease.claim(
+        conn, "rehomings", PlanKind.REHOMING, _rehoming, now=now, lease=lease
     )
-    return _rehoming(record) if record else None
 
 
 async def holds(conn: Connection, it: Rehoming) -> bool:
     """Whether our claim is still valid; locks the row until this transaction ends."""
-    found = await conn.fetchval(
-        "SELECT true FROM rehomings WHERE id = $1 AND fence = $2 FOR UPDATE", it.id, it.fence
-    )
-    return bool(found)
+    return await plan_lease.holds(conn, "rehomings", it.id, it.fence)
 
 
 async def let_go(conn: Connection, it: Rehoming, until: datetime | None) -> None:
