@@ -1,12 +1,12 @@
 """Adoptions: whose links to take over, and how far it is."""
 
 from datetime import datetime
-from typing import Literal, assert_never
+from typing import Literal
 
 from pydantic import Field
 
 from app.api.schemas.base import Answer, Body, Instant, Text
-from app.core.plan import PlanStatus
+from app.api.schemas.planned import status_of
 from app.store.views.adoptions import AdoptionShown
 
 Status = Literal[
@@ -68,17 +68,4 @@ class AdoptionAnswer(Answer):
 def _status(it: AdoptionShown) -> Status:
     if it.refused_at is not None:
         return "refused"
-    match it.plan_status:
-        case PlanStatus.GATHERING:
-            return "planning"
-        case PlanStatus.HELD | PlanStatus.APPROVED:
-            return "held"
-        case PlanStatus.APPLYING:
-            return "applying"
-        case PlanStatus.REJECTED:
-            return "rejected"
-        case PlanStatus.APPLIED:
-            return "partial" if it.failed else "succeeded"
-        case PlanStatus.EXPIRED | PlanStatus.SHADOW:
-            return "expired"
-    assert_never(it.plan_status)
+    return status_of(it.plan_status, failed=it.failed)

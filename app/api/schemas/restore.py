@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self, assert_never
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
 from app.api.schemas.base import Answer, Body, Instant, IssueKey, JsonObject, Name, Storable, Text
+from app.api.schemas.planned import status_of
 from app.core.links import AccountId
-from app.core.plan import PlanKind, PlanStatus
+from app.core.plan import PlanKind
 from app.core.rescue import Culprit
 from app.store.recovery.restore_select import Filters
 from app.store.recovery.restores import APPROVED_WITHIN, CONFINED_TO
@@ -149,17 +150,4 @@ def status(it: RestoreShown) -> Status:
     """Of the plan, and of its planning: partial failure is no success."""
     if it.failure is not None:
         return "failed"
-    match it.plan_status:
-        case PlanStatus.GATHERING:
-            return "planning"
-        case PlanStatus.HELD | PlanStatus.APPROVED:
-            return "held"
-        case PlanStatus.APPLYING:
-            return "applying"
-        case PlanStatus.REJECTED:
-            return "rejected"
-        case PlanStatus.APPLIED:
-            return "partial" if it.failed else "succeeded"
-        case PlanStatus.EXPIRED | PlanStatus.SHADOW:
-            return "expired"
-    assert_never(it.plan_status)
+    return status_of(it.plan_status, failed=it.failed)
