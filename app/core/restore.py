@@ -10,7 +10,11 @@ an end did not come back otherwise            `issue_not_seen`
 an end is archived                            `archived`
 an equal link is there                        `already_there`
 an end has as many links as Jira takes        `link_limit`
+we put it back, or made it again, since then  `removed_since`
 ============================================  =====================
+
+The last one is for the caller to find: another account has removed what came back, and a plan that
+does not name the link does not make it against that account's will.
 
 A moved issue is no obstacle: links hold ids, and ids do not move. An end whose answer was broken
 says nothing: it is read again.

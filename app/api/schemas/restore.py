@@ -50,10 +50,16 @@ class RestorePost(Body):
     operation: Literal["remove", "create"] = Field(
         "remove", description="`remove` puts back what was removed, `create` undoes creates"
     )
+    again: Literal[True] | None = Field(
+        None,
+        description="Also make what came back since the removal and another account has removed"
+        " again, skipped as `removed_since` otherwise. `issues` and `link_ids` say so of what they"
+        " name",
+    )
 
     @model_validator(mode="after")
     def _chooses(self) -> Self:
-        if not self.model_dump(exclude={"operation"}, exclude_none=True):
+        if not self.model_dump(exclude={"operation", "again"}, exclude_none=True):
             raise ValueError("at least one filter is needed")
         if self.revision is not None and self.connection is None:
             raise ValueError("a revision is one of a connection: name it")
@@ -133,7 +139,16 @@ class RestoreAnswer(Answer):
 
 
 _OURS = (CONFINED_TO, APPROVED_WITHIN)
-_OF_ITS_LINKS = ("operation", "connection", "connection_id", "revision", "since", "until", "engine")
+_OF_ITS_LINKS = (
+    "operation",
+    "connection",
+    "connection_id",
+    "revision",
+    "since",
+    "until",
+    "engine",
+    "again",
+)
 
 
 def _asked(asked: Mapping[str, Any], within: Sequence[int] | None) -> dict[str, Any]:

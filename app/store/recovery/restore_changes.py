@@ -34,7 +34,7 @@ class PlanLink:
     """A claimed change. `cause` is for the audit. `outside`: it does not count in the guard's
     windows, because they refused it and it was then approved itself. `was_managed` is about a
     removed link. `confined`: who asked for it, or approved it, reaches no more than its connection
-    does."""
+    does. `again`: the request names it, or says that what was removed since comes back as well."""
 
     place: Place
     connection_id: int
@@ -46,6 +46,7 @@ class PlanLink:
     kind: PlanKind
     outside: bool
     confined: bool
+    again: bool
     fence: int
     tries: int
     evidence: Mapping[str, str]
@@ -63,6 +64,7 @@ _CHOSEN = """
     SELECT x.*, coalesce(x.connection_id, p.connection_id) AS under, p.kind,
            p.left_over_of IS NOT NULL AS outside,
            r.asked ?| ARRAY['confined_to', 'approved_within'] AS confined,
+           r.asked ?| ARRAY['issues', 'link_ids', 'again'] AS again,
            r.id AS restore_id, r.cause_kind
     FROM plan_changes x JOIN plans p ON p.id = x.plan_id
     JOIN restores r ON r.plan_id = coalesce(p.left_over_of, p.id)
@@ -127,7 +129,7 @@ async def claim(conn: Connection, *, now: datetime, limit: int, lease: float) ->
         WHERE x.plan_id = u.plan_id AND x.site_id = u.site_id AND x.type_id = u.type_id
           AND x.source_id = u.source_id AND x.destination_id = u.destination_id
           AND x.operation = u.operation
-        RETURNING x.*, u.under, u.kind, u.outside, u.confined, u.restore_id, u.cause_kind
+        RETURNING x.*, u.under, u.kind, u.outside, u.confined, u.again, u.restore_id, u.cause_kind
         """,  # noqa: S608
         list(KINDS),
         now,
@@ -261,6 +263,7 @@ def _link(row: Row) -> PlanLink:
         kind=PlanKind(row["kind"]),
         outside=row["outside"],
         confined=row["confined"],
+        again=row["again"],
         fence=row["fence"],
         tries=row["tries"],
         evidence=evidence,

@@ -12,12 +12,13 @@ from itertools import groupby
 from app.core.errors import TransientError
 from app.core.evidence import IssueView, Reading
 from app.core.links import IssueId, LinkType
+from app.core.plan import PlanKind
 from app.core.restore import LINKS_PER_ISSUE, Obstacle, Ready, Sought, Unread, judge
 from app.jira.client import JiraClient
 from app.store.config import active_connection
 from app.store.config.active_connection import Running
 from app.store.queue import inbox_events
-from app.store.recovery import restore_changes, restores
+from app.store.recovery import removed_since, restore_changes, restores
 from app.store.recovery.restore_changes import PlanLink
 from app.store.recovery.restores import Restore
 from app.sync.runtime.context import Context
@@ -94,7 +95,16 @@ async def judged(
         for link in links
     ]
     reach = await _reach(ctx, links)
-    return [(link, _within(reach, link, verdict)) for link, verdict in found]
+    within = [(link, _within(reach, link, verdict)) for link, verdict in found]
+    # A rescue names the account whose removal is the last one.
+    ready = [
+        link
+        for link, it in within
+        if isinstance(it, Ready) and not link.again and link.kind is not PlanKind.RESCUE
+    ]
+    async with ctx.database.connection() as conn:
+        lost = await removed_since.made_since(conn, ready)
+    return [(link, Obstacle("removed_since") if link.place in lost else it) for link, it in within]
 
 
 async def _reach(ctx: Context, links: Sequence[PlanLink]) -> dict[int, Running | None]:

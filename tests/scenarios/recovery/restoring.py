@@ -11,10 +11,12 @@ from tests.support.engine import World
 EVERYTHING = Filters()
 
 
-async def ask(world: World, operation: str = "remove", filters: Filters = EVERYTHING) -> int:
+async def ask(
+    world: World, operation: str = "remove", filters: Filters = EVERYTHING, **asked: Any
+) -> int:
     """Asked for and planned; answers the plan's id."""
     _, plan_id = await restore.request(
-        world.database, operation, filters, asked={}, requested_by="ann", now=world.now()
+        world.database, operation, filters, asked=asked, requested_by="ann", now=world.now()
     )
     await planned(world)
     return plan_id

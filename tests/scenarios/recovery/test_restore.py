@@ -1,5 +1,7 @@
 """What was removed can be put back from the audit alone, and stays as it is put."""
 
+from typing import Any
+
 import pytest
 
 from app.core.config import Mode
@@ -90,6 +92,50 @@ async def test_a_second_restore_finds_nothing_to_do(duo: Duo) -> None:
     assert (await plan_of(duo.world, again))["status"] == "applied"
     assert await results(duo.world, again) == {"P-2 P-3": "skipped:already_there"}
     assert len(duo.right.ours) == 1
+
+
+async def came_back_and_went(duo: Duo) -> None:
+    """Removed by us, put back, and removed by a person."""
+    await removed(duo)
+    await apply(duo.world, await ask(duo.world))
+    await duo.world.settle()
+    duo.bob.unlink(*MIRROR)
+    await duo.world.settle()
+
+
+async def test_what_a_person_removed_since_is_not_made_again(duo: Duo) -> None:
+    await removed(duo, "P-2", "Relates", "P-3")
+    await came_back_and_went(duo)
+    again = await ask(duo.world)
+    expected = {"P-2 P-3": "skipped:removed_since", "P-3 P-1": "skipped:already_there"}
+    assert await results(duo.world, again) == expected
+    assert MIRROR not in duo.right.jira.triples_of()
+
+
+@pytest.mark.parametrize("named", [{"link_ids": ["1"]}, {"issues": ["P-1"]}, {"again": True}])
+async def test_what_is_named_is_made_again(duo: Duo, named: dict[str, Any]) -> None:
+    await came_back_and_went(duo)
+    plan = await ask(duo.world, **named)
+    assert await apply(duo.world, plan) == {"P-2 P-3": "applied:read_back_ours"}
+    await nothing_moves(duo)
+
+
+async def test_what_we_removed_since_is_restored(duo: Duo) -> None:
+    """By the removal that the request chooses, which is not the last one."""
+    await removed(duo)
+    between = duo.world.now()
+    await removed(duo)
+    plan = await ask(duo.world, filters=Filters(until=between))
+    assert await apply(duo.world, plan) == {"P-2 P-3": "applied:read_back_ours"}
+
+
+async def test_a_person_removes_it_between_two_plans_for_it(duo: Duo) -> None:
+    await removed(duo)
+    one, other = await ask(duo.world), await ask(duo.world)
+    await apply(duo.world, one)
+    duo.bob.unlink(duo.mirror)
+    assert await apply(duo.world, other) == {"P-2 P-3": "skipped:removed_since"}
+    assert not duo.right.jira.links
 
 
 async def test_two_plans_for_the_same_links(duo: Duo) -> None:

@@ -32,6 +32,9 @@ OVER = frozenset({"succeeded", "partial", "rejected", "expired", "failed"})
 Apply = Annotated[
     bool, typer.Option("--apply", help="Approve the plan once it is ready, and apply it.")
 ]
+Again = Annotated[
+    bool, typer.Option("--again", help="Also links that came back since and were removed again.")
+]
 Wait = Annotated[
     bool, typer.Option(help="Wait until the plan is ready, or with --apply until it is applied.")
 ]
@@ -55,6 +58,7 @@ def restore(
     undo_creates: Annotated[
         bool, typer.Option("--undo-creates", help="Remove the links made, under the guard.")
     ] = False,
+    again: Again = False,
     apply: Apply = False,
     wait: Wait = True,
     json: Json = False,
@@ -78,6 +82,7 @@ def restore(
     body = {name: value for name, value in asked.items() if value is not None}
     if not body:
         raise UsageError("name at least one filter", details=["twinlink restore --help"])
+    body |= {"again": True} if again else {}
     body["operation"] = "create" if undo_creates else "remove"
     carry_out(service(ctx), "restores", body, apply=apply, wait=wait, json=json)
 
