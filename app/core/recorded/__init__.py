@@ -1,0 +1,1 @@
+"""Recorded decisions: their inputs as text, which of them are kept, and what other code answers."""
