@@ -152,6 +152,8 @@ class Settings(BaseSettings):
     sweep_seconds: Annotated[float, Field(ge=0.05, le=60)] = 5.0
     claim_size: Annotated[int, Field(ge=1, le=1000)] = 100
     lease_seconds: Annotated[float, Field(ge=1, le=3600)] = 60.0
+    decisions_one_in: Annotated[int, Field(ge=0, le=1_000_000)] = 100
+    decisions_a_day: Annotated[int, Field(ge=0, le=1_000_000)] = 1000
 
     # Connections
     db_pool_min: Annotated[int, Field(ge=0, le=200)] = 1

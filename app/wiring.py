@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from app import __version__
 from app.core.errors import PermanentError
 from app.core.links import LinkType
+from app.core.recorded.sample import Sample
 from app.jira.client import JiraClient, Options
 from app.jira.http.access import SiteAccess
 from app.jira.http.lockout import Tell
@@ -39,6 +40,7 @@ from app.sync.resync import walk
 from app.sync.runtime.context import Context
 from app.sync.runtime.database_clock import DatabaseClock
 from app.sync.runtime.jira_clients import Sites
+from app.sync.runtime.recording import Recording
 from app.sync.runtime.write_gate import Permit
 from app.sync.sites import link_types
 from app.sync.sites.access import access
@@ -94,6 +96,9 @@ class Services:
             self.engine,
             self.permit,
             circuit=self.circuit,
+            recording=Recording(
+                Sample(self.settings.decisions_one_in), self.settings.decisions_a_day
+            ),
         )
 
     @cached_property

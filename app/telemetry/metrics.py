@@ -61,6 +61,9 @@ class Metrics:
     def _work(self) -> None:
         self.work_claimed = self._counter("work_claimed", "Twin pairs claimed by this worker")
         self.looks = self._counter("looks", "Looks at a pair by outcome", "outcome")
+        self.decisions_recorded = self._counter(
+            "decisions_recorded", "Decisions recorded, above the day's bound, or failed", "outcome"
+        )
         self.redis_up = self._gauge("redis_up", "Whether wake-ups and shared budgets work")
 
     def _jira(self) -> None:

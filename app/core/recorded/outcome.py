@@ -19,7 +19,6 @@ from app.core.diff import (
 )
 from app.core.recorded.inputs import Inputs
 
-
 _WORDS: Mapping[type[Decision], str] = {
     Nothing: "nothing",
     InStep: "in_step",

@@ -21,6 +21,7 @@ from app.core.links import (
     TypeId,
     physical_key,
 )
+from app.core.recorded.inputs import Inputs
 from app.store.config.active_connection import Running
 from app.store.links.ledger import Place
 from app.store.links.twins import Twin
@@ -34,7 +35,7 @@ class Look:
     `foreign` are links that other connections manage, `made` those that we ever made or
     adopted; `lookups` answers by id. Listings lag:
     `unlisted` are links that answered by id and that nothing lists, `ended` are listed ones
-    that are gone.
+    that are gone. `judged` is what each decision was made from, the last time it was made.
     """
 
     running: Running
@@ -49,6 +50,7 @@ class Look:
     made: dict[Side, set[LinkId]] = field(default_factory=dict)
     lookups: dict[tuple[Side, LinkId], Lookup] = field(default_factory=dict)
     assured: set[Side] = field(default_factory=set)
+    judged: dict[LinkKey, Inputs] = field(default_factory=dict)
     _by_issue: dict[tuple[Side, IssueId], Twin] = field(default_factory=dict)
 
     def know(self, twins: Iterable[Twin]) -> None:

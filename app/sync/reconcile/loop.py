@@ -14,6 +14,7 @@ from app.core.config import ConnectionConfig, Mode
 from app.core.diff import Decision, Prove, Wait, decide
 from app.core.ledger import LinkKey
 from app.core.links import Side
+from app.core.recorded.inputs import Inputs
 from app.core.results import ModeForbids, Result
 from app.store.config import active_connection
 from app.store.config.active_connection import Running
@@ -23,9 +24,10 @@ from app.store.writes import written_links
 from app.sync.look import echo, project_keys, read_sides, resting, scope
 from app.sync.look.snapshot import Look
 from app.sync.look.update_ledger import record
-from app.sync.reconcile import isolation
+from app.sync.reconcile import isolation, recorded_decisions
 from app.sync.reconcile.decided_writes import proposals_for
 from app.sync.reconcile.plan_refresh import refresh_plans, skip_kept
+from app.sync.reconcile.recorded_decisions import Decisions
 from app.sync.reconcile.settlement import settlements
 from app.sync.runtime.context import Context
 from app.sync.writes import late_writes
@@ -85,15 +87,20 @@ async def _all(ctx: Context, claimed: Sequence[Claimed]) -> Pass:
     dirty, ended = 0, list[Settlement]()
     by_connection = sorted(claimed, key=lambda it: it.connection_id)
     for _, group in groupby(by_connection, key=lambda it: it.connection_id):
-        looked = await isolation.looked_at(ctx, list(group), partial(_look, ctx))
+        decided = list[Decisions]()
+        looked = await isolation.looked_at(ctx, list(group), partial(_look, ctx, decided))
         dirty += await isolation.settle(ctx, looked)
+        await recorded_decisions.keep(ctx, decided)
         ended += looked
     soonest = min((it.again for it in ended if it.again is not None), default=None)
     return Pass(len(claimed), dirty, soonest, Tally.total(it.tally for it in ended))
 
 
-async def _look(ctx: Context, claimed: Sequence[Claimed]) -> list[Settlement]:
-    """At pairs of one connection. Those with an open write wait, and echoes are done."""
+async def _look(
+    ctx: Context, decided: list[Decisions], claimed: Sequence[Claimed]
+) -> list[Settlement]:
+    """At pairs of one connection. Those with an open write wait, and echoes are done. What is
+    decided is added to *decided*, whatever becomes of it."""
     connection_id = claimed[0].connection_id
     async with ctx.database.connection() as conn:
         state = await active_connection.load(conn, connection_id)
@@ -111,7 +118,7 @@ async def _look(ctx: Context, claimed: Sequence[Claimed]) -> list[Settlement]:
     echoes = await echo.known(ctx, state, free)
     done = [Settlement(it) for it in free if it.twin_id in echoes]
     rest = [it for it in free if it.twin_id not in echoes]
-    return [*waiting, *done, *(await look_at(ctx, state, rest) if rest else [])]
+    return [*waiting, *done, *(await look_at(ctx, state, rest, decided) if rest else [])]
 
 
 def _busy_for(ctx: Context, opened: datetime) -> float:
@@ -119,9 +126,12 @@ def _busy_for(ctx: Context, opened: datetime) -> float:
     return BUSY_SECONDS if age < STUCK_SECONDS else STUCK_SECONDS
 
 
-async def look_at(ctx: Context, state: Running, claimed: list[Claimed]) -> list[Settlement]:
+async def look_at(
+    ctx: Context, state: Running, claimed: list[Claimed], decided: list[Decisions]
+) -> list[Settlement]:
     """One whole look: read, decide, record, plan or act."""
     look, decisions = await decisions_for(ctx, state, claimed)
+    decided.append(Decisions(look, dict(decisions)))
     decisions |= dict.fromkeys(await late_writes.suspect(ctx, look), Wait("write_suspected"))
     results: dict[LinkKey, Result] = {**await record(ctx, look, decisions)}
     proposals = await proposals_for(ctx, look, decisions)
@@ -189,7 +199,10 @@ async def _decide_all(ctx: Context, look: Look, *, dry: bool) -> dict[LinkKey, D
 def _decide(look: Look, key: LinkKey, proven: set[tuple[LinkKey, Side]]) -> Decision:
     left, right = (read_sides.judge(look, key, side, proven=(key, side) in proven) for side in Side)
     config = look.running.config
-    return decide(look.rows.get(key), left, right, config.direction, config.on_mirror_removed)
+    row = look.rows.get(key)
+    inputs = Inputs(row, left, right, config.direction, config.on_mirror_removed)
+    look.judged[key] = inputs
+    return inputs.decision(decide)
 
 
 async def _remove(

@@ -8,6 +8,7 @@ from app.jira.rates.circuit import Circuit, LocalCircuit
 from app.store.pool import Database
 from app.sync.runtime.create_slots import Turns
 from app.sync.runtime.jira_clients import Sites
+from app.sync.runtime.recording import Recording
 from app.sync.runtime.suspects import Suspects
 from app.sync.runtime.write_gate import Permit
 from app.telemetry import Metrics
@@ -26,3 +27,4 @@ class Context:
     turns: Turns = field(default_factory=Turns)
     suspects: Suspects = field(default_factory=Suspects)
     circuit: Circuit = field(default_factory=LocalCircuit)
+    recording: Recording = field(default_factory=Recording)

@@ -6,7 +6,7 @@ from datetime import datetime
 from app.store.access import idempotency
 from app.store.monitor import progress
 from app.store.pool import Connection
-from app.store.upkeep import purging, workers
+from app.store.upkeep import purging, recorded_decisions, workers
 from app.sync.runtime.context import Context
 
 # Rows deleted by one transaction: a fraction of a second, so that no one waits for long.
@@ -30,6 +30,7 @@ _PURGES: tuple[Purge, ...] = (
     purging.marks,
     purging.discoveries,
     progress.purge,
+    recorded_decisions.purge,
     workers.purge,
     _answers,
 )
