@@ -25,6 +25,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "run.doctor",
         "Check the settings, the database and its roles, clocks, Redis, the API and every site.",
     ),
+    "evaluate": (
+        "run.evaluate",
+        "Make recorded decisions again with this version, and list those that differ.",
+    ),
     "openapi": ("run.openapi", "Print the OpenAPI document of this version."),
     "init": (
         "setup.init",
