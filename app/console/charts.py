@@ -44,6 +44,68 @@ def activity(buckets: Sequence[Json], *, limit: int | None) -> Json:
     }
 
 
+FLOW_WIDTH, FLOW_HEIGHT, BOX = 520, 120, 150
+
+
+def shadow(connection: Json, planned: Sequence[Json]) -> Json:
+    """Two sites, an arrow to each with what would be made and removed there, and a bar a row."""
+    left, right = (connection[side]["site"] for side in ("left", "right"))
+    totals = {
+        side: [sum(it[what] for it in planned if it["site"] == site) for what in _WHAT]
+        for side, site in (("left", left), ("right", right))
+    }
+    written = [side for side in ("right", "left") if _written(connection["direction"], side)]
+    ends = {"right": (BOX + 12, FLOW_WIDTH - BOX - 12), "left": (FLOW_WIDTH - BOX - 12, BOX + 12)}
+    arrows = []
+    for at, side in enumerate(written):
+        y = 60 if len(written) == 1 else 45 + 40 * at
+        begin, end = ends[side]
+        back = -9 if side == "right" else 9
+        head = f"{end},{y} {end + back},{y - 6} {end + back},{y + 6}"
+        creates, removes = totals[side]
+        words = f"+{creates}" + (f" \N{MINUS SIGN}{removes}" if removes else "")
+        look = "some" if creates or removes else "none"
+        arrows.append({"x1": begin, "x2": end, "y": y, "head": head, "words": words, "look": look})
+    return {
+        "width": FLOW_WIDTH,
+        "height": FLOW_HEIGHT,
+        "box": BOX,
+        "boxes": [
+            {"x": 0, "site": _short(left), "side": "left"},
+            {"x": FLOW_WIDTH - BOX, "site": _short(right), "side": "right"},
+        ],
+        "arrows": arrows,
+        "rows": _bars(planned),
+        "label": "; ".join(
+            f"on {side} {totals[side][0]} made, {totals[side][1]} removed" for side in written
+        ),
+    }
+
+
+_WHAT = ("creates", "removes")
+_NAME = 16
+
+
+def _written(direction: str, side: str) -> bool:
+    return direction in ("both", f"{'left' if side == 'right' else 'right'}_to_{side}")
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _NAME else f"{name[: _NAME - 1]}\N{HORIZONTAL ELLIPSIS}"
+
+
+def _bars(planned: Sequence[Json]) -> list[Json]:
+    most = max([1, *(it["creates"] + it["removes"] for it in planned)])
+    return [
+        {
+            **it,
+            "up": round(100 * it["creates"] / most, 1),
+            "down": round(100 * it["removes"] / most, 1),
+        }
+        for it in planned
+    ]
+
+
 def links(twin: Json, explained: Sequence[Json]) -> Json:
     """One pair of twins in the middle, neighbours around it, a line a link on either side."""
     selves = {twin["left"], twin["right"]}

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import quote, urlencode
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -11,13 +11,11 @@ from starlette.routing import Route
 
 from app.console import session
 from app.console.api import Api, Refused
+from app.console.form import LARGEST_FORM, form_of, too_large
 from app.console.render import html
 from app.store.access.sessions import SignedIn
 from app.wiring import Services
 
-LARGEST_FORM = 1024 * 1024
-MOST_FIELDS = 2000
-"""A map of link types has two for each type of a site."""
 _DONE = {
     "approved": "Approved. The plan is applied change by change; its outcome appears here.",
     "revoked": "The approval is revoked. What is open waits for a decision again.",
@@ -35,6 +33,7 @@ _DONE = {
     "rolled_back": "Rolled back. Each later revision is still there to go back to.",
     "asked": "Asked for. The plan appears here once both sites were read.",
     "made": "Done.",
+    "field": "Twins come from that field now; workers read it, and pairs appear as they are found.",
     "registered": "The webhook is registered: changes arrive as they are made.",
     "stored": "Stored. Nothing is written to Jira in shadow.",
     "paired": "Paired. Their links are looked at now.",
@@ -113,25 +112,15 @@ def post(path: str, handler: Handler) -> Route:
         cookie, who = session.cookie_of(request), await _signed_in(request)
         if cookie is None or who is None:
             return to("/sign-in")
+        if too_large(request):
+            detail = f"At most {LARGEST_FORM // 1024**2} MB are taken. Nothing was stored; go back."
+            return problem_page(413, "This form is too large", detail)
         form = await form_of(request)
         if not session.csrf_holds(request, cookie, form.get("csrf", "")):
             return problem_page(403, "This form is out of date", "Go back, reload, and try again.")
         return await _visited(request, handler, who, form)
 
     return Route(path, endpoint, methods=["POST"])
-
-
-async def form_of(request: Request, largest: int = LARGEST_FORM) -> dict[str, str]:
-    """The fields of a form; a form beyond the limit counts as empty, so its CSRF check fails."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > largest:
-            return {}
-    try:
-        return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS))
-    except ValueError:
-        return {}
 
 
 async def _signed_in(request: Request) -> SignedIn | None:

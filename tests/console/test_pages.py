@@ -34,6 +34,7 @@ PAGES = (
     "/connections/ab",
     "/setup/connections/ab",
     "/setup/connections/ab/scope",
+    "/setup/connections/ab/twins",
     "/connections/ab?span=30d",
     "/connections/ab?span=1y",
     "/connections/ab/links",

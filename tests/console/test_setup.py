@@ -88,6 +88,7 @@ async def test_a_secret_is_never_shown_again(browser: Browser, jira: Jira) -> No
         ({"name": "LEFT"}, "name", "match pattern"),
         ({"address": "ftp://left"}, "address", "is no address"),
         ({"address": "http://127.0.0.1:9"}, "address", "does not answer"),
+        ({"web_url": "left"}, "web_url", "match pattern"),
         ({"kind": "carrier pigeon"}, "kind", "one of the three"),
         ({"token": ""}, "token", "not complete"),
         ({"email": ""}, "token", "not complete"),
@@ -142,6 +143,19 @@ async def test_a_change_keeps_what_it_does_not_name_and_no_other_change(
     stale = await browser.send("/setup/sites/right", **(form | {"version": version}))
     assert stale.status_code == 412
     assert "changed since" in text_of(stale.text)
+
+
+async def test_what_is_stored_goes_to_no_other_address(browser: Browser, both: Jira) -> None:
+    """The same Jira under another name: its token is asked for, its webhook gets a new secret."""
+    await browser.get("/setup/sites/right")
+    address = both.right.base_url.replace("127.0.0.1", "localhost")
+    form = site_form(both, "right", address=address, deployment="datacenter", version="1")
+    kept = await browser.send("/setup/sites/right", **(form | {"token": ""}))
+    assert kept.status_code == 422
+    assert "is required" in fault_of(kept.text, "token")
+    moved = await browser.send("/setup/sites/right", **form)
+    assert "It can be used" in moved.text
+    assert "the webhook has a new secret" in moved.text
 
 
 async def test_a_webhook_is_registered_by_a_button(browser: Browser, both: Jira) -> None:

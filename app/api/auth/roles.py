@@ -61,6 +61,7 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
     ("POST", "/connections/{name}/difference"): _ADMIN_ALL,
     ("DELETE", "/connections/{name}"): _ADMIN,
     ("GET", "/connections/{name}/status"): _VIEW,
+    ("GET", "/connections/{name}/outlook"): _VIEW,
     ("GET", "/statuses"): _VIEW,
     ("GET", "/connections/{name}/activity"): _VIEW,
     ("GET", "/connections/{name}/revisions"): _VIEW,

@@ -18,8 +18,9 @@ from app.api.schemas.connection import (
 )
 from app.api.schemas.connection_put import ConnectionPut
 from app.api.schemas.difference import DifferenceAnswer
+from app.api.schemas.outlook import OutlookAnswer
 from app.store.config import connections
-from app.store.views import status
+from app.store.views import pending_work, status
 from app.sync.connections.difference import difference
 from app.sync.connections.view import view, views
 from app.sync.twins import release
@@ -119,6 +120,16 @@ async def get_status(connection: TheConnection, services: Svc) -> StatusAnswer:
     async with services.database.connection() as conn:
         load = await status.of_connection(conn, connection.id, services.clock())
     return StatusAnswer.copied(load)
+
+
+@router.get("/connections/{name}/outlook", responses=_UNKNOWN)
+async def get_outlook(connection: TheConnection, services: Svc) -> OutlookAnswer:
+    """Its twins, what its open shadow plan would do, by site and type, and what waits: the numbers
+    of `next_step`."""
+    async with services.database.connection() as conn:
+        seen = await pending_work.of_connections(conn, [connection.id])
+        planned = await pending_work.planned(conn, connection.id)
+    return OutlookAnswer.of(seen[connection.id], planned)
 
 
 @router.get("/statuses", response_model=Listed[NamedStatus])

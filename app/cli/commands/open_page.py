@@ -13,7 +13,7 @@ from app.cli.output.options import Json
 _KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]*-[0-9]+")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _LISTS = ("plan", "incident", "restore", "rescue", "resync")
-_PAGES = ("audit", "deliveries", "failures", "recover", "sites", "tokens", "status")
+_PAGES = ("audit", "deliveries", "failures", "recover", "setup", "sites", "tokens", "status")
 
 
 def open(  # noqa: A001 - the command's name

@@ -7,11 +7,12 @@ from typing import Annotated
 import typer
 
 from app.cli.client.api_client import service
-from app.cli.client.twins_csv import Report, import_rows
+from app.cli.client.twins_csv import import_rows
 from app.cli.output import output
 from app.cli.output.errors import CommandError
 from app.cli.output.files import STDIN, reading, writing
-from app.cli.output.options import ConnectionName, Issue, Json, Limit, Yes, confirm, issue_key
+from app.cli.output.options import ConnectionName, Issue, Json, Limit, Yes, confirm
+from app.core.connection.twin_rows import Report, issue_key
 from app.core.rendering.foreign_text import in_csv
 from app.process.exit_code import ExitCode
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from app.cli.output.errors import UsageError
+from app.core.connection.twin_rows import issue_key
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
@@ -22,11 +23,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Limit = Annotated[int, typer.Option(min=1, help="Maximum number of rows.")]
 _KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]*-[0-9]+")
-
-
-def issue_key(text: str) -> str:
-    """An issue's key, also where a person wrote it in lower case."""
-    return text.strip().upper() if _KEY.fullmatch(text.strip()) else text.strip()
 
 
 def _key(text: str | None) -> str | None:

@@ -6,7 +6,8 @@ from starlette.routing import Route
 
 from app.console import session
 from app.console.api import Api, Refused
-from app.console.page import Visit, form_of, post, to
+from app.console.form import form_of
+from app.console.page import Visit, post, to
 from app.console.render import html
 from app.store.access import sessions, tokens
 from app.store.access.sessions import SignedIn

@@ -7,13 +7,13 @@ from typing import Any
 
 from app.cli.client.api_client import Service
 from app.cli.client.connection_config import twin_field_of
-from app.cli.client.twins_csv import Report, rows_of
 from app.cli.output import output
 from app.cli.output.errors import CommandError
 from app.cli.output.files import reading
 from app.cli.output.options import counted
 from app.cli.output.prompts import Prompts
 from app.core.connection.as_sent import connection_as_sent
+from app.core.connection.twin_rows import Report, rows_of
 
 _CHUNK = 1000
 _SHOWN = 5

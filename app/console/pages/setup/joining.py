@@ -1,7 +1,6 @@
 """A connection: two sites, their projects and link types picked from lists, and a direction."""
 
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import quote
 
 from starlette.responses import Response
@@ -9,7 +8,7 @@ from starlette.responses import Response
 from app.console.api import Json, Refused
 from app.console.faults import NONE, Faults, faults_of, one
 from app.console.page import Visit, get, post, to
-from app.console.pages.setup import choices
+from app.console.pages.setup import choices, raising
 from app.core.connection.as_sent import connection_as_sent
 
 DIRECTIONS = (
@@ -47,7 +46,7 @@ async def _which(visit: Visit, faults: Faults) -> Response:
 
 async def _change(visit: Visit) -> Response:
     name = visit.request.path_params["name"]
-    config = await _config(visit, name)
+    config = await configuration(visit, name)
     if not visit.sets_up:
         return to(f"/setup/connections/{name}")
     sites = [config[side]["site"] for side in choices.SIDES]
@@ -85,7 +84,7 @@ async def _form(
 async def _store(visit: Visit) -> Response:
     name = visit.request.path_params["name"]
     known = await _known(visit, name)
-    config = None if known is None else await _config(visit, name)
+    config = None if known is None else await configuration(visit, name)
     sites = [visit.said(side) for side in choices.SIDES]
     types = choices.link_types(visit.form)
     named = {
@@ -100,25 +99,10 @@ async def _store(visit: Visit) -> Response:
     except Refused as refused:
         faults = faults_of(refused, lambda pointer: choices.field_of(pointer, types))
         return await _form(visit, name, sites, config, visit.form, faults, refused.status)
-    return await shown(visit, stored, stored["findings"])
+    return await raising.shown(visit, stored, stored["findings"])
 
 
-async def _connection(visit: Visit) -> Response:
-    name = visit.request.path_params["name"]
-    return await shown(visit, await visit.api.get(f"connections/{name}"), [])
-
-
-async def shown(visit: Visit, connection: Json, findings: list[Json]) -> Response:
-    name = connection["name"]
-    values: dict[str, Any] = {
-        "it": connection,
-        "findings": findings,
-        "stored": visit.request.method == "POST",
-    }
-    return visit.page("setup/connection.html", f"Set-up of {name}", **values)
-
-
-async def _config(visit: Visit, name: str) -> Json:
+async def configuration(visit: Visit, name: str) -> Json:
     """The active configuration: the newest revision may be one that is only tried in shadow."""
     connection = await visit.api.get(f"connections/{name}")
     revision = await visit.api.get(f"connections/{name}/revisions/{connection['revision']}")
@@ -137,7 +121,6 @@ async def _known(visit: Visit, name: str) -> Json | None:
 
 ROUTES = [
     get("/setup/new", _new),
-    get("/setup/connections/{name}", _connection),
     get("/setup/connections/{name}/scope", _change),
     post("/setup/connections/{name}", _store),
 ]

@@ -19,6 +19,7 @@ _FIELDS = by_pointer(
         "/path/site": "name",
         "/address": "address",
         "/base_url": "address",
+        "/web_url": "web_url",
         "/deployment": "deployment",
         "/auth": "token",
         "/auth/kind": "kind",
@@ -38,14 +39,25 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
 }
 """What each kind of token consists of."""
 _SECRET = frozenset({"token", "client_secret"})
-_KEPT = ("name", "address", "deployment", "kind", "email", "client_id", "scope", "expires")
+_KEPT = (
+    "name",
+    "address",
+    "web_url",
+    "deployment",
+    "kind",
+    "email",
+    "client_id",
+    "scope",
+    "expires",
+)
 """What a form shows again of what was typed: nothing that is secret."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A site's page. `known` is the site as it is stored; `found` what a check found, `secret` a
-    webhook secret that was made just now and is shown this once."""
+    """A site's page. `known` is the site as it is stored; `found` what a check found; `secret` a
+    webhook secret that was made just now and is shown this once; `moved`: its address is another
+    now, so its webhook has another secret."""
 
     known: Json | None
     typed: Mapping[str, str]
@@ -53,6 +65,7 @@ class Shown:
     found: Json | None = None
     secret: str | None = None
     hook_faults: Faults = NONE
+    moved: bool = False
     code: int = 200
 
 
@@ -98,14 +111,18 @@ async def _stored(visit: Visit, name: str, known: Json | None) -> Response:
     except Refused as refused:
         faults = faults_of(refused, _FIELDS)
         return await _page(visit, Shown(known, typed, faults, code=refused.status))
-    return await _page(visit, Shown(stored, _typed_before(stored), found=found))
+    moved = known is not None and _moved(known, stored)
+    return await _page(visit, Shown(stored, _typed_before(stored), found=found, moved=moved))
 
 
 async def _chosen(visit: Visit, known: Json | None) -> Json | Faults:
     """What the form changes. Raises `Refused` for an address that cannot be used."""
     if visit.said("kind") not in _KINDS:
         return one("kind", "choose one of the three")
-    chosen: Json = {"account_dedicated": visit.form.get("dedicated") == "on"}
+    chosen: Json = {
+        "account_dedicated": visit.form.get("dedicated") == "on",
+        "web_url": visit.said("web_url") or None,
+    }
     address = visit.said("address")
     deployment: str | None = visit.said("deployment")
     if known is None or address != known["base_url"] or deployment != known["deployment"]:
@@ -115,15 +132,20 @@ async def _chosen(visit: Visit, known: Json | None) -> Json | Faults:
         if deployment is None:
             return one("deployment", f"{address} does not say which Jira it is: choose one")
         chosen |= {"base_url": address, "deployment": deployment}
+    if _moved(known, chosen):
+        # What is stored never goes to another address, the webhook's secret neither.
+        chosen["webhook_secret"] = secrets.token_hex(24)
     auth = _auth(visit, known)
     if auth is not None:
         chosen["auth"] = auth
-    if known is None:
-        chosen["webhook_secret"] = secrets.token_hex(24)
     expires = _expiry(visit.said("expires"))
     if expires is not None or auth is None:
         chosen["token_expires_at"] = expires
     return chosen
+
+
+def _moved(known: Json | None, chosen: Json) -> bool:
+    return known is None or chosen.get("base_url", known["base_url"]) != known["base_url"]
 
 
 def _auth(visit: Visit, known: Json | None) -> Json | None:
@@ -197,6 +219,7 @@ async def _page(visit: Visit, shown: Shown) -> Response:
         "secret": shown.secret,
         "hook": hook,
         "hook_faults": shown.hook_faults,
+        "moved": shown.moved,
     }
     title = "New site" if name is None else f"Site {name}"
     return visit.page("setup/site.html", title, code=shown.code, **values)
@@ -235,6 +258,7 @@ def _typed_before(known: Json) -> dict[str, str]:
     expires = known["token_expires_at"]
     return _blank(str(known["name"])) | {
         "address": str(known["base_url"]),
+        "web_url": str(known["web_url"] or ""),
         "deployment": str(known["deployment"]),
         "kind": str(known["auth"]["kind"]),
         "expires": "" if expires is None else str(expires)[:10],
