@@ -19,6 +19,7 @@ from app.console.pages import (
     setup,
     signing_in,
     status,
+    takeover,
 )
 from app.console.render import html
 
@@ -52,6 +53,7 @@ def routes() -> list[BaseRoute]:
         *explorer.ROUTES,
         *records.ROUTES,
         *recovery.ROUTES,
+        *takeover.ROUTES,
         *administration.ROUTES,
         *setup.ROUTES,
         *live.ROUTES,

@@ -83,7 +83,8 @@ def meter(monkeypatch: pytest.MonkeyPatch) -> Meter:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/recover", "/explore?issue=A-1", "/incidents", "/plans", "/setup"]
+    "path",
+    ["/", "/recover", "/explore?issue=A-1", "/incidents", "/plans", "/setup", "/recover/adopt"],
 )
 async def test_more_connections_cost_no_more_statements(
     flow: Flow, browser: Browser, meter: Meter, path: str

@@ -25,6 +25,8 @@ PAGES = (
     "/rescues",
     "/intents",
     "/recover",
+    "/recover/adopt",
+    "/connections/ab/adoptions",
     "/sites",
     "/setup",
     "/setup/sites",

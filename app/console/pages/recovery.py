@@ -38,7 +38,7 @@ async def _restore(visit: Visit) -> Response:
     for name in ("connection", "site", "plan", "cause"):
         if visit.form.get(name):
             body[name] = visit.form[name].strip()
-    body |= _times(visit)
+    body |= times_of(visit)
     if visit.form.get("revision", "").isdecimal():
         body["revision"] = int(visit.form["revision"])
     issues = visit.form.get("issues", "").replace(",", " ").upper().split()
@@ -50,18 +50,8 @@ async def _restore(visit: Visit) -> Response:
 
 async def _rescue(visit: Visit) -> Response:
     body: Json = {name: visit.form.get(name, "").strip() for name in ("site", "account_id")}
-    made = await visit.api.post("rescues", body | _times(visit))
+    made = await visit.api.post("rescues", body | times_of(visit))
     return to(f"/rescues/{made['id']}", done="asked")
-
-
-async def _adopt(visit: Visit) -> Response:
-    name = visit.form.get("connection", "").strip()
-    body: Json = {"account_id": visit.form.get("account_id", "").strip()}
-    again = visit.form.get("confirm_account", "").strip()
-    if again:
-        body["confirm_account"] = again
-    made = await visit.api.post(f"connections/{name}/adoptions", body | _times(visit))
-    return to(f"/plans/{made['plan_id']}", done="asked")
 
 
 def _listing(noun: str) -> Handler:
@@ -107,7 +97,7 @@ def _report(noun: str) -> Handler:
     return handler
 
 
-def _times(visit: Visit) -> Json:
+def times_of(visit: Visit) -> Json:
     """`since` and `until` of a form, which gives them without a zone: they are UTC."""
     return {
         name: instant
@@ -129,7 +119,6 @@ ROUTES = [
     get("/recover", _choose),
     post("/recover/restore", _restore),
     post("/recover/rescue", _rescue),
-    post("/recover/adopt", _adopt),
     *(get(f"/{noun}", _listing(noun)) for noun in _NOUNS),
     *(get(f"/{noun}/{{id}}", _shown(noun)) for noun in _NOUNS),
     *(get(f"/{noun}/{{id}}/report.{{kind}}", _report(noun)) for noun in _NOUNS),
