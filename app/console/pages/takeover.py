@@ -81,7 +81,7 @@ async def _moved(visit: Visit, name: str, faults: Faults, code: int) -> Response
     sites = (await visit.api.get("sites", limit=1000))["items"]
     return visit.page(
         "rehomings.html",
-        f"{name} has moved",
+        f"Where {name} has moved",
         code=code,
         name=name,
         found=found["items"],
