@@ -33,6 +33,8 @@ _DONE = {
     "rolled_back": "Rolled back. Each later revision is still there to go back to.",
     "asked": "Asked for. The plan appears here once both sites were read.",
     "made": "Done.",
+    "linked": "Linked. A mirror appears on the other side if the connection is live.",
+    "unlinked": "Deleted. If it was an origin, its mirror goes too.",
     "field": "Twins come from that field now; workers read it, and pairs appear as they are found.",
     "registered": "The webhook is registered: changes arrive as they are made.",
     "stored": "Stored. Nothing is written to Jira in shadow.",
@@ -59,7 +61,7 @@ class Visit:
 
     @property
     def sandbox_page(self) -> str | None:
-        """Where a demo lets people make and delete links on its sandbox sites."""
+        """Where a demo shows every webhook and call beside its sandbox sites."""
         path: str | None = getattr(self.request.app.state, "sandbox_page", None)
         return path
 

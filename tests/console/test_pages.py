@@ -64,7 +64,14 @@ async def test_every_page_answers(flow: Flow, browser: Browser) -> None:
 
 
 async def test_what_is_not_there_is_a_page_too(browser: Browser) -> None:
-    for path in ("/plans/77", "/connections/nope", "/incidents/1", "/resyncs/9", "/restores/9"):
+    for path in (
+        "/sandbox",
+        "/plans/77",
+        "/connections/nope",
+        "/incidents/1",
+        "/resyncs/9",
+        "/restores/9",
+    ):
         assert "Back to the overview" in await browser.get(path, 404), path
 
 

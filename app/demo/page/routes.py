@@ -10,13 +10,13 @@ from fastapi import APIRouter, Body, Depends, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from app.api.http.problems import Problem
+from app.demo.page.panel import PERSON, words
 from app.demo.page.state import View
 from app.demo.stage import SideName
 from app.sandbox import Refusal
 from app.sandbox.people import person_on
 
 _HERE = Path(__file__).parent
-_PERSON = "ann"
 _MARK = "x-twinlink-demo"
 _CONTENT = {"index.html": "text/html", "page.css": "text/css", "page.js": "text/javascript"}
 _POLICY = (
@@ -58,7 +58,7 @@ def _add_actions(router: APIRouter, view: View) -> None:
 
     @router.post("/demo/links/{site}", dependencies=asked)
     async def link(site: SideName, source: Text, type: Text, destination: Text) -> Response:
-        person = person_on(view.stage.sites[site].site, _PERSON)
+        person = person_on(view.stage.sites[site].site, PERSON)
         try:
             made = person.link(source.strip().upper(), type, destination.strip().upper())
         except Refusal as refusal:
@@ -70,7 +70,7 @@ def _add_actions(router: APIRouter, view: View) -> None:
     @router.delete("/demo/links/{site}/{number}", dependencies=asked)
     async def unlink(site: SideName, number: int) -> Response:
         try:
-            person_on(view.stage.sites[site].site, _PERSON).unlink(number)
+            person_on(view.stage.sites[site].site, PERSON).unlink(number)
         except Refusal as refusal:
             return _refused(refusal)
         return Response(status_code=204)
@@ -82,9 +82,7 @@ def _add_actions(router: APIRouter, view: View) -> None:
 
 
 def _refused(refusal: Refusal) -> Response:
-    """In Jira's words: they are the sandbox's, and about keys at most."""
-    words = " ".join([*refusal.messages, *refusal.errors.values()])
-    return JSONResponse({"detail": words}, refusal.status)
+    return JSONResponse({"detail": words(refusal)}, refusal.status)
 
 
 def _file(name: str) -> Response:

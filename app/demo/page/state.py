@@ -26,7 +26,7 @@ class View:
         await self.feed.refresh(None if connection is None else connection["guard"])
         return {
             "connection": connection,
-            "sites": {side: self._site(side, known.get(side, -1)) for side in self.stage.sites},
+            "sites": {side: self.site(side, known.get(side, -1)) for side in self.stage.sites},
             "feed": self.feed.after(after),
         }
 
@@ -56,7 +56,7 @@ class View:
         names = ("mode", "direction", "paused", "guard")
         return {name: connection[name] for name in names} | {"status": status}
 
-    def _site(self, side: SideName, known: int) -> Json:
+    def site(self, side: SideName, known: int) -> Json:
         site, baseline = self.stage.sites[side].site, self.stage.baselines[side]
         now, changes = baseline.now(site), len(site.mutations)
         others = truth.unmanaged(site)
