@@ -1,7 +1,6 @@
 """The form that a browser sends: its fields, and files among them as text."""
 
-from email.parser import BytesParser
-from email.policy import HTTP
+from email.parser import BytesHeaderParser
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
@@ -10,6 +9,7 @@ LARGEST_FORM = 1024 * 1024
 MOST_FIELDS = 2000
 """A map of link types has two for each type of a site."""
 _FILES = "multipart/form-data"
+_LONGEST_HEAD = 8 * 1024
 
 
 def too_large(request: Request) -> bool:
@@ -35,13 +35,23 @@ async def form_of(request: Request, largest: int = LARGEST_FORM) -> dict[str, st
 
 
 def _with_files(kind: str, body: bytes) -> dict[str, str]:
-    """What is no UTF-8 in a file becomes visible signs; a mark of the byte order is dropped."""
-    head = f"Content-Type: {kind}\r\n\r\n".encode("ascii", "replace")
-    whole = BytesParser(policy=HTTP).parsebytes(head + body)
+    """The parts of RFC 7578, which neither nest nor are encoded. What is no UTF-8 in a file becomes
+    visible signs; a mark of the byte order is dropped."""
+    boundary = _parameter(f"Content-Type: {kind}".encode("latin-1", "replace"), "boundary")
+    if not boundary:
+        return {}
+    delimiter = f"\r\n--{boundary}".encode("latin-1", "replace")
     found: dict[str, str] = {}
-    for part in whole.iter_parts() if whole.is_multipart() else ():
-        name = part.get_param("name", header="content-disposition")
-        content = part.get_payload(decode=True)
-        if isinstance(name, str) and isinstance(content, bytes) and len(found) < MOST_FIELDS:
+    for part in (b"\r\n" + body).split(delimiter, MOST_FIELDS)[1:]:
+        head, blank, content = part.partition(b"\r\n\r\n")
+        if part.startswith(b"--") or not blank or len(head) > _LONGEST_HEAD:
+            break
+        name = _parameter(head.lstrip(), "name", "content-disposition")
+        if name:
             found[name] = content.decode("utf-8-sig", "replace")
     return found
+
+
+def _parameter(head: bytes, name: str, header: str = "content-type") -> str | None:
+    found = BytesHeaderParser().parsebytes(head).get_param(name, header=header)
+    return found if isinstance(found, str) else None
