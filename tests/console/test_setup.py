@@ -279,6 +279,26 @@ async def test_two_sites_and_a_name(browser: Browser, both: Jira, query: str) ->
     fault_of(page, "name" if "name" in query else "right")
 
 
+@pytest.mark.parametrize("site", ["left?x=1#", "../connections", "%2e%2e", "left/projects", "nope"])
+async def test_a_site_is_no_address(browser: Browser, both: Jira, site: str) -> None:
+    """What a form names is a name: it leads to no other place of the API."""
+    await browser.get("/setup/new")
+    found = await browser.http.get(
+        "/setup/new", params={"name": "main", "left": site, "right": "right"}
+    )
+    assert found.status_code == 404
+    stored = await browser.send("/setup/connections/main", **joined(left=site))
+    assert stored.status_code in {404, 422}
+    adopted = await browser.send("/recover/adopt", connection=site, account_id="x")
+    assert adopted.status_code in {404, 422}
+
+
+async def test_no_version_is_too_long(browser: Browser, both: Jira) -> None:
+    await browser.get("/setup/sites/left")
+    form = site_form(both, version="9" * 5000, deployment="cloud", address=both.left.base_url)
+    assert (await browser.send("/setup/sites/left", **form)).status_code == 200
+
+
 async def test_others_see_and_set_nothing_up(
     browse: Browse, api: Api, browser: Browser, both: Jira
 ) -> None:

@@ -3,6 +3,8 @@
 Each asks for a plan that two owners approve, and is followed to its end. Nothing in Jira changes.
 """
 
+from urllib.parse import quote
+
 from starlette.responses import Response
 
 from app.console.api import Json, Refused
@@ -21,7 +23,7 @@ _REHOMING = {"/to": "to", "/connection": "connection"}
 
 
 async def _adopt(visit: Visit) -> Response:
-    name = visit.said("connection")
+    name = quote(visit.said("connection"), safe="")
     body: Json = {"account_id": visit.said("account_id")} | times_of(visit)
     if visit.said("confirm_account"):
         body["confirm_account"] = visit.said("confirm_account")

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from app.console.api import Json, Refused
 from app.console.page import Visit
@@ -36,9 +37,10 @@ async def offered(visit: Visit, sites: Sequence[str]) -> list[Offered]:
 
 
 async def _of_site(visit: Visit, site: str) -> Offered:
-    types = (await visit.api.get(f"sites/{site}/link_types"))["items"]
+    at = f"sites/{quote(site, safe='')}"
+    types = (await visit.api.get(f"{at}/link_types"))["items"]
     try:
-        found = (await visit.api.get(f"sites/{site}/projects"))["items"]
+        found = (await visit.api.get(f"{at}/projects"))["items"]
     except Refused as refused:
         if refused.status != 503:
             raise

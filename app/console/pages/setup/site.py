@@ -101,11 +101,10 @@ async def _stored(visit: Visit, name: str, known: Json | None) -> Response:
         chosen = await _chosen(visit, known)
         if isinstance(chosen, Faults):
             return await _page(visit, Shown(known, typed, chosen, code=422))
-        version = visit.said("version")
         stored = await visit.api.put(
             f"sites/{name}",
             site_as_sent(known, chosen),
-            version=int(version) if version.isdecimal() else None,
+            version=_version(visit.said("version")),
         )
         found = await visit.api.post(f"sites/{name}/check")
     except Refused as refused:
@@ -142,6 +141,11 @@ async def _chosen(visit: Visit, known: Json | None) -> Json | Faults:
     if expires is not None or auth is None:
         chosen["token_expires_at"] = expires
     return chosen
+
+
+def _version(text: str) -> int | None:
+    """That which the form was made of. None: a form of ours has one, so the API need not ask."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
 
 
 def _moved(known: Json | None, chosen: Json) -> bool:
