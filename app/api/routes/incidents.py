@@ -68,7 +68,9 @@ async def get_incident(id: Id, services: Svc, caller: Who) -> IncidentAnswer:
     responses=problems("incident_unknown", "incident_resolved"),
 )
 async def post_update(id: Id, body: UpdatePost, services: Svc, caller: Who) -> IncidentAnswer:
-    """Say something of it, and where it stands. What is resolved takes texts only."""
+    """Say something of it, and where it stands. What is resolved takes texts only. Of what is on
+    the status page, a token that is confined to connections changes the state only where no other
+    connection joins the same sites."""
     async with services.database.connection() as conn:
         it = await _visible(conn, caller, id)
     if not _concerns_only(caller, it):
@@ -81,6 +83,7 @@ async def post_update(id: Id, body: UpdatePost, services: Svc, caller: Who) -> I
         text=body.text,
         by=caller.owner,
         now=services.clock(),
+        confined_to=caller.connections,
     )
     return await _answer(services, caller, id)
 

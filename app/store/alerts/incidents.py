@@ -155,6 +155,24 @@ async def open_or_resolved_since(
     return found
 
 
+async def concerns_others(conn: Connection, place: Place, within: Sequence[int]) -> bool:
+    """Whether a connection that is not among *within* joins a site that is affected there. Of
+    everything, all sites are."""
+    found: bool = await conn.fetchval(
+        """SELECT EXISTS (
+               SELECT FROM connections o WHERE o.deleted_at IS NULL AND o.id <> ALL($3::bigint[])
+                 AND CASE WHEN $1::bigint IS NOT NULL THEN EXISTS (
+                         SELECT FROM connections c WHERE c.id = $1
+                           AND (o.left_site_id IN (c.left_site_id, c.right_site_id)
+                             OR o.right_site_id IN (c.left_site_id, c.right_site_id)))
+                     ELSE $2::bigint IS NULL OR $2 IN (o.left_site_id, o.right_site_id) END)""",
+        place.connection_id,
+        place.site_id,
+        list(within),
+    )
+    return found
+
+
 async def resolved_since(
     conn: Connection, kind: IncidentKind, place: Place, since: datetime
 ) -> bool:

@@ -2,6 +2,7 @@
 when a person says so or a day after their condition ended. `watch` looks for conditions.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -19,9 +20,10 @@ from app.core.incidents import (
     traits_of,
     wakes,
 )
-from app.store.alerts import incidents, notifications
+from app.store.alerts import incidents, notifications, publications
 from app.store.alerts.incidents import Entry, Incident, Place
 from app.store.pool import Connection, Database
+from app.sync.runtime.refusals import Refused
 
 _LOG = structlog.get_logger(__name__)
 
@@ -112,11 +114,15 @@ async def update(
     text: str,
     by: str,
     now: datetime,
+    confined_to: Sequence[int] | None = None,
 ) -> None:
     """What a person says of it. Resolving one is also the acknowledgement where one is needed.
 
+    The status page shows the state of what is published: a caller who is *confined_to* some
+    connections changes it only where no others join the same sites.
+
     Raises `PermanentError`: `incident_unknown`; `incident_resolved` where it is over and
-    more than a text is sent, for another may be open by now.
+    more than a text is sent, for another may be open by now; `forbidden`.
     """
     async with database.transaction() as conn:
         it = await incidents.lock(conn, incident_id)
@@ -124,6 +130,8 @@ async def update(
             raise PermanentError("incident_unknown")
         if it.state is State.RESOLVED and (state not in {None, it.state} or impact is not None):
             raise PermanentError("incident_resolved")
+        if state not in {None, it.state} and not await _may_move(conn, it, confined_to):
+            raise Refused("forbidden", "it is on the status page, which other tenants read as well")
         after = replace(it, impact=impact or it.impact)
         if state is State.RESOLVED and it.state is not State.RESOLVED:
             await resolve(conn, after, by=by, text=text, now=now)
@@ -135,6 +143,12 @@ async def update(
         await incidents.add_entry(conn, it.id, _entry(after, by, text, {}, now))
         if after.impact.rank > it.impact.rank:
             await _tell(conn, after, "worse", "Its impact was raised.", now)
+
+
+async def _may_move(conn: Connection, it: Incident, confined_to: Sequence[int] | None) -> bool:
+    if confined_to is None or await publications.of_incident(conn, it.id) is None:
+        return True
+    return not await incidents.concerns_others(conn, it.place, confined_to)
 
 
 async def _open(

@@ -183,3 +183,35 @@ async def test_a_deleted_connections_incident_stays(
     assert (shown["connection"], shown["connections"]) == ("ab", ["ab"])
     async with api.services.database.connection() as conn:
         assert await connections.by_name(conn, "ab") is None
+
+
+async def test_a_confined_token_moves_nothing_on_a_status_page_that_others_share(
+    api: Api, client: httpx.AsyncClient, connected: Jira
+) -> None:
+    """The page shows the state of what is published: who changes it speaks to all tenants whose
+    connections join the same sites."""
+    made = await opened(api, connection_id=1)
+    alone = await api.token("operator", connections=["ab"])
+    published = {"impact": "minor", "text": "Removals wait."}
+    await client.put(f"{PATH}/{made}/publication", json=published)
+    said = await alone.post(f"{PATH}/{made}/updates", json={"text": "x", "state": "identified"})
+    assert said.status_code == 201  # no other tenant is on these sites
+
+    await api.other()
+    for state in ("monitoring", "resolved"):
+        refused = await alone.post(f"{PATH}/{made}/updates", json={"text": "x", "state": state})
+        assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+        assert "status page" in refused.json()["detail"]
+    note = await alone.post(f"{PATH}/{made}/updates", json={"text": "a note of ours"})
+    assert note.status_code == 201
+    shown = (await client.get(f"{PATH}/{made}")).json()
+    assert (shown["state"], shown["publication"]["updates"][0]["text"]) == (
+        "identified",
+        "Removals wait.",
+    )
+    both = await api.token("operator", connections=["ab", "other"])
+    done = await both.post(f"{PATH}/{made}/updates", json={"text": "x", "state": "monitoring"})
+    assert done.status_code == 201
+    await client.delete(f"{PATH}/{made}/publication")
+    done = await alone.post(f"{PATH}/{made}/updates", json={"text": "x", "state": "resolved"})
+    assert done.json()["state"] == "resolved"
