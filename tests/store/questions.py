@@ -119,9 +119,13 @@ def lists() -> dict[str, Call]:
     for name, given in DELIVERIES.items():
         found[f"deliveries, {name}"] = partial(_deliveries, given)
     found |= {
-        "twins": lambda conn: twins.page(conn, 1, issue=None, after=0, limit=PAGE),
-        "twins of an issue": lambda conn: twins.page(conn, 1, issue="B-500", after=0, limit=PAGE),
-        "twins by keys": lambda conn: twins.by_keys(conn, 1, ["A-2", "B-500", "NO-1"]),
+        "twins": lambda conn: twins.page(conn, 1, issue=None, after=0, limit=PAGE, confined=False),
+        "twins of an issue": lambda conn: twins.page(
+            conn, 1, issue="B-500", after=0, limit=PAGE, confined=False
+        ),
+        "twins by keys": lambda conn: twins.by_keys(
+            conn, 1, ["A-2", "B-500", "NO-1"], confined=False
+        ),
         "failures": lambda conn: failures.page(
             conn, within=None, connection=None, after=0, limit=PAGE
         ),

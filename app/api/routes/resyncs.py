@@ -43,7 +43,9 @@ async def post_resync(
     twin_ids = None
     if wanted.issues is not None:
         async with services.database.connection() as conn:
-            twin_ids = await twins_of(conn, connection.id, wanted.issues)
+            twin_ids = await twins_of(
+                conn, connection.id, wanted.issues, confined=caller.connections is not None
+            )
     resync_id = await walk.request(
         services.database,
         connection.id,

@@ -78,13 +78,15 @@ async def list_twins(
     status: Listable = ClaimStatus.PAIRED,
 ) -> object:
     """Pairs; with another status, the claims of twin fields that pair nothing. For a token that is
-    confined to connections, an issue out of scope is an unknown one."""
+    confined to connections, an issue out of scope is an unknown one, and one that moved out of it
+    is called as it was."""
     async with services.database.connection() as conn:
         if status is ClaimStatus.PAIRED:
             after = page.after(0)
             rows = await views_twins.page(
-                conn, connection.id, issue=issue, after=after, limit=page.fetch
-            )
+                conn, connection.id, issue=issue, after=after, limit=page.fetch,
+                confined=caller.connections is not None,
+            )  # fmt: skip
         else:
             rows = await views_twins.claims(
                 conn, connection.id, status=status, issue=issue, after=page.after_name(),

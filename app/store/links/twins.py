@@ -11,7 +11,9 @@ from app.store.pool import Connection, Row
 @dataclass(frozen=True, slots=True)
 class Twin:
     """`suspended` says why nothing is planned for the pair; None means it is in scope. `left_born`
-    and `right_born` are when the issues were made, None as long as no look has seen that."""
+    and `right_born` are when the issues were made, None as long as no look has seen that. An issue
+    that moved out of scope is `known` to people by its last key in scope: the one that it has now
+    may be another tenant's."""
 
     id: int
     connection_id: int
@@ -22,6 +24,11 @@ class Twin:
     version: int
     left_born: datetime | None = None
     right_born: datetime | None = None
+    known: tuple[IssueKey, IssueKey] | None = None
+
+    def name(self, side: Side) -> IssueKey:
+        """The key to say to people."""
+        return self.on(side).key if self.known is None else side.pick(*self.known)
 
     def born(self, side: Side) -> datetime | None:
         return side.pick(self.left_born, self.right_born)
@@ -130,10 +137,16 @@ _SAME_ID = {
 }
 
 
-async def rekey(conn: Connection, twin: Twin, side: Side, key: IssueKey) -> bool:
+async def rekey(
+    conn: Connection, twin: Twin, side: Side, key: IssueKey, *, in_scope: bool = True
+) -> bool:
     """Store the new key of an issue with a proven id. False if the twin's version has changed."""
+    column = side.value
+    kept = (
+        f"{column}_key = $3, {column}_moved_key = NULL" if in_scope else f"{column}_moved_key = $3"
+    )
     done = await conn.fetchval(
-        f"""UPDATE twins SET {side.value}_key = $3, version = version + 1
+        f"""UPDATE twins SET {kept}, version = version + 1
             WHERE id = $1 AND version = $2 RETURNING true""",  # noqa: S608
         twin.id,
         twin.version,
@@ -177,9 +190,16 @@ async def births(
 
 
 async def suspend(conn: Connection, twin: Twin, reason: str | None) -> bool:
-    """Set why nothing is planned for the pair, or None to have it back in scope."""
+    """Set why nothing is planned for the pair, or None to have it back in scope, where each issue
+    is known by the key that it has."""
     done = await conn.fetchval(
-        """UPDATE twins SET suspended = $3, version = version + 1
+        """UPDATE twins SET suspended = $3, version = version + 1,
+               left_key = CASE WHEN $3::text IS NULL THEN coalesce(left_moved_key, left_key)
+                          ELSE left_key END,
+               right_key = CASE WHEN $3::text IS NULL THEN coalesce(right_moved_key, right_key)
+                           ELSE right_key END,
+               left_moved_key = CASE WHEN $3::text IS NOT NULL THEN left_moved_key END,
+               right_moved_key = CASE WHEN $3::text IS NOT NULL THEN right_moved_key END
            WHERE id = $1 AND version = $2 RETURNING true""",
         twin.id,
         twin.version,
@@ -213,11 +233,17 @@ def _twin(row: Row) -> Twin:
     return Twin(
         id=row["id"],
         connection_id=row["connection_id"],
-        left=IssueRef(IssueId(str(row["left_issue_id"])), IssueKey(row["left_key"])),
-        right=IssueRef(IssueId(str(row["right_issue_id"])), IssueKey(row["right_key"])),
+        left=_ref(row, "left"),
+        right=_ref(row, "right"),
         source=row["source"],
         suspended=row["suspended"],
         version=row["version"],
         left_born=row["left_born"],
         right_born=row["right_born"],
+        known=(IssueKey(row["left_key"]), IssueKey(row["right_key"])),
     )
+
+
+def _ref(row: Row, side: str) -> IssueRef:
+    key = row[f"{side}_moved_key"] or row[f"{side}_key"]
+    return IssueRef(IssueId(str(row[f"{side}_issue_id"])), IssueKey(key))

@@ -210,7 +210,7 @@ async def pairs(
 ) -> list[tuple[int, IssueKey]]:
     """Twins of a connection with the keys that they have on one side."""
     records = await conn.fetch(
-        f"""SELECT id, {side.value}_key AS key FROM twins
+        f"""SELECT id, coalesce({side.value}_moved_key, {side.value}_key) AS key FROM twins
             WHERE connection_id = $1 AND id > $2 ORDER BY id LIMIT $3""",  # noqa: S608
         connection_id,
         after,

@@ -41,7 +41,8 @@ _SELECT = """
            w.dirty_since, w.tries, w.cause_kind, w.cause_id,
            coalesce(w.dismissed_failure = w.failure, false) AS dismissed,
            w.dismissed_reason, w.dismissed_by, w.dismissed_at,
-           t.left_issue_id, t.left_key, t.right_issue_id, t.right_key
+           t.left_issue_id, t.left_key, t.right_issue_id, t.right_key, t.left_moved_key,
+           t.right_moved_key
     FROM work w JOIN connections c ON c.id = w.connection_id AND c.deleted_at IS NULL
     JOIN twins t ON t.id = w.twin_id
     WHERE w.failed_at IS NOT NULL
@@ -69,7 +70,7 @@ async def page(
         limit,
         dismissed,
     )
-    return [_shown(row) for row in rows]
+    return [_shown(row, confined=within is not None) for row in rows]
 
 
 async def by_id(
@@ -81,17 +82,18 @@ async def by_id(
         twin_id,
         within,
     )
-    return _shown(row) if row else None
+    return _shown(row, confined=within is not None) if row else None
 
 
-def _shown(row: Row) -> FailureShown:
+def _shown(row: Row, *, confined: bool) -> FailureShown:
+    """A *confined* reader sees an issue that moved out of scope by its last key in scope."""
     dismissal = Dismissal(row["dismissed_reason"], row["dismissed_by"], row["dismissed_at"])
     return FailureShown(
         id=row["id"],
         connection_id=row["connection_id"],
         connection=row["connection"],
-        left=_issue(row, "left"),
-        right=_issue(row, "right"),
+        left=_issue(row, "left", confined=confined),
+        right=_issue(row, "right", confined=confined),
         failure=row["failure"] or "",
         tries=row["tries"],
         cause=Cause(row["cause_kind"], row["cause_id"]),
@@ -101,5 +103,6 @@ def _shown(row: Row) -> FailureShown:
     )
 
 
-def _issue(row: Row, side: str) -> IssueRef:
-    return IssueRef(IssueId(str(row[f"{side}_issue_id"])), IssueKey(row[f"{side}_key"]))
+def _issue(row: Row, side: str, *, confined: bool) -> IssueRef:
+    moved = None if confined else row[f"{side}_moved_key"]
+    return IssueRef(IssueId(str(row[f"{side}_issue_id"])), IssueKey(moved or row[f"{side}_key"]))

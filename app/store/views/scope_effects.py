@@ -28,8 +28,8 @@ _EFFECTS = """
 """
 _PLACED = """
     WITH placed AS (
-        SELECT id, split_part(left_key, '-', 1) = ANY($5::text[])
-               AND split_part(right_key, '-', 1) = ANY($6::text[])
+        SELECT id, split_part(coalesce(left_moved_key, left_key), '-', 1) = ANY($5::text[])
+               AND split_part(coalesce(right_moved_key, right_key), '-', 1) = ANY($6::text[])
                AND coalesce(suspended, 'moved_out_of_scope') = 'moved_out_of_scope' AS inside
         FROM twins WHERE connection_id = $1
     )

@@ -7,6 +7,9 @@ from datetime import datetime
 from app.core.twin_claims import ClaimStatus
 from app.store.pool import Connection, Row
 
+_KEYS = ("left_key", "right_key", "left_moved_key", "right_moved_key")
+"""The last two are of issues that moved out of scope: they name projects of other tenants."""
+
 
 @dataclass(frozen=True, slots=True)
 class TwinShown:
@@ -26,11 +29,19 @@ class TwinShown:
 
 
 async def page(
-    conn: Connection, connection_id: int, *, issue: str | None, after: int, limit: int
+    conn: Connection,
+    connection_id: int,
+    *,
+    issue: str | None,
+    after: int,
+    limit: int,
+    confined: bool,
 ) -> list[TwinShown]:
-    """Twins, oldest pair first. *issue* is a key of either side."""
+    """Twins, oldest pair first. *issue* is a key of either side. A reader who is *confined* to
+    connections sees and finds an issue that moved out of scope by its last key in scope: the one
+    that it has now is another tenant's."""
     # Two statements: a query plan for both cases would read every twin of the connection.
-    of_issue = "" if issue is None else "AND (left_key = $4 OR right_key = $4)"
+    of_issue = "" if issue is None else f"AND {_named('$4', confined=confined)}"
     rows = await conn.fetch(
         f"""
         SELECT * FROM twins WHERE connection_id = $1 AND id > $2 {of_issue}
@@ -41,7 +52,12 @@ async def page(
         limit,
         *([] if issue is None else [issue]),
     )
-    return [_twin(row) for row in rows]
+    return [_twin(row, confined=confined) for row in rows]
+
+
+def _named(key: str, *, confined: bool) -> str:
+    columns = _KEYS[:2] if confined else _KEYS
+    return "(" + " OR ".join(f"{column} = {key}" for column in columns) + ")"
 
 
 async def of_issue(
@@ -49,20 +65,24 @@ async def of_issue(
 ) -> list[tuple[str, TwinShown]]:
     """The twins of an issue's key in every connection, with the connection's name. *within*: the
     connections that the reader may see; None for all."""
+    confined = within is not None
+    each = " UNION ".join(
+        f"SELECT * FROM twins WHERE {column} = $1"  # noqa: S608 - column names of ours
+        for column in (_KEYS[:2] if confined else _KEYS)
+    )
     rows = await conn.fetch(
-        """
-        SELECT t.*, c.name AS connection FROM (
-            SELECT * FROM twins WHERE left_key = $1 UNION SELECT * FROM twins WHERE right_key = $1
-        ) t JOIN connections c ON c.id = t.connection_id AND c.deleted_at IS NULL
+        f"""
+        SELECT t.*, c.name AS connection FROM ({each}) t
+        JOIN connections c ON c.id = t.connection_id AND c.deleted_at IS NULL
         WHERE ($2::bigint[] IS NULL OR c.id = ANY($2)) AND t.id > $3
         ORDER BY t.id LIMIT $4
-        """,
+        """,  # noqa: S608
         issue,
         within,
         after,
         limit,
     )
-    return [(row["connection"], _twin(row)) for row in rows]
+    return [(row["connection"], _twin(row, confined=confined)) for row in rows]
 
 
 async def claims(
@@ -101,17 +121,22 @@ async def claims(
     return [replace(_claim(row), status=status) for row in rows]
 
 
-async def by_keys(conn: Connection, connection_id: int, keys: list[str]) -> dict[str, list[int]]:
-    """Ids of the twins that have one of these keys on either side, by key."""
+async def by_keys(
+    conn: Connection, connection_id: int, keys: list[str], *, confined: bool
+) -> dict[str, list[int]]:
+    """Ids of the twins that have one of these keys on either side, by key; *confined* as in
+    `page`."""
+    each = " UNION ".join(
+        f"SELECT id FROM twins WHERE {column} = k.key AND connection_id = $1"  # noqa: S608
+        for column in (_KEYS[:2] if confined else _KEYS)
+    )
     rows = await conn.fetch(
-        """
+        f"""
         -- OFFSET 0 keeps one probe of an index a key and side, whatever the statistics say.
         SELECT k.key, t.id FROM unnest($2::text[]) AS k (key) CROSS JOIN LATERAL (
-            SELECT id FROM twins WHERE left_key = k.key AND connection_id = $1
-            UNION SELECT id FROM twins WHERE right_key = k.key AND connection_id = $1
-            OFFSET 0) t
+            {each} OFFSET 0) t
         ORDER BY t.id
-        """,
+        """,  # noqa: S608
         connection_id,
         keys,
     )
@@ -121,11 +146,14 @@ async def by_keys(conn: Connection, connection_id: int, keys: list[str]) -> dict
     return found
 
 
-def _twin(row: Row) -> TwinShown:
+def _twin(row: Row, *, confined: bool) -> TwinShown:
+    left, right = row["left_key"], row["right_key"]
+    if not confined:
+        left, right = row["left_moved_key"] or left, row["right_moved_key"] or right
     return TwinShown(
         id=row["id"],
-        left=row["left_key"],
-        right=row["right_key"],
+        left=left,
+        right=right,
         left_id=str(row["left_issue_id"]),
         right_id=str(row["right_issue_id"]),
         status=ClaimStatus.PAIRED,

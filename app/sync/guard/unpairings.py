@@ -233,7 +233,7 @@ def _planned(it: Asked, pair: Twin, reason: str) -> Planned:
         row.mirror_id,
         row.key,
         reason,
-        {"pair": f"{pair.left.key} = {pair.right.key}", "state": row.state.value},
+        {"pair": f"{pair.name(Side.LEFT)} = {pair.name(Side.RIGHT)}", "state": row.state.value},
     )
 
 

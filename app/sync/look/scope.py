@@ -52,8 +52,9 @@ async def _rekey(ctx: Context, look: Look, twin: Twin, side: Side) -> Twin | Non
         if resolved is None or resolved.ref.id != twin.on(side).id:
             return twin
         view = resolved
+    in_scope = look.running.projects(side).hold(view)
     async with ctx.database.transaction() as conn:
-        await twins.rekey(conn, twin, side, view.ref.key)
+        await twins.rekey(conn, twin, side, view.ref.key, in_scope=in_scope)
     return await _reload(ctx, look, twin)
 
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -32,6 +32,7 @@ from app.store.queue.work import Cause, Claimed
 from app.store.views import audit, twins
 from app.sync.look.read_sides import judge
 from app.sync.look.snapshot import Look
+from app.sync.reconcile.keys_shown import shown
 from app.sync.reconcile.loop import decisions_for
 from app.sync.runtime.context import Context
 from app.sync.runtime.refusals import Refused, site_failed
@@ -85,13 +86,13 @@ async def explain(
     ctx: Context, connection_id: int, issue: str, *, confined: bool = False
 ) -> list[Explained]:
     """Every link of this issue, on either side. A caller who is *confined* to connections sees
-    nothing of what Jira shows now on a side where the issue is out of scope: it may be another
-    tenant's. Raises `Refused` where the issue has no twin here, `TransientError` where a site
-    cannot be asked."""
+    nothing of what Jira shows now on a side where the issue is out of scope, nor the key of another
+    end that is: they may be another tenant's. Raises `Refused` where the issue has no twin here,
+    `TransientError` where a site cannot be asked."""
     now = ctx.clock()
     state = await _under_todays_names(ctx, connection_id)
     async with ctx.database.connection() as conn:
-        found = await twins.by_keys(conn, connection_id, [issue])
+        found = await twins.by_keys(conn, connection_id, [issue], confined=confined)
     if not found:
         raise Refused("twin_unknown", "the issue belongs to no twin of this connection")
     claimed = [_unclaimed(connection_id, twin, now) for twin in found[issue]]
@@ -119,7 +120,20 @@ async def explain(
             for key in look.rows
             if key not in decisions
         ]
-    return [*known, *resting, *outside]
+    found_links = [*known, *resting, *outside]
+    return [_for_confined(look, it) for it in found_links] if confined else found_links
+
+
+def _for_confined(look: Look, it: Explained) -> Explained:
+    ends = {
+        side: replace(
+            end,
+            source=shown(look, side, end.source),
+            destination=shown(look, side, end.destination),
+        )
+        for side, end in it.ends.items()
+    }
+    return replace(it, ends=ends)
 
 
 async def _under_todays_names(ctx: Context, connection_id: int) -> Running:
@@ -150,13 +164,12 @@ class _Types:
 
 def _out_of_scope(look: Look) -> frozenset[Side]:
     """Where an issue that is asked about is in no project of the connection now."""
-    config = look.running.config
     return frozenset(
         side
         for twin in look.claimed_twins()
         for side in Side
         if (view := look.readings[side].issues.get(twin.on(side).id)) is not None
-        and view.project not in config.end(side).projects
+        and not look.running.projects(side).hold(view)
     )
 
 
@@ -240,9 +253,9 @@ def _outside(look: Look, types: _Types, hidden: Collection[Side]) -> Iterable[Ex
     for side in Side:
         if side in hidden:
             continue
-        shown = {link.id: link for link in look.listed(side)}
+        listed = {link.id: link for link in look.listed(side)}
         known = {row.link_on(side) for row in look.rows.values()}
-        for link in shown.values():
+        for link in listed.values():
             if link.id not in known and look.key_of(side, link.type_id, link.ends) is None:
                 yield _left_alone(look, side, link, types)
 
@@ -250,10 +263,10 @@ def _outside(look: Look, types: _Types, hidden: Collection[Side]) -> Iterable[Ex
 def _left_alone(look: Look, side: Side, link: Link, types: _Types) -> Explained:
     pair = look.running.config.pair_of(side, link.type_id)
     kind = types.named(side, link.type_id)
-    shown = EndShown(kind, link.source, link.destination, link.id)
+    end = EndShown(kind, link.source, link.destination, link.id)
     reason = "the other end has no twin" if pair else "the link type is not mapped"
     outcome = "no_twin" if pair else "not_mapped"
-    return Explained({side: shown}, None, None, None, None, outcome, reason)
+    return Explained({side: end}, None, None, None, None, outcome, reason)
 
 
 def _unmapped(look: Look, key: LinkKey, types: _Types) -> Explained:

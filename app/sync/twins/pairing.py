@@ -183,7 +183,8 @@ async def _store(
             status = ClaimStatus.PAIRED if held else ClaimStatus.UNCHANGED
             outcomes.append(replace(verdict, status=status, id=there[0].id))
         elif there != [None, None]:
-            words = " and ".join(f"{t.left.key} = {t.right.key}" for t in there if t is not None)
+            names = [(t.name(Side.LEFT), t.name(Side.RIGHT)) for t in there if t is not None]
+            words = " and ".join(f"{left} = {right}" for left, right in names)
             outcomes.append(replace(verdict, status=ClaimStatus.ALREADY_PAIRED, detail=words))
         else:
             made = await twins.insert(conn, connection.id, pair, left, right, source="api", now=now)

@@ -248,3 +248,107 @@ async def test_a_call_reaches_no_connection_that_got_the_name_meanwhile(
     await db.execute("UPDATE connections SET name = 'other' WHERE id = 2")
     assert str(await db.fetchrow("SELECT * FROM connections WHERE id = 2")) == before
     assert answer.status_code in {404, 409}, answer.text
+
+
+async def moved_away(flow: Flow) -> Api:
+    """A-1 of `ab` is an issue of another tenant's project AX now, under a key of that project."""
+    await flow.mode("live")
+    await flow.mirrored(("A-1", "Blocks", "A-2"))
+    await flow.api.other()
+    person_on(flow.jira.left.site, "ann").move("A-1", "AX")
+    await flow.compare()
+    [twin] = (await flow.client.get(f"{AB}/twins", params={"issue": "AX-2"})).json()["items"]
+    assert (twin["left"], twin["suspended"]) == ("AX-2", "moved_out_of_scope")
+    return flow.api
+
+
+async def test_an_issue_that_moved_away_is_called_as_it_was(flow: Flow, db: asyncpg.Pool) -> None:
+    """A confined reader learns no key of the project that it moved to, in no list."""
+    api = await moved_away(flow)
+    holder = await api.token("admin", connections=["ab"])
+    await db.execute(
+        """UPDATE work SET failed_at = now(), failure = 'x', tries = 9 WHERE twin_id = 1;
+           INSERT INTO work (connection_id, twin_id, failed_at, failure, tries, cause_kind,
+               cause_id, dirty_since)
+           SELECT 1, 1, now(), 'x', 9, 'poll', '', now()
+           WHERE NOT EXISTS (SELECT FROM work WHERE twin_id = 1)"""
+    )
+    lists = ("twins", "links", "status", "resyncs", "plans", "audit", "failures", "intents")
+    shown = ""
+    for name in lists:
+        for path in (f"{V1}/{name}", f"{AB}/{name}"):
+            answer = await holder.get(path)
+            shown += answer.text if answer.status_code == 200 else ""
+    shown += (await holder.get(f"{V1}/twins", params={"issue": "A-1"})).text
+    for key in ("A-1", "A-2", "B-1", "B-2"):
+        shown += (await holder.get(f"{AB}/explain", params={"issue": key})).text
+    assert "A-1" in shown
+    assert "AX-2" not in shown
+
+
+async def test_a_link_to_another_tenants_issue_does_not_name_it(flow: Flow) -> None:
+    """A person links across projects: the end that is not the caller's is hidden."""
+    await flow.api.other()
+    flow.ann.link("A-1", "Blocks", "AX-1")
+    await flow.compare()
+    holder = await flow.api.token("viewer", connections=["ab"])
+    asked = {"issue": "A-1"}
+    [mine] = (await holder.get(f"{AB}/explain", params=asked)).json()["items"]
+    assert mine["outcome"] == "no_twin"
+    assert mine["left"]["destination"] == {"id": "", "key": "hidden"}
+    [whole] = (await flow.client.get(f"{AB}/explain", params=asked)).json()["items"]
+    assert whole["left"]["destination"]["key"] == "AX-1"
+
+
+async def test_a_confined_reader_cannot_try_where_an_issue_moved_to(flow: Flow) -> None:
+    """What a key finds says whether it is the right one."""
+    api = await moved_away(flow)
+    holder = await api.token("admin", connections=["ab"])
+    for key in ("AX-2", "AX-99"):
+        asked = {"issue": key}
+        for path in (f"{V1}/twins", f"{AB}/twins", f"{AB}/links"):
+            answer = await holder.get(path, params=asked)
+            assert answer.json()["items"] == [], path
+        assert (await holder.get(f"{AB}/explain", params=asked)).status_code == 404
+        resync = await holder.post(f"{AB}/resyncs", json={"issues": [key]})
+        assert resync.status_code == 422
+        restore = {"connection": "ab", "issues": [key], "operation": "create"}
+        assert (await holder.post(f"{V1}/restores", json=restore)).status_code == 409
+    claim = {"twins": [{"left": "A-2", "right": "B-1"}]}
+    said = (await holder.post(f"{AB}/twins", json=claim)).json()["items"][0]
+    assert said["status"] == "already_paired"
+    assert "AX-2" not in said["detail"]
+
+
+async def test_a_person_of_the_house_finds_an_issue_where_it_is(flow: Flow) -> None:
+    """By the key that it had in scope, and by the one that it has."""
+    api = await moved_away(flow)
+    viewer = await api.token("approver")
+    for key in ("A-1", "AX-2"):
+        [twin] = (await viewer.get(f"{V1}/twins", params={"issue": key})).json()["items"]
+        assert twin["left"] == "AX-2"
+        assert (await viewer.get(f"{AB}/explain", params={"issue": key})).status_code == 200
+        restore = {"connection": "ab", "issues": [key], "operation": "create"}
+        assert (await viewer.post(f"{V1}/restores", json=restore)).status_code == 202
+
+
+async def test_an_issue_that_comes_back_is_called_as_it_is_now(flow: Flow) -> None:
+    api = await moved_away(flow)
+    holder = await api.token("viewer", connections=["ab"])
+    key = person_on(flow.jira.left.site, "ann").move("AX-2", "A")
+    assert key not in {"A-1", "AX-2"}
+    await flow.compare()
+    [twin] = (await holder.get(f"{AB}/twins", params={"issue": key})).json()["items"]
+    assert (twin["left"], twin["suspended"]) == (key, None)
+    assert (await flow.client.get(f"{AB}/twins", params={"issue": "A-1"})).json()["items"] == []
+
+
+async def test_an_issue_whose_project_is_joined_later_is_called_as_it_is(flow: Flow) -> None:
+    api = await moved_away(flow)
+    await flow.call("DELETE", f"{V1}/connections/other")
+    body = connection_body(left={"site": "left", "projects": ["A", "AX"]})
+    await flow.call("PUT", AB, body)
+    await flow.compare()
+    holder = await api.token("viewer", connections=["ab"])
+    [twin] = (await holder.get(f"{AB}/twins", params={"issue": "AX-2"})).json()["items"]
+    assert (twin["left"], twin["suspended"]) == ("AX-2", None)
