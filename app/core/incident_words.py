@@ -9,6 +9,7 @@ from typing import Final
 
 from app.core.incident_site_words import SITE_SENTENCES
 from app.core.incidents import Detail, Impact, IncidentKind, public, traits_of
+from app.core.removed_by import in_words
 
 
 def sentences(kind: str, detail: Detail) -> str:
@@ -42,6 +43,9 @@ def _guard(detail: Detail) -> Iterator[str]:
     if "removed" in detail:
         yield f"{detail['removed']} removals went through, {detail.get('held', 0)} are held."
     yield from _between(detail)
+    if "origin_removals" in detail:
+        numbers = (int(detail[f"origin_{it}"]) for it in ("removals", "accounts", "seconds"))
+        yield f"Who removed their origins: {in_words(*numbers)}, as Jira's changelog says."
     if "causes" in detail:
         yield f"Causes: {detail['causes']}."
     if "revision" in detail:

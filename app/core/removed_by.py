@@ -1,13 +1,24 @@
 """Who removed a link that is gone, and whether it was made at all: read from the changelogs of its
-two ends."""
+two ends.
+
+Accounts are keyed before they are kept: equal ones show as equal, and none is named. Whose one is,
+Jira shows to those who may see it there.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
+from app.core.accounts import keyed
 from app.core.authorship import wording_of
 from app.core.evidence import IssueView, LinkChange
 from app.core.links import AccountId, IssueId, IssueRef, Link, LinkType
 from app.core.own_accounts import OwnAccounts
+
+OURS, UNNAMED = "twinlink", "unnamed"
+_EVER = datetime.min.replace(tzinfo=UTC)
+_SHOWN = 12
+"""Digits of a keyed account: enough to tell those of one installation apart."""
 
 
 def removed_by_another(
@@ -61,6 +72,61 @@ def removers(
     }
 
 
+@dataclass(frozen=True, slots=True)
+class OriginRemoval:
+    """The latest removal of an origin, by Jira's clock. *account* is keyed, or `OURS`; `UNNAMED`
+    where Jira names none: an automation, a deleted or a hidden user."""
+
+    account: str
+    at: datetime
+
+
+def origin_removal(
+    views: Mapping[IssueId, IssueView],
+    link: Link,
+    types: Sequence[LinkType],
+    ours: OwnAccounts,
+    salt: bytes,
+) -> OriginRemoval | None:
+    """None where the changelogs of both ends say nothing of it."""
+    found = removers(views, link, types, _EVER)
+    if not found:
+        return None
+    author, at = max(found, key=lambda it: (it[1], it[0] or ""))
+    if author is None:
+        return OriginRemoval(UNNAMED, at)
+    account = OURS if ours.wrote(author, at) else keyed(author, salt)[:_SHOWN]
+    return OriginRemoval(account, at)
+
+
+def facts(found: Sequence[OriginRemoval]) -> dict[str, str | int]:
+    """Of an incident: how many accounts removed how many origins, and within what time."""
+    first, last = min(it.at for it in found), max(it.at for it in found)
+    return {
+        "origin_removals": len(found),
+        "origin_accounts": len({it.account for it in found}),
+        "origin_first": _text(first),
+        "origin_last": _text(last),
+        "origin_seconds": -(-(last - first) // timedelta(seconds=1)),
+    }
+
+
+def in_words(removals: int, accounts: int, seconds: int) -> str:
+    """Such as `one account, 60 removals within 4 s`."""
+    who = "one account" if accounts == 1 else f"{accounts} accounts"
+    what = "one removal" if removals == 1 else f"{removals} removals within {max(1, seconds)} s"
+    return f"{who}, {what}"
+
+
+def evidence(it: OriginRemoval, address: str) -> dict[str, str]:
+    """Of a change in a plan. *address* is the issue in Jira, whose history names the account."""
+    return {
+        "origin_removed_by": it.account,
+        "origin_removed_at": _text(it.at),
+        "origin_history": address,
+    }
+
+
 def _entries(
     views: Mapping[IssueId, IssueView],
     link: Link,
@@ -90,3 +156,7 @@ def _names(views: Mapping[IssueId, IssueView], change: LinkChange, other: IssueR
     """By the key that the other end had then, or the one that it has now."""
     now = views.get(other.id)
     return change.target == other.key or (now is not None and change.target == now.ref.key)
+
+
+def _text(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -168,6 +168,19 @@ async def test_a_rejected_plan_keeps_the_links(flow: Flow, browser: Browser) -> 
     assert len(flow.mirrors) == 1
 
 
+async def test_a_held_plan_says_who_removed_the_origins(flow: Flow, browser: Browser) -> None:
+    await linked(flow)
+    plan = await flow.sealed()
+    assert plan["origins_removed"]["removals"] == plan["origins_removed"]["accounts"] == 1
+    [change] = plan["changes"]
+    ann = flow.jira.left.site.user("ann")
+    assert ann.account_id not in str(plan)
+    assert len(change["evidence"]["origin_removed_by"]) == 12
+    page = await browser.get(f"/plans/{plan['id']}")
+    assert "Who removed the origins: one account, one removal" in text_of(page)
+    assert f'href="{flow.jira.left.base_url}/browse/A-1"' in page
+
+
 async def test_what_was_removed_is_put_back_from_the_page(flow: Flow, browser: Browser) -> None:
     await flow.mode("live")
     made = flow.ann.link("A-1", "Blocks", "A-2")

@@ -195,5 +195,6 @@ async def _answer(
             after=page.after_name(),
             limit=page.fetch,
         )
+        origins = await plans.origins_removed(conn, plan.id)
     shown = page.answer(found, Change.of, lambda change: change.position)
-    return PlanAnswer.of_plan(plan, shown["items"], shown["next"])
+    return PlanAnswer.of_plan(plan, shown["items"], shown["next"], origins)

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from app.api.schemas.base import Answer, Body, Issue, JsonObject, Note, Text
 from app.core.plan import PlanKind, PlanStatus
-from app.store.views.plans import ChangeShown, PlanShown
+from app.store.views.plans import ChangeShown, OriginsShown, PlanShown
 
 # Written out: a type checker knows no other way to name all members of an enumeration here.
 Kind = Literal[
@@ -87,13 +87,37 @@ class PlanSummary(Answer):
         return cls.copied(it, id=str(it.id), counts=_counts(it))
 
 
+class OriginsRemoved(Answer):
+    removals: int
+    accounts: int = Field(description="How many there are; those that Jira does not name are one")
+    first: datetime = Field(description="By Jira's clock")
+    last: datetime
+
+
 class PlanAnswer(PlanSummary):
+    origins_removed: OriginsRemoved | None = Field(
+        description="Who removed the origins, as Jira's changelog says: read once, when the plan is"
+        " sealed. Each change has it as evidence, its account as a keyed hash. Null: not known"
+    )
     changes: list[Change] = Field(description="The first `limit` of them")
     next: str | None = Field(description="The cursor of the changes that follow")
 
     @classmethod
-    def of_plan(cls, it: PlanShown, changes: list[Change], following: str | None) -> "PlanAnswer":
-        return cls.copied(it, id=str(it.id), counts=_counts(it), changes=changes, next=following)
+    def of_plan(
+        cls,
+        it: PlanShown,
+        changes: list[Change],
+        following: str | None,
+        origins: OriginsShown | None,
+    ) -> "PlanAnswer":
+        return cls.copied(
+            it,
+            id=str(it.id),
+            counts=_counts(it),
+            changes=changes,
+            next=following,
+            origins_removed=None if origins is None else OriginsRemoved.copied(origins),
+        )
 
 
 def _counts(it: PlanShown) -> PlanCounts:

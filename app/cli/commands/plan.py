@@ -1,6 +1,8 @@
 """`twinlink plan`: writes that wait for a decision, or that a mode does not allow."""
 
+import math
 from collections import Counter
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -13,6 +15,7 @@ from app.cli.output import output
 from app.cli.output.errors import CommandError, UsageError
 from app.cli.output.options import Json, Limit, RowId, can_ask, counted
 from app.core.plan import KINDS, PlanKind
+from app.core.removed_by import in_words
 from app.process.exit_code import ExitCode
 
 app = typer.Typer(help="Plans: the writes that would be made.", no_args_is_help=True)
@@ -33,6 +36,7 @@ _FIELDS: output.Columns = (
     ("reason", "reason"),
     ("digest", "digest"),
     ("changes", "counts"),
+    ("origins removed by", "origins"),
     ("expires", "expires_at"),
     ("approved by", "approved_by"),
     ("decided by", "decided_by"),
@@ -46,6 +50,8 @@ CHANGES: output.Columns = (
     ("DESTINATION", "destination.key"),
     ("LINK", "link_id"),
     ("AUTHOR", "evidence.authorship"),
+    ("ORIGIN GONE BY", "evidence.origin_removed_by"),
+    ("AT", "evidence.origin_removed_at"),
     ("REASON", "why"),
     ("RESULT", "result"),
 )
@@ -232,7 +238,13 @@ def _said(plan: dict[str, Any], *, json: bool) -> None:
 
 
 def _in_words(plan: dict[str, Any]) -> dict[str, Any]:
-    return {**plan, "kind": KINDS.get(plan["kind"], plan["kind"])}
+    told = {**plan, "kind": KINDS.get(plan["kind"], plan["kind"])}
+    if (origins := plan.get("origins_removed")) is not None:
+        first, last = (datetime.fromisoformat(origins[it]) for it in ("first", "last"))
+        seconds = math.ceil((last - first).total_seconds())
+        said = in_words(origins["removals"], origins["accounts"], seconds)
+        told["origins"] = f"{said}, from {origins['first']} on"
+    return told
 
 
 def _print(plan: dict[str, Any]) -> None:

@@ -1,7 +1,9 @@
 """Plans: what would change and why, both sides beside each other, and the decision."""
 
+import math
 import re
 from collections.abc import Sequence
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 from urllib.parse import urlencode
@@ -9,6 +11,7 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from app.console.page import Visit, get, post, to
+from app.core.removed_by import in_words
 
 _PAGE = 200
 _KEY = re.compile(r"[A-Z][A-Z0-9_]{0,254}-[0-9]{1,18}")
@@ -39,10 +42,20 @@ async def _plan(visit: Visit) -> Response:
         groups=grouped(plan["changes"]),
         find=find,
         left_over=await _left_over(visit, plan),
+        origins=_origins(plan["origins_removed"]),
         following=urlencode({"find": find, "cursor": plan["next"] or ""}),
         decidable=plan["status"] in {"held", "approved"} and plan["kind"] not in _SHOWN_ONLY,
         revocable=plan["status"] in {"approved", "applying"} and plan["kind"] not in _SHOWN_ONLY,
     )
+
+
+def _origins(it: Json | None) -> str | None:
+    """Who removed the origins, in words."""
+    if it is None:
+        return None
+    first, last = (datetime.fromisoformat(it[name]) for name in ("first", "last"))
+    seconds = math.ceil((last - first).total_seconds())
+    return in_words(it["removals"], it["accounts"], seconds)
 
 
 async def _left_over(visit: Visit, plan: Json) -> list[str]:

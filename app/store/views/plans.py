@@ -72,6 +72,30 @@ _SELECT = """
 """
 
 
+@dataclass(frozen=True, slots=True)
+class OriginsShown:
+    """Of the origins that a plan's changes are about: how many removals Jira's changelog names, by
+    how many accounts, and when, by Jira's clock."""
+
+    removals: int
+    accounts: int
+    first: datetime
+    last: datetime
+
+
+async def origins_removed(conn: Connection, plan_id: int) -> OriginsShown | None:
+    """None where nothing is known of it."""
+    row = await conn.fetchrow(
+        """SELECT count(*) AS removals,
+               count(DISTINCT evidence ->> 'origin_removed_by') AS accounts,
+               min((evidence ->> 'origin_removed_at')::timestamptz) AS first,
+               max((evidence ->> 'origin_removed_at')::timestamptz) AS last
+           FROM plan_changes WHERE plan_id = $1 AND evidence ? 'origin_removed_at'""",
+        plan_id,
+    )
+    return None if row is None or not row["removals"] else from_row(OriginsShown, row)
+
+
 def visible(within: int) -> str:
     """A condition on `p` and `c`: a reader sees a plan only if they may see all connections of its
     changes, and of a rescue all that it reads, whatever it finds. *within* is the number of the

@@ -25,7 +25,7 @@ from app.store.pool import Connection, Database
 from app.store.queue.work import Cause, raise_pairs
 from app.store.recovery import restores
 from app.store.writes import plans
-from app.sync.guard import unpairings, vanished_mirrors
+from app.sync.guard import origin_removals, unpairings, vanished_mirrors
 from app.sync.incidents import timeline
 from app.sync.runtime.context import Context
 
@@ -42,7 +42,8 @@ async def run_once(ctx: Context) -> int:
         overdue = await held_plans.overdue(conn, ctx.clock())
         applying = await held_plans.applying(conn)
     for connection_id, plan_id in ripe:
-        await _seal(ctx, connection_id, plan_id)
+        if await _seal(ctx, connection_id, plan_id):
+            await origin_removals.note(ctx, connection_id, plan_id)
     for connection_id, plan_id in overdue:
         await _expire(ctx, connection_id, plan_id)
     for connection_id, plan_id in applying:
@@ -50,23 +51,25 @@ async def run_once(ctx: Context) -> int:
     return let_go + len(ripe) + len(overdue) + await vanished_mirrors.run_once(ctx)
 
 
-async def _seal(ctx: Context, connection_id: int, plan_id: int) -> None:
+async def _seal(ctx: Context, connection_id: int, plan_id: int) -> bool:
+    """Whether the plan waits for a person now."""
     async with ctx.database.transaction() as conn:
         await active_connection.lock_any(conn, connection_id)
         found = await held_plans.lock(conn, plan_id)
         if found is None or found.status is not PlanStatus.GATHERING:
-            return
+            return False
         plan = await held_plans.value(conn, plan_id)
         now = ctx.clock()
         if plan.changes or await former_twins.held_by(conn, plan_id):
             await held_plans.seal(conn, plan_id, plan.digest, now)
             _LOG.warning("plan_held", connection=plan.connection, plan=plan.id, **plan.counts)
-        else:
-            note = "nothing of it holds any more"
-            # There was no decision, so the guard stays as it is.
-            await held_plans.decide(
-                conn, plan_id, PlanStatus.EXPIRED, by="twinlink", note=note, now=now
-            )
+            return True
+        note = "nothing of it holds any more"
+        # There was no decision, so the guard stays as it is.
+        await held_plans.decide(
+            conn, plan_id, PlanStatus.EXPIRED, by="twinlink", note=note, now=now
+        )
+    return False
 
 
 async def _expire(ctx: Context, connection_id: int, plan_id: int) -> None:

@@ -18,7 +18,7 @@ from app.core.plan import PlanKind
 from app.core.results import Busy, Held, Refused, Stale
 from app.store.config import active_connection
 from app.store.config.active_connection import Running
-from app.store.guard import held_changes
+from app.store.guard import held_changes, origins
 from app.store.guard.vanished_mirrors import Gone
 from app.store.pool import Connection
 from app.store.writes import audit, intents, plans
@@ -120,12 +120,14 @@ class _Reservation:
         mirrors = [mirror for it in asked if (mirror := it.wanted.mirror) is not None]
         plan_of = await held_changes.approved(self.conn, self.state.id, mirrors)
         waiting = await held_changes.held_mirrors(self.conn, self.state.id, mirrors)
+        removers = await origins.known(self.conn, plan_of) if plan_of else {}
         approved, rest = [], []
         for it in sorted(asked, key=lambda each: each.wanted.physical):
             mirror = it.wanted.mirror
             if mirror is not None and mirror in plan_of:
                 wanted = replace(it.wanted, guarded=False, plan_id=plan_of[mirror])
-                approved.append(replace(it, wanted=wanted))
+                evidence = {**it.evidence, **removers.get(mirror, {})}
+                approved.append(replace(it, wanted=wanted, evidence=evidence))
             elif mirror in waiting:
                 self.out.refuse([it], Held())
             else:

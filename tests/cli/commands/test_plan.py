@@ -199,3 +199,14 @@ def test_as_json(line: Line, service: FakeService) -> None:
     shown = json.loads(line("plan", "show", "4", "--format", "json").stdout)
     assert [change["link_id"] for change in shown["changes"]] == ["77", "78"]
     assert line("plan", "show", "4", "--format", "pdf").exit_code == 2
+
+
+def test_a_held_plan_says_who_removed_the_origins(line: Line, service: FakeService) -> None:
+    told = {"first": "2030-01-01T03:00:00Z", "last": "2030-01-01T03:00:04Z"}
+    plan = PLAN | {"origins_removed": {"removals": 60, "accounts": 1, **told}}
+    service.answers["GET /plans/4"] = (200, plan)
+    shown = line("plan", "show", "4").stdout
+    assert "one account, 60 removals within 4 s, from 2030-01-01T03:00:00Z on" in shown
+    assert line.json("plan", "show", "4")["origins_removed"]["accounts"] == 1
+    service.answers["GET /plans/4"] = (200, PLAN)
+    assert "60 removals" not in line("plan", "show", "4").stdout
