@@ -2,8 +2,8 @@
 
 from app.store.migrations.run import execute_beside
 
-revision = "0052"
-down_revision = "0050"
+revision = "0056"
+down_revision = "0054"
 branch_labels = None
 depends_on = None
 
