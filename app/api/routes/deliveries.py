@@ -24,7 +24,8 @@ async def list_deliveries(
     kind: Kind | None = None,
     since: Annotated[Moment | None, Query()] = None,
 ) -> object:
-    """Newest first. A confined token sees those that name only issues paired in its connections."""
+    """Newest first. A confined token sees those that name only issues paired in its connections and
+    in their scope."""
     async with services.database.connection() as conn:
         rows = await deliveries.page(
             conn,

@@ -37,6 +37,7 @@ _WITHIN = """
         SELECT FROM unnest(ARRAY[i.issue_id, i.source_id, i.destination_id]) named (id)
         WHERE named.id IS NOT NULL AND NOT EXISTS (
             SELECT FROM twins t WHERE t.connection_id = ANY($)
+              AND t.suspended IS DISTINCT FROM 'moved_out_of_scope'
               AND ((t.left_site_id = i.site_id AND t.left_issue_id = named.id)
                 OR (t.right_site_id = i.site_id AND t.right_issue_id = named.id))))"""
 # Ids are given within seconds of the time: what came since then is not looked for below these.
@@ -57,7 +58,7 @@ async def page(
     limit: int,
 ) -> list[DeliveryShown]:
     """Deliveries, newest first. With *within*, only those in which every issue has a twin in one of
-    these connections: issues of another tenant on the same site are not shown."""
+    these connections and in its scope: issues of another tenant on the same site are not shown."""
     # Site and kind are in the text, so that the plan is for them: a quiet site, or a kind
     # of which there are few, has its index, and any other is found on the way.
     plain = ["true"]

@@ -300,6 +300,24 @@ async def test_a_link_to_another_tenants_issue_does_not_name_it(flow: Flow) -> N
     assert whole["left"]["destination"]["key"] == "AX-1"
 
 
+async def test_deliveries_about_an_issue_that_moved_away_are_not_shown(
+    flow: Flow, db: asyncpg.Pool
+) -> None:
+    """What happens to it now is another tenant's business."""
+    api = await moved_away(flow)
+    holder = await api.token("viewer", connections=["ab"])
+    moved, stayed = (flow.jira.left.site.issue(key).id for key in ("AX-2", "A-3"))
+    await db.execute(
+        """INSERT INTO inbox (site_id, delivery, kind, issue_id)
+           SELECT s.id, 'd' || n, 'issue_updated', n FROM sites s, unnest($1::bigint[]) n
+           WHERE s.name = 'left'""",
+        [int(moved), int(stayed)],
+    )
+    seen = (await holder.get(f"{V1}/deliveries")).json()["items"]
+    assert [it["issue_id"] for it in seen] == [str(stayed)]
+    assert len((await flow.client.get(f"{V1}/deliveries")).json()["items"]) == 2
+
+
 async def test_a_confined_reader_cannot_try_where_an_issue_moved_to(flow: Flow) -> None:
     """What a key finds says whether it is the right one."""
     api = await moved_away(flow)
