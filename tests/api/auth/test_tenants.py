@@ -64,6 +64,8 @@ def bodies(it: Things) -> Mapping[tuple[str, str], list[dict[str, Any]]]:
     return {
         ("PUT", "/sites/{site}"): [SITE],
         ("POST", "/sites/{site}/rehomings"): [{"to": it.site}],
+        ("POST", "/sites/{site}/webhook"): [{"url": "https://twinlink.example.org"}],
+        ("POST", "/site_addresses"): [{"address": "https://jira.example.org"}],
         ("PUT", "/connections/{name}"): [reach],
         ("POST", "/connections/{name}/difference"): [reach],
         ("POST", "/connections/{name}/revisions"): [
@@ -122,7 +124,7 @@ def queries(it: Things) -> Mapping[str, str]:
 NAMES_NOTHING = frozenset({
     "limit", "status", "state", "since", "until", "bucket", "format", "kind", "operation",
     "revision", "type", "if-match", "Idempotency-Key", "dismissed", "note", "order",
-    "undone",
+    "undone", "url",
 })  # fmt: skip
 
 IDS = {
