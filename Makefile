@@ -15,10 +15,10 @@ READY := $(VENV)/.ready
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo drill test browser simulate soak check format bench audit-deps openapi pictures lock clean
+.PHONY: help setup demo drill test browser simulate soak check deploy-check dashboard format bench audit-deps openapi pictures lock clean
 
 help: ## Say what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## Make .venv with exactly what the locks name
 
@@ -29,7 +29,7 @@ drill: $(READY) ## Replay the incident on two sandbox sites: held, told, rolled 
 	$(PY) -m app.cli.main up --drill $(ARGS)
 
 test: check ## Check, then run all tests (ARGS="-k guard" to choose)
-	$(PY) -m pytest -n 3 --dist worksteal -m "not benchmark and not soak and not browser and not pictures" $(ARGS)
+	$(PY) -m pytest -n 3 --dist worksteal -m "not benchmark and not soak and not browser and not pictures and not deployment" $(ARGS)
 
 # Debian's own Chromium: nothing else here comes from outside the locks.
 CHROMIUM := command -v chromium > /dev/null || { apt-get -qq update && apt-get -qq install --yes \
@@ -79,6 +79,18 @@ bench: $(READY) ## Measure what the design promises
 audit-deps: $(READY) ## Hold the locks against known vulnerabilities (needs the network; ARGS="-s osv")
 	$(BIN)/uv tool run pip-audit --disable-pip --require-hashes -r requirements/runtime.txt $(ARGS)
 	$(BIN)/uv tool run pip-audit --disable-pip --require-hashes -r requirements/dev.txt $(ARGS)
+
+# Fetched, not installed: no service starts, and nothing outside .venv changes.
+TOOLS := $(VENV)/deploy
+PROMTOOL := test -x $(TOOLS)/usr/bin/promtool || { mkdir -p $(TOOLS) && cd $(TOOLS) && apt-get -qq update && \
+	apt-get -qq download prometheus && dpkg-deb --extract prometheus_*.deb . && rm prometheus_*.deb; }
+
+deploy-check: $(READY) ## Try the alerts with Debian's promtool
+	@$(PROMTOOL)
+	$(PY) -m pytest -q -m deployment tests/deploy $(ARGS)
+
+dashboard: $(READY) ## Write the Grafana dashboard from deploy/dashboard.py
+	$(PY) deploy/dashboard.py
 
 openapi: $(READY) ## Write the API description anew
 	mkdir -p openapi

@@ -4,6 +4,7 @@ What only the database has is the installation's: the API refreshes and exports 
 over all processes counts nothing twice. Everything else is the process's own.
 """
 
+import math
 from collections.abc import Iterable
 
 from prometheus_client import (
@@ -51,6 +52,7 @@ class Metrics:
         self.auth_failures = self._counter(
             "auth_failures", "Calls with a token that is not valid, by answer", "status"
         )
+        _from_zero(self.auth_failures, "refused", "limited")
         self.ingest_seconds = Histogram(
             "twinlink_ingest_seconds",
             "From a delivery's arrival to its commit",
@@ -64,7 +66,11 @@ class Metrics:
         self.decisions_recorded = self._counter(
             "decisions_recorded", "Decisions recorded, above the day's bound, or failed", "outcome"
         )
-        self.redis_up = self._gauge("redis_up", "Whether wake-ups and shared budgets work")
+        self.redis_up = self._gauge(
+            "redis_up", "Whether the last wake-up went out; NaN before the first"
+        )
+        # A process that has had nothing to announce must not look like one without Redis.
+        self.redis_up.set(math.nan)
 
     def _jira(self) -> None:
         self.jira_requests = self._counter(
@@ -104,6 +110,7 @@ class Metrics:
         self.notifications = self._counter(
             "notifications", "Messages to people by what became of them", "status"
         )
+        _from_zero(self.notifications, "sent", "suppressed", "retried", "failed", "expired")
         # Without labels, so that it is exported as 0 from the start and an alert can rely on it.
         self.unmanaged_links_removed = self._counter(
             "unmanaged_links_removed", "Links removed that were not ours. Must stay 0"
@@ -162,6 +169,13 @@ class Metrics:
     def _whole_gauge(self, name: str, text: str, *labels: str) -> Gauge:
         self._installation.add(f"twinlink_{name}")
         return self._gauge(name, text, *labels)
+
+
+def _from_zero(counter: Counter, *values: str) -> None:
+    """Export these values of its one label from the start: `increase` does not see the first event
+    of a series that begins with it."""
+    for value in values:
+        counter.labels(value)
 
 
 class _Without(CollectorRegistry):
