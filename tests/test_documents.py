@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from app.core.incidents import KINDS, IncidentKind
+from app.telemetry import Metrics
 from docs.draw import PAGE, drawn
 
 ROOT = Path(__file__).parents[1]
@@ -43,3 +45,17 @@ def test_every_decision_says_why() -> None:
     for record in records:
         for heading in ("## Context", "## Decision", "## Consequences"):
             assert heading in record.read_text(), record.name
+
+
+def test_the_runbook_has_each_kind_of_incident() -> None:
+    """With its title, which is what a message shows."""
+    runbook = (ROOT / "deploy" / "runbook.md").read_text().split("\n## Incidents\n")[1]
+    headings = re.findall(r"^### (.+)$", runbook, re.MULTILINE)
+    assert headings == [f"{kind.value}: {KINDS[kind].title}" for kind in IncidentKind]
+
+
+def test_each_metric_is_described() -> None:
+    """By the name that is scraped; what more the page says of it is held to it elsewhere."""
+    scraped = set(re.findall(r"^# TYPE (\w+) ", Metrics().render().decode(), re.MULTILINE))
+    page = (ROOT / "deploy" / "metrics.md").read_text()
+    assert set(re.findall(r"^\| `(\w+)`", page, re.MULTILINE)) == scraped
