@@ -15,6 +15,7 @@ _HELD: Final[Mapping[str, str]] = {
     "issue_share": "it would take most of the links of one issue",
     "tripped": "the guard has tripped, and holds every removal until a person decides",
     "review": "this connection is in review, where every removal waits for a decision",
+    "origin_removal_unseen": "no changelog of its origin shows that the origin was removed",
     "long_pause": "the connection was paused for more than a day",
     "shadow": "this connection is in shadow, where changes are planned and none is made",
 }

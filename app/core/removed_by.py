@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from app.core.accounts import keyed
 from app.core.authorship import wording_of
 from app.core.evidence import IssueView, LinkChange
-from app.core.links import AccountId, IssueId, IssueRef, Link, LinkType
+from app.core.links import AccountId, IssueId, IssueKey, IssueRef, Link, LinkType
 from app.core.own_accounts import OwnAccounts
 
 OURS, UNNAMED = "twinlink", "unnamed"
@@ -52,6 +52,35 @@ def made_and_removed(
             if change.added:
                 made = by_us
             elif made and not by_us:
+                return True
+    return False
+
+
+def is_shown_removed(
+    views: Mapping[IssueId, IssueView],
+    link: Link,
+    types: Sequence[LinkType],
+    since: datetime | None,
+    keys: Mapping[IssueKey, IssueId],
+) -> bool:
+    """Whether the changelog of an end has an entry at or after *since* by which *link* was removed,
+    by any account. A wording that this site does not have any more counts as the link's. *keys*
+    are the issues that former keys lead to."""
+    own = next((kind for kind in types if kind.id == link.type_id), None)
+    if own is None:
+        return False
+    ends = (
+        (views.get(link.source.id), link.destination, own.outwards),
+        (views.get(link.destination.id), link.source, own.inwards),
+    )
+    for view, other, wordings in ends:
+        for change in (view.changes or ()) if view is not None else ():
+            if change.added or (since is not None and change.at < since):
+                continue
+            if not _names(views, change, other) and keys.get(change.target) != other.id:
+                continue
+            spelled = wording_of(change.text, change.target, types)
+            if spelled is None or spelled in wordings:
                 return True
     return False
 

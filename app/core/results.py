@@ -13,6 +13,7 @@
 `Moved`         not removed: another connection manages it now
 `HeirNotReady`  not removed: another connection's origin keeps it, and that one is paused or
                 its mode allows less
+`Unexplained`   not removed: the origin is gone, and no changelog says that it was removed
 `StillOpen`     sent, with an unknown outcome: a confirmation finds out
 `Failed`        refused, for a reason of the link's own
 `Retry`         not done, and worth another try
@@ -69,6 +70,10 @@ class HeirNotReady: ...
 
 
 @dataclass(frozen=True, slots=True)
+class Unexplained: ...
+
+
+@dataclass(frozen=True, slots=True)
 class StillOpen: ...
 
 
@@ -107,6 +112,7 @@ Result: TypeAlias = (
     | Kept
     | Moved
     | HeirNotReady
+    | Unexplained
     | StillOpen
     | Failed
     | Retry

@@ -1,7 +1,7 @@
 """Fill a look: what the store knows, what both sites show, and proof where it is asked for."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
 from app.core.diff import CreateMirror, Decision
@@ -40,16 +40,19 @@ async def begin(ctx: Context, running: Running, claimed: Iterable[Claimed]) -> L
 
 
 async def read_pairs(ctx: Context, look: Look) -> None:
-    """Both issues of every claimed pair in as few bulk reads as there are sides."""
+    """Both issues of every claimed pair in as few bulk reads as there are sides; with changelogs on
+    a side of which an event says that a link is gone: a removal will ask for them."""
+    events = await _events(ctx, look)
+    gone = {look.running.side_of(it.site) for it in events if it.kind == "link_deleted"}
     bulk = all(it.bulk for it in look.pairs.values())
     issues = {side: [twin.on(side).id for twin in look.claimed_twins()] for side in Side}
     left, right = await asyncio.gather(
-        *(_read(ctx, look, side, issues[side], bulk=bulk) for side in Side)
+        *(_read(ctx, look, side, issues[side], bulk=bulk, changelog=side in gone) for side in Side)
     )
     same_issue.take(look, Side.LEFT, left)
     same_issue.take(look, Side.RIGHT, right)
     await _know_far_ends(ctx, look)
-    await _follow_events(ctx, look)
+    await _follow_events(ctx, look, events)
     await made_by_us.know(ctx, look)
 
 
@@ -68,10 +71,18 @@ async def under(ctx: Context, look: Look, running: Running) -> Look:
 
 
 async def _read(
-    ctx: Context, look: Look, side: Side, issues: list[IssueId], *, bulk: bool
+    ctx: Context, look: Look, side: Side, issues: list[IssueId], *, bulk: bool, changelog: bool
 ) -> Reading:
     client = await ctx.sites.client(look.running.site(side))
-    return await client.read_issues(issues, bulk=bulk)
+    return await client.read_issues(issues, bulk=bulk, changelog=changelog)
+
+
+async def _events(ctx: Context, look: Look) -> list[LinkEvent]:
+    causes = [cause for it in look.pairs.values() for cause in it.causes]
+    if not causes:
+        return []
+    async with ctx.database.connection() as conn:
+        return await inbox_events.link_events(conn, causes)
 
 
 async def _know_far_ends(ctx: Context, look: Look) -> None:
@@ -101,7 +112,7 @@ async def _load_new_rows(ctx: Context, look: Look) -> None:
     look.rows = {row.key: row for row in rows}
 
 
-async def _follow_events(ctx: Context, look: Look) -> None:
+async def _follow_events(ctx: Context, look: Look, events: Sequence[LinkEvent]) -> None:
     """Where a listing lags behind the events that raised these pairs, ask for the links by id.
 
     A link that an event says was made, and that answers with our type and ends, is present
@@ -109,12 +120,8 @@ async def _follow_events(ctx: Context, look: Look) -> None:
     that answers 404, is not. So is every listed link that we removed, as long as its listing may
     lag: one that answers by its id long after shows that this Jira went back in time.
     """
-    causes = [cause for it in look.pairs.values() for cause in it.causes]
-    events: list[LinkEvent] = []
     listed = {side: {link.id for link in look.listed(side)} for side in Side}
     async with ctx.database.connection() as conn:
-        if causes:
-            events = await inbox_events.link_events(conn, causes)
         for side in Side:
             site = look.running.site(side)
             look.ended[side] = await written_links.removed_links(conn, site, listed[side])

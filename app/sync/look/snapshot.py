@@ -27,6 +27,9 @@ from app.store.links.ledger import Place
 from app.store.links.twins import Twin
 from app.store.queue.work import Cause, Claimed
 
+# Unknown: three tries, then the next event or comparison (docs/how-it-decides.md). Seconds.
+TRIES = (1.0, 5.0, 25.0)
+
 
 @dataclass(slots=True)
 class Look:
@@ -67,6 +70,11 @@ class Look:
     def cause(self, key: LinkKey) -> Cause:
         """Why we look at this link: the cause of the first of its pairs that is ours."""
         return next(self.pairs[twin] for twin in key.twins if twin in self.pairs).cause
+
+    def tries_over(self, key: LinkKey) -> bool:
+        """Whether all tries of this link's claimed pairs are used up."""
+        claimed = [self.pairs[twin] for twin in key.twins if twin in self.pairs]
+        return all(it.tries >= len(TRIES) for it in claimed)
 
     def claimed_twins(self) -> Iterator[Twin]:
         """The twins that were claimed for this look and still exist."""

@@ -24,6 +24,7 @@ from app.core.results import (
     SiteRefused,
     Stale,
     StillOpen,
+    Unexplained,
 )
 from app.store.config import active_connection
 from app.store.guard import held_changes
@@ -88,7 +89,7 @@ def _kept(result: Result) -> str | None:
             return "mode"
         case (
             Created() | Preexisting() | Removed() | Held() | Stale() | Busy() | Elsewhere()
-            | StillOpen() | Failed() | Retry() | SiteRefused()
+            | Unexplained() | StillOpen() | Failed() | Retry() | SiteRefused()
         ):  # fmt: skip
             return None
     assert_never(result)

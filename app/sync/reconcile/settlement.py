@@ -26,14 +26,13 @@ from app.core.results import (
     SiteRefused,
     Stale,
     StillOpen,
+    Unexplained,
 )
 from app.store.queue.work import Claimed, Settlement, Tally
 from app.sync.look import scope
-from app.sync.look.snapshot import Look
+from app.sync.look.snapshot import TRIES, Look
 from app.sync.runtime.context import Context
 
-# Unknown: three tries, then the next event or comparison (docs/how-it-decides.md). Seconds.
-TRIES = (1.0, 5.0, 25.0)
 # Another worker moved first, or is writing this link right now.
 SOON = 0.3
 SITE_AGAIN = 60.0
@@ -122,7 +121,7 @@ def _tally(tally: Tally, result: Result) -> None:
             tally.failed += 1
         case (
             Preexisting() | Stale() | Busy() | Elsewhere() | ModeForbids() | Kept() | Moved()
-            | HeirNotReady() | StillOpen() | Retry() | SiteRefused()
+            | HeirNotReady() | Unexplained() | StillOpen() | Retry() | SiteRefused()
         ):  # fmt: skip
             tally.skipped += 1
         case other:
@@ -144,6 +143,8 @@ def _apply(it: Settlement, result: Result, now: datetime) -> None:
             it.again = max(it.again or 0.0, SOON)
         case Elsewhere():
             _apply_unknown(it, "managed_elsewhere")
+        case Unexplained():
+            _apply_unknown(it, "origin_removal_unseen")
         case ModeForbids():
             it.waiting = "mode"
         case HeirNotReady():
@@ -189,15 +190,10 @@ def _unknown(look: Look, decisions: Mapping[LinkKey, Decision]) -> dict[int, str
     return reasons
 
 
-def _tries_over(look: Look, key: LinkKey) -> bool:
-    claimed = [look.pairs[twin] for twin in key.twins if twin in look.pairs]
-    return all(it.tries >= len(TRIES) for it in claimed)
-
-
 async def _orphan_unseen(ctx: Context, look: Look, keys: Iterable[LinkKey]) -> list[LinkKey]:
     """Links with an end that still does not come back after all tries become orphans."""
     unseen = [key for key in keys if key in look.rows and _end_unseen(look, key)]
-    over = [key for key in unseen if _tries_over(look, key)]
+    over = [key for key in unseen if look.tries_over(key)]
     if over:
         await scope.orphan(ctx, look, over, "issue_not_returned")
     return over

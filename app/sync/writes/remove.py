@@ -18,6 +18,7 @@ from app.core.results import (
     Moved,
     Result,
     Stale,
+    Unexplained,
 )
 from app.store.config import active_connection
 from app.store.config.active_connection import Running
@@ -35,6 +36,7 @@ from app.sync.runtime.context import Context
 from app.sync.runtime.heirs import Heir
 from app.sync.writes.author_proof import Asked, authors
 from app.sync.writes.delete import carry_out
+from app.sync.writes.origin_removal import unexplained
 from app.sync.writes.proposal import Proposal
 from app.sync.writes.reserve import hold, reserve
 
@@ -54,6 +56,9 @@ async def remove_all(
             ours.append(it)
         else:
             results[it.key] = moved
+    kept = await _unexplained(ctx, look, ours)
+    results.update(kept)
+    ours = [it for it in ours if it.key not in kept]
     for start in range(0, len(ours), BATCH):
         reserved = await reserve(ctx, look, ours[start : start + BATCH])
         results.update(reserved.refused)
@@ -97,6 +102,27 @@ async def _authored(
         await _hold_unknown(ctx, look, left)
         results.update({it.key: Held() for it in left})
     return known, results
+
+
+async def _unexplained(ctx: Context, look: Look, ours: Sequence[Proposal]) -> dict[LinkKey, Result]:
+    """Those whose origin went without a trace: an event or a try later its changelog may show the
+    removal. After all tries they are held, since a person may know how it went."""
+    absent = [it for it in ours if it.row is not None and it.row.state is State.MANAGED]
+    keys = await unexplained(ctx, look, absent)
+    asked = [it for it in absent if it.key in keys]
+    if not asked:
+        return {}
+    mirrors = [mirror for it in asked if (mirror := it.wanted.mirror) is not None]
+    async with ctx.database.connection() as conn:
+        approved = await held_changes.approved(conn, look.running.id, mirrors)
+        waiting = await held_changes.held_mirrors(conn, look.running.id, mirrors)
+    open_ = [it for it in asked if it.wanted.mirror not in approved]
+    over = [it for it in open_ if look.tries_over(it.key)]
+    await hold(
+        ctx, look, [it for it in over if it.wanted.mirror not in waiting], "origin_removal_unseen"
+    )
+    held: dict[LinkKey, Result] = {it.key: Held() for it in over}
+    return {it.key: Unexplained() for it in open_} | held
 
 
 async def _decided_unknown(ctx: Context, look: Look, unknown: Sequence[Proposal]) -> set[Mirror]:
