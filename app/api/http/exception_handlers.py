@@ -20,6 +20,12 @@ _LOG = structlog.get_logger(__name__)
 _STREAMS_RETRY_AFTER = 15
 """Seconds. A stream lasts as long as its page is open: when one ends is not known."""
 
+_OF_A_SITE = {
+    "site_unavailable": "gave no usable answer",
+    "site_refuses": "refuses what was asked",
+}
+"""Of two sites, a person must know which."""
+
 
 def install(app: FastAPI) -> None:
     """What reaches none of these is caught by `middleware` and answered with 500."""
@@ -74,7 +80,10 @@ def _on_transient(_request: Request, error: Exception) -> Response:
     known = error.code in KINDS and KINDS[error.code].status == 503
     _LOG.warning("unavailable", code=error.code, **error.facts)
     code = error.code if known else "unavailable"
-    return problems.response(problems.unavailable(code, error.retry_after))
+    says = _OF_A_SITE.get(code)
+    site = error.facts.get("site")
+    detail = f"{site} {says}" if says and site else ""
+    return problems.response(problems.unavailable(code, error.retry_after, detail))
 
 
 def _on_permanent(_request: Request, error: Exception) -> Response:

@@ -84,7 +84,15 @@ class Transport:
         )
 
     async def call(self, call: Call) -> Answer:
-        """Wait for the budget, send, and raise what `errors.refusal` makes of the answer."""
+        """Wait for the budget, send, and raise what `errors.refusal` makes of the answer. Errors
+        name the site: of two, a person must know which."""
+        try:
+            return await self._in_turn(call)
+        except TwinlinkError as error:
+            error.facts.setdefault("site", self._site.name)
+            raise
+
+    async def _in_turn(self, call: Call) -> Answer:
         await self._lockout.retell()
         self._lockout.refuse(call)
         if self._circuit is not None and (left := self._circuit.left(self._site.id)) > 0:

@@ -23,6 +23,8 @@ def invalid(*problems: Problem) -> Refused:
 
 
 def site_failed(error: TwinlinkError, **facts: str) -> TransientError:
-    """For a face that waits for a site: it gave no usable answer, or it answered and refuses."""
+    """For a face that waits for a site: it gave no usable answer, or it answered and refuses. Which
+    site, *error* knows where a call failed."""
     code = "site_refuses" if isinstance(error, PermanentError) else "site_unavailable"
-    return TransientError(code, facts={**facts, "cause": error.code})
+    site = {"site": error.facts["site"]} if "site" in error.facts else {}
+    return TransientError(code, facts={**site, **facts, "cause": error.code})

@@ -96,6 +96,7 @@ async def test_a_site_that_is_down(client: httpx.AsyncClient, connected: Jira) -
     answer = await client.get(f"{AB}/explain", params={"issue": "A-1"})
     assert answer.status_code == 503
     assert answer.json()["code"] == "site_unavailable"
+    assert answer.json()["detail"] == "right gave no usable answer"
 
 
 async def test_a_token_has_one_explanation_at_a_time(

@@ -115,6 +115,7 @@ async def test_a_site_that_is_down_pairs_nothing(
         answer = await client.post(TWINS, json=pairs(("A-1", "B-1")))
         assert answer.status_code == 503
         assert answer.json()["code"] == code, fault
+        assert answer.json()["detail"].startswith("right "), "of two sites, which one"
         assert "Retry-After" in answer.headers
         connected.right.site.faults.clear()
     assert await db.fetchval("SELECT count(*) FROM twins") == 0
