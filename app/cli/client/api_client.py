@@ -1,6 +1,6 @@
 """A client of the REST API: it returns JSON values and raises `CommandError` for refusals."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -9,7 +9,7 @@ import httpx
 import typer
 
 from app.cli.client.data_dir import client_settings
-from app.cli.client.problem_words import details, words
+from app.cli.client.problem_words import Ask, details, meant_by, words
 from app.cli.output.errors import CommandError, UsageError
 from app.settings import Settings
 
@@ -21,13 +21,18 @@ Params = Mapping[str, str | int | None]
 
 
 class Refused(CommandError):
-    """The service refused the request. `status` is the HTTP status, `reason` the problem's code."""
+    """The service refused the request. `status` is the HTTP status, `reason` the problem's code.
 
-    def __init__(self, answer: httpx.Response) -> None:
+    `ask` is called only where the refusal is told: what exists instead of a name that does not."""
+
+    def __init__(self, answer: httpx.Response, ask: Ask) -> None:
         self.status = answer.status_code
-        problem = _problem(answer)
-        self.reason = str(problem.get("code", ""))
-        super().__init__(words(answer, problem), details=details(problem))
+        self._problem, self._request, self._ask = _problem(answer), answer.request, ask
+        self.reason = str(self._problem.get("code", ""))
+        super().__init__(words(answer, self._problem), details=details(self._problem))
+
+    def told(self) -> Sequence[str]:
+        return (*meant_by(self._problem, self._request, self._ask), *self.details)
 
 
 class Unreachable(CommandError):
@@ -45,6 +50,7 @@ class Service:
                 "there is no API token",
                 details=["set TWINLINK_API_TOKEN; no token is needed where `twinlink up` runs"],
             )
+        self._settings, self._transport = settings, transport
         self._client = httpx.Client(
             base_url=f"{self.url}/api/v1/",
             headers={"Authorization": f"Bearer {token.get_secret_value()}"},
@@ -68,7 +74,7 @@ class Service:
         with self._reaching():
             answer = self._client.get(path, params=_present(params))
         if answer.is_error:
-            raise Refused(answer)
+            raise Refused(answer, self._anew)
         return answer.text
 
     def post(self, path: str, body: Any = None) -> Any:
@@ -83,7 +89,8 @@ class Service:
         return self._send("DELETE", path)
 
     def listing(self, path: str, params: Params | None = None, *, limit: int) -> dict[str, Any]:
-        """The first `limit` items, from as many pages as needed, in the shape of one page."""
+        """The first `limit` items, from as many pages as needed, in the shape of one page. Where
+        there are none, a connection or site that *params* name has to exist."""
         items: list[Any] = []
         cursor: str | None = None
         while len(items) < limit:
@@ -93,7 +100,14 @@ class Service:
             cursor = page["next"]
             if cursor is None:
                 break
+        if not items:
+            self._refuse_unknown(params or {})
         return {"items": items, "next": cursor}
+
+    def _refuse_unknown(self, params: Params) -> None:
+        for noun in ("connection", "site"):
+            if params.get(noun) is not None:
+                self.get(f"{noun}s/{params[noun]}")
 
     def every(self, path: str, params: Params | None = None) -> Iterator[dict[str, Any]]:
         """All items, a page in memory at a time."""
@@ -115,16 +129,25 @@ class Service:
             try:
                 if answer.is_error:
                     answer.read()
-                    raise Refused(answer)
+                    raise Refused(answer, self._anew)
                 yield answer.iter_lines()
             finally:
                 answer.close()
+
+    def _anew(self, path: str) -> list[str]:
+        """Names of what is listed there, by a client of its own: ours is closed once a command has
+        ended. None where the list cannot be had."""
+        try:
+            with Service(self._settings, transport=self._transport) as again:
+                return [str(it["name"]) for it in again.every(path)]
+        except CommandError:
+            return []
 
     def _send(self, method: str, path: str, **content: Any) -> Any:
         with self._reaching():
             answer = self._client.request(method, path, **content)
         if answer.is_error:
-            raise Refused(answer)
+            raise Refused(answer, self._anew)
         if not answer.content:
             return None
         try:

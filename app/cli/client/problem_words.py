@@ -1,9 +1,16 @@
 """Problems of the API in the command line's language: options and commands, not pointers."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
+
+from app.cli.output.closest import did_you_mean
+
+Ask = Callable[[str], list[str]]
+"""The names in a list of the API, by its path."""
 
 _HINTS: Mapping[str, str] = {
     "unauthenticated": "the token is not valid: set TWINLINK_API_TOKEN; on the machine where"
@@ -21,8 +28,13 @@ _HINTS: Mapping[str, str] = {
     "stale": "another change came first: look again, and repeat yours",
     "twin_unknown": "twinlink twins list NAME",
     "incident_unknown": "twinlink incident list",
+    "resync_unknown": "twinlink resyncs list",
+    "restore_unknown": "twinlink restores list",
+    "failure_unknown": "twinlink failures",
+    "token_unknown": "twinlink token list",
     "revision_unknown": "twinlink connection revisions NAME",
 }
+_NAMED_IN: Mapping[str, str] = {"site_unknown": "sites", "connection_unknown": "connections"}
 _OPTIONS: Mapping[str, str] = {
     "base_url": "--base-url",
     "web_url": "--web-url",
@@ -57,6 +69,33 @@ def details(problem: Mapping[str, Any]) -> list[str]:
     return [*said, *([hint] if hint else []), *([f"request {request}"] if request else [])]
 
 
+def meant_by(problem: Mapping[str, Any], request: httpx.Request, ask: Ask) -> list[str]:
+    """What a person meant by a name in *request* that does not exist, as far as one is like it."""
+    listed = _NAMED_IN.get(str(problem.get("code")))
+    if listed is not None:
+        _, _, rest = request.url.path.partition(f"/{listed}/")
+        return _meant([unquote(rest.partition("/")[0])], listed, ask)
+    pointers = {it.get("pointer") for it in problem.get("errors") or () if isinstance(it, dict)}
+    sides = [side for side in ("left", "right") if f"/{side}/site" in pointers]
+    sent = _object(request) if sides else {}
+    ends = [end for side in sides if isinstance(end := sent.get(side), dict)]
+    return _meant([str(end.get("site", "")) for end in ends], "sites", ask)
+
+
+def _meant(names: list[str], listed: str, ask: Ask) -> list[str]:
+    known = ask(listed) if any(names) else []
+    unknown = [name for name in names if name and name not in known]
+    return [meant for name in unknown if (meant := did_you_mean(name, known))]
+
+
+def _object(request: httpx.Request) -> dict[str, Any]:
+    try:
+        sent = json.loads(request.content)
+    except ValueError:
+        return {}
+    return sent if isinstance(sent, dict) else {}
+
+
 def _at(pointer: str, detail: str) -> str:
     """`/left/projects/0` is the first project on the left."""
     path = pointer.strip("/")
@@ -68,6 +107,8 @@ def _at(pointer: str, detail: str) -> str:
             return f"--link-type {int(at) + 1}{side}: {detail}"
         case ["left" | "right" as side, *_]:
             return f"--{side}: {detail}"
+        case ["query", name]:
+            return f"--{name.replace('_', '-')}: {detail}"
         case [""]:
             return detail
         case parts:

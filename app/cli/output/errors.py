@@ -16,6 +16,10 @@ class CommandError(Exception):
         self.details = tuple(details)
         self.code = code
 
+    def told(self) -> Sequence[str]:
+        """The details, once a person is to read them."""
+        return self.details
+
 
 class UsageError(CommandError):
     """The arguments cannot work together, whatever the service would answer."""
