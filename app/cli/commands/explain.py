@@ -64,13 +64,33 @@ def _told(link: Mapping[str, Any]) -> Iterator[str]:
     known += [f"origin {link['origin']}"] if link["origin"] else []
     known += [f"author {link['authorship']}"] if link["authorship"] else []
     yield f"  {', '.join(known)}"
-    row = f" (row {link['row']})" if link["row"] else ""
-    yield f"  {link['outcome'].replace('_', ' ')}{row}: {link['reason']}"
+    yield f"  {link['outcome'].replace('_', ' ')}: {link['reason']}"
     for side, seen in link["evidence"].items():
-        yield f"  {side}: {output.cell(seen)}"
+        yield f"  {side}: {_seen(seen)}"
     for past in link["history"]:
         cause = f"{past['cause']['kind']} {past['cause']['id']}".strip()
         yield f"  {past['at']} {past['operation']} {past['status']} on {past['site']}, by {cause}"
+
+
+def _seen(it: Mapping[str, Any]) -> str:
+    """What a side showed. The rest of the evidence is in `--json`."""
+    match it["seen"]:
+        case "present":
+            said = f"there, {_links(it['link_ids'])}"
+            ours = f", made by us: {_links(it['made_by_us'])}" if it.get("made_by_us") else ""
+            other = f", another account's: {_links(it['foreign'])}" if it.get("foreign") else ""
+            gone = ", ours is proven gone" if it.get("known_gone") else ""
+            return said + ours + other + gone
+        case "absent":
+            return "proven gone"
+        case "unlisted":
+            return "not listed"
+        case _:
+            return f"not known ({str(it.get('reason', '')).replace('_', ' ')})"
+
+
+def _links(ids: list[str]) -> str:
+    return f"link{'' if len(ids) == 1 else 's'} {', '.join(map(str, ids)) or 'none'}"
 
 
 def _sentence(end: Mapping[str, Any]) -> str:

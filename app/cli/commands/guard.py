@@ -56,7 +56,7 @@ def _show(name: str, guard: dict[str, object], *, json: bool) -> None:
 def _resets(resets: dict[str, object]) -> str:
     said = f"{resets['used']} of {resets['limit']} resets used within a day"
     if resets["last_at"] is not None:
-        said += f"; the last by {resets['last_by']} at {resets['last_at']}"
+        said += f"; the last by {resets['last_by']} {output.when(str(resets['last_at']))}"
     if resets["next_at"] is not None:
-        said += f"; the next is possible at {resets['next_at']}"
+        said += f"; the next is possible {output.when(str(resets['next_at']))}"
     return said

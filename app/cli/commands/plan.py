@@ -199,7 +199,7 @@ def _decided(plan: dict[str, Any]) -> str:
     """Why there is nothing to decide."""
     said = f"plan {plan['id']} is {plan['status']}: there is nothing to decide"
     by, at = plan.get("decided_by"), plan.get("decided_at")
-    return said + (f"; decided by {by}" if by else "") + (f" at {at}" if at else "")
+    return said + (f"; decided by {by}" if by else "") + (f" {output.when(at)}" if at else "")
 
 
 def effect(plan: dict[str, Any]) -> str:

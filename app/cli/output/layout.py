@@ -15,6 +15,8 @@ _GAP = 2
 _PROSE = 24
 """Columns that a column of prose has at least, in a table."""
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+_IN_PROSE = re.compile(rf"(?<!--since )(?<!--until )(?<![\w=]){_TIME.pattern}(?!\w)")
+_DAY = 86_400
 _NOTHING = frozenset({"-", "0", "no"})
 
 
@@ -46,10 +48,44 @@ class Grid:
 
 def short_time(text: str, now: datetime) -> str:
     """A time as people read it, in this machine's zone; any other text as it is."""
-    if not _TIME.fullmatch(text):
-        return text
+    return _short(text, now) if _TIME.fullmatch(text) else text
+
+
+def short_times(text: str, now: datetime) -> str:
+    """The same of each time within a sentence. One that a command takes stays whole."""
+    return _IN_PROSE.sub(lambda found: _short(found[0], now), text)
+
+
+def when(text: str, now: datetime) -> str:
+    """The end of a sentence: `in 3 h`, `at 14:05:00`, `yesterday 14:05`, `on 2026-11-20 07:38`."""
+    ahead = (datetime.fromisoformat(text) - now).total_seconds()
+    if 0 < ahead < _DAY:
+        return f"in {length(ahead)}"
+    said = _short(text, now)
+    if not said[0].isdigit():
+        return said
+    return f"on {said}" if "-" in said else f"at {said}"
+
+
+def length(seconds: float) -> str:
+    """A length of time as people say it."""
+    for unit, size in (("d", _DAY), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def _short(text: str, now: datetime) -> str:
     at = datetime.fromisoformat(text).astimezone(now.tzinfo)
-    return f"{at:%H:%M:%S}" if at.date() == now.date() else f"{at:%Y-%m-%d %H:%M}"
+    match (at.date() - now.date()).days:
+        case 0:
+            return f"{at:%H:%M:%S}"
+        case -1:
+            return f"yesterday {at:%H:%M}"
+        case 1:
+            return f"tomorrow {at:%H:%M}"
+        case _:
+            return f"{at:%Y-%m-%d %H:%M}"
 
 
 def lines(grid: Grid, width: int | None) -> Iterator[tuple[str, bool]]:

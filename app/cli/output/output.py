@@ -38,6 +38,11 @@ def command(text: str) -> None:
     print(f"  {_clean(text)}")  # noqa: T201
 
 
+def is_read() -> bool:
+    """Whether a person reads the answer: it goes to a terminal."""
+    return sys.stdout.isatty()
+
+
 def clear() -> None:
     """An empty screen; nothing where the answer goes into a file or a pipe."""
     if sys.stdout.isatty():
@@ -54,6 +59,7 @@ def _fitted(text: str, stream: TextIO) -> list[str]:
     clean = _clean(text).split("\n")
     if not stream.isatty():
         return clean
+    clean = [layout.short_times(one, _now()) for one in clean]
     width = _console(stderr=stream is sys.stderr).width
     return [part for one in clean for part in layout.indented(one, width)]
 
@@ -107,7 +113,16 @@ def _width(console: Console) -> int | None:
 def _shown(value: Any) -> str:
     """`cell`, with times as people read them where a person reads."""
     text = cell(value)
-    return layout.short_time(text, datetime.now().astimezone()) if sys.stdout.isatty() else text
+    return layout.short_times(text, _now()) if sys.stdout.isatty() else text
+
+
+def when(time: str) -> str:
+    """A time at the end of a sentence; whole where no person reads it."""
+    return layout.when(time, _now()) if sys.stdout.isatty() else f"at {time}"
+
+
+def _now() -> datetime:
+    return datetime.now().astimezone()
 
 
 def progress() -> Progress:
@@ -125,18 +140,12 @@ def progress() -> Progress:
 
 def complain(error: CommandError) -> None:
     note(f"twinlink: {error.message}")
-    for detail in error.details:
+    for detail in error.told():
         note(f"  {detail}")
 
 
 def seconds(length: float | None) -> str:
-    """A length of time as people say it."""
-    if length is None:
-        return "-"
-    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
-        if length >= size:
-            return f"{length / size:.0f} {unit}"
-    return f"{length:.0f} s"
+    return "-" if length is None else layout.length(length)
 
 
 def pick(row: Mapping[str, Any], path: str) -> Any:

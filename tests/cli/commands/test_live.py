@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -129,7 +130,10 @@ async def test_from_nothing_to_a_mirrored_link(bench: Bench, tmp_path: Path) -> 
     assert len(managed["items"]) == 1
     (found,) = (await bench.json("explain", "P-1"))["connections"]
     assert [link["outcome"] for link in found["items"]] == ["in_step"]
-    assert "row 4" in await bench.done("explain", "P-1")
+    told = await bench.done("explain", "P-1")
+    assert "in step: ours, and in step" in told
+    assert re.search(r"left: there, link \d+\n", told), told
+    assert "row" not in told, "a reader of the screen has no table at hand"
 
     changed = await bench.run("connection", "put", "main", "--approvals", "2")
     assert (changed.exit_code, "--yes" in changed.stderr) == (2, True)

@@ -182,8 +182,8 @@ def test_explain_asks_wherever_the_issue_has_a_twin(line: Line, service: FakeSer
         "main\n"
         "  A-1 Blocks A-2 = B-7 Blocks B-9\n"
         "    managed, origin left, author ours\n"
-        "    in step (row 4): ours, and in step\n"
-        "    left: seen present, link_ids 5\n"
+        "    in step: ours, and in step\n"
+        "    left: there, link 5\n"
         "    T1 create applied on dc, by webhook 17\n"
     )
     service.answers["GET /connections/main/explain"] = problem(404, "twin_unknown")

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from app.cli.output.layout import short_time
+from app.cli.output.layout import short_time, short_times, when
 from app.cli.output.times import parsed
 
 BERLIN = timezone(timedelta(hours=1))
@@ -45,3 +45,27 @@ def test_a_time_is_short_where_a_person_reads() -> None:
     assert short_time("2026-11-28T06:38:37.859102Z", NOW) == "07:38:37"
     assert short_time("2026-11-20T06:38:37Z", NOW) == "2026-11-20 07:38"
     assert short_time("plan 3", NOW) == "plan 3"
+    assert short_time("2026-11-27T06:38:37Z", NOW) == "yesterday 07:38"
+    assert short_time("2026-11-29T06:38:37Z", NOW) == "tomorrow 07:38"
+
+
+def test_a_time_within_a_sentence_is_short_too() -> None:
+    said = "it goes on since 2026-11-28T06:38:37.859102Z, after 2026-11-20T06:38:37Z."
+    assert short_times(said, NOW) == "it goes on since 07:38:37, after 2026-11-20 07:38."
+    command = "twinlink restore --since 2026-11-28T06:38:37Z --until=2026-11-28T06:38:37Z"
+    assert short_times(command, NOW) == command
+
+
+@pytest.mark.parametrize(
+    ("time", "wanted"),
+    [
+        ("2026-11-28T16:30:15Z", "in 3 h"),
+        ("2026-11-28T13:42:15+00:00", "in 12 min"),
+        ("2026-11-27T13:05:00Z", "yesterday 14:05"),
+        ("2026-11-28T13:05:00Z", "at 14:05:00"),
+        ("2026-11-20T06:38:37Z", "on 2026-11-20 07:38"),
+        ("2026-12-20T06:38:37Z", "on 2026-12-20 07:38"),
+    ],
+)
+def test_a_sentence_ends_in_a_time(time: str, wanted: str) -> None:
+    assert when(time, NOW) == wanted
