@@ -45,12 +45,14 @@ _DECIDED_BY_PEOPLE = (
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """`hint` says what to do; it is empty if there is nothing to do."""
+    """`hint` says what to do; it is empty if there is nothing to do. `command` is to type next,
+    where one command does it."""
 
     name: str
     status: Status
     detail: str
     hint: str = ""
+    command: str = ""
 
 
 async def below(settings: Settings) -> list[Check]:
@@ -67,7 +69,8 @@ def _settings(settings: Settings) -> Iterator[Check]:
     if settings.secret_key:
         yield Check("secret key", "ok", f"{len(settings.secret_key)} set")
     else:
-        yield Check("secret key", "fail", "none", "set TWINLINK_SECRET_KEY")
+        hint = "`twinlink up` makes one; where it does not run, set TWINLINK_SECRET_KEY"
+        yield Check("secret key", "fail", "none", hint)
     if settings.read_only:
         yield Check("writes", "warn", "refused", "TWINLINK_READ_ONLY is set")
     if settings.allow_private_sites:
@@ -78,7 +81,8 @@ def _settings(settings: Settings) -> Iterator[Check]:
 async def _database(settings: Settings) -> AsyncIterator[Check]:
     if settings.database_url is None:
         hint = "set TWINLINK_DATABASE_URL, or start `twinlink up`"
-        yield Check("database", "fail", "not configured, and none runs on this machine", hint)
+        detail = "not configured, and none runs on this machine"
+        yield Check("database", "fail", detail, hint, "twinlink up")
         return
     url = settings.database_url.get_secret_value()
     try:
@@ -149,7 +153,8 @@ async def _schema(conn: Connection) -> Check:
     if there is Fit.SAME:
         return Check("schema", "ok", latest())
     detail = f"{found or 'empty'}, and this version expects {latest()}"
-    return Check("schema", "fail", detail, REMEDIES[there])
+    command = "" if there is Fit.NEWER else "twinlink migrate"
+    return Check("schema", "fail", detail, REMEDIES[there], command)
 
 
 async def _rights(conn: Connection) -> Check:
@@ -166,11 +171,17 @@ async def _decisions(conn: Connection) -> Check:
     kinds = [kind for kind in _DECIDED_BY_PEOPLE if await any_open(conn, kind)]
     if kinds:
         hint = "twinlink incident list; then resolve it, and twinlink resume --all if it is paused"
-        return Check("decisions", "fail", ", ".join(traits_of(kind).title for kind in kinds), hint)
+        return Check(
+            "decisions",
+            "fail",
+            ", ".join(traits_of(kind).title for kind in kinds),
+            hint,
+            "twinlink incident list",
+        )
     pause = await state(conn)
     if pause.paused_at is not None:
         detail = f"everything is paused, by {pause.paused_by}"
-        return Check("decisions", "warn", detail, "twinlink resume --all")
+        return Check("decisions", "warn", detail, "twinlink resume --all", "twinlink resume --all")
     return Check("decisions", "ok", "nothing waits for a person")
 
 
@@ -182,10 +193,12 @@ async def _workers(conn: Connection) -> Check:
         return Check("workers", "ok", f"{len(running)} running, {engines}")
     late = await absent_workers.late(conn, now)
     if late is None:
-        return Check("workers", "warn", "none runs", "start one: twinlink worker")
+        return Check(
+            "workers", "warn", "none runs", "start one: twinlink worker", "twinlink worker"
+        )
     since = late.since.isoformat(timespec="seconds")
     detail = f"none runs, and work is due since {since}"
-    return Check("workers", "fail", detail, "start one: twinlink worker")
+    return Check("workers", "fail", detail, "start one: twinlink worker", "twinlink worker")
 
 
 def _faces_others(settings: Settings) -> bool:

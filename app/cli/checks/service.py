@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 
 from app.cli.checks.installation import Check
+from app.cli.client import last_seen
 from app.cli.client.api_client import Service
 from app.cli.client.webhook_address import unreachable_reason
 from app.cli.output.errors import CommandError
@@ -17,14 +18,51 @@ def above(settings: Settings, transport: httpx.BaseTransport | None) -> list[Che
     try:
         with Service(settings, transport=transport) as api:
             sites = list(api.every("sites"))
+            connections = list(api.every("connections"))
             return [
                 Check("api", "ok", api.url),
                 *_sites(api, [site["name"] for site in sites]),
                 *_addresses(settings, sites),
+                *_deliveries(api, sites, connections),
+                *_comparisons(api, connections),
+                *_beginning(connections),
             ]
     except CommandError as error:
         hint = "sites were not checked; start the API with `twinlink up` or `twinlink api`"
-        return [Check("api", "warn", error.message, hint)]
+        return [Check("api", "warn", error.message, hint, "twinlink up")]
+
+
+def _beginning(connections: list[dict[str, Any]]) -> Iterator[Check]:
+    if not connections:
+        hint = "`twinlink init` sets one up, step by step"
+        yield Check("connections", "ok", "none yet", hint, "twinlink init")
+
+
+def _deliveries(
+    api: Service, sites: list[dict[str, Any]], connections: list[dict[str, Any]]
+) -> Iterator[Check]:
+    """A site that a connection joins and that delivers nothing may have lost its webhook."""
+    joined = {it[side]["site"] for it in connections for side in ("left", "right")}
+    for name in (site["name"] for site in sites):
+        last = last_seen.delivery(api, name)
+        if last is not None:
+            yield Check(f"deliveries of {name}", "ok", f"the last at {last}")
+        elif name in joined:
+            hint = "right if no issue changed there; else look for its webhook"
+            command = f"twinlink webhooks list {name}"
+            yield Check(f"deliveries of {name}", "warn", "none within 14 days", hint, command)
+
+
+def _comparisons(api: Service, connections: list[dict[str, Any]]) -> Iterator[Check]:
+    for name in (it["name"] for it in connections):
+        last = last_seen.comparison(api, name)
+        if last is not None:
+            yield Check(f"comparison of {name}", "ok", f"the last ended at {last}")
+        else:
+            hint = "one runs every day by itself"
+            yield Check(
+                f"comparison of {name}", "warn", "none yet", hint, f"twinlink resync {name}"
+            )
 
 
 def _addresses(settings: Settings, sites: list[dict[str, Any]]) -> Iterator[Check]:
@@ -49,6 +87,7 @@ def _sites(api: Service, names: list[str]) -> Iterator[Check]:
         findings = [f"{it['code']}: {it['detail']}" for it in checked["findings"]]
         detail = "; ".join(findings) or f"account {checked['account_id']}"
         if not checked["ok"]:
-            yield Check(f"site {name}", "fail", detail, f"twinlink site check {name}")
+            check = f"twinlink site check {name}"
+            yield Check(f"site {name}", "fail", detail, check, check)
         else:
             yield Check(f"site {name}", "warn" if findings else "ok", detail)

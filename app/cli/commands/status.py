@@ -6,10 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
+from app.cli.client import last_seen
 from app.cli.client.api_client import Service, service
 from app.cli.output import output
 from app.cli.output.errors import CommandError, UsageError
-from app.cli.output.options import AnyConnection, Json
+from app.cli.output.options import AnyConnection, Json, counted
 
 _QUIET = ("backlog", "in_flight", "delayed", "resyncs")
 _INCIDENTS = 20
@@ -28,11 +29,13 @@ _COLUMNS: output.Columns = (
     ("DISMISSED", "dismissed"),
     ("UNCONFIRMED", "unconfirmed"),
     ("OLDEST", "oldest"),
+    ("COMPARED", "last_comparison_at"),
     ("SUSPENDED", "suspended"),
     ("ORPHANED", "orphaned"),
     ("DETACHED", "detached"),
     ("RELEASED", "released"),
 )
+_SITES: output.Columns = (("SITE", "site"), ("LAST DELIVERY", "last_delivery_at"))
 
 
 def status(
@@ -47,7 +50,8 @@ def status(
     """Show the state of the connections: what waits, what is held, what failed.
 
     Quiet means that nothing is due, under way or delayed, and that no resync runs. Suspended,
-    orphaned, detached and released count links that nothing is done about.
+    orphaned, detached and released count links that nothing is done about. Compared is when the
+    last comparison of all twins ended.
     """
     if watch and json:
         raise UsageError("--watch shows a table again and again; ask with --json in your own loop")
@@ -63,20 +67,27 @@ def status(
 
 
 def _show(api: Service, name: str | None, *, json: bool) -> None:
-    found = api.every("connections") if name is None else [api.get(f"connections/{name}")]
-    rows = [_row(api, connection) for connection in found]
+    one = None if name is None else api.get(f"connections/{name}")
+    rows = [_row(api, it) for it in (api.every("connections") if one is None else [one])]
+    sites = last_seen.by_site(api, one)
     workers = _workers(api)
     asked = {"state": "open", "connection": name}
     incidents = api.listing("incidents", asked, limit=_INCIDENTS)["items"]
     if json:
-        output.document({"items": rows, "incidents": incidents, "workers": workers})
+        output.document({"items": rows, "sites": sites, "incidents": incidents, "workers": workers})
         return
     output.table(_COLUMNS, rows, empty="no connections yet: twinlink connection put --help")
+    if sites:
+        output.table(_SITES, sites, empty="")
     if workers is not None:
         alive = [it for it in workers if it["alive"]]
         hosts = ", ".join(sorted({it["host"] for it in alive}))
         none = "no worker runs: what is due waits; start one with twinlink worker"
-        output.note(f"{len(alive)} workers run, on {hosts}" if alive else none)
+        output.note(
+            f"{counted(len(alive), 'worker')} {'runs' if len(alive) == 1 else 'run'}, on {hosts}"
+            if alive
+            else none
+        )
     for it in incidents:
         output.note(f"incident {it['id']}, {it['impact']}: {it['title']} ({it['state']})")
 
@@ -95,4 +106,6 @@ def _row(api: Service, connection: dict[str, Any]) -> dict[str, Any]:
     quiet = not any(now[field] for field in _QUIET)
     oldest = output.seconds(now["oldest_seconds"])
     guard = connection["guard"]["state"]
-    return {**state, "guard": guard, "quiet": quiet, "oldest": oldest, **now}
+    compared = last_seen.comparison(api, connection["name"])
+    said = {"guard": guard, "quiet": quiet, "oldest": oldest, "last_comparison_at": compared}
+    return {**state, **said, **now}

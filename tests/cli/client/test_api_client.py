@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.cli.conftest import FakeService, Line, listed, problem
-from tests.cli.samples import CONNECTION, SITE, STATUS
+from tests.cli.samples import CONNECTION, RESYNC, SITE, STATUS
 
 
 def test_a_refusal_keeps_its_pointers(line: Line, service: FakeService) -> None:
@@ -130,10 +131,38 @@ def test_status_says_quiet_only_when_it_is(line: Line, service: FakeService) -> 
     service.answers["GET /incidents"] = listed()
     service.answers["GET /workers"] = listed()
     service.answers["GET /connections/main/status"] = (200, STATUS)
+    service.answers["GET /sites"] = listed(SITE)
+    service.answers["GET /deliveries"] = listed({"received_at": "2026-11-28T06:38:37Z"})
+    service.answers["GET /resyncs"] = listed(
+        RESYNC | {"dry_run": True, "finished_at": "2026-11-28T09:00:00Z"},
+        RESYNC | {"dry_run": False, "finished_at": "2026-11-28T03:00:00Z"},
+    )
     assert line.json("status")["items"][0]["quiet"] is True
     service.answers["GET /connections/main/status"] = (200, STATUS | {"delayed": 1})
     assert line.json("status")["items"][0]["quiet"] is False
     assert "armed" in line("status").stdout
+
+
+def test_status_says_when_each_site_last_delivered_and_each_connection_was_compared(
+    line: Line, service: FakeService
+) -> None:
+    service.answers["GET /connections"] = listed(CONNECTION)
+    service.answers["GET /incidents"] = listed()
+    service.answers["GET /workers"] = listed()
+    service.answers["GET /connections/main/status"] = (200, STATUS)
+    service.answers["GET /sites"] = listed(SITE)
+    service.answers["GET /deliveries"] = listed({"received_at": "2026-11-28T06:38:37Z"})
+    service.answers["GET /resyncs"] = listed(
+        RESYNC | {"dry_run": True, "finished_at": "2026-11-28T09:00:00Z"},
+        RESYNC | {"dry_run": False, "finished_at": "2026-11-28T03:00:00Z"},
+    )
+    found = line.json("status")
+    assert found["sites"] == [{"site": "cloud", "last_delivery_at": "2026-11-28T06:38:37Z"}]
+    assert found["items"][0]["last_comparison_at"] == "2026-11-28T03:00:00Z"
+    service.answers["GET /deliveries"] = service.answers["GET /resyncs"] = listed()
+    found = line.json("status")
+    assert found["sites"][0]["last_delivery_at"] is None
+    assert found["items"][0]["last_comparison_at"] is None
 
 
 def test_status_says_what_is_wrong(line: Line, service: FakeService) -> None:
@@ -141,8 +170,63 @@ def test_status_says_what_is_wrong(line: Line, service: FakeService) -> None:
     wrong = {"id": "3", "impact": "major", "state": "investigating", "title": "It went back"}
     service.answers["GET /connections"] = listed(CONNECTION)
     service.answers["GET /connections/main/status"] = (200, STATUS)
+    service.answers["GET /sites"] = listed(SITE)
+    service.answers["GET /deliveries"] = listed({"received_at": "2026-11-28T06:38:37Z"})
+    service.answers["GET /resyncs"] = listed(
+        RESYNC | {"dry_run": True, "finished_at": "2026-11-28T09:00:00Z"},
+        RESYNC | {"dry_run": False, "finished_at": "2026-11-28T03:00:00Z"},
+    )
     service.answers["GET /incidents"] = listed(wrong)
     service.answers["GET /workers"] = listed()
     assert "incident 3, major: It went back (investigating)" in line("status").stderr
     assert line.json("status")["incidents"] == [wrong]
     assert service.asked[-1].url.params["state"] == "open"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "path", "code", "listing"),
+    [
+        (("site", "show", "clod"), "GET /sites/clod", "site_unknown", "/sites"),
+        (("connection", "show", "mian"), "GET /connections/mian", "connection_unknown", None),
+        (("guard", "show", "mian"), "GET /connections/mian", "connection_unknown", None),
+    ],
+)
+def test_a_name_that_is_a_letter_off_is_answered_with_the_one_that_was_meant(
+    line: Line, service: FakeService, arguments: tuple[str, ...], path: str, code: str,
+    listing: str | None,
+) -> None:  # fmt: skip
+    service.answers[path] = problem(404, code)
+    service.answers["GET /sites"] = listed(SITE)
+    service.answers["GET /connections"] = listed(CONNECTION)
+    refused = line(*arguments)
+    assert refused.exit_code == 1
+    assert f"did you mean '{'cloud' if listing else 'main'}'?" in refused.stderr
+
+
+def test_a_wrong_site_of_a_new_connection_too(line: Line, service: FakeService) -> None:
+    errors = [{"pointer": "/left/site", "detail": "there is no such site"}]
+    service.answers["GET /connections/new"] = problem(404, "connection_unknown")
+    service.answers["PUT /connections/new"] = problem(422, "validation", errors=errors)
+    service.answers["GET /sites"] = listed(SITE)
+    refused = line(
+        *("connection", "put", "new", "--left", "clod:A", "--right", "dc:B"),
+        *("--direction", "both", "--link-type", "Blocks"),
+    )
+    assert "did you mean 'cloud'?" in refused.stderr
+    assert "--left: there is no such site" in refused.stderr
+
+
+def test_an_empty_list_of_an_unknown_connection_says_so(line: Line, service: FakeService) -> None:
+    service.answers["GET /plans"] = listed()
+    service.answers["GET /connections/mian"] = problem(404, "connection_unknown")
+    service.answers["GET /connections"] = listed(CONNECTION)
+    refused = line("plan", "list", "--connection", "mian")
+    assert (refused.exit_code, "did you mean 'main'?" in refused.stderr) == (1, True)
+
+
+def test_what_cannot_be_listed_is_no_second_fault(line: Line, service: FakeService) -> None:
+    service.answers["GET /sites/clod"] = problem(404, "site_unknown")
+    service.answers["GET /sites"] = problem(403, "forbidden")
+    refused = line("site", "show", "clod")
+    assert "site_unknown" in refused.stderr
+    assert "forbidden" not in refused.stderr

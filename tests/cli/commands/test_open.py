@@ -4,7 +4,7 @@ import pytest
 
 from app.cli.output import output
 from tests.cli.conftest import FakeService, Line, listed
-from tests.cli.samples import CONNECTION, STATUS
+from tests.cli.samples import CONNECTION, RESYNC, SITE, STATUS
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,12 @@ def test_status_is_shown_again_until_it_is_stopped(
 ) -> None:
     service.answers["GET /connections"] = listed(CONNECTION)
     service.answers["GET /connections/main/status"] = (200, STATUS)
+    service.answers["GET /sites"] = listed(SITE)
+    service.answers["GET /deliveries"] = listed({"received_at": "2026-11-28T06:38:37Z"})
+    service.answers["GET /resyncs"] = listed(
+        RESYNC | {"dry_run": True, "finished_at": "2026-11-28T09:00:00Z"},
+        RESYNC | {"dry_run": False, "finished_at": "2026-11-28T03:00:00Z"},
+    )
     service.answers["GET /workers"] = listed()
     service.answers["GET /incidents"] = listed()
     looks = iter([None, None])

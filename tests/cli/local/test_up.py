@@ -62,7 +62,7 @@ def test_on_servers_that_are_named_and_alone_in_its_directory(
         checks = {check["name"]: check["status"] for check in json.loads(report.stdout)["checks"]}
         names = {"secret key", "database", "clocks", "schema", "roles", "installation", "redis"}
         assert checks == dict.fromkeys(
-            [*names, "sealed secrets", "decisions", "workers", "api"], "ok"
+            [*names, "sealed secrets", "decisions", "workers", "api", "connections"], "ok"
         )
         _, said = start(directory, env=elsewhere).communicate(timeout=SECONDS)
         assert "Twinlink runs here already, at http://127.0.0.1" in said
