@@ -145,5 +145,8 @@ def _words(item: dict[str, Any]) -> str:
             return "must be an object"
         case "value_error":
             return str(item["msg"]).removeprefix("Value error, ")
+        case "literal_error" | "enum":
+            # A member of an enumeration is named as Python shows it.
+            return re.sub(r"<[\w.]+: ('[^']*')>", r"\1", str(item["msg"]))
         case _:
             return str(item["msg"])

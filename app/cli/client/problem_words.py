@@ -1,6 +1,7 @@
 """Problems of the API in the command line's language: options and commands, not pointers."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote
@@ -35,6 +36,7 @@ _HINTS: Mapping[str, str] = {
     "revision_unknown": "twinlink connection revisions NAME",
 }
 _NAMED_IN: Mapping[str, str] = {"site_unknown": "sites", "connection_unknown": "connections"}
+_FIELDS: Mapping[str, str] = {"site": "sites", "connection": "connections"}
 _OPTIONS: Mapping[str, str] = {
     "base_url": "--base-url",
     "web_url": "--web-url",
@@ -75,11 +77,32 @@ def meant_by(problem: Mapping[str, Any], request: httpx.Request, ask: Ask) -> li
     if listed is not None:
         _, _, rest = request.url.path.partition(f"/{listed}/")
         return _meant([unquote(rest.partition("/")[0])], listed, ask)
-    pointers = {it.get("pointer") for it in problem.get("errors") or () if isinstance(it, dict)}
-    sides = [side for side in ("left", "right") if f"/{side}/site" in pointers]
-    sent = _object(request) if sides else {}
-    ends = [end for side in sides if isinstance(end := sent.get(side), dict)]
-    return _meant([str(end.get("site", "")) for end in ends], "sites", ask)
+    errors = [it for it in problem.get("errors") or () if isinstance(it, dict)]
+    sent = _object(request)
+    return [
+        meant
+        for it in errors
+        for meant in _of_field(str(it.get("pointer")), str(it.get("detail")), sent, request, ask)
+    ]
+
+
+def _of_field(
+    pointer: str, detail: str, sent: dict[str, Any], request: httpx.Request, ask: Ask
+) -> list[str]:
+    """A name that does not exist, or a word that is none of those that *detail* quotes."""
+    steps = pointer.strip("/").split("/")
+    if steps[0] == "query":
+        value: Any = request.url.params.get(steps[-1])
+    else:
+        value = sent
+        for step in steps:
+            value = value.get(step) if isinstance(value, dict) else None
+    if not isinstance(value, str):
+        return []
+    if steps[-1] in _FIELDS:
+        return _meant([value], _FIELDS[steps[-1]], ask)
+    meant = did_you_mean(value, re.findall(r"'([^']*)'", detail))
+    return [meant] if meant and value not in meant else []
 
 
 def _meant(names: list[str], listed: str, ask: Ask) -> list[str]:

@@ -5,8 +5,10 @@ from typing import Annotated
 
 import typer
 
-from app.cli.client.api_client import service
+from app.cli.client.api_client import Service, service
 from app.cli.output import output
+from app.cli.output.closest import did_you_mean
+from app.cli.output.errors import CommandError
 from app.cli.output.options import ConnectionName, Issue, Json, Limit
 
 _COLUMNS: output.Columns = (
@@ -44,5 +46,21 @@ def links(
 ) -> None:
     """List the links that a connection keeps in step, or knows and leaves alone."""
     asked = {"state": state and state.value, "issue": issue, "type": type}
-    found = service(ctx).listing(f"connections/{name}/links", asked, limit=limit)
+    api = service(ctx)
+    found = api.listing(f"connections/{name}/links", asked, limit=limit)
+    if type is not None and not found["items"]:
+        _refuse_unknown(api, name, type)
     output.listed(found, _COLUMNS, "no links", json=json)
+
+
+def _refuse_unknown(api: Service, name: str, said: str) -> None:
+    """Of no link, the type may be mistyped."""
+    pairs = api.get(f"connections/{name}")["link_types"]
+    names = sorted({str(pair[side]) for pair in pairs for side in ("left", "right")})
+    if said.isdecimal() or said.casefold() in (it.casefold() for it in names):
+        return
+    meant = did_you_mean(said, names)
+    raise CommandError(
+        f"{name} has no link of the type {said!r}{meant and f'; {meant}'}",
+        details=[f"it maps: {', '.join(names)}"],
+    )

@@ -14,8 +14,9 @@ from app.cli.client.follow import looks
 from app.cli.output import output
 from app.cli.output.errors import CommandError, UsageError
 from app.cli.output.options import Json, Limit, RowId, can_ask, counted
-from app.core.plan import KINDS, PlanKind
+from app.core.plan import KINDS, PlanKind, PlanStatus
 from app.core.removed_by import in_words
+from app.core.rendering.reason_words import because
 from app.process.exit_code import ExitCode
 
 app = typer.Typer(help="Plans: the writes that would be made.", no_args_is_help=True)
@@ -88,12 +89,12 @@ def list_(
     ctx: typer.Context,
     *,
     connection: Annotated[str | None, typer.Option(help="Only of this connection.")] = None,
-    status: Annotated[str | None, typer.Option(help="For example held, shadow or applied.")] = None,
+    status: Annotated[PlanStatus | None, typer.Option(help="Only with this status.")] = None,
     limit: Limit = 100,
     json: Json = False,
 ) -> None:
     """List plans, newest first."""
-    asked = {"connection": connection, "status": status}
+    asked = {"connection": connection, "status": status and status.value}
     found = service(ctx).listing("plans", asked, limit=limit)
     if not json:
         found = {**found, "items": [_in_words(it) for it in found["items"]]}
@@ -238,7 +239,10 @@ def _said(plan: dict[str, Any], *, json: bool) -> None:
 
 
 def _in_words(plan: dict[str, Any]) -> dict[str, Any]:
-    told = {**plan, "kind": KINDS.get(plan["kind"], plan["kind"])}
+    """What is zero is left out, and codes are sentences."""
+    counts = {name: count for name, count in plan["counts"].items() if count}
+    kind = KINDS.get(plan["kind"], plan["kind"])
+    told = {**plan, "kind": kind, "counts": counts, "reason": because(plan.get("reason"))}
     if (origins := plan.get("origins_removed")) is not None:
         first, last = (datetime.fromisoformat(origins[it]) for it in ("first", "last"))
         seconds = math.ceil((last - first).total_seconds())

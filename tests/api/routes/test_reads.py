@@ -281,6 +281,8 @@ async def test_plans(client: httpx.AsyncClient, twins: list[int], db: asyncpg.Po
     ]
     [it] = (await client.get(path, params={"status": "held", "connection": "ab"})).json()["items"]
     assert it["id"] == held
+    refused = (await client.get(path, params={"status": "hled"})).json()
+    assert refused["errors"][0]["detail"].startswith("Input should be 'gathering', 'held', ")
     shown = (await client.get(f"{path}/{held}")).json()
     assert len(shown["changes"]) == 7
     assert shown["next"] is None

@@ -230,3 +230,29 @@ def test_what_cannot_be_listed_is_no_second_fault(line: Line, service: FakeServi
     refused = line("site", "show", "clod")
     assert "site_unknown" in refused.stderr
     assert "forbidden" not in refused.stderr
+
+
+def test_a_word_that_is_none_of_the_choices_too(line: Line, service: FakeService) -> None:
+    detail = "Input should be 'investigating', 'identified', 'monitoring' or 'resolved'"
+    errors = [{"pointer": "/state", "detail": detail}]
+    service.answers["POST /incidents/3/updates"] = problem(422, "validation", errors=errors)
+    refused = line("incident", "update", "3", "seen", "--state", "resolvd")
+    assert "did you mean 'resolved'?" in refused.stderr
+    refused = line("plan", "list", "--status", "hled")
+    assert (refused.exit_code, "Did you mean 'held'?" in refused.stderr) == (2, True)
+
+
+def test_the_connection_of_a_restore_too(line: Line, service: FakeService) -> None:
+    errors = [{"pointer": "/connection", "detail": "there is no such connection"}]
+    service.answers["POST /restores"] = problem(422, "validation", errors=errors)
+    service.answers["GET /connections"] = listed(CONNECTION)
+    refused = line("restore", "--connection", "mian", "--since", "1h")
+    assert "did you mean 'main'?" in refused.stderr
+
+
+def test_the_type_of_no_link_too(line: Line, service: FakeService) -> None:
+    service.answers["GET /connections/main/links"] = listed()
+    service.answers["GET /connections/main"] = (200, CONNECTION)
+    refused = line("links", "main", "--type", "Blocs")
+    assert (refused.exit_code, "did you mean 'Blocks'?" in refused.stderr) == (1, True)
+    assert line("links", "main", "--type", "blocks").exit_code == 0
