@@ -14,6 +14,12 @@ from app.core.errors import TwinlinkError
 from app.process.exit_code import ExitCode
 from app.settings import SettingsError
 
+_OF_A_SITE = {
+    "forbidden": "does not permit that to our account",
+    "unauthorized": "refuses our credentials",
+    "captcha_required": "asks our account for a CAPTCHA",
+}
+_ADMINISTER = "its webhooks are for an account with the Administer Jira permission there"
 _CHOICE = re.compile(r"'([^']*)' is not one of (.*)\.")
 
 
@@ -31,17 +37,25 @@ class RootGroup(TyperGroup):
             details = [f"{problem.variable}: {problem.reason}" for problem in error.problems]
             failure = UsageError("the environment cannot be used", details=details)
         except TwinlinkError as error:
-            failure = _expected(error)
+            failure = expected(error)
         except KeyboardInterrupt:
             failure = CommandError("interrupted")
         output.complain(failure)
         raise typer.Exit(int(ExitCode(failure.code)))
 
 
-def _expected(error: TwinlinkError) -> CommandError:
+def expected(error: TwinlinkError) -> CommandError:
+    """In words, with the site that failed a command which speaks to Jira itself."""
     if error.code.startswith("database_") and "host" in error.facts:
         return said(error.detail, error.facts).error()
-    return CommandError(str(error))
+    site = error.facts.get("site")
+    if site is None:
+        return CommandError(str(error))
+    what = _OF_A_SITE.get(error.code, "gave no usable answer")
+    webhooks = error.code == "forbidden" and error.facts.get("endpoint") == "webhooks"
+    more = [_ADMINISTER] if webhooks else []
+    details = [*more, f"twinlink site check {site}"]
+    return CommandError(f"{site} {what} ({error.code})", details=details)
 
 
 def _plainly(message: str) -> str:

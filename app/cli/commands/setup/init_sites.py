@@ -7,6 +7,7 @@ from typing import Any
 from app.cli.client.api_client import Refused, Service
 from app.cli.commands import webhooks
 from app.cli.output import output
+from app.cli.output.error_mapping import expected
 from app.cli.output.errors import CommandError
 from app.cli.output.prompts import Prompts
 from app.core.errors import TwinlinkError
@@ -93,7 +94,8 @@ def _webhook(name: str, secret: str) -> None:
     try:
         hook = webhooks.registered(name, None, replace=True)
     except (CommandError, TwinlinkError) as error:
-        output.note(f"  its webhook could not be registered ({error}); an administrator enters it:")
+        why = _why(error)
+        output.note(f"  its webhook could not be registered: {why}; an administrator enters it:")
         output.note(f"    URL     {webhooks.address(name)}")
         output.note(f"    secret  {secret}")
         output.note(f"    events  {_EVENTS}")
@@ -106,7 +108,11 @@ def _webhook_again(name: str) -> None:
     try:
         hook = webhooks.registered(name, None, replace=False)
     except (CommandError, TwinlinkError) as error:
-        output.note(f"  whether its webhook is there cannot be seen ({error}); to enter one:")
+        output.note(f"  whether its webhook is there cannot be seen: {_why(error)}; to enter one:")
         output.command(f"twinlink site put {name} --webhook-secret-file FILE")
         return
     output.note(f"  its webhook is registered, at {hook['url']}")
+
+
+def _why(error: CommandError | TwinlinkError) -> str:
+    return error.message if isinstance(error, CommandError) else expected(error).message
