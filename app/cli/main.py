@@ -105,7 +105,7 @@ class Nouns(RootGroup):
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
         self.commands = {
-            name: TyperCommand(name, help=text, rich_markup_mode=None)
+            name: TyperCommand(name, help=text, short_help=text, rich_markup_mode=None)
             for name, (_, text) in COMMANDS.items()
         }
 
@@ -124,6 +124,9 @@ def load(name: str) -> Any:
     module.app.rich_markup_mode = None
     group = typer.main.get_group(module.app)
     group.name = name
+    for command in getattr(group, "commands", {}).values():
+        # Its whole first sentence, over several lines where it must: Click would cut it.
+        command.short_help = (command.help or "").strip().split("\n\n")[0]
     return group
 
 

@@ -77,7 +77,7 @@ def _seen(it: Mapping[str, Any]) -> str:
     match it["seen"]:
         case "present":
             said = f"there, {_links(it['link_ids'])}"
-            ours = f", made by us: {_links(it['made_by_us'])}" if it.get("made_by_us") else ""
+            ours = f", {_made(it)}" if it.get("made_by_us") else ""
             other = f", another account's: {_links(it['foreign'])}" if it.get("foreign") else ""
             gone = ", ours is proven gone" if it.get("known_gone") else ""
             return said + ours + other + gone
@@ -87,6 +87,11 @@ def _seen(it: Mapping[str, Any]) -> str:
             return "not listed"
         case _:
             return f"not known ({str(it.get('reason', '')).replace('_', ' ')})"
+
+
+def _made(it: Mapping[str, Any]) -> str:
+    every = it["made_by_us"] == it["link_ids"]
+    return "made by us" if every else f"made by us: {_links(it['made_by_us'])}"
 
 
 def _links(ids: list[str]) -> str:

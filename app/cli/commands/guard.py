@@ -10,12 +10,15 @@ app = typer.Typer(
     help="The guard, which holds removals that look like an accident.", no_args_is_help=True
 )
 
-_WINDOWS: output.Columns = (
-    ("WINDOW", "scope"),
-    ("SECONDS", "seconds"),
-    ("LIMIT", "limit"),
-    ("USED", "used"),
-)
+_WINDOWS: output.Columns = (("COUNTS", "counts"), ("LIMIT", "limit"), ("USED", "used"))
+_COUNTS = {
+    "hour": "removals within an hour",
+    "day": "removals within a day",
+    "left_site_hour": "removals on left by all connections, an hour",
+    "right_site_hour": "removals on right by all connections, an hour",
+    "unpaired_hour": "links let go with their pairs, an hour",
+    "unpaired_day": "links let go with their pairs, a day",
+}
 
 
 @app.command()
@@ -50,7 +53,9 @@ def _show(name: str, guard: dict[str, object], *, json: bool) -> None:
     if isinstance(resets, dict):
         output.line(_resets(resets))
     windows = guard["windows"]
-    output.table(_WINDOWS, windows if isinstance(windows, list) else [], empty="no windows")
+    rows = windows if isinstance(windows, list) else []
+    shown = [it | {"counts": _COUNTS.get(it["scope"], it["scope"])} for it in rows]
+    output.table(_WINDOWS, shown, empty="no windows")
 
 
 def _resets(resets: dict[str, object]) -> str:

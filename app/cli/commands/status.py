@@ -78,6 +78,7 @@ def _show(api: Service, name: str | None, *, json: bool) -> None:
         return
     output.table(_COLUMNS, rows, empty="no connections yet: twinlink connection put --help")
     if sites:
+        output.line("")
         output.table(_SITES, sites, empty="")
     if workers is not None:
         alive = [it for it in workers if it["alive"]]
@@ -90,6 +91,7 @@ def _show(api: Service, name: str | None, *, json: bool) -> None:
         )
     for it in incidents:
         output.note(f"incident {it['id']}, {it['impact']}: {it['title']} ({it['state']})")
+        output.note(f"  twinlink incident show {it['id']}")
 
 
 def _workers(api: Service) -> list[dict[str, Any]] | None:

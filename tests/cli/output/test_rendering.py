@@ -126,6 +126,10 @@ def test_every_help_is_whole(tmp_path: Path, width: int) -> None:
     for command, lines in told.items():
         assert all(len(line) <= width for line in lines), command
         assert not [line for line in lines if re.search(r"--\S*(…|\.\.\.)", line)], command
+        sentences = [line for line in lines if not line.startswith("Usage:")]
+        assert not [line for line in sentences if line.endswith("...")], (
+            f"{command} cuts a sentence"
+        )
     said = "\n".join(told['["site", "put", "--help"]'])
     for option in ("--webhook-secret-file", "--token-file", "--rate"):
         assert option in said

@@ -9,7 +9,7 @@ import typer
 
 from app.cli.client.data_dir import client_settings
 from app.cli.output import output
-from app.cli.output.options import Json
+from app.cli.output.options import Json, counted
 from app.process.exit_code import ExitCode
 
 if TYPE_CHECKING:
@@ -52,7 +52,9 @@ def _print(checks: "Sequence[Check]") -> None:
     else:
         output.table(_COLUMNS, map(asdict, checks), empty="")
     command = _next(checks)
-    output.note(f"next: {command}" if command else "nothing to do")
+    failed = sum(check.status == "fail" for check in checks)
+    said = f"{counted(failed, 'check')} failed: see what is below each" if failed else "it is sound"
+    output.note(f"next: {command}" if command else said)
 
 
 def _next(checks: "Sequence[Check]") -> str:

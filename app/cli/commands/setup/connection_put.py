@@ -45,7 +45,8 @@ def put(
     ctx: typer.Context,
     name: ConnectionName,
     file: Annotated[
-        str | None, typer.Argument(help="The configuration as JSON or TOML; `-`: stdin.")
+        str | None,
+        typer.Argument(metavar="FILE", help="The configuration as JSON or TOML; `-`: stdin."),
     ] = None,
     *,
     left: Ends = None,

@@ -31,13 +31,20 @@ def show(connection: dict[str, Any], *, json: bool) -> None:
     if json:
         output.document(connection)
         return
-    shown = connection | {"link_types": [_sentence(t) for t in connection["link_types"]]}
+    types = [_sentence(it) for it in connection["link_types"]]
+    shown = connection | {"link_types": types, "twins": _twins(connection["twins"])}
     output.fields(shown, _FIELDS)
     if connection.get("findings"):
         output.table(_FINDINGS, connection["findings"], empty="")
     step = connection.get("next_command") or connection.get("next_step")
     if step:
         output.note(f"next: {step}")
+
+
+def _twins(twins: dict[str, Any]) -> str:
+    if twins.get("field") is None:
+        return "by hand, from the API or a file"
+    return f"from {twins['field']} on {twins['side']}"
 
 
 def _sentence(pair: dict[str, Any]) -> str:
