@@ -29,7 +29,9 @@ class Refused(CommandError):
         self.status = answer.status_code
         self._problem, self._request, self._ask = _problem(answer), answer.request, ask
         self.reason = str(self._problem.get("code", ""))
-        super().__init__(words(answer, self._problem), details=details(self._problem))
+        super().__init__(
+            words(answer, self._problem), details=details(self._problem, self._request)
+        )
 
     def told(self) -> Sequence[str]:
         return (*meant_by(self._problem, self._request, self._ask), *self.details)

@@ -61,22 +61,34 @@ def words(answer: httpx.Response, problem: Mapping[str, Any]) -> str:
     return f"{said} ({code})" if code else said
 
 
-def details(problem: Mapping[str, Any]) -> list[str]:
+def details(problem: Mapping[str, Any], request: httpx.Request) -> list[str]:
     """What is wrong where, what to do, and by which number the service's log knows the request."""
     errors = problem.get("errors")
     found = [e for e in errors if isinstance(e, dict)] if isinstance(errors, list) else []
     said = [_at(str(e.get("pointer") or ""), str(e.get("detail", ""))) for e in found]
-    hint = _HINTS.get(str(problem.get("code")))
-    request = problem.get("request_id")
-    return [*said, *([hint] if hint else []), *([f"request {request}"] if request else [])]
+    hint = _named(_HINTS.get(str(problem.get("code")), ""), request)
+    number = problem.get("request_id")
+    return [*said, *([hint] if hint else []), *([f"request {number}"] if number else [])]
+
+
+def _named(hint: str, request: httpx.Request) -> str:
+    """With the name that the request is about, so that the command can be copied."""
+    for word, listed in (("NAME", "connections"), ("SITE", "sites")):
+        name = _name_in(request, listed)
+        hint = hint.replace(word, name) if name else hint
+    return hint
+
+
+def _name_in(request: httpx.Request, listed: str) -> str:
+    _, _, rest = request.url.path.partition(f"/{listed}/")
+    return unquote(rest.partition("/")[0])
 
 
 def meant_by(problem: Mapping[str, Any], request: httpx.Request, ask: Ask) -> list[str]:
     """What a person meant by a name in *request* that does not exist, as far as one is like it."""
     listed = _NAMED_IN.get(str(problem.get("code")))
     if listed is not None:
-        _, _, rest = request.url.path.partition(f"/{listed}/")
-        return _meant([unquote(rest.partition("/")[0])], listed, ask)
+        return _meant([_name_in(request, listed)], listed, ask)
     errors = [it for it in problem.get("errors") or () if isinstance(it, dict)]
     sent = _object(request)
     return [

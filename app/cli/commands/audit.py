@@ -77,7 +77,9 @@ def list_(
 @app.command()
 def export(
     ctx: typer.Context,
-    file: Annotated[str, typer.Argument(help="File to write; `-` is standard output.")] = STDIN,
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="File to write; `-` is standard output.")
+    ] = STDIN,
     *,
     connection: _Connection = None,
     since: Since = None,

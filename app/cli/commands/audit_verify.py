@@ -33,7 +33,10 @@ _OVER = frozenset({"accepted", "refused", "failed"})
 def verify(
     ctx: typer.Context,
     file: Annotated[
-        str | None, typer.Argument(help="An export; `-`: stdin. Without it the service checks.")
+        str | None,
+        typer.Argument(
+            metavar="FILE", help="An export; `-`: stdin. Without it the service checks."
+        ),
     ] = None,
     heads: Annotated[
         str | None, typer.Option(metavar="FILE", help="Heads kept elsewhere, as JSON.")

@@ -54,7 +54,7 @@ def import_(
     name: ConnectionName,
     file: Annotated[
         str,
-        typer.Argument(help="CSV of two columns, left and right key; `-`: stdin."),
+        typer.Argument(metavar="FILE", help="CSV of two columns, left and right key; `-`: stdin."),
     ],
     json: Json = False,
 ) -> None:
@@ -92,7 +92,9 @@ def _lines_of(file: str) -> int | None:
 def export(
     ctx: typer.Context,
     name: ConnectionName,
-    file: Annotated[str, typer.Argument(help="File to write; `-` is standard output.")] = STDIN,
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="File to write; `-` is standard output.")
+    ] = STDIN,
     json: Annotated[bool, typer.Option("--json", help="One JSON document per line.")] = False,
 ) -> None:
     """Export all twins as CSV, in the form that `import` accepts."""
@@ -112,7 +114,9 @@ def export(
 def remove(
     ctx: typer.Context,
     name: ConnectionName,
-    twin: Annotated[str, typer.Argument(help="A twin's id, or the key of one of its issues.")],
+    twin: Annotated[
+        str, typer.Argument(metavar="TWIN", help="A twin's id, or the key of one of its issues.")
+    ],
     yes: Yes = False,
     json: Json = False,
 ) -> None:
@@ -125,6 +129,8 @@ def remove(
         twin = issue_key(twin)
         found = api.get(path, {"issue": twin})["items"]
         if len(found) != 1:
+            if not found:
+                raise CommandError(f"{twin} has no twin in {name}")
             raise CommandError(f"{twin} has {len(found)} twins in {name}; give its id")
         twin = found[0]["id"]
     confirm(

@@ -20,6 +20,7 @@ _OF_A_SITE = {
     "captcha_required": "asks our account for a CAPTCHA",
 }
 _ADMINISTER = "its webhooks are for an account with the Administer Jira permission there"
+_NO_NUMBER = "Input should be a valid integer"
 _CHOICE = re.compile(r"'([^']*)' is not one of (.*)\.")
 
 
@@ -63,6 +64,6 @@ def _plainly(message: str) -> str:
     said = message.removeprefix("Value error, ")
     found = _CHOICE.fullmatch(said)
     if found is None:
-        return said
+        return "it must be a whole number" if said.startswith(_NO_NUMBER) else said
     meant = did_you_mean(found[1], re.findall(r"'([^']*)'", found[2]))
     return f"{said} {meant[0].upper()}{meant[1:]}" if meant else said

@@ -256,3 +256,9 @@ def test_the_type_of_no_link_too(line: Line, service: FakeService) -> None:
     refused = line("links", "main", "--type", "Blocs")
     assert (refused.exit_code, "did you mean 'Blocks'?" in refused.stderr) == (1, True)
     assert line("links", "main", "--type", "blocks").exit_code == 0
+
+
+def test_a_remedy_can_be_copied_as_it_is(line: Line, service: FakeService) -> None:
+    service.answers["POST /connections/main/rollback"] = problem(404, "revision_unknown")
+    assert "  twinlink connection revisions main\n" in line("rollback", "main", "--to", "9").stderr
+    assert "'ID': it must be a whole number" in line("plan", "show", "third").stderr

@@ -17,7 +17,9 @@ def openapi(
     check: Annotated[
         bool, typer.Option("--check", help="Compare with FILE instead; 1 if they differ.")
     ] = False,
-    file: Annotated[Path, typer.Argument(help="The committed document, for --check.")] = _COMMITTED,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The committed document, for --check.")
+    ] = _COMMITTED,
 ) -> None:
     """Print the OpenAPI document of this version. Needs neither a database nor a service."""
     from app.api.routing.openapi import text  # noqa: PLC0415 - slow, and no other command needs them
