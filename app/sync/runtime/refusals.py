@@ -26,5 +26,5 @@ def site_failed(error: TwinlinkError, **facts: str) -> TransientError:
     """For a face that waits for a site: it gave no usable answer, or it answered and refuses. Which
     site, *error* knows where a call failed."""
     code = "site_refuses" if isinstance(error, PermanentError) else "site_unavailable"
-    site = {"site": error.facts["site"]} if "site" in error.facts else {}
-    return TransientError(code, facts={**site, **facts, "cause": error.code})
+    known = {"site": error.facts.get("site"), **facts, "cause": error.code}
+    return TransientError(code, facts=known)
