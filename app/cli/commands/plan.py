@@ -37,7 +37,7 @@ _FIELDS: output.Columns = (
     ("reason", "reason"),
     ("digest", "digest"),
     ("changes", "counts"),
-    ("origins removed by", "origins"),
+    ("origins gone", "origins"),
     ("expires", "expires_at"),
     ("approved by", "approved_by"),
     ("decided by", "decided_by"),
