@@ -19,6 +19,7 @@ from app.process.gc_tuning import settle_heap
 from app.process.stop import Stop
 from app.settings import Problem, Settings, SettingsError, load_settings
 from app.sync.incidents import notify
+from app.sync.reconcile.engine_watch import EngineWatch
 from app.sync.reconcile.loop import Pass, run_once
 from app.sync.runtime.database_clock import DatabaseClock
 from app.sync.upkeep import secrets_watch
@@ -81,15 +82,15 @@ async def working(services: Services) -> AsyncIterator[Passes]:
     """What a worker does by itself, on PostgreSQL alone, and the passes that its jobs ask for."""
     settings, ctx = services.settings, services.context
 
+    size, lease = settings.claim_size, settings.lease_seconds
+
     async def one_pass(full: Callable[[], object]) -> Pass:
-        return await run_once(
-            ctx, size=settings.claim_size, lease=settings.lease_seconds, full=full
-        )
+        return await run_once(ctx, size=size, lease=lease, full=full)
 
     schema = SchemaWatch(ctx)
     watch = InstallationWatch(ctx, settings.installation)
-    presence = Presence(ctx)
-    beginning = [watch.run_once, presence.run_once]
+    engine, presence = EngineWatch(ctx), Presence(ctx)
+    beginning = [watch.run_once, engine.run_once, presence.run_once]
     with suppress(TransientError):  # the permit stays refused until a look succeeds
         await _look(schema, beginning)
     passes = Passes(one_pass, services.wake.soon, most=settings.worker_concurrency)
@@ -98,6 +99,7 @@ async def working(services: Services) -> AsyncIterator[Passes]:
         *upkeep.duties(ctx, passes, sweep_seconds=settings.sweep_seconds),
         upkeep.Duty("installation", 60.0, watch.run_once),
         upkeep.Duty("presence", 10.0, presence.run_once),
+        upkeep.Duty("engine", 10.0, engine.run_once),
         upkeep.Duty("secrets", 60.0, lambda: _secrets(services)),
     ]
     duties = [replace(it, run_once=schema.guarded(it.run_once)) for it in duties]
@@ -108,8 +110,7 @@ async def working(services: Services) -> AsyncIterator[Passes]:
     if isinstance(services.clock, DatabaseClock):
         duties.append(_clock_duty(services, services.clock))
     tasks = [asyncio.create_task(upkeep.keep(duty)) for duty in duties]
-    rota = _rota(services, passes, schema, presence)
-    tasks.append(asyncio.create_task(rota.keep()))
+    tasks.append(asyncio.create_task(_rota(services, passes, schema, presence).keep()))
     if settings.worker_port is not None:
         server = probes.server(ctx, settings.host, settings.worker_port, settings.metrics_token)
         tasks.append(asyncio.create_task(server.serve()))

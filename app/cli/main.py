@@ -85,6 +85,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "restores": ("repair.restores", "Restores and rescues, running and finished."),
     "failures": ("failures", "Twins that could not be brought in step after all tries."),
     "incident": ("incident", "What is or was wrong, and what to do next."),
+    "engine": (
+        "engine",
+        "Versions of Twinlink, and what they decide otherwise than those before them.",
+    ),
     "audit": ("audit", "The append-only record of every write to Jira."),
     "webhooks": ("webhooks", "The webhooks of a Jira site."),
     "token": ("token", "Tokens for the API."),

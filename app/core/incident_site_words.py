@@ -112,6 +112,17 @@ def _schema(detail: Detail) -> Iterator[str]:
     )
 
 
+def _engine(detail: Detail) -> Iterator[str]:
+    yield (
+        f"{detail.get('engine', '-')} decides {detail.get('differ', 0)} of"
+        f" {detail.get('compared', 0)} recorded decisions otherwise than the versions before it:"
+        f" {detail.get('removals', 0)} links would be removed that were left, and"
+        f" {detail.get('creations', 0)} made. Its workers claim nothing and write nothing; those of"
+        f" other versions go on. By rule: {detail.get('rules', '-')}. Accept it under digest"
+        f" {detail.get('digest', '-')}, or roll the release back."
+    )
+
+
 def _issues_held(detail: Detail) -> Iterator[str]:
     yield (
         f"{detail.get('removals', 0)} removals are held since {detail.get('since', '-')}, because"
@@ -164,4 +175,5 @@ SITE_SENTENCES: Final[Mapping[str, Callable[[Detail], Iterator[str]]]] = {
     IncidentKind.SITE_WENT_BACK: _site_went_back,
     IncidentKind.INSTALLATION_MISMATCH: _mismatch,
     IncidentKind.SCHEMA_MISMATCH: _schema,
+    IncidentKind.ENGINE_DIFFERS: _engine,
 }

@@ -337,6 +337,9 @@ _OTHER: Final[Mapping[str, tuple[Call, ...]]] = {
             "check every chain again", "POST", "/audit/verifications", None, "twinlink audit verify"
         ),
     ),
+    IncidentKind.ENGINE_DIFFERS: (
+        Call("see what differs, and its digest", "GET", "/engines", None, "twinlink engine list"),
+    ),
     IncidentKind.ISSUES_HELD: (_HELD,),
     IncidentKind.PAIRS_PARKED: (
         Call("see the pairs", "GET", "/failures", None, "twinlink failures"),

@@ -28,6 +28,7 @@
 | workers_absent | major | | work is due for two minutes and no worker gives a sign |
 | installation_mismatch | major | | a worker says so every minute |
 | schema_mismatch | major | | a worker says so every minute |
+| engine_differs | major | | a worker says so every few seconds |
 
 Holding is safe and can wait for the morning. Only an incident in which something may have been
 changed that must not be, or may get lost, wakes a person.
@@ -99,6 +100,7 @@ class IncidentKind(StrEnum):
     WORKERS_ABSENT = "workers_absent"
     INSTALLATION_MISMATCH = "installation_mismatch"
     SCHEMA_MISMATCH = "schema_mismatch"
+    ENGINE_DIFFERS = "engine_differs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +150,9 @@ KINDS: Final[Mapping[str, Traits]] = {
         "A worker belongs to another installation", lasting=True
     ),
     IncidentKind.SCHEMA_MISMATCH: Traits("A worker expects another database schema", lasting=True),
+    IncidentKind.ENGINE_DIFFERS: Traits(
+        "A new version decides otherwise than those before it", lasting=True
+    ),
 }
 
 

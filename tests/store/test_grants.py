@@ -20,6 +20,7 @@ RIGHTS = {
     "incidents": "SIU",
     "incident_updates": "SIU",
     "engine_starts": "SIU",
+    "engines": "SIU",
     "restores": "SIU",
     "adoptions": "SIU",
     "rehomings": "SIU",

@@ -42,6 +42,8 @@ _ADMIN_ALL = Rule(Role.ADMIN, everywhere=True)
 RULES: Final[Mapping[tuple[str, str], Rule]] = {
     ("GET", "/me"): _VIEW,
     ("GET", "/workers"): Rule(Role.VIEWER, everywhere=True),
+    ("GET", "/engines"): Rule(Role.VIEWER, everywhere=True),
+    ("POST", "/engines/{engine}/accept"): Rule(Role.APPROVER, everywhere=True),
     # Sites serve several connections
     ("GET", "/sites"): _VIEW,
     ("GET", "/sites/{site}"): _VIEW,

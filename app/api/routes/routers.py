@@ -8,6 +8,7 @@ from app.api.routes import (
     audit,
     connections,
     deliveries,
+    engines,
     failures,
     health,
     incidents,
@@ -52,6 +53,7 @@ API: tuple[APIRouter, ...] = (
     intents.router,
     incidents.router,
     workers.router,
+    engines.router,
     me.router,
     tokens.router,
 )

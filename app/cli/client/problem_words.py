@@ -24,6 +24,8 @@ _HINTS: Mapping[str, str] = {
     "site_unavailable": "twinlink site check SITE says more",
     "site_refuses": "twinlink site check SITE says more",
     "plan_unknown": "twinlink plan list",
+    "engine_unknown": "twinlink engine list",
+    "engine_digest": "they are others by now: look again with twinlink engine list",
     "plan_digest": "it has changed since: look again with twinlink plan show",
     "guard_resets_spent": "twinlink guard show NAME says when the next is possible",
     "stale": "another change came first: look again, and repeat yours",

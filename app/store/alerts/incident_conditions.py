@@ -25,6 +25,7 @@ EXPIRES = timedelta(days=7)
 SAID: Mapping[str, timedelta] = {
     IncidentKind.INSTALLATION_MISMATCH: timedelta(minutes=5),
     IncidentKind.SCHEMA_MISMATCH: timedelta(minutes=5),
+    IncidentKind.ENGINE_DIFFERS: timedelta(minutes=5),
     IncidentKind.SECRET_MISPLACED: timedelta(minutes=5),
 }
 """A condition that is only reported, not stored, lasts this long after its last report."""

@@ -103,6 +103,14 @@ async def page(
     return [_recorded(row) for row in rows]
 
 
+async def before_last(conn: Connection, count: int) -> int:
+    """The id after which about *count* follow."""
+    after: int = await conn.fetchval(
+        "SELECT greatest(0, coalesce(max(id), 0) - $1) FROM recorded_decisions", count
+    )
+    return after
+
+
 async def names(conn: Connection, connection_ids: Sequence[int]) -> dict[int, str]:
     """What these connections are called; one that was deleted keeps its name."""
     rows = await conn.fetch(

@@ -21,7 +21,13 @@ _LOG = structlog.get_logger(__name__)
 # Longer than sending may take; a worker that dies meanwhile leaves it to the next one.
 LEASE = timedelta(seconds=60)
 
-_SAYS_WHY = {None: "", "schema_mismatch": "schema_mismatch:"}
+# A version that may not write yet is of this installation, and its messages are.
+_SAYS_WHY = {
+    None: "",
+    "schema_mismatch": "schema_mismatch:",
+    "engine_unchecked": "",
+    "engine_differs": "",
+}
 """Of a worker's permit: which messages, by the beginning of their key, a worker may send."""
 
 

@@ -12,9 +12,15 @@ from app.store.upkeep import recorded_decisions
 PAGE = 2_000
 
 
-async def evaluate(database: Database, *, since: datetime, engine: str | None = None) -> Evaluation:
-    """Those made since then; with *engine* only those that this version made."""
+async def evaluate(
+    database: Database, *, since: datetime, engine: str | None = None, most: int | None = None
+) -> Evaluation:
+    """Those made since then; with *engine* only those that this version made, with *most* only
+    about as many, the newest."""
     found, after = Evaluation(), 0
+    if most is not None:
+        async with database.connection() as conn:
+            after = await recorded_decisions.before_last(conn, most)
     while True:
         async with database.connection() as conn:
             page = await recorded_decisions.page(

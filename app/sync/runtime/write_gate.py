@@ -1,12 +1,13 @@
 """Whether this process may write to Jira at all.
 
 Granted until a check finds a reason against it: that the database belongs to another
-installation, or has another schema. One per process, asked at each intent and by each client
-before each write.
+installation, or has another schema, or that this version decides otherwise than those before it.
+One per process, asked at each intent and by each client before each write.
 """
 
 INSTALLATION = "installation"
 SCHEMA = "schema"
+ENGINE = "engine"
 
 
 class Permit:

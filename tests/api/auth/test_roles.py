@@ -30,6 +30,7 @@ ADMIN_ONLY = {
     ("DELETE", "/tokens/{id}"),
 }
 APPROVER = {
+    ("POST", "/engines/{engine}/accept"),
     ("PUT", "/connections/{name}/mode"),
     ("POST", "/connections/{name}/guard/reset"),
     ("POST", "/plans/{id}/approval"),
