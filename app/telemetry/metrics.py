@@ -128,6 +128,10 @@ class Metrics:
         by each worker for what its own monitor finds."""
         whole = self._whole_gauge
         self.build_info = whole("build_info", "Always 1; the version is in the label", "version")
+        self.gauges_refreshed = whole(
+            "gauges_refreshed_timestamp_seconds",
+            "When the installation's gauges were last read from the database",
+        )
         self.workers = whole("workers", "Workers that gave a sign within the last minute")
         self.links = whole("links", "Links in the ledger by state", "connection", "state")
         self.last_delivery = whole(

@@ -114,7 +114,8 @@ async def metrics(request: Request, services: Svc) -> Response:
     `TWINLINK_METRICS_TOKEN` it needs that token, or one that is not restricted to connections."""
     if services.settings.metrics_token is not None:
         authorize(await authenticate(request, services, scraping=True), _SCRAPING)
-    with suppress(TransientError, TimeoutError):  # then those of the last scrape
+    # Else those of the last scrape, with its time: an alert looks at how old they are.
+    with suppress(TransientError, TimeoutError):
         async with asyncio.timeout(_SECONDS):
             await services.gauges.refresh()
     return Response(services.metrics.render(), media_type="text/plain; version=0.0.4")

@@ -51,7 +51,9 @@ class Gauges:
                 for (name, state), count in (await figures.links(conn)).items():
                     metrics.links.labels(name, state).set(count)
                 self._counted = now
-            return await _connections(conn, metrics, now)
+            found = await _connections(conn, metrics, now)
+        metrics.gauges_refreshed.set(now.timestamp())
+        return found
 
     async def _installation(self, conn: Connection, metrics: Metrics, now: datetime) -> None:
         metrics.intents_unconfirmed.set(await status.unconfirmed(conn))

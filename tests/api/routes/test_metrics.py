@@ -1,15 +1,19 @@
 """The API's `/metrics`: what an alert looks at is there, from the database, without any worker."""
 
 import json
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import httpx
+import pytest
 from pydantic import SecretStr
 
 from app import __version__
 from app.api.auth.roles import V1
+from app.core.errors import TransientError
 from app.settings import Settings
+from app.sync.upkeep.gauges import Gauges
 from app.sync.upkeep.presence import Presence
 from tests.api.conftest import ADMIN, Api, Jira, connection_body, running
 from tests.api.flow import Flow
@@ -80,6 +84,23 @@ async def test_postgres_away_leaves_the_process_its_own(
 ) -> None:
     await flow.api.services.database.close()
     assert "twinlink_ingest_seconds" in await _told(client)
+
+
+async def test_figures_that_stay_say_how_old_they_are(flow: Flow) -> None:
+    """Without PostgreSQL every gauge stays as it was: an alert looks at when they were read."""
+    moments = [datetime(2030, 1, 1, tzinfo=UTC)]
+    ctx = replace(flow.ctx, clock=lambda: moments[-1])
+    gauges = Gauges(ctx)
+    name = "twinlink_gauges_refreshed_timestamp_seconds"
+    assert ctx.metrics.registry.get_sample_value(name) == 0
+    await gauges.refresh()
+    moments.append(moments[0] + timedelta(minutes=1))
+    await gauges.refresh()
+    await flow.api.services.database.close()
+    moments.append(moments[1] + timedelta(minutes=6))
+    with pytest.raises(TransientError):
+        await gauges.refresh()
+    assert ctx.metrics.registry.get_sample_value(name) == moments[1].timestamp()
 
 
 SCRAPER = "a-scraper-of-the-house-0123"
