@@ -19,6 +19,8 @@ DEPLOY = ROOT / "deploy"
 
 OURS = ("api", "worker", "migrate")
 THEIRS = ("postgres", "redis")
+SERVERS = "FORWARDED_ALLOW_IPS"
+"""The HTTP server reads it, not the settings."""
 OPTIONAL = {"caddy": ["tls"], "prometheus": ["watch"], "grafana": ["watch"]}
 """With the profiles that start them."""
 
@@ -82,7 +84,7 @@ def test_roles_are_split(services: dict[str, dict[str, Any]]) -> None:
 
 def test_settings_that_are_passed_on_exist(services: dict[str, dict[str, Any]]) -> None:
     passed = {name for s in OURS for name in services[s]["environment"]}
-    assert passed <= set(variables())
+    assert passed - {SERVERS} <= set(variables())
     dockerfile = (DEPLOY / "Dockerfile").read_text()
     assert set(re.findall(r"TWINLINK_[A-Z_]+", dockerfile)) <= set(variables())
 
@@ -102,6 +104,16 @@ def test_every_setting_is_passed_on(services: dict[str, dict[str, Any]]) -> None
     assert named == set(variables())
     passed = {name for s in OURS for name in services[s]["environment"]}
     assert named - passed == set(NOT_PASSED)
+
+
+def test_behind_caddy_webhooks_get_the_address_of_https(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    environment = services["api"]["environment"]
+    default = "${DOMAIN:+https://${DOMAIN}}"
+    assert environment["TWINLINK_PUBLIC_URL"] == f"${{TWINLINK_PUBLIC_URL:-{default}}}"
+    # No other is believed unless the installation names it: callers could claim any address.
+    assert environment[SERVERS] == f"${{{SERVERS}:-127.0.0.1,::1}}"
 
 
 def test_every_variable_is_described() -> None:

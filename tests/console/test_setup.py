@@ -6,6 +6,7 @@ from html import unescape
 
 import httpx
 import pytest
+from starlette.types import Receive, Scope, Send
 
 from app.api.auth.roles import V1
 from app.console.remedies import REMEDIES
@@ -168,6 +169,32 @@ async def test_a_webhook_is_registered_by_a_button(browser: Browser, both: Jira)
     assert [it.url for it in both.left.site.webhooks.values()] == [f"{url}/webhooks/jira/left"]
     bad = await browser.send("/setup/sites/left/webhook", url="mailto:us")
     assert "is no address" in fault_of(bad.text, "url")
+
+
+@pytest.mark.parametrize(
+    ("host", "proposed"),
+    [
+        ("127.0.0.1", "http://127.0.0.1"),
+        ("localhost:8080", "http://localhost:8080"),
+        ("twinlink.example.org", "https://twinlink.example.org"),
+        ("twinlink.example.org:8443", "https://twinlink.example.org:8443"),
+    ],
+)
+async def test_a_webhook_is_proposed_where_jira_reaches_it(
+    api: Api, both: Jira, host: str, proposed: str
+) -> None:
+    """The browser speaks HTTPS with a proxy, whose word for it the service does not take."""
+
+    async def passed_on(scope: Scope, receive: Receive, send: Send) -> None:
+        await api.app({**scope, "scheme": "http"}, receive, send)
+
+    transport = httpx.ASGITransport(passed_on)
+    async with httpx.AsyncClient(
+        transport=transport, base_url=f"https://{host}", follow_redirects=True
+    ) as http:
+        browser = Browser(http)
+        assert (await browser.sign_in()).status_code == 200
+        assert f'value="{proposed}"' in await browser.get("/setup/sites/left")
 
 
 async def test_a_webhook_is_entered_by_hand(

@@ -230,8 +230,12 @@ async def _page(visit: Visit, shown: Shown) -> Response:
 
 
 async def _webhook(visit: Visit, name: str) -> Json:
-    """At the address of `TWINLINK_PUBLIC_URL`, else at the one that the browser has."""
-    here = str(visit.request.base_url).rstrip("/")
+    """At the address of `TWINLINK_PUBLIC_URL`, else at the one that the browser has. By HTTPS but
+    on this machine: the word of a proxy before us may not be taken for the scheme."""
+    base_url = visit.request.base_url
+    if not (base_url.hostname in {"localhost", "::1"} or str(base_url.hostname).startswith("127.")):
+        base_url = base_url.replace(scheme="https")
+    here = str(base_url).rstrip("/")
     try:
         hook = await visit.api.get(f"sites/{name}/webhook")
         if hook["url"] is None:
