@@ -48,6 +48,14 @@ def _silent(detail: Detail) -> Iterator[str]:
 
 
 def _misplaced(detail: Detail) -> Iterator[str]:
+    if "unreadable" in detail:
+        yield (
+            f"No key of TWINLINK_SECRET_KEY opens {detail['unreadable']} of this site. Until it can"
+            " be read, or is stored again, the secrets of all sites wait to be bound to their"
+            " places, and nothing shows whether one of them was moved."
+        )
+    if "unreadable" in detail and "secrets" not in detail:
+        return
     yield (
         f"{detail.get('secrets', 'Secrets')} of this site open nowhere"
         f" ({detail.get('codes', '-')}): they were sealed for another site, address, Jira or use,"

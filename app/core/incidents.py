@@ -14,7 +14,7 @@
 | deliveries_astray | minor | | five came within a day, the last less than a day ago |
 | site_identity_changed | major | | looks are refused |
 | site_refused | major | | looks are refused |
-| secret_misplaced | major | yes | a worker says so every minute |
+| secret_misplaced | major; minor where no key opens it | if major | a worker says so every minute |
 | site_locked | major | | the site wants a CAPTCHA solved: no call leaves |
 | token_expires | minor | | a site's token ends within seven days |
 | token_replaced | minor | | a site's second token took over, less than a day ago |
@@ -133,7 +133,7 @@ KINDS: Final[Mapping[str, Traits]] = {
     ),
     IncidentKind.SITE_REFUSED: Traits("A site does not let us in", lasting=True),
     IncidentKind.SECRET_MISPLACED: Traits(
-        "A stored secret belongs elsewhere", wakes=True, lasting=True
+        "A stored secret cannot be opened", wakes=True, lasting=True
     ),
     IncidentKind.SITE_LOCKED: Traits("A site wants a CAPTCHA solved", lasting=True),
     IncidentKind.TOKEN_EXPIRES: Traits("A token is about to expire", lasting=True),

@@ -33,6 +33,7 @@ async def put_site(
     site: NewName, body: SitePut, services: Svc, response: Response, if_match: IfMatch = None
 ) -> SiteStored:
     """Replace the whole site. One that is down is stored too, and pinned by a later check."""
+    await services.binding.ensure()
     async with services.database.connection() as conn:
         known = await sites.by_name(conn, site)
     etags.check(if_match, None if known is None else known.version)

@@ -108,6 +108,8 @@ async def visible_site(services: Services, caller: Caller, name: str) -> SiteRow
 
 
 async def _site(site: AnyName, services: Svc, caller: Who) -> SiteRow:
+    """Its secrets are bound first: that changes the row, and one of before opens no more."""
+    await services.binding.ensure()
     found = await visible_site(services, caller, site) if sound(site) else None
     if found is None:
         raise Problem("site_unknown")

@@ -134,6 +134,9 @@ async def _with_client(name: str, act: Act[T]) -> T:
 
     settings = client_settings()
     async with open_services(settings) as services:
+        await (
+            services.binding.ensure()
+        )  # it changes the row, whose secrets are read as they are here
         async with services.database.connection() as conn:
             row = await by_name(conn, name)
             owner = await installation.named(conn)

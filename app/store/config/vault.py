@@ -9,10 +9,11 @@ import hmac
 import os
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -46,15 +47,25 @@ class Vault:
             raise PermanentError("secret_key_missing", "TWINLINK_SECRET_KEY is not set")
         self._bound = {_derived(key, _TAGS, _TAG): AESGCM(_derived(key, _BOUND)) for key in keys}
         self._newest = next(iter(self._bound))
-        self._unbound = MultiFernet(
-            [Fernet(urlsafe_b64encode(_derived(key, _UNBOUND))) for key in keys]
-        )
+        self._unbound = {
+            _derived(key, _TAGS, _TAG): Fernet(urlsafe_b64encode(_derived(key, _UNBOUND)))
+            for key in keys
+        }
         self._signing = [_derived(key, _SIGNATURES) for key in keys]
 
     def seal(self, text: str, home: Home, column: str) -> bytes:
-        head, nonce = _VERSION + self._newest, os.urandom(_NONCE)
+        return self._sealed(self._newest, text, home, column)
+
+    def bound(self, sealed: bytes, home: Home, column: str) -> bytes:
+        """What `open_unbound` opens, sealed for its place under the key that it had: a process that
+        has that key and not the newest one yet goes on reading it. Raises as `open_unbound`."""
+        tag, text = self._opened_unbound(sealed, home, column)
+        return self._sealed(tag, text, home, column)
+
+    def _sealed(self, tag: bytes, text: str, home: Home, column: str) -> bytes:
+        head, nonce = _VERSION + tag, os.urandom(_NONCE)
         place = head + home.column(column)
-        return head + nonce + self._bound[self._newest].encrypt(nonce, text.encode("utf-8"), place)
+        return head + nonce + self._bound[tag].encrypt(nonce, text.encode("utf-8"), place)
 
     def open(self, sealed: bytes, home: Home, column: str) -> str:
         """Raises `PermanentError`: `secret_misplaced` if it was sealed for another place,
@@ -75,10 +86,14 @@ class Vault:
     def open_unbound(self, sealed: bytes, home: Home, column: str) -> str:
         """What was sealed before places were bound: it may have been moved, and nothing shows it.
         Raises `PermanentError(secret_key_wrong)` if no key decrypts it."""
-        try:
-            return self._unbound.decrypt(sealed).decode("utf-8")
-        except InvalidToken:
-            raise _key_wrong(home, column) from None
+        return self._opened_unbound(sealed, home, column)[1]
+
+    def _opened_unbound(self, sealed: bytes, home: Home, column: str) -> tuple[bytes, str]:
+        """With the tag of the key that opens it."""
+        for tag, key in self._unbound.items():
+            with suppress(InvalidToken):
+                return tag, key.decrypt(sealed).decode("utf-8")
+        raise _key_wrong(home, column)
 
     def is_current(self, sealed: bytes) -> bool:
         """Whether the first key sealed it, so that the others are not needed."""

@@ -74,13 +74,7 @@ async def _read(
     ctx: Context, look: Look, side: Side, issues: list[IssueId], *, bulk: bool, changelog: bool
 ) -> Reading:
     client = await ctx.sites.client(look.running.site(side))
-    try:
-        return await client.read_issues(issues, bulk=bulk, changelog=changelog)
-    except TransientError as error:
-        if not (changelog and error.asks_for_less):
-            raise
-    # What is to be created needs no changelog.
-    return await client.read_issues(issues, bulk=bulk)
+    return await client.read_issues(issues, bulk=bulk, changelog=changelog)
 
 
 async def _events(ctx: Context, look: Look) -> list[LinkEvent]:

@@ -3,7 +3,8 @@
 Until it is done, nothing tells whether such a ciphertext was moved; afterwards one that is not
 bound is refused (`secret_unbound`), for good. So it is done by the first process of this version
 that needs a secret, for all sites in one transaction, and only if every secret could be read: one
-whose key is missing leaves the mark open, and is bound once the key is back.
+whose key is missing leaves the mark open, and is bound once the key is back. Each keeps its key: to
+seal it with the newest one is left to `twinlink secrets rotate`.
 """
 
 import asyncio
@@ -59,11 +60,9 @@ async def _bind(conn: Connection, vault: Vault) -> Bound:
             if is_bound(sealed):
                 continue
             try:
-                text = vault.open_unbound(sealed, site.home, column)
+                anew[column] = vault.bound(sealed, site.home, column)
             except PermanentError:
                 unreadable += 1
-            else:
-                anew[column] = vault.seal(text, site.home, column)
         if anew:
             await sealed_secrets.store(conn, site.id, anew)
         bound += len(anew)

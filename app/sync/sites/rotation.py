@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from app.core.errors import PermanentError
 from app.store.config import sealed_secrets
 from app.store.config.sealed_secrets import SealedSite
-from app.store.config.vault import Vault
+from app.store.config.vault import Vault, is_bound
 from app.store.pool import Connection, Database
 from app.store.secret_homes import WEBHOOK, Home, secret_of
 from app.sync.sites.binding import bind
@@ -33,8 +33,9 @@ class Unusable(Unreadable):
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """`rotated` were under a former key, `current` under the newest already, `bound` were not
-    bound to their places before, `forgotten` were replaced webhook secrets whose day was over."""
+    """`rotated` were under a former key, `current` under the newest already; `bound` of both were
+    not bound to their places before; `forgotten` were replaced webhook secrets whose day was
+    over."""
 
     rotated: int
     current: int
@@ -94,7 +95,7 @@ async def rotate(database: Database, vault: Vault, clock: Callable[[], datetime]
         current += found.current
         unreadable += found.unreadable
         unusable += found.unusable
-    return Rotation(rotated, current - bound, bound, forgotten, tuple(unreadable), tuple(unusable))
+    return Rotation(rotated, current, bound, forgotten, tuple(unreadable), tuple(unusable))
 
 
 async def survey(conn: Connection, vault: Vault) -> Survey:
@@ -121,6 +122,19 @@ async def unusable(conn: Connection, vault: Vault) -> dict[int, list[Unusable]]:
     every = await sealed_secrets.every(conn)
     found = {site.id: _lost(_sorted(site, vault), ended=ended) for site in every}
     return {site_id: lost for site_id, lost in found.items() if lost}
+
+
+async def hindering(conn: Connection, vault: Vault) -> dict[int, list[Unreadable]]:
+    """By the id of its site: secrets that keep the binding of all from its end, since no key of
+    this process opens them. None once it has ended."""
+    if not await sealed_secrets.binding_is_known(conn) or await sealed_secrets.are_bound(conn):
+        return {}
+    found = dict[int, list[Unreadable]]()
+    for site in await sealed_secrets.every(conn):
+        unbound = {name: it for name, it in site.sealed.items() if not is_bound(it)}
+        if lost := _sorted(replace(site, sealed=unbound), vault).unreadable:
+            found[site.id] = lost
+    return found
 
 
 async def _binding_ended(conn: Connection) -> bool:

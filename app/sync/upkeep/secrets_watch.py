@@ -1,7 +1,8 @@
-"""Whether every stored secret is where it belongs.
+"""Whether every stored secret is where it belongs, and can be bound to it.
 
 Each worker looks with the keys that it has. A secret that was moved in the database is refused
 wherever it is asked for; a person has to know before that, and also of one that nothing asks for.
+One that no key opens holds up the binding of all, and nothing that was moved shows until that ends.
 """
 
 from app.core.incidents import Impact, IncidentKind
@@ -15,6 +16,7 @@ async def run_once(ctx: Context, vault: Vault) -> int:
     """One look; answers at how many sites there are such secrets."""
     async with ctx.database.connection() as conn:
         found = await rotation.unusable(conn, vault)
+        hindering = await rotation.hindering(conn, vault)
     for site_id, secrets in found.items():
         async with ctx.database.transaction() as conn:
             await open_or_note(
@@ -28,4 +30,14 @@ async def run_once(ctx: Context, vault: Vault) -> int:
                 },
                 impact=Impact.MAJOR,
             )
-    return len(found)
+    for site_id, unread in hindering.items():
+        async with ctx.database.transaction() as conn:
+            await open_or_note(
+                conn,
+                IncidentKind.SECRET_MISPLACED,
+                site_id=site_id,
+                now=ctx.clock(),
+                detail={"unreadable": ", ".join(it.secret for it in unread)},
+                impact=Impact.MINOR,
+            )
+    return len(found.keys() | hindering.keys())

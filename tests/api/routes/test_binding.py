@@ -12,9 +12,10 @@ from app.core.errors import PermanentError
 from app.settings import Settings
 from app.store.config import sealed_secrets
 from app.store.config.vault import Vault, is_bound
+from app.sync.upkeep import secrets_watch
 from app.wiring import open_services
 from tests.api.conftest import Jira, running
-from tests.api.routes.test_secrets import FORMER, NEWEST, doctor, keyed, rotated
+from tests.api.routes.test_secrets import FORMER, NEWEST, doctor, keyed, rotated, run
 from tests.store.config.test_vault import unbound
 from tests.support.deliveries import link_event, signature
 
@@ -98,9 +99,52 @@ async def test_a_worker_binds_them_too_and_processes_at_once_do_it_once(
     assert [row[0] for row in versions] == [4, 3], "each site was changed once"
 
 
+async def test_each_keeps_the_key_that_opened_it(
+    old: Jira, settings: Settings, db: asyncpg.Pool
+) -> None:
+    """While a new key is rolled out, a process that has the former one alone goes on reading."""
+    async with running(keyed(settings, NEWEST, FORMER)):
+        assert await all_bound(db)
+    async with running(settings) as api:
+        assert (await api.client().post(f"{V1}/sites/left/check")).json()["ok"]
+
+
+async def test_a_command_for_webhooks_binds_before_it_reads(
+    old: Jira, settings: Settings, db: asyncpg.Pool
+) -> None:
+    old.left.site.user("twinlink").admin = True
+    url = "https://twinlink.example.org"
+    command = ("webhooks", "register", "left", "--url", url)
+    made = await run(settings, *command, ALLOW_PRIVATE_SITES="true")
+    assert made.exit_code == 0, made.stderr
+    assert [it.url for it in old.left.site.webhooks.values()] == [f"{url}/webhooks/jira/left"]
+
+
+async def test_the_api_binds_before_it_reads_where_its_start_could_not(
+    old: Jira, settings: Settings, db: asyncpg.Pool, migrate_url: str
+) -> None:
+    async with running(settings) as api:
+        client = api.client()
+        for call in ("check", "projects", "put"):
+            for name in ("left", "right"):
+                await unbind(db, name)
+            await forget_binding(migrate_url)
+            # As of a process that found no PostgreSQL when it started.
+            vars(api.services).pop("binding")
+            if call == "check":
+                done = await client.post(f"{V1}/sites/left/check")
+            elif call == "projects":
+                done = await client.get(f"{V1}/sites/left/projects")
+            else:
+                body = old.body(old.left, account_dedicated=False)
+                done = await client.put(f"{V1}/sites/left", json=body)
+            assert done.status_code == 200, (call, done.text)
+            assert await all_bound(db)
+
+
 async def test_a_rotation_binds_them(old: Jira, settings: Settings, db: asyncpg.Pool) -> None:
     found = await rotated(keyed(settings, NEWEST, FORMER))
-    assert (found["bound"], found["rotated"], found["current"]) == (5, 0, 0)
+    assert (found["bound"], found["rotated"], found["current"]) == (5, 5, 0)
     assert (found["complete"], found["exit"]) == (True, 0)
     assert await all_bound(db)
     async with running(keyed(settings, NEWEST)) as api:
@@ -116,9 +160,17 @@ async def test_with_a_key_missing_none_is_lost_and_the_mark_waits(
         assert (await api.client().post(f"{V1}/sites/left/check")).json()["ok"]
         lost = await api.client().post(f"{V1}/sites/right/check")
         assert (lost.status_code, lost.json()["code"]) == (409, "secret_key_wrong")
+        ctx, vault = api.services.context, api.services.vault
+        assert await secrets_watch.run_once(ctx, vault) == 1
+        [it] = (await api.client().get(f"{V1}/incidents")).json()["items"]
+        assert (it["kind"], it["impact"], it["site"]) == ("secret_misplaced", "minor", "right")
+        shown = (await api.client().get(f"{V1}/incidents/{it['id']}")).text
+        assert "No key of TWINLINK_SECRET_KEY opens auth, webhook_secret of this site" in shown
+        assert "written past the service" not in shown
     assert await db.fetchval("SELECT count(*) FROM secrets_bound") == 0
     async with running(keyed(settings, FORMER, NEWEST)) as api:
         assert (await api.client().post(f"{V1}/sites/right/check")).json()["ok"]
+        assert await secrets_watch.run_once(api.services.context, api.services.vault) == 0
     assert await db.fetchval("SELECT count(*) FROM secrets_bound") == 1
     assert await all_bound(db)
 
