@@ -10,9 +10,11 @@ import pytest
 from app.api.auth.roles import V1
 from app.sandbox.people import person_on
 from app.store.config import connections
+from app.store.migrations.run import migrate
 from app.sync.recovery import restore
 from tests.api.conftest import Api, connection_body
 from tests.api.flow import AB, Flow
+from tests.support.servers import Database
 
 WINDOW = {"since": "2026-01-01T00:00:00Z", "until": "2026-12-31T00:00:00Z"}
 
@@ -370,3 +372,66 @@ async def test_an_issue_whose_project_is_joined_later_is_called_as_it_is(flow: F
     holder = await api.token("viewer", connections=["ab"])
     [twin] = (await holder.get(f"{AB}/twins", params={"issue": "AX-2"})).json()["items"]
     assert (twin["left"], twin["suspended"]) == ("AX-2", None)
+
+
+async def as_before(database: Database, db: asyncpg.Pool) -> None:
+    """Write what the version before 0056 wrote of moved issues, and migrate again from there."""
+    await db.execute(
+        """UPDATE twins SET left_key = left_moved_key, left_moved_key = NULL
+           WHERE left_moved_key IS NOT NULL"""
+    )
+    owner = await asyncpg.connect(database.migrate_url)
+    try:
+        await owner.execute("UPDATE alembic_version SET version_num = '0057'")
+    finally:
+        await owner.close()
+    await migrate(database.migrate_url)
+
+
+async def test_an_issue_that_moved_before_the_upgrade_is_called_as_it_was(
+    flow: Flow, db: asyncpg.Pool, database: Database
+) -> None:
+    api = await moved_away(flow)
+    await as_before(database, db)
+    holder = await api.token("viewer", connections=["ab"])
+    [twin] = (await holder.get(f"{AB}/twins", params={"issue": "A-1"})).json()["items"]
+    assert (twin["left"], twin["right"]) == ("A-1", "B-1")
+    assert "AX-2" not in (await holder.get(f"{AB}/twins")).text
+    [twin] = (await flow.client.get(f"{AB}/twins", params={"issue": "AX-2"})).json()["items"]
+    assert twin["left"] == "AX-2"
+    person_on(flow.jira.left.site, "ann").move("AX-2", "A")
+    await flow.compare()
+    [twin] = (await holder.get(f"{AB}/twins", params={"issue": twin["right"]})).json()["items"]
+    assert (twin["left"].partition("-")[0], twin["suspended"]) == ("A", None)
+
+
+async def test_one_of_which_nothing_is_known_is_called_by_no_project(
+    flow: Flow, db: asyncpg.Pool, database: Database
+) -> None:
+    api = await moved_away(flow)
+    issue = await db.fetchval("SELECT left_issue_id FROM twins WHERE left_moved_key = 'AX-2'")
+    await db.execute("UPDATE ledger SET left_source_key = 'AX-9', left_destination_key = 'AX-9'")
+    await as_before(database, db)
+    holder = await api.token("viewer", connections=["ab"])
+    [twin] = (await holder.get(f"{AB}/twins", params={"issue": "B-1"})).json()["items"]
+    assert twin["left"] == f"hidden-{issue}"
+
+
+async def test_one_whose_project_was_taken_out_keeps_its_name(
+    flow: Flow, db: asyncpg.Pool, database: Database
+) -> None:
+    """The ledger has its key, so the tenant knows it. Of a pair that never had a link nothing shows
+    whether it moved."""
+    await flow.mode("live")
+    await flow.mirrored(("A-1", "Blocks", "A-2"))
+    await flow.call("PUT", AB, connection_body(left={"site": "left", "projects": ["AX"]}))
+    await flow.compare()
+    query = (
+        "SELECT left_key, left_moved_key, right_key, right_moved_key FROM twins ORDER BY id LIMIT 3"
+    )
+    before = [tuple(row) for row in await db.fetch(query)]
+    assert before == [(f"A-{n}", None, f"B-{n}", None) for n in (1, 2, 3)]
+    await as_before(database, db)
+    alone = await db.fetchval("SELECT left_issue_id FROM twins WHERE right_key = 'B-3'")
+    after = [tuple(row) for row in await db.fetch(query)]
+    assert after == [*before[:2], (f"hidden-{alone}", "A-3", "B-3", None)]
