@@ -211,7 +211,7 @@ async def resolve(host: str, port: int) -> list[str]:
     loop = asyncio.get_running_loop()
     try:
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # the latter of a name that DNS cannot spell
         raise httpcore.ConnectError(type(error).__name__) from None
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     if not all(is_public(address) for address in addresses):

@@ -1,5 +1,7 @@
-"""A look at an address before there is a site: no credentials leave, and little is read."""
+"""A look at an address before there is a site: no credentials leave, and little is read, in bytes
+as they come and in time."""
 
+import asyncio
 import json
 from urllib.parse import urlsplit
 
@@ -17,18 +19,23 @@ _STATED: dict[str, Deployment] = {"cloud": "cloud", "server": "datacenter"}
 async def stated_deployment(route: Route, seconds: float, base_url: str) -> Deployment | None:
     """Which Jira answers there, as it says itself to a stranger; None where it does not say so.
 
-    Raises `TransientError` where nothing answers, `PermanentError` `not_jira` where something else
-    does."""
+    Raises `TransientError` where nothing answers within *seconds* in all, `PermanentError`
+    `not_jira` where something else does."""
     async with httpx.AsyncClient(
         transport=guarded_transport(route),
-        headers={"Accept": "application/json", "User-Agent": "twinlink"},
+        headers={
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+            "User-Agent": "twinlink",
+        },
         timeout=seconds,
         follow_redirects=False,
         trust_env=False,
     ) as client:
         try:
-            said = await _said(client, f"{base_url}/rest/api/2/serverInfo")
-        except httpx.TimeoutException:
+            async with asyncio.timeout(seconds):  # the client's own limit begins again at each byte
+                said = await _said(client, f"{base_url}/rest/api/2/serverInfo")
+        except (TimeoutError, httpx.TimeoutException):
             raise TransientError("timeout") from None
         except httpx.HTTPError as error:
             raise TransientError("unreachable", type(error).__name__) from None
@@ -46,13 +53,13 @@ async def _said(client: httpx.AsyncClient, url: str) -> dict[str, object]:
             raise PermanentError("redirected")
         if not answer.is_success:
             return {}
-        async for chunk in answer.aiter_bytes():
+        async for chunk in answer.aiter_raw():  # counted before anything unpacks it
             body += chunk
             if len(body) > _LARGEST:
                 raise PermanentError("not_jira")
     try:
         found = json.loads(bytes(body))
-    except ValueError:
+    except (ValueError, RecursionError):
         raise PermanentError("not_jira") from None
     if not isinstance(found, dict):
         raise PermanentError("not_jira")

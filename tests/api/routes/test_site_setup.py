@@ -29,6 +29,8 @@ async def test_an_address_says_which_jira_it_is(client: httpx.AsyncClient, jira:
         ("ftp://left", "is no address"),
         ("http://[", "is no address"),
         ("http://127.0.0.1:9", "does not answer"),
+        ("https://jira..example.org", "does not answer"),
+        (f"https://{'a' * 64}.example.org", "does not answer"),
         ("http://ann:secret@127.0.0.1:9", "must not contain credentials"),
     ],
 )
