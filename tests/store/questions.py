@@ -94,7 +94,7 @@ async def _audit(filters: audit.Filters, after: int | None, conn: Conn) -> objec
 
 
 async def _links(filters: links.Filters, after: str, conn: Conn) -> object:
-    return await links.page(conn, 2, filters, after=after, limit=PAGE)
+    return await links.page(conn, 2, filters, after=after, limit=PAGE, confined=False)
 
 
 async def _deliveries(given: dict[str, Any], conn: Conn) -> object:

@@ -30,6 +30,7 @@ TypeFilter = Annotated[
 async def list_links(
     connection: TheConnection,
     services: Svc,
+    caller: Who,
     page: Paged,
     *,
     state: State | None = None,
@@ -44,6 +45,7 @@ async def list_links(
             links.Filters(state, issue, type),
             after=page.after_name(),
             limit=page.fetch,
+            confined=caller.connections is not None,
         )
     return page.answer(rows, LinkAnswer.of, lambda it: it.position)
 

@@ -31,6 +31,7 @@ class DeliveryShown:
 KINDS = frozenset(
     ("link_created", "link_deleted", "issue_created", "issue_updated", "issue_deleted")
 )
+# A pair that is suspended for another reason may have moved out as well: its key says so.
 _WITHIN = """
     num_nonnulls(i.issue_id, i.source_id, i.destination_id) > 0
     AND NOT EXISTS (
@@ -38,8 +39,10 @@ _WITHIN = """
         WHERE named.id IS NOT NULL AND NOT EXISTS (
             SELECT FROM twins t WHERE t.connection_id = ANY($)
               AND t.suspended IS DISTINCT FROM 'moved_out_of_scope'
-              AND ((t.left_site_id = i.site_id AND t.left_issue_id = named.id)
-                OR (t.right_site_id = i.site_id AND t.right_issue_id = named.id))))"""
+              AND ((t.left_site_id = i.site_id AND t.left_issue_id = named.id
+                    AND t.left_moved_key IS NULL)
+                OR (t.right_site_id = i.site_id AND t.right_issue_id = named.id
+                    AND t.right_moved_key IS NULL))))"""
 # Ids are given within seconds of the time: what came since then is not looked for below these.
 _SINCE = """i.received_at >= $ AND i.id >= (
     SELECT min(id) FROM (

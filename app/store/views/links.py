@@ -41,12 +41,14 @@ _PENDING = """
           AND l.source_twin_id = p.source_twin_id
           AND l.destination_twin_id = p.destination_twin_id)"""
 
+_KEYS = ("left_key", "right_key", "left_moved_key", "right_moved_key")
+"""The last two are of issues that moved out of scope: they name projects of other tenants."""
 # Of the pairs that have the key now; and of those that were released, whose pair may be gone, by
 # the key that was theirs then.
 _OF_ISSUE = """l.id = ANY(ARRAY(
     SELECT r.id FROM twins t JOIN ledger r ON r.connection_id = $1
       AND (r.source_twin_id = t.id OR r.destination_twin_id = t.id)
-    WHERE t.connection_id = $1 AND (t.left_key = {issue} OR t.right_key = {issue})
+    WHERE t.connection_id = $1 AND ({named})
     UNION ALL
     SELECT r.id FROM ledger r WHERE r.connection_id = $1 AND r.state = 'released'
       AND (r.left_source_key = {issue} OR r.left_destination_key = {issue}
@@ -107,14 +109,21 @@ class Filters:
 
 
 async def page(
-    conn: Connection, connection_id: int, filters: Filters, *, after: str, limit: int
+    conn: Connection,
+    connection_id: int,
+    filters: Filters,
+    *,
+    after: str,
+    limit: int,
+    confined: bool,
 ) -> list[LinkShown]:
-    """In the order of their ids, entries without a row last."""
+    """In the order of their ids, entries without a row last. A reader who is *confined* to
+    connections finds an issue that moved out of scope by its last key in scope only."""
     kind, _, number = after.partition(":")
     rows_done = kind.isdecimal() and int(kind) > 0
     position = int(number) if number.isdecimal() else 0
     rows = await conn.fetch(
-        _page(filters, rows_done=rows_done),
+        _page(filters, rows_done=rows_done, confined=confined),
         connection_id,
         0 if rows_done else position,
         position if rows_done else 0,
@@ -124,7 +133,7 @@ async def page(
     return [_link(row) for row in rows]
 
 
-def _page(filters: Filters, *, rows_done: bool) -> str:
+def _page(filters: Filters, *, rows_done: bool, confined: bool) -> str:
     """Each part ends with its page, and has only the conditions that are asked for, so that an
     index serves them."""
     numbers = iter(range(5, 8))
@@ -140,7 +149,8 @@ def _page(filters: Filters, *, rows_done: bool) -> str:
             ledger += f" AND l.state = {state} AND NOT {_BEING_WRITTEN}"
         pending += f" AND 'unconfirmed' = {state}"
     if issue is not None:
-        ledger += f" AND {_OF_ISSUE.format(issue=issue)}"
+        own = " OR ".join(f"t.{column} = {issue}" for column in (_KEYS[:2] if confined else _KEYS))
+        ledger += f" AND {_OF_ISSUE.format(issue=issue, named=own)}"
         keys = "p.origin_source_key, p.origin_destination_key, p.source_key, p.destination_key"
         pending += f" AND {issue} IN ({keys})"
     if kind is not None:

@@ -317,6 +317,9 @@ async def test_deliveries_about_an_issue_that_moved_away_are_not_shown(
     )
     seen = (await holder.get(f"{V1}/deliveries")).json()["items"]
     assert [it["issue_id"] for it in seen] == [str(stayed)]
+    await db.execute("UPDATE twins SET suspended = 'gone' WHERE left_issue_id = $1", int(moved))
+    seen = (await holder.get(f"{V1}/deliveries")).json()["items"]
+    assert [it["issue_id"] for it in seen] == [str(stayed)], "suspended for another reason as well"
     assert len((await flow.client.get(f"{V1}/deliveries")).json()["items"]) == 2
 
 
@@ -347,6 +350,8 @@ async def test_a_person_of_the_house_finds_an_issue_where_it_is(flow: Flow) -> N
     for key in ("A-1", "AX-2"):
         [twin] = (await viewer.get(f"{V1}/twins", params={"issue": key})).json()["items"]
         assert twin["left"] == "AX-2"
+        [link] = (await viewer.get(f"{AB}/links", params={"issue": key})).json()["items"]
+        assert link["left"]["source"]["key"] in {"A-1", "AX-2"}
         assert (await viewer.get(f"{AB}/explain", params={"issue": key})).status_code == 200
         restore = {"connection": "ab", "issues": [key], "operation": "create"}
         assert (await viewer.post(f"{V1}/restores", json=restore)).status_code == 202
