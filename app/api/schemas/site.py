@@ -47,13 +47,16 @@ class Bearer(Body):
 
 
 class OAuth(Body):
-    """OAuth 2.0 client credentials of a service account. What is left out is kept, but `scope`."""
+    """OAuth 2.0 client credentials of a service account. What is left out is kept; the scope, while
+    `token_url` is the same."""
 
     kind: Literal["oauth"]
     client_id: Annotated[str, Field(min_length=1, max_length=255), Storable] | None = None
     client_secret: Secret | None = None
     token_url: Url | None = Field(
-        None, description="Where access tokens come from. At first: Atlassian's, for Cloud"
+        None,
+        description="Where access tokens come from. At first: Atlassian's for Cloud; a Data Center"
+        " names its own, at `/rest/oauth2/latest/token`",
     )
     scope: Annotated[str, Field(min_length=1, max_length=2048), Storable] | None = Field(
         None, description="What to ask for; a Data Center wants it, Atlassian Cloud does not"
@@ -116,7 +119,7 @@ class SitePut(Body):
     ca_certificates: Annotated[str, Field(max_length=200_000), Storable] | None = Field(
         None,
         description="In PEM: authorities of this site's certificate, beside the public ones. Other"
-        " ones need the credentials again",
+        " ones need all secrets again",
     )
     proxy: Proxy = Proxy()
 

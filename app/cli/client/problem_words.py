@@ -44,6 +44,7 @@ _OPTIONS: Mapping[str, str] = {
     "web_url": "--web-url",
     "webhook_secret": "--webhook-secret-file",
     "auth/token": "--token-file",
+    "auth/token_url": "--token-url",
     "auth": "--token-file (and --email for Cloud)",
     "direction": "--direction",
     "approvals": "--approvals",

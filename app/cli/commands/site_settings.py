@@ -27,7 +27,15 @@ SecondFile = Annotated[
 ClientId = Annotated[str | None, typer.Option(help="Of a service account, OAuth 2.0.")]
 ClientSecretFile = Annotated[str | None, typer.Option(help="Client secret file; `-`: stdin.")]
 TokenUrl = Annotated[
-    str | None, typer.Option(help="Where its access tokens come from; default: Atlassian's.")
+    str | None,
+    typer.Option(help="Where its access tokens come from; for Cloud, by default, Atlassian's."),
+]
+TokenAgain = Annotated[
+    str | None,
+    typer.Option(help="File of the token or client secret in use: new authorities need it again."),
+]
+HookSecretFile = Annotated[
+    str | None, typer.Option(help="File of the webhook secret in use: they need it again as well.")
 ]
 Scope = Annotated[str | None, typer.Option(help="What to ask for: a Data Center's.")]
 
@@ -101,17 +109,15 @@ def network(
     installation: Annotated[
         bool, typer.Option("--installation", help="Reach it as all sites: TWINLINK_HTTPS_PROXY.")
     ] = False,
-    token_file: Annotated[
-        str | None,
-        typer.Option(
-            help="File of the token or client secret in use: new authorities need it again."
-        ),
-    ] = None,
+    token_file: TokenAgain = None,
+    webhook_secret_file: HookSecretFile = None,
     json: Json = False,
 ) -> None:
     """Change how a site is reached: private authorities, an outbound proxy of its own."""
     if [proxy_file is not None, direct, installation].count(True) > 1:
         raise UsageError("one of --proxy-file, --direct and --installation")
+    if [proxy_file, token_file, webhook_secret_file].count(STDIN) > 1:
+        raise UsageError("standard input can hold one secret only")
     chosen: dict[str, Any] = {}
     if ca_file is not None:
         chosen["ca_certificates"] = text_of(ca_file) if ca_file else ""
@@ -124,6 +130,8 @@ def network(
     api = service(ctx)
     if token_file is not None:
         chosen |= _again(api, name, secret_of(token_file))
+    if webhook_secret_file is not None:
+        chosen["webhook_secret"] = secret_of(webhook_secret_file)
     shown(changed(api, name, chosen), json=json)
 
 

@@ -38,6 +38,7 @@ from app.sync.sites.spec import (
     merged,
     merged_proxy,
     secret_problems,
+    token_problems,
 )
 
 OpenClient = Callable[[SiteAccess], JiraClient]
@@ -209,7 +210,8 @@ class SiteAdmin:
         proxy = merged_proxy(spec.proxy, former.proxy)
         problems = [
             *self._address_problems(spec, auth, proxy),
-            *secret_problems(spec, known, secret),
+            *secret_problems(spec, known, former, secret),
+            *token_problems(spec, auth),
         ]
         if auth is None:
             problems.append(Problem("/auth", "the credentials are not complete"))

@@ -228,36 +228,56 @@ def _client(spec: AuthSpec, former: ClientCredentials | None) -> ClientCredentia
     if not client or not secret:
         return None
     url = spec.token_url or (former.token_url if former else ATLASSIAN_TOKENS)
-    return ClientCredentials(client, secret, url, spec.scope)
+    # A scope is asked of one token server: another one has its own.
+    kept = former.scope if former and former.token_url == url else None
+    return ClientCredentials(client, secret, url, spec.scope or kept)
+
+
+def token_problems(spec: SiteSpec, auth: Auth | None) -> Iterable[Problem]:
+    """A Data Center gives out its own tokens: its client's secret is not for Atlassian's server."""
+    atlassian = isinstance(auth, ClientCredentials) and auth.token_url == ATLASSIAN_TOKENS
+    if atlassian and spec.deployment == "datacenter":
+        yield Problem(
+            "/auth/token_url",
+            "is required for Data Center: its base URL and /rest/oauth2/latest/token",
+        )
 
 
 def elsewhere(spec: SiteSpec, known: SiteRow, auth: Auth | None, former: Opened) -> bool:
     """Whether credentials would go to another address than they were stored for, or be shown to
-    whom another authority vouches for, or to another proxy."""
-    if spec.base_url != known.base_url:
-        return True
-    if spec.ca_certificates is not None and spec.ca_certificates != known.ca_certificates:
-        return True
+    a Jira that another authority vouches for, or to another proxy."""
     addresses = [spec.base_url]
     if isinstance(auth, ClientCredentials):
         addresses.append(auth.token_url)
         stored = former.auth
         if isinstance(stored, ClientCredentials) and auth.token_url != stored.token_url:
             return True
+    return _led_elsewhere(spec, known, former, addresses)
+
+
+def _led_elsewhere(
+    spec: SiteSpec, known: SiteRow, former: Opened, addresses: Iterable[str]
+) -> bool:
+    if spec.base_url != known.base_url:
+        return True
+    if spec.ca_certificates is not None and spec.ca_certificates != known.ca_certificates:
+        return True
     # Through TLS a proxy sees nothing.
     proxy = None if former.proxy is None else former.proxy.url
     is_other = spec.proxy.url is not None and spec.proxy.url != proxy
     return is_other and any(urlsplit(url).scheme != "https" for url in addresses)
 
 
-def secret_problems(spec: SiteSpec, known: SiteRow | None, secret: str | None) -> Iterable[Problem]:
+def secret_problems(
+    spec: SiteSpec, known: SiteRow | None, former: Opened, secret: str | None
+) -> Iterable[Problem]:
     """*secret*: what was sent, or what is stored."""
-    moved = known is not None and spec.base_url != known.base_url
+    led = known is not None and _led_elsewhere(spec, known, former, [spec.base_url])
     if not secret:
         yield Problem("/webhook_secret", "is required")
-    elif moved and spec.webhook_secret is None:
-        # It would be entered at another Jira, as the one that is stored.
-        yield Problem("/webhook_secret", "is required when the base URL changes")
+    elif led and spec.webhook_secret is None:
+        # Registering the webhook would enter the one that is stored at another Jira.
+        yield Problem("/webhook_secret", "is required when it would go elsewhere")
     elif spec.webhook_secret and is_short(spec.webhook_secret):
         yield Problem(
             "/webhook_secret",

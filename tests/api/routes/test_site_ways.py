@@ -204,6 +204,25 @@ async def test_a_client_secret_is_not_sent_to_another_host(
     assert [it["pointer"] for it in put.json()["errors"]] == ["/auth/client_secret"]
 
 
+async def test_a_data_center_has_its_own_token_server(
+    client: httpx.AsyncClient, connected: Jira
+) -> None:
+    """Left out, its client's secret would go to Atlassian."""
+    there = connected.right
+    name, secret = there.site.add_client("twinlink")
+    auth = {"kind": "oauth", "client_id": name, "client_secret": secret, "scope": "WRITE"}
+    body = connected.body(there, auth=auth)
+    put = await client.put(path("right"), json=body)
+    assert put.status_code == 422
+    assert [it["pointer"] for it in put.json()["errors"]] == ["/auth/token_url"]
+    auth["token_url"] = f"{there.base_url}/rest/oauth2/latest/token"
+    put = await client.put(path("right"), json=body)
+    assert (put.status_code, put.json()["findings"]) == (200, [])
+    body["auth"] = {"kind": "oauth", "client_secret": secret}
+    again = await client.put(path("right"), json=body)
+    assert again.headers["ETag"] == put.headers["ETag"], "its address and scope are kept"
+
+
 # -- deliveries
 
 

@@ -133,8 +133,13 @@ async def test_another_authority_needs_the_credentials_again(
     assert [e["pointer"] for e in answer.json()["errors"]] == ["/auth/token"]
     assert len(jira.left.site.requests) == before
     body["auth"]["token"] = token
+    hook = body.pop("webhook_secret")
+    answer = await client.put(SITE, json=body)
+    assert [e["pointer"] for e in answer.json()["errors"]] == ["/webhook_secret"]
+    assert len(jira.left.site.requests) == before
+    body["webhook_secret"] = hook
     assert (await client.put(SITE, json=body)).status_code == 200
-    del body["auth"], body["ca_certificates"]
+    del body["auth"], body["ca_certificates"], body["webhook_secret"]
     fewer = await client.put(SITE, json=body)
     assert fewer.status_code == 200, "none needs nothing"
     assert fewer.headers["ETag"] != put.headers["ETag"]
@@ -151,8 +156,12 @@ async def test_another_proxy_that_would_read_along_needs_the_credentials_again(
     assert answer.status_code == 422
     assert [e["pointer"] for e in answer.json()["errors"]] == ["/auth/token"]
     body["auth"]["token"] = token
+    hook = body.pop("webhook_secret")
+    answer = await client.put(SITE, json=body)
+    assert [e["pointer"] for e in answer.json()["errors"]] == ["/webhook_secret"]
+    body["webhook_secret"] = hook
     assert (await client.put(SITE, json=body)).status_code == 200
-    del body["auth"]["token"], body["proxy"]["url"]
+    del body["auth"]["token"], body["proxy"]["url"], body["webhook_secret"]
     assert (await client.put(SITE, json=body)).status_code == 200, "the same one needs nothing"
 
 

@@ -79,6 +79,18 @@ def test_new_authorities_bring_the_secret_again(
     assert "hidden" not in result.output
 
 
+def test_new_authorities_bring_the_webhook_secret_again(
+    line: Line, site: FakeService, tmp_path: Path
+) -> None:
+    (tmp_path / "ca").write_text("PEM")
+    (tmp_path / "hook").write_text("hidden\n")
+    result = line("site", "network", "cloud", "--ca-file", str(tmp_path / "ca"),
+                  "--webhook-secret-file", str(tmp_path / "hook"))  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert sent(site)["webhook_secret"] == "hidden"
+    assert "hidden" not in result.output
+
+
 def test_basic_webhooks_are_allowed_and_refused(line: Line, site: FakeService) -> None:
     line("site", "basic-webhooks", "cloud", "--allow")
     assert sent(site)["webhook_basic"] is True
