@@ -19,10 +19,12 @@ def refuse_unwritable(file: str) -> None:
 
 
 def write(api: Service, ask: Prompts, file: str) -> None:
-    """Nothing is overwritten unless a person agrees; a file that says the same stays."""
+    """Nothing is overwritten unless a person agrees; a file that says the same stays, and so does a
+    link to a file that is kept elsewhere."""
     path, text = Path(file), config_file.written(api, file)
     try:
-        there = path.read_text() if path.exists() else None
+        path = path.resolve()
+        there = path.read_text(encoding="utf-8") if path.exists() else None
         if there == text:
             output.note(f"{file} says the same already")
             return
@@ -31,7 +33,7 @@ def write(api: Service, ask: Prompts, file: str) -> None:
             output.note(f"{file} is as it was; `twinlink export` prints what is set up")
             return
         unfinished = path.with_name(path.name + ".unfinished")
-        unfinished.write_text(text)
+        unfinished.write_text(text, encoding="utf-8")
         unfinished.replace(path)
     except (OSError, UnicodeDecodeError) as error:
         output.note(f"{file} could not be written ({type(error).__name__}): twinlink export > FILE")
