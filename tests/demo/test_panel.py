@@ -73,6 +73,21 @@ async def test_a_stranger_and_another_page_cannot_play(stage: Stage, person: Bro
     assert len(stage.left.site.mutations) == before
 
 
+async def test_a_viewer_watches(stage: Stage, person: Browser) -> None:
+    made = await stage.service.post("tokens", {"role": "viewer", "owner": "eva"})
+    before = len(stage.left.site.mutations)
+    async with httpx.AsyncClient(
+        base_url=stage.address, trust_env=False, follow_redirects=True
+    ) as http:
+        viewer = Browser(http)
+        await viewer.sign_in(made["token"])
+        page = await viewer.get("/sandbox")
+        assert set(re.findall(r'method="post" action="([^"]+)"', page)) == {"/sign-out"}
+        assert (await viewer.send("/sandbox/left/links", **LINK)).status_code == 403
+        assert (await viewer.send("/sandbox/left/links/1/delete")).status_code == 403
+    assert len(stage.left.site.mutations) == before
+
+
 async def test_a_list_is_bounded(person: Browser) -> None:
     page = await person.get("/sandbox")
     assert "the newest 30 shown" in page

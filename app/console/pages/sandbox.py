@@ -62,6 +62,8 @@ async def _link(visit: Visit) -> Response:
     side, panel = visit.request.path_params["side"], panel_of(visit.request)
     if panel is None:
         return _nothing()
+    if not visit.may("operator"):
+        return _forbidden()
     source, destination = (visit.said(name).upper() for name in ("source", "destination"))
     try:
         panel.link(side, source, visit.said("type"), destination)
@@ -75,11 +77,17 @@ async def _unlink(visit: Visit) -> Response:
     number = visit.request.path_params["number"]
     if panel is None or not (number.isascii() and number.isdecimal() and len(number) < 19):
         return _nothing()
+    if not visit.may("operator"):
+        return _forbidden()
     try:
         panel.unlink(side, int(number))
     except PanelRefused as refused:
         return await _page(visit, side, one("source", str(refused)))
     return to("/sandbox", done="unlinked")
+
+
+def _forbidden() -> Response:
+    return problem_page(403, "Forbidden", "An operator makes and deletes links here.")
 
 
 def _nothing() -> Response:
