@@ -78,6 +78,11 @@ class Visit:
         """A field of the form, without the spaces around it."""
         return self.form.get(name, "").strip()
 
+    def version(self, name: str) -> int | None:
+        """That which the form was made of. None: a form of ours has one where there was one."""
+        text = self.said(name)
+        return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
+
     def query(self, name: str) -> str:
         return self.request.query_params.get(name, "").strip()
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from html import unescape
 
+import asyncpg
 import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
@@ -11,7 +12,9 @@ from starlette.types import Receive, Scope, Send
 from app.api.auth.roles import V1
 from app.console.remedies import REMEDIES
 from app.sandbox import token_of
+from app.sync.runtime.refusals import Refused
 from app.sync.sites import check
+from app.sync.sites.admin import SiteAdmin
 from tests.api.conftest import Api, Jira
 from tests.console.conftest import Browser, text_of
 
@@ -159,6 +162,52 @@ async def test_what_is_stored_goes_to_no_other_address(browser: Browser, both: J
     assert "the webhook has a new secret" in moved.text
 
 
+@pytest.mark.parametrize("behind", ["/", "/browse/B-1", "/secure/Dashboard.jspa/"])
+async def test_the_same_address_typed_otherwise_keeps_the_webhook(
+    browser: Browser, both: Jira, client: httpx.AsyncClient, behind: str
+) -> None:
+    await browser.get("/setup/sites/right")
+    address = f"{both.right.base_url}{behind}"
+    form = site_form(both, "right", address=address, deployment="datacenter", version="1", token="")
+    stored = await browser.send("/setup/sites/right", **form)
+    assert "It can be used" in stored.text
+    assert "the webhook has a new secret" not in stored.text
+    found = (await client.get(f"{V1}/sites/right")).json()
+    assert found["base_url"] == both.right.base_url
+    assert found["previous_secret_until"] is None
+
+
+async def test_a_site_whose_check_is_refused_is_stored_and_shown(
+    browser: Browser, jira: Jira, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where another change comes between the two."""
+
+    async def refused(*_: object) -> None:
+        raise Refused("concurrent_change")
+
+    await browser.get("/setup/sites")
+    monkeypatch.setattr(SiteAdmin, "check", refused)
+    stored = await browser.send("/setup/sites", **site_form(jira))
+    assert stored.status_code == 409
+    assert 'action="/setup/sites/left"' in stored.text, "the page of the site, not of a new one"
+    assert re.search(r'name="version" value="1"', stored.text)
+
+
+async def test_a_data_center_says_where_its_tokens_come_from(
+    browser: Browser, jira: Jira, client: httpx.AsyncClient
+) -> None:
+    await browser.get("/setup/sites")
+    name, secret = jira.right.site.add_client("twinlink")
+    form = site_form(jira, "right", kind="oauth", client_id=name, client_secret=secret,
+                     scope="WRITE")  # fmt: skip
+    missing = await browser.send("/setup/sites", **form)
+    assert missing.status_code == 422
+    assert "is required for Data Center" in fault_of(missing.text, "token_url")
+    form["token_url"] = f"{jira.right.base_url}/rest/oauth2/latest/token"
+    stored = await browser.send("/setup/sites", **form)
+    assert "It can be used" in stored.text
+
+
 async def test_a_webhook_is_registered_by_a_button(browser: Browser, both: Jira) -> None:
     both.left.site.user("twinlink").admin = True
     assert "Jira does not have it yet" in await browser.get("/setup/sites/left")
@@ -236,6 +285,11 @@ def proposal(page: str) -> dict[str, str]:
     return {name: ids[0] for name, ids in zip(rows, chosen, strict=True) if ids}
 
 
+def revision_of(page: str) -> str:
+    """That which a form was made of."""
+    return str(re.findall(r'name="revision" value="(\d+)"', page)[0])
+
+
 async def test_projects_and_types_are_picked_from_lists(
     browser: Browser, both: Jira, client: httpx.AsyncClient
 ) -> None:
@@ -261,11 +315,80 @@ async def test_a_person_leaves_and_comes_back(
     again = await browser.get("/setup/connections/main/scope")
     assert re.search(r'name="project.left.A" checked', again)
     assert not re.search(r'name="project.left.AX" checked', again)
-    await browser.send("/setup/connections/main", **joined(**proposal(again), direction="both"))
+    form = joined(**proposal(again), direction="both", revision=revision_of(again))
+    await browser.send("/setup/connections/main", **form)
     found = (await client.get(f"{V1}/connections/main")).json()
     assert (found["direction"], found["revision"]) == ("both", 2)
     taken = await browser.get("/setup/new?name=main&left=left&right=right", 422)
     assert "is taken" in fault_of(taken, "name")
+
+
+async def test_a_project_that_jira_does_not_list_now_stays_until_it_is_removed(
+    browser: Browser, both: Jira, client: httpx.AsyncClient
+) -> None:
+    types = proposal(await browser.get("/setup/new?name=main&left=left&right=right"))
+    form = joined(**types, **{"project.left.AX": "on"})
+    await browser.send("/setup/connections/main", **form)
+    both.left.site.permit("twinlink", "BROWSE_PROJECTS", "AX", allowed=False)
+    page = await browser.get("/setup/connections/main/scope")
+    assert 'name="project.left.AX"' not in page
+    assert re.search(r'name="keys.left" value="AX"', page)
+    assert "They stay unless you delete them here" in page
+    assert not re.search(r'name="keys.right"', page)
+    kept = joined(**types, **{"keys.left": "AX", "direction": "both"}, revision=revision_of(page))
+    stored = await browser.send("/setup/connections/main", **kept)
+    assert "Stored as revision 2" in stored.text
+    found = (await client.get(f"{V1}/connections/main")).json()
+    assert found["left"]["projects"] == ["A", "AX"]
+    wrong = kept | {
+        "revision": "2",
+        "direction": "sideways",
+        "project.left.AX": "on",
+        "keys.left": "",
+    }
+    again = await browser.send("/setup/connections/main", **wrong)
+    assert re.search(r'name="keys.left" value="AX"', again.text), "ticked while it was listed"
+    await browser.send("/setup/connections/main", **(kept | {"revision": "2", "keys.left": ""}))
+    found = (await client.get(f"{V1}/connections/main")).json()
+    assert found["left"]["projects"] == ["A"]
+
+
+async def test_a_mapped_type_that_is_gone_is_named(
+    browser: Browser, both: Jira, db: asyncpg.Pool
+) -> None:
+    types = proposal(await browser.get("/setup/new?name=main&left=left&right=right"))
+    await browser.send("/setup/connections/main", **joined(**types))
+    assert "no longer listed" not in await browser.get("/setup/connections/main/scope")
+    await db.execute(
+        "DELETE FROM link_types WHERE name = 'Relates'"
+        " AND site_id = (SELECT id FROM sites WHERE name = 'left')"
+    )
+    page = text_of(await browser.get("/setup/connections/main/scope"))
+    assert re.search(r"Mapped until now, and no longer listed: Relates = \w+", page)
+
+
+async def test_a_form_does_not_undo_a_change_that_it_never_saw(
+    browser: Browser, both: Jira, client: httpx.AsyncClient
+) -> None:
+    page = await browser.get("/setup/new?name=main&left=left&right=right")
+    new = joined(**proposal(page))
+    await browser.send("/setup/connections/main", **new)
+    form = await browser.get("/setup/connections/main/scope")
+    twins = await browser.get("/setup/connections/main/twins")
+    other = joined(**proposal(form), direction="both", revision=revision_of(form))
+    await browser.send("/setup/connections/main", **other)
+    field = {"side": "left", "field": "customfield_10042", "revision": revision_of(twins)}
+    for path, late in (
+        ("/setup/connections/main", other | {"direction": "left_to_right"}),
+        ("/setup/connections/main", new),
+        ("/setup/connections/main/twins/field", field),
+    ):
+        answer = await browser.send(path, **late)
+        assert answer.status_code == 412, path
+        assert "was changed since this form was opened" in text_of(answer.text)
+        assert revision_of(answer.text) == "2", "a person who knows it may go on"
+    found = (await client.get(f"{V1}/connections/main")).json()
+    assert (found["direction"], found["revision"]) == ("both", 2)
 
 
 @pytest.mark.parametrize(

@@ -64,10 +64,30 @@ def stored(config: Json, left: Sequence[Json], right: Sequence[Json]) -> dict[st
         for it in config["link_types"]
     )
     for side in SIDES:
-        keys = config[side]["projects"]
-        fields |= {f"{_PROJECT}{side}.{key}": "on" for key in keys}
-        fields[f"{_BY_KEY}{side}"] = ", ".join(keys)
+        fields[f"{_BY_KEY}{side}"] = ", ".join(config[side]["projects"])
     return fields | {"direction": str(config["direction"])}
+
+
+def lost_types(config: Json, left: Sequence[Json], right: Sequence[Json]) -> list[str]:
+    """Mapped types that a site does not list any more: a form cannot name them, so storing it ends
+    their mapping."""
+    names = [{it["name"] for it in types} for types in (left, right)]
+    return [
+        f"{it['left']} = {it['right']}"
+        for it in config["link_types"]
+        if it["left"] not in names[0] or it["right"] not in names[1]
+    ]
+
+
+def placed(fields: Mapping[str, str], ends: Sequence[Offered]) -> dict[str, str]:
+    """*fields* with each chosen project where the form shows it: ticked in the list, or among the
+    typed keys. One that Jira does not list just now stays chosen until a person removes it."""
+    found = dict(fields)
+    for side, end in zip(SIDES, ends, strict=True):
+        listed, chosen = end.projects[:MOST], _projects(fields, side)
+        found |= {f"{_PROJECT}{side}.{key}": "on" for key in chosen if key in listed}
+        found[f"{_BY_KEY}{side}"] = ", ".join(key for key in chosen if key not in listed)
+    return found
 
 
 def _fields(pairs: Iterable[tuple[str, str, bool]]) -> dict[str, str]:

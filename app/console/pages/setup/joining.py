@@ -1,6 +1,7 @@
 """A connection: two sites, their projects and link types picked from lists, and a direction."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from urllib.parse import quote
 
 from starlette.responses import Response
@@ -16,6 +17,17 @@ DIRECTIONS = (
     ("right_to_left", "Right to left: links made on the right are mirrored on the left"),
     ("both", "Both: links made on either side are mirrored on the other"),
 )
+
+_NONE_YET = 0
+"""No revision: the form is of a new connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Active:
+    """The active configuration: the newest revision may be one that is only tried in shadow."""
+
+    revision: int
+    config: Json
 
 
 async def _new(visit: Visit) -> Response:
@@ -46,36 +58,39 @@ async def _which(visit: Visit, faults: Faults) -> Response:
 
 async def _change(visit: Visit) -> Response:
     name = visit.request.path_params["name"]
-    config = await configuration(visit, name)
+    known = await active(visit, name)
     if not visit.sets_up:
         return to(f"/setup/connections/{name}")
-    sites = [config[side]["site"] for side in choices.SIDES]
-    return await _form(visit, name, sites, config, {})
+    sites = [known.config[side]["site"] for side in choices.SIDES]
+    return await _form(visit, name, sites, known, {})
 
 
 async def _form(
     visit: Visit,
     name: str,
     sites: list[str],
-    config: Json | None,
+    known: Active | None,
     typed: Mapping[str, str],
     faults: Faults = NONE,
     code: int = 200,
 ) -> Response:
     """*typed* goes before what is stored, and that before the proposal."""
     left, right = await choices.offered(visit, sites)
-    start = choices.proposed(left.types, right.types)
-    if config is not None:
-        start = choices.stored(config, left.types, right.types)
+    start, lost = choices.proposed(left.types, right.types), list[str]()
+    if known is not None:
+        start = choices.stored(known.config, left.types, right.types)
+        lost = choices.lost_types(known.config, left.types, right.types)
     return visit.page(
         "setup/scope.html",
         f"What {name} keeps in step",
         code=code,
         name=name,
-        known=config is not None,
+        known=known is not None,
+        revision=None if known is None else known.revision,
         ends=(("left", left), ("right", right)),
         directions=DIRECTIONS,
-        typed=typed or start,
+        typed=choices.placed(typed or start, (left, right)),
+        lost=lost,
         faults=faults,
         most=choices.MOST,
     )
@@ -83,8 +98,7 @@ async def _form(
 
 async def _store(visit: Visit) -> Response:
     name = visit.request.path_params["name"]
-    known = await _known(visit, name)
-    config = None if known is None else await configuration(visit, name)
+    known = None if await _known(visit, name) is None else await active(visit, name)
     sites = [visit.said(side) for side in choices.SIDES]
     types = choices.link_types(visit.form)
     named = {
@@ -92,22 +106,36 @@ async def _store(visit: Visit) -> Response:
         "link_types": types,
         "direction": visit.said("direction"),
     }
-    body = named if config is None else connection_as_sent(config) | named
+    body = named if known is None else connection_as_sent(known.config) | named
+    seen = visit.version("revision")
+    if seen is None and known is not None:
+        seen = _NONE_YET
     try:
-        version = None if known is None else int(known["revision"])
-        stored = await visit.api.put(f"connections/{name}", body, version=version)
+        stored = await visit.api.put(f"connections/{name}", body, version=seen)
     except Refused as refused:
-        faults = faults_of(refused, lambda pointer: choices.field_of(pointer, types))
-        return await _form(visit, name, sites, config, visit.form, faults, refused.status)
+        faults = overtaken(name, refused) or faults_of(
+            refused, lambda pointer: choices.field_of(pointer, types)
+        )
+        return await _form(visit, name, sites, known, visit.form, faults, refused.status)
     return await raising.shown(visit, stored, stored["findings"])
 
 
-async def configuration(visit: Visit, name: str) -> Json:
-    """The active configuration: the newest revision may be one that is only tried in shadow."""
+async def active(visit: Visit, name: str) -> Active:
     connection = await visit.api.get(f"connections/{name}")
-    revision = await visit.api.get(f"connections/{name}/revisions/{connection['revision']}")
-    config: Json = revision["config"]
-    return config
+    number = int(connection["revision"])
+    revision = await visit.api.get(f"connections/{name}/revisions/{number}")
+    return Active(number, revision["config"])
+
+
+def overtaken(name: str, refused: Refused) -> Faults:
+    """None where the form was made of what is stored still."""
+    if refused.code != "stale":
+        return NONE
+    words = (
+        f"{name} was changed since this form was opened, and nothing of the form was stored. Open"
+        " it again to see the change; stored now, the form takes its place."
+    )
+    return Faults(rest=[words])
 
 
 async def _known(visit: Visit, name: str) -> Json | None:

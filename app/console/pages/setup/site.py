@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 from typing import Any
 from urllib.parse import quote
@@ -13,6 +13,7 @@ from app.console.api import Json, Refused
 from app.console.faults import NONE, Faults, by_pointer, faults_of, one
 from app.console.page import Visit, get, post, to
 from app.core.connection.as_sent import site_as_sent
+from app.jira.http.pasted_address import base_url
 
 _FIELDS = by_pointer(
     {
@@ -27,6 +28,7 @@ _FIELDS = by_pointer(
         "/auth/token": "token",
         "/auth/client_id": "client_id",
         "/auth/client_secret": "client_secret",
+        "/auth/token_url": "token_url",
         "/auth/scope": "scope",
         "/token_expires_at": "expires",
         "/account_dedicated": "dedicated",
@@ -35,7 +37,7 @@ _FIELDS = by_pointer(
 _KINDS: Mapping[str, tuple[str, ...]] = {
     "basic": ("email", "token"),
     "bearer": ("token",),
-    "oauth": ("client_id", "client_secret", "scope"),
+    "oauth": ("client_id", "client_secret", "token_url", "scope"),
 }
 """What each kind of token consists of."""
 _SECRET = frozenset({"token", "client_secret"})
@@ -47,6 +49,7 @@ _KEPT = (
     "kind",
     "email",
     "client_id",
+    "token_url",
     "scope",
     "expires",
 )
@@ -104,14 +107,18 @@ async def _stored(visit: Visit, name: str, known: Json | None) -> Response:
         stored = await visit.api.put(
             f"sites/{name}",
             site_as_sent(known, chosen),
-            version=_version(visit.said("version")),
+            version=visit.version("version"),
         )
-        found = await visit.api.post(f"sites/{name}/check")
     except Refused as refused:
         faults = faults_of(refused, _FIELDS)
         return await _page(visit, Shown(known, typed, faults, code=refused.status))
-    moved = known is not None and _moved(known, stored)
-    return await _page(visit, Shown(stored, _typed_before(stored), found=found, moved=moved))
+    shown = Shown(stored, _typed_before(stored), moved=known is not None and _moved(known, stored))
+    try:
+        found = await visit.api.post(f"sites/{name}/check")
+    except Refused as refused:  # it is stored all the same
+        faults = faults_of(refused, _FIELDS)
+        return await _page(visit, replace(shown, faults=faults, code=refused.status))
+    return await _page(visit, replace(shown, found=found))
 
 
 async def _chosen(visit: Visit, known: Json | None) -> Json | Faults:
@@ -122,7 +129,7 @@ async def _chosen(visit: Visit, known: Json | None) -> Json | Faults:
         "account_dedicated": visit.form.get("dedicated") == "on",
         "web_url": visit.said("web_url") or None,
     }
-    address = visit.said("address")
+    address = _address(visit, known)
     deployment: str | None = visit.said("deployment")
     if known is None or address != known["base_url"] or deployment != known["deployment"]:
         if deployment == "detect":
@@ -143,9 +150,12 @@ async def _chosen(visit: Visit, known: Json | None) -> Json | Faults:
     return chosen
 
 
-def _version(text: str) -> int | None:
-    """That which the form was made of. None: a form of ours has one, so the API need not ask."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
+def _address(visit: Visit, known: Json | None) -> str:
+    """As the API stores it. The stored address with a slash or an open page behind it is the stored
+    one: nothing has moved."""
+    typed = visit.said("address").rstrip("/")
+    is_same = known is not None and known["base_url"] in (typed, base_url(typed))
+    return str(known["base_url"]) if known is not None and is_same else typed
 
 
 def _moved(known: Json | None, chosen: Json) -> bool:

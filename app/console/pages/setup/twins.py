@@ -11,7 +11,7 @@ from starlette.responses import Response
 from app.console.api import Json, Refused
 from app.console.faults import NONE, Faults, by_pointer, faults_of, one
 from app.console.page import Visit, get, post, to
-from app.console.pages.setup.joining import configuration
+from app.console.pages.setup.joining import active, overtaken
 from app.core.connection.as_sent import connection_as_sent
 from app.core.connection.twin_rows import Report, Row, rows_of
 
@@ -166,12 +166,16 @@ async def _field(visit: Visit) -> Response:
     """Twins come from a custom field from now on, and workers keep them up to date."""
     name = visit.request.path_params["name"]
     twins = {"source": "field", "side": visit.said("side"), "field": visit.said("field")}
-    config = await configuration(visit, name)
+    known = await active(visit, name)
+    body = connection_as_sent(known.config) | {"twins": twins}
+    seen = visit.version("revision")
     try:
-        await visit.api.put(f"connections/{name}", connection_as_sent(config) | {"twins": twins})
+        await visit.api.put(
+            f"connections/{name}", body, version=known.revision if seen is None else seen
+        )
     except Refused as refused:
         names = {"/twins": "field", "/twins/side": "side", "/twins/field": "field"}
-        faults = faults_of(refused, by_pointer(names))
+        faults = overtaken(name, refused) or faults_of(refused, by_pointer(names))
         typed = {"side": twins["side"], "field": twins["field"]}
         return await _page(visit, Shown(faults=faults, typed=typed, code=refused.status))
     return to(f"/setup/connections/{name}", done="field")
