@@ -15,7 +15,7 @@ READY := $(VENV)/.ready
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo drill test browser simulate soak check deploy-check deploy-tools dashboard format bench audit-deps openapi pictures lock clean
+.PHONY: help setup demo drill test slow browser simulate soak check deploy-check deploy-tools dashboard format bench audit-deps openapi pictures lock clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,8 +28,13 @@ demo: $(READY) ## Run everything on this machine with two sandbox sites (ARGS=--
 drill: $(READY) ## Replay the incident on two sandbox sites: held, told, rolled back, restored
 	$(PY) -m app.cli.main up --drill $(ARGS)
 
-test: check ## Check, then run all tests (ARGS="-k guard" to choose)
-	$(PY) -m pytest -n 3 --dist worksteal -m "not benchmark and not soak and not browser and not pictures and not deployment" $(ARGS)
+ELSEWHERE := not benchmark and not soak and not browser and not pictures and not deployment
+
+test: check ## Check, then run the tests (ARGS="-k guard" to choose), some minutes
+	$(PY) -m pytest -n 4 --dist worksteal -m "not slow and $(ELSEWHERE)" $(ARGS)
+
+slow: $(READY) ## Run the tests that take long: whole processes, typing newcomers, an installed wheel
+	$(PY) -m pytest -n 3 --dist worksteal -m "slow and $(ELSEWHERE)" $(ARGS)
 
 # Debian's own Chromium: nothing else here comes from outside the locks.
 CHROMIUM := command -v chromium > /dev/null || { apt-get -qq update && apt-get -qq install --yes \

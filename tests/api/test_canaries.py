@@ -148,6 +148,7 @@ async def test_the_search_finds_what_it_should(
         await nothing_betrayed(told, evidence, migrate_url)
 
 
+@pytest.mark.slow
 async def test_when_all_goes_well(told: Flow, evidence: Evidence, migrate_url: str) -> None:
     """Twins by a field, links made and removed by either side, a restore, an adoption, a rescue."""
     assert len((await told.call("GET", f"{AB}/twins?status=paired"))["items"]) == 4
@@ -204,6 +205,7 @@ FAULTS: list[Callable[[], Fault]] = [
 PLACES = ("", "bulkfetch|search", "issueLink", "myself|serverInfo", "changelog", "issue/")
 
 
+@pytest.mark.slow
 async def test_when_jira_says_what_it_should_not(
     told: Flow, evidence: Evidence, migrate_url: str
 ) -> None:

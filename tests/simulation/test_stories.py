@@ -35,6 +35,7 @@ def test_every_promise_holds() -> None:
     assert told.returncode == 0, told.stdout[-10_000:] + told.stderr[-2_000:]
 
 
+@pytest.mark.slow
 def test_a_seed_is_a_story() -> None:
     """Whoever tells it, and whatever was told before."""
     told = digests(tell("--first", 14, "--seeds", 4, "--jobs", 1, "--digests"))
@@ -43,6 +44,7 @@ def test_a_seed_is_a_story() -> None:
     assert again == {seed: told[seed] for seed in ("16", "17")}
 
 
+@pytest.mark.slow
 def test_a_broken_promise_is_told_and_told_again() -> None:
     """With its seed, and with what happened."""
     plant = ("--plant", "management_claimed_on_201")

@@ -120,6 +120,7 @@ def test_a_line_that_is_nothing_is_named(text: str) -> None:
     assert [(place.line, place.fault) for place in check.finish()] == [(1, "malformed")]
 
 
+@pytest.mark.slow
 def test_memory_stays_flat() -> None:
     check, previous = ChainCheck(), GENESIS
     tracemalloc.start()

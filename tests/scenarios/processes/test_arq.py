@@ -20,7 +20,7 @@ from tests.support.processes import ROOT, Processes, environment
 from tests.support.twinsites import on_air
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 
 @asynccontextmanager

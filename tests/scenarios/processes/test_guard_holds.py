@@ -10,6 +10,8 @@ from tests.support.operator import WIDE, Operator
 from tests.support.processes import Processes
 from tests.support.twinsites import ACCOUNT, on_air
 
+pytestmark = pytest.mark.slow
+
 LINKS = 80
 REMOVED = 60
 LIMIT = {"share": 0.001, "min": 5, "max": 5}

@@ -17,7 +17,7 @@ from tests.support.processes import Process, Processes
 from tests.support.twinsites import SECRET, on_air
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 DELIVERIES = [f"delivery-{number}" for number in range(40)]
 AT_ONCE = 8.0

@@ -22,6 +22,8 @@ from tests.support.operator import ADMIN, Operator
 from tests.support.processes import Processes, ask
 from tests.support.twinsites import on_air
 
+pytestmark = pytest.mark.slow
+
 SIZES = [
     pytest.param(25, 90, 12, id="some"),
     # 80 removed on each site: below the 200 an hour that no configuration raises.

@@ -15,7 +15,7 @@ from tests.support.turnstile import Turnstile
 from tests.support.twinsites import ACCOUNT, TwinSites, on_air
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 LINKS = 40
 DIES_AFTER = 10

@@ -327,6 +327,7 @@ def poison(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return twins
 
 
+@pytest.mark.slow
 async def test_a_poison_pair_stops_after_its_tries_and_is_shown(
     duo: Duo, poison: list[int]
 ) -> None:
@@ -352,6 +353,7 @@ async def test_what_broke_once_is_tried_again(duo: Duo, poison: list[int]) -> No
     assert len(duo.right.ours) == 1
 
 
+@pytest.mark.slow
 async def test_a_poison_pair_is_tried_again_on_request(duo: Duo, poison: list[int]) -> None:
     poison.append(duo.twins["P-4"])
     duo.ann.link("P-4", "Blocks", "P-2")

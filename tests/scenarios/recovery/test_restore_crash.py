@@ -22,6 +22,8 @@ from tests.scenarios.recovery.test_restore import nothing_moves
 from tests.support.crash import Died, die, killed
 from tests.support.engine import ACCOUNT
 
+pytestmark = pytest.mark.slow
+
 MIRROR = ("P-2", "Blocks", "P-3")
 
 
