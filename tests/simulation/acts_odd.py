@@ -4,7 +4,7 @@ come empty, a CAPTCHA, an index that lags for hours, deliveries without a signat
 import json
 from random import Random
 
-from app.sandbox import Fault
+from app.sandbox import Fault, Refusal
 from tests.simulation.ground import Ground
 from tests.support.engine import SECRET
 
@@ -31,7 +31,10 @@ class Oddities:
             return ""
         link = station.jira.links[self.random.choice(links)]
         self.ground.world.clock.tick(0.002)
-        made = station.person("root").link_again(link)
+        try:
+            made = station.person("root").link_again(link)
+        except Refusal:
+            return f"{name}: {link.id} is at an archived issue"
         return f"{name}: {link.id} stands once more ({made.id})"
 
     def changelogs_come_empty(self) -> str:
