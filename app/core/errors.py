@@ -26,6 +26,12 @@ class TransientError(TwinlinkError):
 
     retry_after: float | None = None
 
+    @property
+    def asks_for_less(self) -> bool:
+        """Whether the answer is at fault: too long in coming, cut off, or without a part. A read
+        that asks for less may succeed."""
+        return self.code in ("timeout", "bad_answer")
+
 
 @dataclass(eq=False)
 class ServerFailed(TransientError):

@@ -22,7 +22,7 @@ from app.settings import Settings
 from tests.api.conftest import Api, Jira
 from tests.api.http.test_limits import on_air
 
-KNOWN = {"name": "ab", "site": "left", "id": "1", "number": "1"}
+KNOWN = {"name": "ab", "site": "left", "id": "1", "number": "1", "engine": "0.1.0"}
 EXAMPLES = {Role.VIEWER: 2, Role.OPERATOR: 2, Role.APPROVER: 2, Role.ADMIN: 4}
 """Of each operation that the role may call. Roles include each other: what a viewer may read is
 read by all four."""

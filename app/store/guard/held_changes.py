@@ -40,15 +40,25 @@ async def approved_unknown(
 ) -> set[Mirror]:
     """Which of these mirrors two owners approved to be removed although their author is unknown:
     that was the reason that they read."""
+    return await approved_for(conn, connection_id, mirrors, "authorship_unknown", owners=2)
+
+
+async def approved_for(
+    conn: Connection, connection_id: int, mirrors: Sequence[Mirror], reason: str, *, owners: int
+) -> set[Mirror]:
+    """Which of these mirrors one owner, or two, approved to be removed for this *reason*: it is
+    what they read when they decided."""
     rows = await conn.fetch(
         """SELECT c.site_id, c.link_id FROM plans p JOIN plan_changes c ON c.plan_id = p.id
            JOIN unnest($2::bigint[], $3::bigint[]) u (site, link)
              ON c.site_id = u.site AND c.link_id = u.link
            WHERE p.connection_id = $1 AND p.status = 'applying' AND p.kind = 'removals'
              AND c.operation = 'remove' AND c.result IS NULL
-             AND c.reason = 'authorship_unknown' AND p.approved_by IS NOT NULL""",
+             AND c.reason = $4 AND (p.approved_by IS NOT NULL OR $5 < 2)""",
         connection_id,
         *_columns(mirrors),
+        reason,
+        owners,
     )
     return {_mirror(row) for row in rows}
 

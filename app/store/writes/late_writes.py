@@ -51,6 +51,12 @@ async def not_made(
             AND i.key_source_id = u.source AND i.key_destination_id = u.destination
            WHERE operation = 'create' AND state = 'failed' AND outcome = 'confirmed_not_made'
              AND cleared_at IS NULL
+             -- One that was made since is what the changelogs show.
+             AND NOT EXISTS (
+               SELECT FROM intents j WHERE j.connection_id = $1 AND j.id > i.id
+                AND j.operation = 'create' AND j.state = 'applied' AND j.site_id = u.site
+                AND j.type_id = u.type AND j.key_source_id = u.source
+                AND j.key_destination_id = u.destination)
            ORDER BY i.id DESC""",
         connection_id,
         [key.site for key in keys],

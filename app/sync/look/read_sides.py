@@ -74,7 +74,13 @@ async def _read(
     ctx: Context, look: Look, side: Side, issues: list[IssueId], *, bulk: bool, changelog: bool
 ) -> Reading:
     client = await ctx.sites.client(look.running.site(side))
-    return await client.read_issues(issues, bulk=bulk, changelog=changelog)
+    try:
+        return await client.read_issues(issues, bulk=bulk, changelog=changelog)
+    except TransientError as error:
+        if not (changelog and error.asks_for_less):
+            raise
+    # What is to be created needs no changelog.
+    return await client.read_issues(issues, bulk=bulk)
 
 
 async def _events(ctx: Context, look: Look) -> list[LinkEvent]:

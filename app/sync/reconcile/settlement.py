@@ -86,6 +86,7 @@ async def settlements(
     """One settlement a claimed pair, from all of its links; the worst result counts."""
     ended = {twin_id: Settlement(it) for twin_id, it in look.pairs.items()}
     refused: dict[int, str] = {}
+    counted: set[int] = set()
     for key, result in results.items():
         mine = [ended[twin] for twin in key.twins if twin in ended]
         _tally(mine[0].tally, result)
@@ -93,6 +94,8 @@ async def settlements(
             _apply(it, result, ctx.clock())
             if isinstance(result, SiteRefused):
                 refused[it.claimed.twin_id] = _site_waits(result.code)
+            if isinstance(result, Unexplained):
+                counted.add(it.claimed.twin_id)
     unknown = _unknown(look, decisions)
     orphaned = await _orphan_unseen(ctx, look, _waiting_keys(decisions))
     for twin_id, reason in unknown.items():
@@ -102,6 +105,7 @@ async def settlements(
         for twin_id in {twin for key in orphaned for twin in key.twins} & ended.keys():
             ended[twin_id].again = SOON
     for it in ended.values():
+        it.count_try = it.count_try or it.claimed.twin_id in counted
         if it.again is not None:
             # Something of the pair is tried again; what has failed shows when that is over.
             it.failure = None
@@ -144,7 +148,7 @@ def _apply(it: Settlement, result: Result, now: datetime) -> None:
         case Elsewhere():
             _apply_unknown(it, "managed_elsewhere")
         case Unexplained():
-            _apply_unknown(it, "origin_removal_unseen")
+            _apply_unexplained(it)
         case ModeForbids():
             it.waiting = "mode"
         case HeirNotReady():
@@ -153,6 +157,14 @@ def _apply(it: Settlement, result: Result, now: datetime) -> None:
             pass
         case other:
             assert_never(other)
+
+
+def _apply_unexplained(it: Settlement) -> None:
+    """Also beside what has failed: this look is one of its tries, and after the last it is held."""
+    if it.claimed.tries < len(TRIES):
+        it.again = max(it.again or 0.0, TRIES[it.claimed.tries])
+    else:
+        _apply_unknown(it, "origin_removal_unseen")
 
 
 def site_refused(claimed: Claimed, code: str) -> Settlement:

@@ -48,16 +48,17 @@ async def create_all(
     """Create every proposed mirror that is let go; what each came to."""
     again = [Again(it.wanted.physical, it.wanted.origin_link, None) for it in proposals]
     held = await taken_away(ctx, look.running.id, again)
-    results: dict[LinkKey, Result] = {
-        it.key: Stale() for it in proposals if it.wanted.physical in held
+    waiting: dict[LinkKey, Result] = {
+        it.key: held[it.wanted.physical] for it in proposals if it.wanted.physical in held
     }
-    for batch in batches([it for it in proposals if it.key not in results]):
+    results: dict[LinkKey, Result] = {}
+    for batch in batches([it for it in proposals if it.key not in waiting]):
         if any(isinstance(it, Retry) for it in results.values()):
             # Jira or the budget has had enough: opening more intents would only close them.
             results.update({it.key: Retry("put_off") for it in batch})
         else:
             results.update(await _batch(ctx, look, batch))
-    return results
+    return waiting | results
 
 
 def batches(proposals: Sequence[Proposal]) -> list[list[Proposal]]:

@@ -20,6 +20,7 @@ from app.core.ledger import Authorship, LinkKey
 from app.core.links import Link, LinkId, LinkType, PhysicalKey, Side
 from app.core.operations import Operation, Status
 from app.core.removed_by import removers
+from app.core.results import Retry, Stale
 from app.jira.client import JiraClient
 from app.store.config import active_connection
 from app.store.queue.work import Cause, raise_pairs
@@ -81,13 +82,15 @@ class Again:
         )
 
 
-async def taken_away(ctx: Context, connection_id: int, again: Sequence[Again]) -> set[PhysicalKey]:
-    """The places where nothing may be made again yet: an earlier try, which was confirmed not to
-    have acted, did act, and another account has removed the link since, or that cannot be read.
-    Its outcome is corrected, as for any mirror that another account removed. Raises what the Jira
-    clients raise."""
+async def taken_away(
+    ctx: Context, connection_id: int, again: Sequence[Again]
+) -> dict[PhysicalKey, Stale | Retry]:
+    """The places where nothing may be made again yet. `Stale`: an earlier try, which was confirmed
+    not to have acted, did act, and another account has removed the link since; its outcome is
+    corrected, as for any mirror that another account removed. `Retry`: that cannot be read. Raises
+    what the Jira clients raise."""
     if not again:
-        return set()
+        return {}
     async with ctx.database.connection() as conn:
         found = await late_writes.not_made(conn, connection_id, [it.physical for it in again])
     wanted = {it.physical: it for it in again}
@@ -96,7 +99,7 @@ async def taken_away(ctx: Context, connection_id: int, again: Sequence[Again]) -
         for it in reversed(found)
         if wanted[it.wanted.physical].repeats(it.wanted)
     }
-    held = set()
+    held: dict[PhysicalKey, Stale | Retry] = {}
     for site in sorted({it.site for it in tries}):
         here = [it for it in tries.values() if it.wanted.site == site]
         held |= await _taken_away(ctx, connection_id, site, here)
@@ -105,18 +108,19 @@ async def taken_away(ctx: Context, connection_id: int, again: Sequence[Again]) -
 
 async def _taken_away(
     ctx: Context, connection_id: int, site: int, tries: Sequence[Intent]
-) -> set[PhysicalKey]:
+) -> dict[PhysicalKey, Stale | Retry]:
     client = await ctx.sites.client(site)
     await client.assure()
     types = await site_types(ctx, site)
     reading = await read_ends(client, tries)
     moved = await moved_ends(ctx, client, tries, reading)
-    held, acted = set(), []
+    held: dict[PhysicalKey, Stale | Retry] = {}
+    acted = []
     for intent in tries:
         if not both_ends_read(intent, reading, moved):
-            held.add(intent.wanted.physical)
+            held[intent.wanted.physical] = Retry("unread")
         elif await was_taken_away(intent, reading, types, client):
-            held.add(intent.wanted.physical)
+            held[intent.wanted.physical] = Stale()
             code = "corrected_taken_away"
             acted.append(Outcome(intent, Status.NOOP, code, taken_away=True))
     await settle(ctx, connection_id, acted, corrects=True)

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from app.core.authorship import NO_DATE, SKEW
+from app.core.errors import TransientError
 from app.core.evidence import IssueView
 from app.core.ledger import LinkKey
 from app.core.links import IssueId, IssueKey, IssueRef, Link, LinkId, LinkType, Side
@@ -29,7 +30,7 @@ Views = Mapping[IssueId, IssueView]
 async def unexplained(ctx: Context, look: Look, removals: Sequence[Proposal]) -> set[LinkKey]:
     """Those of these removals whose origin is gone without an entry that says so. A look that
     follows the event of a removal has read the changelogs already; else one shared call does.
-    Raises what reading raises."""
+    A changelog that cannot be read says nothing. Raises what else reading raises."""
     left = set()
     for side in Side:
         here = [it for it in removals if it.wanted.origin is side]
@@ -47,11 +48,13 @@ async def _unexplained(
     here = [it for it in here if not _is_shown(look, it, views, types, {})]
     if not here:
         return here
-    ends = {end.id for it in here for end in _ends(look, it)}
-    views = (await client.read_issues(sorted(ends), changelog=True)).issues
-    short = [view for view in views.values() if not view.changes_complete]
-    whole = await side_by_side(READS_AT_ONCE, client.whole_changelog, short)
-    views = {**views, **{view.ref.id: view for view in whole if view is not None}}
+    ends = sorted({end.id for it in here for end in _ends(look, it)})
+    try:
+        views = await _whole(client, ends)
+    except TransientError as error:
+        if not error.asks_for_less:
+            raise
+        return here
     here = [it for it in here if not _is_shown(look, it, views, types, {})]
     # An entry keeps the key that the other end had then.
     current = {view.ref.key for view in views.values()}
@@ -61,6 +64,13 @@ async def _unexplained(
     found = await client.resolve_keys(sorted(named - current))
     keys = {key: view.ref.id for key, view in found.items()}
     return [it for it in here if not _is_shown(look, it, views, types, keys)]
+
+
+async def _whole(client: JiraClient, ends: Sequence[IssueId]) -> Views:
+    views = (await client.read_issues(ends, changelog=True)).issues
+    short = [view for view in views.values() if not view.changes_complete]
+    whole = await side_by_side(READS_AT_ONCE, client.whole_changelog, short)
+    return {**views, **{view.ref.id: view for view in whole if view is not None}}
 
 
 def _is_shown(

@@ -42,6 +42,7 @@ from app.sync.writes.reserve import hold, reserve
 
 # Fewer than creates: a removal costs a read and a DELETE, and there is no hurry.
 BATCH = 50
+UNSEEN = "origin_removal_unseen"
 
 
 async def remove_all(
@@ -113,14 +114,19 @@ async def _unexplained(ctx: Context, look: Look, ours: Sequence[Proposal]) -> di
     if not asked:
         return {}
     mirrors = [mirror for it in asked if (mirror := it.wanted.mirror) is not None]
-    async with ctx.database.connection() as conn:
-        approved = await held_changes.approved(conn, look.running.id, mirrors)
-        waiting = await held_changes.held_mirrors(conn, look.running.id, mirrors)
-    open_ = [it for it in asked if it.wanted.mirror not in approved]
+    async with ctx.database.transaction() as conn:
+        await active_connection.lock(conn, look.running.id)
+        connection = look.running.id
+        decided = await held_changes.approved_for(conn, connection, mirrors, UNSEEN, owners=1)
+        approved = await held_changes.approved(conn, connection, mirrors)
+        waiting = await held_changes.held_mirrors(conn, connection, mirrors)
+        # Approved for another reason: what its owner read did not say this.
+        open_ = [it for it in asked if it.wanted.mirror not in decided]
+        skipped = {it.key: UNSEEN for it in open_ if it.wanted.mirror in approved}
+        await held_changes.skip(conn, connection, skipped)
     over = [it for it in open_ if look.tries_over(it.key)]
-    await hold(
-        ctx, look, [it for it in over if it.wanted.mirror not in waiting], "origin_removal_unseen"
-    )
+    fresh = [replace(it, reason=UNSEEN) for it in over if it.wanted.mirror not in waiting]
+    await hold(ctx, look, fresh, UNSEEN)
     held: dict[LinkKey, Result] = {it.key: Held() for it in over}
     return {it.key: Unexplained() for it in open_} | held
 

@@ -72,6 +72,7 @@ class Strangers:
         before = await self._state()
         for _ in range(CALLS):
             method, path = self.random.choice(self._routes())
+            path = path.replace("{engine}", "0.1.0")
             for name in ("{name}", "{site}", "{id}", "{number}"):
                 path = path.replace(name, self._place(name))
             role = self.random.choice(ROLES)

@@ -46,7 +46,7 @@ APPROVER = {
 
 
 def url(path: str) -> str:
-    for name in ("site", "name", "id", "number"):
+    for name in ("site", "name", "id", "number", "engine"):
         path = path.replace(f"{{{name}}}", "1")
     return path
 

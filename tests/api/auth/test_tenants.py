@@ -104,6 +104,7 @@ def bodies(it: Things) -> Mapping[tuple[str, str], list[dict[str, Any]]]:
         ("POST", "/rescues"): [{"site": it.site, "account_id": it.account, **WINDOW}],
         ("POST", "/incidents/{id}/updates"): [{"text": "mine", "state": "resolved"}],
         ("PUT", "/incidents/{id}/publication"): [{"impact": "minor", "text": "mine"}],
+        ("POST", "/engines/{engine}/accept"): [{"digest": it.digest}],
         ("POST", "/tokens"): [{"role": "admin", "owner": "eva", "connections": [it.connection]}],
     }
 
@@ -155,6 +156,7 @@ def requests(api: Api, it: Things, name: str) -> Iterator[Asked]:
         template = full.removeprefix(V1)
         kind = IDS.get(template.partition("/{id}")[0])
         path = full.replace("{name}", name).replace("{site}", it.site).replace("{number}", "77")
+        path = path.replace("{engine}", "0.1.0")
         path = path.replace("{id}", getattr(it, kind) if kind else "")
         known = queries(it)
         asked = {
@@ -309,7 +311,9 @@ def test_every_parameter_is_walked_or_names_nothing() -> None:
         for it in operation.get("parameters", [])
         if path.startswith(V1)
     }
-    assert found == set(queries(Things())) | NAMES_NOTHING | {"name", "site", "id", "number"}
+    assert found == set(queries(Things())) | NAMES_NOTHING | {
+        "name", "site", "id", "number", "engine",
+    }  # fmt: skip
     for path in document["paths"]:
         if "{id}" in path:
             assert path.removeprefix(V1).partition("/{id}")[0] in IDS

@@ -1,5 +1,6 @@
 """An origin site that was restored from a backup: newer links are gone, and no one removed them."""
 
+from app.sandbox import Fault
 from app.sandbox.backup import back_up, restore
 from tests.scenarios.conftest import Duo
 from tests.scenarios.guard.guarding import decide, removals, waits_for
@@ -32,6 +33,34 @@ async def test_what_a_person_approves_is_removed(duo: Duo) -> None:
     await lost(duo)
     await decide(duo, "approve")
     assert not duo.right.jira.links
+
+
+async def test_an_approval_for_another_reason_does_not_say_this(duo: Duo) -> None:
+    """Its owner read that the guard held it, not that no one is seen to have removed the origin."""
+    await lost(duo)
+    [plan] = await duo.world.held()
+    await duo.world.execute(
+        "UPDATE plan_changes SET reason = 'row_7' WHERE plan_id = $1", plan["plan_id"]
+    )
+    await decide(duo, "approve")
+    assert MIRROR in duo.right.jira.triples_of()
+    assert removals(duo) == 0
+
+
+async def test_a_changelog_that_cannot_be_read_is_held_in_the_end(duo: Duo) -> None:
+    """Other links of the pair go on meanwhile."""
+
+    def cut(body: bytes) -> bytes:
+        return body[: len(body) // 2] if b'"histories"' in body else body
+
+    made = await duo.mirrored()
+    duo.ann.unlink(made)
+    duo.ann.link("P-1", "Relates", "P-2")
+    duo.left.jira.faults.add(Fault("altered", "POST", "/issue/bulkfetch$", change=cut))
+    await duo.world.settle()
+    assert removals(duo) == 0
+    assert await waits_for(duo) == ["origin_removal_unseen"]
+    assert len(duo.right.ours) == 2, "the other link was made"
 
 
 async def test_what_a_person_rejects_stays(duo: Duo) -> None:
