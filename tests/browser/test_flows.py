@@ -12,6 +12,7 @@ from app.process import event_streams
 from app.sandbox.worlds import USUAL
 from tests.api.conftest import ADMIN
 from tests.browser.conftest import Person, Visit, token_of
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
@@ -190,6 +191,8 @@ async def test_a_plan_is_reviewed_by_keyboard_alone(
         "UPDATE plans SET created_at = created_at - interval '31 seconds'"
         " WHERE status = 'gathering'"
     )
+    held = "SELECT count(*) > 0 FROM plans WHERE status = 'held'"
+    await until(lambda: db.fetchval(held), "a plan that waits")
     person = await visit()
     await person.page.goto(person.address + "/plans?status=held")
     await person.page.keyboard.type(ADMIN)  # the field has the focus
