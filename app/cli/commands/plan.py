@@ -64,6 +64,8 @@ _WHY = {
     "row_2": "linked on the other side",
     "row_5": "our mirror is gone",
     "row_7": "its origin is gone",
+    "origin_removal_unseen": "its origin is gone, and no entry says how",
+    "authorship_unknown": "its origin is gone, and its author is not known",
     "twin_field": "its twin field names another issue or none",
     "unpaired": "a person unpairs its issues",
 }

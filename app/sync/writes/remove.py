@@ -118,6 +118,8 @@ async def _unexplained(ctx: Context, look: Look, ours: Sequence[Proposal]) -> di
         await active_connection.lock(conn, look.running.id)
         connection = look.running.id
         decided = await held_changes.approved_for(conn, connection, mirrors, UNSEEN, owners=1)
+        # Two owners who know less, not even whose link it is, have decided this as well.
+        decided |= await held_changes.approved_unknown(conn, connection, mirrors)
         approved = await held_changes.approved(conn, connection, mirrors)
         waiting = await held_changes.held_mirrors(conn, connection, mirrors)
         # Approved for another reason: what its owner read did not say this.

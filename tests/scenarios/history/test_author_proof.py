@@ -10,6 +10,7 @@ from app.core.links import AccountId
 from app.core.own_accounts import Tenure
 from app.jira.http.access import BearerAuth
 from app.sandbox import Fault, token_of
+from app.sandbox.backup import back_up, restore
 from app.store.guard import held_plans as plans_held
 from app.sync.guard import held_plans
 from app.sync.monitor import verify
@@ -87,6 +88,30 @@ async def test_two_owners_may_remove_what_nobody_is_known_to_have_made(duo: Duo)
     intended = [row for row in await duo.world.audit() if row["status"] == "intended"]
     assert intended[-1]["operation"] == "remove"
     assert intended[-1]["evidence"]["authorship"] == "unknown, two owners decided"
+
+
+async def test_nor_does_an_origin_lost_without_a_trace_stop_two_owners(duo: Duo) -> None:
+    """Its origin went with a backup, and its author is not known: two owners decide both."""
+    backup = back_up(duo.left.jira)
+    await duo.mirrored()
+    await _retold(duo, "deleted")
+    duo.world.clock.tick(3600)
+    restore(duo.left.jira, backup)
+    await duo.world.execute("UPDATE ledger SET authorship = 'unknown', version = version + 1")
+    await duo.world.resync()
+    await duo.world.settle()
+    await planned(duo)
+    (plan,) = await duo.world.rows(
+        "SELECT id FROM plans WHERE connection_id = ANY($1::bigint[]) AND status = 'held'"
+    )
+    async with duo.world.database.connection() as conn:
+        digest = (await plans_held.value(conn, plan["id"])).digest
+    for by in ("ann", "bob"):
+        assert len(duo.right.jira.links) == 1
+        now = duo.world.now()
+        await held_plans.approve(duo.world.database, plan["id"], digest, by=by, note="", now=now)
+        await duo.world.settle()
+    assert not duo.right.jira.links
 
 
 async def test_two_owners_cannot_remove_what_another_made(duo: Duo) -> None:
